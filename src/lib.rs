@@ -60,9 +60,9 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](server::ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Preparing · Writing | head, until it is whole |
+//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Preparing · Writing | head, until it is whole |
 //! | [`Receiving`](server::ServerPhase::Receiving) | receiving a body | input | Preparing · Writing | body: stall, minimum rate |
-//! | [`Preparing`](server::ServerPhase::Preparing) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Preparing`](server::ServerPhase::Preparing) | a job that ends with the response: a listing, an archive, a file that is compressed | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
 //! | [`Writing`](server::ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](server::ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!

@@ -38,21 +38,26 @@ pub struct EncodingPreferences {
     /// The best first, and those that are there before those that are not.
     codings: [Option<Coding>; Coding::COUNT],
     /// The turn in which one may be made, if one may.
-    pub(super) turn: Option<Instant>,
+    pub(super) tick: Option<Instant>,
 }
 
 impl EncodingPreferences {
     /// Nothing but the file as it is.
-    pub const PLAIN: EncodingPreferences = EncodingPreferences { codings: [None; Coding::COUNT], turn: None };
+    pub const PLAIN: EncodingPreferences = EncodingPreferences { codings: [None; Coding::COUNT], tick: None };
 
     /// These, the best first, of which no more than [`Coding::COUNT`] count. Where the file is in none of
     /// them, one may be made if `tick` is given: the moment that all who ask in this turn are told.
     pub fn new(codings: impl IntoIterator<Item = Coding>, tick: Option<Instant>) -> EncodingPreferences {
-        let mut accepted = EncodingPreferences { turn: tick, ..EncodingPreferences::PLAIN };
+        let mut accepted = EncodingPreferences { tick, ..EncodingPreferences::PLAIN };
         for (slot, coding) in accepted.codings.iter_mut().zip(codings) {
             *slot = Some(coding);
         }
         accepted
+    }
+
+    /// The same encodings in a later tick.
+    pub fn in_tick(self, tick: Instant) -> EncodingPreferences {
+        EncodingPreferences { tick: self.tick.map(|_| tick), ..self }
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -79,9 +84,9 @@ mod tests {
         assert_eq!(accepted.accepted().collect::<Vec<_>>(), [Coding::Gzip, Coding::Brotli]);
         assert!(!accepted.is_plain());
         assert_eq!((accepted.includes(Coding::Gzip), accepted.includes(Coding::Zstd)), (true, false));
-        assert_eq!(accepted.turn, tick);
+        assert_eq!(accepted.tick, tick);
         assert!(EncodingPreferences::PLAIN.is_plain() && EncodingPreferences::new([], tick).is_plain());
-        assert_eq!(EncodingPreferences::new([Coding::Gzip], None).turn, None);
+        assert_eq!(EncodingPreferences::new([Coding::Gzip], None).tick, None);
         let many = EncodingPreferences::new([Coding::Zstd; 5], None);
         assert_eq!(many.accepted().count(), Coding::COUNT);
     }

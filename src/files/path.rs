@@ -72,7 +72,7 @@ impl<'a> RelativePath<'a> {
         const PERCENT: &AsciiSet = &AsciiSet::EMPTY.add(b'%');
         let raw = format!("/{}", percent_encode(name.strip_prefix(b"/").unwrap_or(name), PERCENT));
         let path = RelativePath::parse(raw.as_bytes())?;
-        Ok(RelativePath { bytes: Cow::Owned(path.bytes.into_owned()) })
+        Ok(path.to_owned())
     }
 
     /// The file that stands for this path where addresses do without the `extension` of a file, such as
@@ -82,6 +82,11 @@ impl<'a> RelativePath<'a> {
         let name_len = bytes.rsplit(|&byte| byte == b'/').next().map_or(0, <[u8]>::len);
         let fits = name_len <= NAME_LEN_MAX && bytes.len() <= PATH_LEN_MAX;
         (fits && !self.has_trailing_slash()).then_some(RelativePath { bytes: Cow::Owned(bytes) })
+    }
+
+    /// The same path, which borrows nothing.
+    pub fn to_owned(&self) -> RelativePath<'static> {
+        RelativePath { bytes: Cow::Owned(self.bytes.to_vec()) }
     }
 
     /// The name, without a slash at either end. Empty for the root.

@@ -69,7 +69,7 @@ impl CacheFixture {
     /// One look in the present turn.
     pub(super) fn lookup(&mut self, raw: &str, accepted: &EncodingPreferences) -> Lookup<u32> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
-        let accepted = EncodingPreferences::new(accepted.accepted(), accepted.turn.map(|_| self.tick));
+        let accepted = EncodingPreferences::new(accepted.accepted(), accepted.tick.map(|_| self.tick));
         let loads = &self.loads;
         self.cache.mark_events_pending();
         let count = |_: &Resource| {

@@ -54,11 +54,11 @@ impl<V> Variants<V> {
             }
         }
         let plain = || Lookup::File(Rc::clone(original));
-        let may_encode = request.accepted.turn.is_some() || matches!(resource.content, Content::Packed(_));
+        let may_encode = request.accepted.tick.is_some() || matches!(resource.content, Content::Packed(_));
         if !may_encode || !request.accepted.includes(Coding::Gzip) {
             return plain();
         }
-        match (&self.gzip, &resource.content, request.accepted.turn) {
+        match (&self.gzip, &resource.content, request.accepted.tick) {
             (Gzip::Compressed(entry), ..) => Lookup::File(Rc::clone(entry)),
             (Gzip::Untried, Content::Packed(page), _) => self.store_gzip(resource.gzip_of_page(page), make),
             (Gzip::Untried, _, Some(tick)) => {
@@ -189,7 +189,7 @@ mod tests {
             assert_plain(&fixture.get("/a.txt", &EncodingPreferences::new([Coding::Gzip], None)), len);
             assert_plain(
                 &fixture
-                    .get("/a.txt", &EncodingPreferences::new([Coding::Brotli, Coding::Zstd], gzip().turn)),
+                    .get("/a.txt", &EncodingPreferences::new([Coding::Brotli, Coding::Zstd], gzip().tick)),
                 len,
             );
         }
@@ -400,7 +400,7 @@ mod tests {
             assert_eq!(resource.len, page.gzip.len() as u64);
             assert!(matches!(resource.content, Content::Static(gzip) if gzip == page.gzip));
             assert_plain(
-                &fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Brotli], gzip().turn)),
+                &fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Brotli], gzip().tick)),
                 page.len(),
             );
         }

@@ -1,4 +1,6 @@
 //! Tests of the I/O loop: lingering, reading ahead, and a transport that keeps output back.
+//!
+//! The loop itself runs in virtual time over a transport in memory, in the tests of the programs.
 
 use std::collections::VecDeque;
 use std::fs::File;

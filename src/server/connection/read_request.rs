@@ -17,15 +17,6 @@ pub(super) struct HeadProgress {
     /// How far its end has been searched for, and how much of it was there then.
     searched_len: usize,
     pub(super) seen_len: usize,
-    /// When the request that is understood anew each turn was understood first: what the log counts from.
-    since: Option<Box<Now>>,
-}
-
-impl HeadProgress {
-    /// What the request gets is being made; it will be understood anew.
-    pub(super) fn retry_next_tick(&mut self, now: Now) {
-        self.since.get_or_insert_with(|| Box::new(now));
-    }
 }
 
 /// What bytes amount to.
@@ -33,8 +24,6 @@ impl HeadProgress {
 pub(super) enum NextRequest {
     /// More has to come first.
     Incomplete,
-    /// A request whose plan is being made: the same bytes tell more in the next turn.
-    Pending,
     /// No request, or not one that can be trusted.
     Rejected(Reject),
     /// A request, of which an exchange has begun.
@@ -55,13 +44,12 @@ pub(super) fn read_request(
     worker: &mut WorkerState,
     now: Now,
 ) -> NextRequest {
-    let since = head_progress.since.as_deref().copied().unwrap_or(now);
     let (generation, slot) =
         (worker.context.cache.generation(now.unix_secs()), worker.request_cache.slot_of(bytes));
     if let Some(CachedOutcome { summary, len, response }) = worker.request_cache.get(slot, bytes, generation)
     {
         let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
-        pipeline.begin(summary, bytes.get(..len).unwrap_or_default(), worker.log.detail(), since);
+        pipeline.begin(summary, bytes.get(..len).unwrap_or_default(), worker.log.detail(), now);
         let action = Action::Respond(response);
         return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, action };
     }
@@ -71,13 +59,13 @@ pub(super) fn read_request(
         Ok(None) => return NextRequest::Incomplete,
         Err(reject) => return NextRequest::Rejected(reject),
     };
-    let Ok(action) = route(&head, &mut worker.context, now) else { return NextRequest::Pending };
     let (summary, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
+    let action = route(bytes, &head, &mut worker.context, now);
     if worker.context.cache.is_validated() {
         worker.request_cache.insert(slot, (bytes, summary), &head, &action, generation);
     }
     let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
-    pipeline.begin(summary, bytes, worker.log.detail(), since);
+    pipeline.begin(summary, bytes, worker.log.detail(), now);
     NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, action }
 }
 
@@ -91,7 +79,6 @@ mod tests {
 
     use crate::access_log::{AccessLog, LogDestination, LogFormat, LogStyle};
     use crate::files::{CacheLimits, ContentSource, Root};
-    use crate::server::response::Response;
     use crate::server::{CacheMode, ServerConfig};
 
     /// Some that differ in what they get only, some in what stands in the log only, some in their last byte.
@@ -125,7 +112,7 @@ mod tests {
         worker.context.cache.mark_events_pending();
         match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, now) {
             // Two that do the same work hold two descriptors.
-            NextRequest::Request { action: Action::Respond(Response::Prepare(_)), .. } => {
+            NextRequest::Request { action: Action::Prepare(_), .. } => {
                 format!("gathers {pipeline:?}")
             }
             next => format!("{next:?} {pipeline:?}"),

@@ -58,7 +58,7 @@ impl BodyReceiver {
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
             match &mut self.action {
-                Some(Action::Respond(_)) if self.received_len > DISCARDED_LEN_MAX => {
+                Some(Action::Respond(_) | Action::Prepare(_)) if self.received_len > DISCARDED_LEN_MAX => {
                     return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE));
                 }
                 Some(Action::Store(upload)) => {
@@ -66,7 +66,7 @@ impl BodyReceiver {
                         return ReceiveProgress::Failed(error);
                     }
                 }
-                Some(Action::Respond(_)) | None => {}
+                Some(Action::Respond(_) | Action::Prepare(_)) | None => {}
             }
             recv_buf.consume(consumed);
             if consumed == 0 && recv_buf.is_eof() {
@@ -87,7 +87,7 @@ impl BodyReceiver {
     pub(super) fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
         let format = match &self.action {
             Some(Action::Store(upload)) => upload.error_format,
-            Some(Action::Respond(_)) | None => ErrorFormat::Text,
+            Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Text,
         };
         ErrorResponse::new(status, message, format)
     }

@@ -17,7 +17,7 @@ use super::exchange::RequestSummary;
 use crate::files::{CacheGeneration, CachedFile};
 use crate::http::{RequestBody, RequestHead, Status};
 use crate::server::handlers::Action;
-use crate::server::response::{ErrorResponse, FileHead, FilePart, Response};
+use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response};
 
 /// Heads that are known at once: what is asked for over and over is little.
 const SLOTS: usize = 64;
@@ -83,8 +83,8 @@ impl RequestCache {
             return None;
         }
         let response = match &slot.response {
-            CachedResponse::File(entry) => Response::File(entry.upgrade()?, FilePart::Whole),
-            CachedResponse::NotFound(error) => Response::Error(*error),
+            CachedResponse::File(entry) => Response::file(entry.upgrade()?, FilePart::Whole),
+            CachedResponse::NotFound(error) => (*error).into(),
         };
         Some(CachedOutcome { summary: slot.summary, len: slot.head.len(), response })
     }
@@ -99,14 +99,11 @@ impl RequestCache {
         action: &Action,
         generation: CacheGeneration,
     ) {
-        let response = match action {
-            Action::Respond(Response::File(entry, FilePart::Whole)) => {
-                CachedResponse::File(Rc::downgrade(entry))
-            }
-            Action::Respond(Response::Error(error)) if error.status == Status::NOT_FOUND => {
-                CachedResponse::NotFound(*error)
-            }
-            Action::Respond(_) | Action::Store(_) => return,
+        let Action::Respond(response) = action else { return };
+        let response = match &response.body {
+            Body::File(entry, FilePart::Whole) => CachedResponse::File(Rc::downgrade(entry)),
+            Body::ErrorPage(error) if error.status == Status::NOT_FOUND => CachedResponse::NotFound(*error),
+            _ => return,
         };
         if request.body != RequestBody::None || bytes.len() > CACHED_HEAD_LEN_MAX {
             return;

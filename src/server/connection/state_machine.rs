@@ -3,9 +3,9 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent, or while what is asked for is compressed) | Reading (more is needed) · Receiving · Preparing · Writing | head, until it is whole |
+//! | [`Parsing`](ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Preparing · Writing | head, until it is whole |
 //! | [`Receiving`](ServerPhase::Receiving) | receiving a body | input | Preparing · Writing | body: stall, minimum rate |
-//! | [`Preparing`](ServerPhase::Preparing) | gathering what must be known before the head | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
+//! | [`Preparing`](ServerPhase::Preparing) | a job that ends with the response: a listing, an archive, a file that is compressed | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
 //! | [`Writing`](ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
@@ -26,10 +26,9 @@ use super::request_body::{
 use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
-use crate::server::handlers::Action;
+use crate::server::handlers::{Action, PendingResponse};
 use crate::server::response::{
-    PreparingResponse, Response, StreamFraming, StreamProgress, StreamedResponse, error_with_format,
-    queue_continue,
+    Body, ErrorResponse, Response, StreamFraming, StreamProgress, StreamedBody, queue_continue,
 };
 
 /// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
@@ -43,9 +42,9 @@ enum HttpServerState {
     Parsing,
     Receiving(Box<BodyReceiver>),
     /// A thin pointer, for there is a state for each idle connection.
-    Preparing(Box<Box<dyn PreparingResponse>>),
+    Preparing(Box<Box<dyn PendingResponse>>),
     /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
-    Writing(Option<Box<StreamedResponse>>),
+    Writing(Option<Box<StreamedBody>>),
     /// For the reason that stands in [`HttpServerProtocol::close_reason`].
     Closing,
 }
@@ -159,12 +158,10 @@ impl HttpServerProtocol {
                 self.deadlines.extend_body(since, received_len, cx.now.instant);
                 self.on_body_progress(progress, cx)
             }
-            HttpServerState::Preparing(preparing) => {
-                match preparing.prepare_slice(&cx.worker.context.store) {
-                    Some(response) => self.respond(response, cx),
-                    None => StateChange::Stay(Want::Tick),
-                }
-            }
+            HttpServerState::Preparing(preparing) => match preparing.poll(&mut cx.worker.context, cx.now) {
+                Some(response) => self.respond(response, cx),
+                None => StateChange::Stay(Want::Tick),
+            },
             HttpServerState::Writing(Some(_)) if cx.send_queue.is_empty() => self.stream_slice(cx),
             HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
             HttpServerState::Writing(None) => self.write(cx),
@@ -204,7 +201,6 @@ impl HttpServerProtocol {
             }
             NextRequest::Incomplete => self.need_more(cx),
             NextRequest::Rejected(reject) => self.reject(&reject, cx),
-            NextRequest::Pending => self.retry_next_tick(cx.now),
         }
     }
 
@@ -215,14 +211,6 @@ impl HttpServerProtocol {
         }
         self.tick_requests += 1;
         self.tick_requests <= REQUESTS_PER_TICK_MAX
-    }
-
-    /// What the request gets is being made. It stays where it is, to be understood anew next turn; it
-    /// has come in time, so its deadline is no longer that of its head.
-    fn retry_next_tick(&mut self, now: Now) -> StateChange {
-        self.head_progress.retry_next_tick(now);
-        self.deadlines.start_preparing(now.instant);
-        StateChange::Stay(Want::Tick)
     }
 
     fn forget_head(&mut self) {
@@ -256,7 +244,7 @@ impl HttpServerProtocol {
         pipeline.begin(summary, bytes, cx.worker.log.detail(), cx.now);
         self.forget_head();
         self.close_reason = Some(CloseReason::Refused(reject.message));
-        self.respond(error_with_format(reject.status, reject.message, format), cx)
+        self.respond(ErrorResponse::new(reject.status, reject.message, format).into(), cx)
     }
 
     /// Gets the body that follows a head, if there is one, to where the plan wants it, before the answer is sent.
@@ -267,33 +255,43 @@ impl HttpServerProtocol {
         action: Action,
         cx: &mut StepContext<'_>,
     ) -> StateChange {
-        match action {
-            Action::Respond(response) if is_body_rejected(body, expects_continue, response.status()) => {
-                // Whether the body comes or not, the connection cannot be used again.
-                self.close_reason = Some(CloseReason::Refused("a request body that nobody wants"));
-                let too_large =
-                    || error_with_format(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE, ErrorFormat::Text);
-                let response = if is_redirect_or_error(response.status()) { response } else { too_large() };
-                self.respond(response, cx)
-            }
-            action if body == RequestBody::None => self.respond(action.finish(&mut cx.worker.context), cx),
-            action => {
-                if expects_continue {
-                    queue_continue(cx.send_queue);
+        if action.status().is_some_and(|status| is_body_rejected(body, expects_continue, status)) {
+            // Whether the body comes or not, the connection cannot be used again.
+            self.close_reason = Some(CloseReason::Refused("a request body that nobody wants"));
+            let response = match action {
+                Action::Respond(response) if is_redirect_or_error(response.status) => response,
+                _ => {
+                    let status = Status::CONTENT_TOO_LARGE;
+                    ErrorResponse::new(status, UNWANTED_BODY_MESSAGE, ErrorFormat::Text).into()
                 }
-                let receiver = BodyReceiver::new(body.into(), action, cx.now.instant);
-                StateChange::Enter(HttpServerState::Receiving(Box::new(receiver)))
-            }
+            };
+            return self.respond(response, cx);
+        }
+        if body == RequestBody::None {
+            return self.finish(action, cx);
+        }
+        if expects_continue {
+            queue_continue(cx.send_queue);
+        }
+        let receiver = BodyReceiver::new(body.into(), action, cx.now.instant);
+        StateChange::Enter(HttpServerState::Receiving(Box::new(receiver)))
+    }
+
+    /// Responds, or waits for the job that ends with the response.
+    fn finish(&mut self, action: Action, cx: &mut StepContext<'_>) -> StateChange {
+        match action.finish(&mut cx.worker.context) {
+            Ok(response) => self.respond(response, cx),
+            Err(job) => StateChange::Enter(HttpServerState::Preparing(Box::new(job))),
         }
     }
 
     /// Answers when the body has come to an end, good or bad.
     fn on_body_progress(&mut self, progress: ReceiveProgress, cx: &mut StepContext<'_>) -> StateChange {
         match progress {
-            ReceiveProgress::Complete(action) => self.respond(action.finish(&mut cx.worker.context), cx),
+            ReceiveProgress::Complete(action) => self.finish(action, cx),
             ReceiveProgress::Failed(error) => {
                 self.close_reason = Some(CloseReason::Refused(error.message));
-                self.respond(Response::Error(error), cx)
+                self.respond(error.into(), cx)
             }
             ReceiveProgress::More => StateChange::Stay(Want::Input),
         }
@@ -301,14 +299,11 @@ impl HttpServerProtocol {
 
     /// Queues the answer to the last exchange, or what of it there is.
     fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
-        if let Response::Prepare(preparing) = response {
-            return StateChange::Enter(HttpServerState::Preparing(Box::new(preparing)));
-        }
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "an answer to no request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
-        let framing = match &mut response {
-            Response::Stream(stream) => Some(stream.choose_framing(request.version)),
+        let framing = match &mut response.body {
+            Body::Stream(stream) => Some(stream.choose_framing(request.version)),
             _ => None,
         };
         if !request.keep_alive || framing == Some(StreamFraming::UntilClose) {
@@ -322,8 +317,8 @@ impl HttpServerProtocol {
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.record_response(span, cx.send_queue, position, cx.worker.log.detail());
         }
-        StateChange::Enter(HttpServerState::Writing(match response {
-            Response::Stream(stream) if !request.head_only => Some(stream),
+        StateChange::Enter(HttpServerState::Writing(match response.body {
+            Body::Stream(stream) if !request.head_only => Some(stream),
             _ => None,
         }))
     }
@@ -406,7 +401,7 @@ impl HttpServerProtocol {
                 let message = "The request body took too long to arrive.";
                 let error = receiver.error_response(Status::REQUEST_TIMEOUT, message);
                 self.close_reason = Some(CloseReason::Refused(message));
-                self.respond(Response::Error(error), cx)
+                self.respond(error.into(), cx)
             }
             HttpServerState::Preparing(ref mut preparing) => {
                 let response = preparing.on_timeout();

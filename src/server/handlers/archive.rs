@@ -5,13 +5,14 @@
 
 use std::rc::Rc;
 
+use super::pending::{HandlerError, PendingResponse};
+use super::preconditions;
 use crate::files::{Archive, ArchiveError, ContentSource, Piece, RelativePath};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
+use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{
-    BodySource, PreparingResponse, Response, StreamedResponse, error_response, lookup_error,
-};
+use crate::server::response::{BodySource, ErrorResponse, Response, StreamedBody, lookup_error};
 use crate::text::OneLine;
 
 /// Archives that are made at a time. Each holds the names of its members, some MiB at most, and two
@@ -43,44 +44,48 @@ pub(super) fn archive_response(
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
     context: &ServerContext,
-) -> Option<Response> {
+    now: Now,
+) -> Option<Result<Response, HandlerError>> {
     let format = query.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(b"archive="))?;
     if !path.has_trailing_slash() {
         return None;
     }
     let (status, message) = match (format, context.config.listings_enabled()) {
-        (b"tar", true) => return Some(begin(head, path, context)),
+        (b"tar", true) => return Some(begin(head, path, context, now)),
         (b"tar", false) => {
             (Status::FORBIDDEN, "Archives of folders are turned off on this server, as listings are.")
         }
         (_, true) => (Status::BAD_REQUEST, "The only format of an archive here is tar: ?archive=tar."),
         (_, false) => return None,
     };
-    Some(error_response(head, status, message))
+    Some(Err(ErrorResponse::for_request(head, status, message).into()))
 }
 
-fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> Response {
+fn begin(
+    head: &RequestHead<'_, '_>,
+    path: &RelativePath<'_>,
+    context: &ServerContext,
+    now: Now,
+) -> Result<Response, HandlerError> {
+    let error_format = error_format(head.accept);
     if Rc::strong_count(&context.archive_permits) > ARCHIVES_MAX {
         let message = "The server is making many archives; try again.";
-        return error_response(head, Status::SERVICE_UNAVAILABLE, message);
+        return Err(ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, error_format).into());
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
-    match Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME)) {
-        Ok(archive) => {
-            let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
-            Response::Prepare(Box::new(ArchiveScan { body, error_format: error_format(head.accept) }))
-        }
-        Err(error) => lookup_error(&error, path.as_bytes(), error_format(head.accept)),
-    }
+    let archive = Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME))
+        .map_err(|error| lookup_error(&error, path.as_bytes(), error_format))?;
+    let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
+    preconditions::respond_later(Box::new(ArchiveScan { body, error_format }), head, now)
 }
 
-impl PreparingResponse for ArchiveScan {
-    /// Looks up some more members; the answer, when all are known or enough.
-    fn prepare_slice(&mut self, store: &ContentSource) -> Option<Response> {
-        match self.body.archive.scan_slice(store) {
+impl PendingResponse for ArchiveScan {
+    /// Looks up some more members; the response, if all are known or enough.
+    fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
+        match self.body.archive.scan_slice(&context.store) {
             Ok(false) => None,
             Ok(true) => Some(self.on_timeout()),
-            Err(error) => Some(lookup_error(&error, self.body.archive.directory(), self.error_format)),
+            Err(error) => Some(lookup_error(&error, self.body.archive.directory(), self.error_format).into()),
         }
     }
 
@@ -92,7 +97,7 @@ impl PreparingResponse for ArchiveScan {
         let mut fields = Vec::new();
         field(&mut fields, "Content-Disposition", &attachment(&name));
         let len = body.archive.known_len();
-        Response::Stream(Box::new(StreamedResponse::new("application/x-tar", fields, len, Box::new(body))))
+        Response::stream(StreamedBody::new("application/x-tar", len, Box::new(body)), fields)
     }
 }
 

@@ -4,7 +4,8 @@
 //! found never comes by here. Both kinds come out of the same cache as every file, as fresh as any.
 //! Should one be missing itself, the error stays as it was.
 
-use super::static_file::{accepted_encodings, find};
+use super::pending::HandlerError;
+use super::static_file::{accepted_encodings, find, pending_lookup};
 use crate::files::{
     ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError, RelativePath,
 };
@@ -12,19 +13,22 @@ use crate::http::{Method, RequestHead, Status, error_format};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, FilePart, Pending, Response, lookup_error};
+use crate::server::response::{ErrorResponse, FilePart, Response, lookup_error};
 
-/// The answer to a request that came to `error`.
+/// The response to a request that came to `error`.
 pub(super) fn replace_error(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Response, Pending> {
-    Ok(match fallback(error, head, context, now)?.unwrap_or(Response::Error(error)) {
-        Response::Error(error) => error_page(error, head.method, context, now),
-        response => response,
-    })
+) -> Result<Response, HandlerError> {
+    let error = match fallback(error, head, context, now) {
+        Ok(Some(response)) => return Ok(response),
+        Ok(None) => error,
+        Err(HandlerError::Error(error)) => error,
+        Err(pending) => return Err(pending),
+    };
+    Ok(error_page(error, head.method, context, now))
 }
 
 /// The file for what is not there, or why it cannot be had. A hidden name is refused, not missing:
@@ -34,19 +38,20 @@ fn fallback(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Option<Response>, Pending> {
+) -> Result<Option<Response>, HandlerError> {
     let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
     let is_hidden = || matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden));
     if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) || is_hidden() {
         return Ok(None);
     }
-    match find(cache, (store, config), path, &accepted_encodings(head, config, now), now) {
-        Ok(Lookup::File(entry)) => Ok(Some(Response::File(entry, FilePart::Whole))),
-        Ok(Lookup::Pending) => Err(Pending),
+    let accepted = accepted_encodings(head, config, now);
+    match find(cache, (store, config), path, &accepted, now) {
+        Ok(Lookup::File(entry)) => Ok(Some(Response::file(entry, FilePart::Whole))),
+        Ok(Lookup::Pending) => Err(pending_lookup(path, accepted)),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not "not found", which is what caches would remember.
-        Err(fault) => Ok(Some(lookup_error(&fault, head.target.path(), error_format(head.accept)))),
+        Err(error) => Err(lookup_error(&error, head.target.path(), error_format(head.accept)).into()),
     }
 }
 
@@ -57,12 +62,12 @@ fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext,
     let status = error.status;
     let page = config.error_pages.iter().find(|page| page.status == status);
     let Some(page) = page.filter(|_| is_get_or_head(method) || status == Status::METHOD_NOT_ALLOWED) else {
-        return Response::Error(error);
+        return error.into();
     };
     // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
     match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
-        Ok(Lookup::File(entry)) => Response::ErrorPage { status, allow: error.allow, entry },
-        Ok(Lookup::Directory | Lookup::Pending) | Err(_) => Response::Error(error),
+        Ok(Lookup::File(entry)) => Response::error_document(&error, entry),
+        Ok(Lookup::Directory | Lookup::Pending) | Err(_) => error.into(),
     }
 }
 

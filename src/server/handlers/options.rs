@@ -6,34 +6,34 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use super::pending::HandlerError;
 use crate::files::{PathError, RelativePath, may_store};
-use crate::http::{RequestHead, RequestTarget, Status};
+use crate::http::{RequestHead, RequestTarget, Status, field};
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
 use crate::server::rules::preflight_fields;
 
 /// The answer to OPTIONS.
-pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
-    let allow = match allow(head, context) {
-        Ok(allow) => allow,
-        Err(error) => return path_error(head, &error),
-    };
-    let preflight =
-        context.config.cors.as_ref().and_then(|_| preflight_fields(head.fields, allow.as_bytes()));
-    Response::Options { allow, preflight }
+pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Response, HandlerError> {
+    let allow = allow(head, context).map_err(|error| path_error(head, &error))?;
+    let mut fields = Vec::new();
+    field(&mut fields, "Allow", allow.as_bytes());
+    if context.config.cors.is_some() {
+        fields.extend(preflight_fields(head.fields, allow.as_bytes()).unwrap_or_default());
+    }
+    Ok(Response::empty(Status::NO_CONTENT, fields))
 }
 
 /// The answer to a method that is known, but not of this resource.
-pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> Response {
+pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> ErrorResponse {
     // A path that nothing can have has no other methods either.
     let allow = allow(head, context).unwrap_or(Allow::Fetch);
     let message = match allow {
         Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
         Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
     };
-    let mut error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);
-    error.allow = Some(allow);
-    Response::Error(error)
+    let error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);
+    ErrorResponse { allow: Some(allow), ..error }
 }
 
 /// The methods of what is asked for, which need not be there: that a name could be given to a file counts.

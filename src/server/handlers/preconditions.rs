@@ -7,23 +7,21 @@
 use std::hash::BuildHasher;
 use std::time::SystemTime;
 
+use super::pending::{HandlerError, PendingResponse};
 use crate::files::{CachedFile, ExistingFile, Resource, Upload, UploadError};
 use crate::http::{
     ByteRange, ContentCoding, Method, Modified, PreconditionResult, Preconditions, RangeSelection,
-    RequestHead, Status, Validators, if_range_matches, select_ranges,
+    RequestHead, Status, Validators, if_range_matches, select_ranges, unsatisfied_range,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{
-    ErrorResponse, FileHead, FilePart, Response, entity_tag, error_response, multipart,
-};
+use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response, entity_tag, multipart};
 
 /// What is said when a file is not, or no longer, what a request is meant for.
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "What is here is not what the request asks for in its If-Match, If-None-Match or If-Unmodified-Since.";
 
-/// The part of a file that the request is for. What is made for each request, such as a listing, has
-/// no validators and no parts: a guard that names one fails there too. All else stays as it is.
+/// The part of a file that the request is for. Every other response stays as it is.
 pub(super) fn apply_conditions_and_range(
     response: Response,
     head: &RequestHead<'_, '_>,
@@ -33,21 +31,11 @@ pub(super) fn apply_conditions_and_range(
     if !head.has_conditions_or_range {
         return response;
     }
-    let evaluate = |current: Validators<'_>| {
-        Preconditions::from_fields(head.fields).evaluate(head.method, Some(current), now.unix_secs())
-    };
-    let failed = || error_response(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
-    let entry = match response {
-        Response::File(entry, FilePart::Whole) => entry,
-        Response::Prepare(_) | Response::Stream(_) => {
-            let is_failed = evaluate(Validators::default()) == PreconditionResult::Failed;
-            return if is_failed { failed() } else { response };
-        }
-        response => return response,
-    };
+    let Body::File(entry, FilePart::Whole) = response.body else { return response };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
-    let part = match evaluate(current) {
-        PreconditionResult::Failed => return failed(),
+    let conditions = Preconditions::from_fields(head.fields);
+    let part = match conditions.evaluate(head.method, Some(current), now.unix_secs()) {
+        PreconditionResult::Failed => return precondition_failed(head),
         PreconditionResult::NotModified => FilePart::NotModified,
         PreconditionResult::Perform => {
             let range = applicable_range(head, current, now);
@@ -59,7 +47,24 @@ pub(super) fn apply_conditions_and_range(
             }
         }
     };
-    Response::File(entry, part)
+    Response::file(entry, part)
+}
+
+/// The response of a job, such as a listing. It has no validators: a condition that names one fails.
+pub(super) fn respond_later(
+    job: Box<dyn PendingResponse>,
+    head: &RequestHead<'_, '_>,
+    now: Now,
+) -> Result<Response, HandlerError> {
+    let conditions = Preconditions::from_fields(head.fields);
+    match conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) {
+        PreconditionResult::Failed => Ok(precondition_failed(head)),
+        PreconditionResult::NotModified | PreconditionResult::Perform => Err(HandlerError::Job(job)),
+    }
+}
+
+fn precondition_failed(head: &RequestHead<'_, '_>) -> Response {
+    ErrorResponse::for_request(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE).into()
 }
 
 /// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
@@ -87,7 +92,9 @@ fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context:
 fn range_not_satisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
     let message = "The file has none of the bytes that the request asks for in its Range.";
     let error = ErrorResponse::for_request(head, Status::RANGE_NOT_SATISFIABLE, message);
-    Response::Unsatisfiable { complete_len, error }
+    let mut fields = Vec::new();
+    unsatisfied_range(&mut fields, complete_len);
+    Response::error(error, fields)
 }
 
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {

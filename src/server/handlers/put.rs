@@ -9,12 +9,16 @@ use std::sync::PoisonError;
 
 use super::preconditions::{PRECONDITION_FAILED_MESSAGE, UploadPreconditions};
 use crate::cli::quote;
-use crate::files::{ContentSource, PathError, RelativePath, Upload, UploadError, is_upload_directory};
-use crate::http::{ErrorFormat, RequestBody, RequestHead, Status, error_format, percent_encode_path};
+use crate::files::{
+    ContentSource, PathError, RelativePath, StoredFile, Upload, UploadError, is_upload_directory,
+};
+use crate::http::{
+    ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
+};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Response, StoredResponse, error_response, path_error};
+use crate::server::response::{ErrorResponse, Response, entity_tag, path_error};
 
 /// What is said of a file that is longer than this server takes.
 const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
@@ -58,14 +62,14 @@ pub(super) fn begin(
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
     now: Now,
-) -> Result<UploadInProgress, Response> {
+) -> Result<UploadInProgress, ErrorResponse> {
     let Some(directory) = &context.config.upload else {
         let message = "Uploads are turned off on this server: starting it with --upload turns them on.";
-        return Err(error_response(head, Status::FORBIDDEN, message));
+        return Err(ErrorResponse::for_request(head, Status::FORBIDDEN, message));
     };
     let path = RelativePath::parse(head.target.path()).map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
-    let refused = |cause: UploadError| Response::Error(upload_error(&cause, error_format(head.accept)));
+    let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
     let upload = Upload::begin(&context.store, path_bytes(directory), &path).map_err(refused)?;
     let preconditions = UploadPreconditions::from_head(head, now);
     if let Some(preconditions) = &preconditions
@@ -80,27 +84,27 @@ pub(super) fn begin(
 }
 
 /// Whether the head describes a body that can be the content of a file.
-fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), Response> {
+fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
     // RFC 9110 section 14.5: a part must never be taken for the whole.
     if head.fields.first("content-range").is_some() {
         let message = "Only whole files can be stored here: send the file without a Content-Range.";
-        return Err(error_response(head, Status::BAD_REQUEST, message));
+        return Err(ErrorResponse::for_request(head, Status::BAD_REQUEST, message));
     }
     match head.body {
         // Who has only forgotten to send a file would make an empty one.
         RequestBody::None if head.fields.first("content-length").is_none() => {
             let message =
                 "The request does not say how long the file is: send a Content-Length, 0 for an empty file.";
-            Err(error_response(head, Status::LENGTH_REQUIRED, message))
+            Err(ErrorResponse::for_request(head, Status::LENGTH_REQUIRED, message))
         }
         RequestBody::Length(len) if len > len_max => {
-            Err(error_response(head, Status::CONTENT_TOO_LARGE, TOO_LARGE))
+            Err(ErrorResponse::for_request(head, Status::CONTENT_TOO_LARGE, TOO_LARGE))
         }
         RequestBody::None | RequestBody::Length(_) | RequestBody::Chunked => Ok(()),
     }
 }
 
-fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> Response {
+fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResponse {
     let (status, message) = match cause {
         PathError::Hidden => {
             (Status::FORBIDDEN, "Names that begin with a dot are neither served nor stored.")
@@ -110,7 +114,7 @@ fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> Response 
         }
         PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => return path_error(head, cause),
     };
-    error_response(head, status, message)
+    ErrorResponse::for_request(head, status, message)
 }
 
 /// The answer to a file that cannot be stored.
@@ -168,10 +172,23 @@ impl UploadInProgress {
             None => self.upload.commit(),
         };
         match stored {
-            Ok(stored) => Response::Stored(StoredResponse { stored, location: self.location }),
-            Err(cause) => Response::Error(upload_error(&cause, self.error_format)),
+            Ok(stored) => stored_response(&stored, &self.location),
+            Err(cause) => upload_error(&cause, self.error_format).into(),
         }
     }
+}
+
+/// The response to an upload. It has no Last-Modified: the file may change once more in this second.
+fn stored_response(stored: &StoredFile, location: &[u8]) -> Response {
+    let mut fields = Vec::new();
+    if stored.created {
+        content_length(&mut fields, 0);
+        field(&mut fields, "Location", location);
+    }
+    if let Some(version) = stored.version {
+        field(&mut fields, "ETag", entity_tag(version, None).as_bytes());
+    }
+    Response::empty(if stored.created { Status::CREATED } else { Status::NO_CONTENT }, fields)
 }
 
 fn path_bytes(path: &Path) -> &[u8] {

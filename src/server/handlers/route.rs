@@ -5,71 +5,150 @@
 
 use super::error_documents;
 use super::options;
+use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
 use super::put::{self, UploadInProgress};
 use super::static_file;
-use crate::http::{Method, RequestHead, Status};
+use crate::http::{ErrorFormat, FieldBuf, Method, RequestHead, Status, error_format, field, parse_request};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Pending, Response, error_response};
+use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub(in crate::server) enum Action {
-    /// It has its answer, once its body, if it has one, is out of the way.
+    /// The response is sent, after the body of the request was dropped.
     Respond(Response),
-    /// Its body is stored; the answer follows from that.
+    /// A job ends with the response.
+    Prepare(Box<dyn PendingResponse>),
+    /// The body is stored; the response follows from that.
     Store(Box<UploadInProgress>),
 }
 
 impl Action {
-    /// The answer, once the body has come to its end.
-    pub(in crate::server) fn finish(self, context: &mut ServerContext) -> Response {
+    /// The status of the response, as far as it is known before the body of the request.
+    pub(in crate::server) fn status(&self) -> Option<Status> {
         match self {
-            Self::Respond(response) => response,
-            Self::Store(upload) => upload.finish(context),
+            Self::Respond(response) => Some(response.status),
+            Self::Prepare(_) => Some(Status::OK),
+            Self::Store(_) => None,
+        }
+    }
+
+    /// The response once the body of the request has ended, or the job that ends with it.
+    pub(in crate::server) fn finish(
+        self,
+        context: &mut ServerContext,
+    ) -> Result<Response, Box<dyn PendingResponse>> {
+        match self {
+            Self::Respond(response) => Ok(response),
+            Self::Prepare(job) => Err(job),
+            Self::Store(upload) => Ok(upload.finish(context)),
         }
     }
 }
 
-/// Decides what becomes of a request.
+/// A request that waits for a look-up, and is routed again then.
+#[derive(Debug)]
+struct PendingRequest {
+    /// The head of the request.
+    bytes: Box<[u8]>,
+    lookup: PendingLookup,
+    /// The job that the file has become, if it is a directory by now.
+    job: Option<Box<dyn PendingResponse>>,
+    error_format: ErrorFormat,
+}
+
+impl PendingResponse for PendingRequest {
+    fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response> {
+        if let Some(job) = &mut self.job {
+            return job.poll(context, now);
+        }
+        if static_file::is_pending(&mut self.lookup, context, now) {
+            return None;
+        }
+        let mut field_buf = FieldBuf::new();
+        let parsed = parse_request(&self.bytes, &mut 0, &mut field_buf);
+        // It was parsed before.
+        let Ok(Some((_, head))) = parsed else { return Some(self.on_timeout()) };
+        match handle(&head, context, now) {
+            Ok(response) => Some(response),
+            Err(HandlerError::Error(error)) => Some(error.into()),
+            Err(HandlerError::Lookup(lookup)) => {
+                self.lookup = lookup;
+                None
+            }
+            Err(HandlerError::Job(job)) => {
+                self.job = Some(job);
+                None
+            }
+        }
+    }
+
+    fn on_timeout(&mut self) -> Response {
+        let message = "The server is compressing many files; try again.";
+        ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, self.error_format).into()
+    }
+}
+
+/// Decides what becomes of a request. `bytes` are its head.
 pub(in crate::server) fn route(
+    bytes: &[u8],
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Action, Pending> {
+) -> Action {
     if let Some(response) = redirect_response(head, context) {
-        return Ok(Action::Respond(response));
+        return Action::Respond(response);
     }
     if head.method == Method::Put {
-        return Ok(match put::begin(head, context, now) {
+        return match put::begin(head, context, now) {
             Ok(upload) => Action::Store(Box::new(upload)),
-            Err(response) => Action::Respond(response),
-        });
+            Err(error) => Action::Respond(error.into()),
+        };
     }
-    let response = match dispatch_by_method(head, context, now)? {
-        Response::Error(error) => error_documents::replace_error(error, head, context, now)?,
-        response => response,
+    match handle(head, context, now) {
+        Ok(response) => Action::Respond(response),
+        Err(HandlerError::Error(error)) => Action::Respond(error.into()),
+        Err(HandlerError::Job(job)) => Action::Prepare(job),
+        Err(HandlerError::Lookup(lookup)) => Action::Prepare(Box::new(PendingRequest {
+            bytes: bytes.into(),
+            lookup,
+            job: None,
+            error_format: error_format(head.accept),
+        })),
+    }
+}
+
+fn handle(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<Response, HandlerError> {
+    let response = match dispatch_by_method(head, context, now) {
+        Err(HandlerError::Error(error)) => error_documents::replace_error(error, head, context, now)?,
+        result => result?,
     };
-    Ok(Action::Respond(preconditions::apply_conditions_and_range(response, head, context, now)))
+    Ok(preconditions::apply_conditions_and_range(response, head, context, now))
 }
 
 fn dispatch_by_method(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Response, Pending> {
-    Ok(match head.method {
-        Method::Get | Method::Head => static_file::get(head, context, now)?,
+) -> Result<Response, HandlerError> {
+    match head.method {
+        Method::Get | Method::Head => static_file::get(head, context, now),
         Method::Options => options::options(head, context),
         Method::Unknown => {
-            error_response(head, Status::NOT_IMPLEMENTED, "This server does not know that method.")
+            let message = "This server does not know that method.";
+            Err(ErrorResponse::for_request(head, Status::NOT_IMPLEMENTED, message).into())
         }
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
-            options::not_allowed(head, context)
+            Err(options::not_allowed(head, context).into())
         }
-    })
+    }
 }
 
 /// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
@@ -86,5 +165,7 @@ fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Opt
     };
     let location = find_redirect(&context.config.redirects, head.target.path(), head.target.query())?;
     let page = ErrorResponse::for_request(head, status, "This page has another address now.");
-    Some(Response::Redirect { location, page })
+    let mut fields = Vec::new();
+    field(&mut fields, "Location", &location);
+    Some(Response::error(page, fields))
 }

@@ -5,37 +5,35 @@
 
 use std::time::SystemTime;
 
+use super::pending::{HandlerError, PendingLookup};
 use super::{archive, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
-use crate::http::{ContentCoding, RequestHead, Status, error_format, percent_encode_path};
+use crate::http::{ContentCoding, RequestHead, Status, error_format, field, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{
-    ErrorResponse, FileHead, FilePart, Pending, Response, file_head, lookup_error, path_error,
+    ErrorResponse, FileHead, FilePart, Response, file_head, lookup_error, path_error,
 };
 use crate::server::rules::cache_control;
 
 /// What `--clean-urls` lets addresses do without.
 const CLEAN_EXTENSION: &str = ".html";
 
-/// The answer to a request for what its target names.
+/// The response to a request for what its target names.
 pub(super) fn get(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Response, Pending> {
+) -> Result<Response, HandlerError> {
     let (path, query) = head.target.path_and_query();
-    let path = match RelativePath::parse(path) {
-        Ok(path) => path,
-        Err(error) => return Ok(path_error(head, &error)),
-    };
+    let path = RelativePath::parse(path).map_err(|error| path_error(head, &error))?;
     if let Some(query) = query
-        && let Some(response) = archive::archive_response(query, head, &path, context)
+        && let Some(response) = archive::archive_response(query, head, &path, context, now)
     {
-        return Ok(response);
+        return response;
     }
     let ServerContext { cache, store, config, .. } = context;
     let accepted = accepted_encodings(head, config, now);
@@ -47,18 +45,31 @@ pub(super) fn get(
         // What is itself not there leaves what was found.
         match find(cache, (store, config), &page, &accepted, now) {
             Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
+            Ok(Lookup::Pending) => return Err(pending_lookup(&page, accepted)),
             page => found = page,
         }
     }
     match found {
-        Ok(Lookup::File(entry)) => Ok(Response::File(entry, FilePart::Whole)),
+        Ok(Lookup::File(entry)) => Ok(Response::file(entry, FilePart::Whole)),
         Ok(Lookup::Directory) => Ok(trailing_slash_redirect(head, &path)),
-        Ok(Lookup::Pending) => Err(Pending),
+        Ok(Lookup::Pending) => Err(pending_lookup(&path, accepted)),
         Err(LookupError::NoIndex) if config.listings_enabled() => {
-            Ok(listing::listing_response(&path, head, context))
+            listing::listing_response(&path, head, context, now)
         }
-        Err(error) => Ok(lookup_error(&error, head.target.path(), error_format(head.accept))),
+        Err(error) => Err(lookup_error(&error, head.target.path(), error_format(head.accept)).into()),
     }
+}
+
+/// A request that waits until `path` is compressed.
+pub(super) fn pending_lookup(path: &RelativePath<'_>, accepted: EncodingPreferences) -> HandlerError {
+    HandlerError::Lookup(PendingLookup { path: path.to_owned(), accepted })
+}
+
+/// Whether the file is still being compressed. Does the next slice of that.
+pub(super) fn is_pending(lookup: &mut PendingLookup, context: &mut ServerContext, now: Now) -> bool {
+    lookup.accepted = lookup.accepted.in_tick(now.instant);
+    let ServerContext { cache, store, config, .. } = context;
+    matches!(find(cache, (store, config), &lookup.path, &lookup.accepted, now), Ok(Lookup::Pending))
 }
 
 /// What a path stands for, with the head of its answer if it is a file, in the encoding that suits.
@@ -108,8 +119,8 @@ fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) 
         location.extend_from_slice(query);
     }
     let message = "The page is a directory: its address ends in a slash.";
-    Response::Redirect {
-        location,
-        page: ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, message),
-    }
+    let page = ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, message);
+    let mut fields = Vec::new();
+    field(&mut fields, "Location", &location);
+    Response::error(page, fields)
 }

@@ -15,7 +15,7 @@ use crate::net::SendQueue;
 
 /// Bodies up to this length are copied behind their head, so that one segment and one `write` carry
 /// both; longer ones are shared instead.
-const COPIED_LEN_MAX: usize = 4 * 1024;
+pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
 /// The head of a file's answers, up to what changes from answer to answer.
 #[derive(Debug, Clone)]
@@ -41,12 +41,14 @@ pub(in crate::server) enum FilePart {
     Range(ByteRange),
     /// 206: these, each with a head of its own.
     Ranges { ranges: Vec<ByteRange>, boundary: u64 },
+    /// All of it, as the body of an error: without its validators.
+    ErrorDocument,
 }
 
 impl FilePart {
     pub(super) fn status(&self) -> Status {
         match self {
-            Self::Whole => Status::OK,
+            Self::Whole | Self::ErrorDocument => Status::OK,
             Self::NotModified => Status::NOT_MODIFIED,
             Self::Range(_) | Self::Ranges { .. } => Status::PARTIAL_CONTENT,
         }
@@ -117,11 +119,13 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
     }
 }
 
-/// Queues a file, or the part of it that is meant, and returns where the body begins.
+/// Queues a file, or the part of it that is meant, and returns where the body begins. Only an error document uses
+/// `status` and `fields`: the head of a file is rendered.
 pub(super) fn queue_file(
     send_queue: &mut SendQueue,
     entry: &CachedFile<FileHead>,
     part: &FilePart,
+    (status, fields): (Status, &[u8]),
     head_only: bool,
     head_end: HeadEnd<'_>,
 ) -> u64 {
@@ -137,11 +141,22 @@ pub(super) fn queue_file(
             });
             let body_start = send_queue.queued_total() - body.map_or(0, |body| body.len() as u64);
             if !head_only && body.is_none() {
-                queue_whole(send_queue, resource);
+                queue_bytes(send_queue, resource, 0, resource.len);
             }
             body_start
         }
         FilePart::NotModified => queue_not_modified(send_queue, resource, head, head_end),
+        FilePart::ErrorDocument => {
+            let body_start = queue_head(send_queue, status, head_end, |out| {
+                field(out, "Content-Type", resource.media_type.as_bytes());
+                content_length(out, resource.len);
+                out.extend_from_slice(fields);
+            });
+            if !head_only {
+                queue_bytes(send_queue, resource, 0, resource.len);
+            }
+            body_start
+        }
         FilePart::Range(range) => {
             let body_start = queue_partial_head(send_queue, head, head_end, |out| {
                 field(out, "Content-Type", resource.media_type.as_bytes());
@@ -210,11 +225,6 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
         Content::File(_) | Content::Packed(_) => return None,
     };
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
-}
-
-/// Queues all bytes of a file.
-pub(super) fn queue_whole(send_queue: &mut SendQueue, resource: &Resource) {
-    queue_bytes(send_queue, resource, 0, resource.len);
 }
 
 /// Queues `len` bytes of a file, from `first` on.

@@ -4,16 +4,14 @@
 //! chooses what a request gets, and knows no connection.
 
 mod common_headers;
-mod error_page;
+mod error;
 mod file;
 mod stream;
 mod types;
 mod write;
 
+pub(super) use error::{Allow, ErrorResponse, lookup_error, path_error};
 pub(super) use file::{FileHead, FilePart, entity_tag, file_head, multipart};
-pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedResponse};
-pub(super) use types::{
-    Allow, ErrorResponse, Pending, PreparingResponse, RequestFlags, Response, StoredResponse, error_response,
-    error_with_format, lookup_error, path_error,
-};
+pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedBody};
+pub(super) use types::{Body, RequestFlags, Response};
 pub(super) use write::{ResponseSpan, ResponseWriter, queue_continue};

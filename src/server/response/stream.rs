@@ -1,4 +1,4 @@
-//! A response body that is made while it is sent.
+//! Response body that is produced while it is sent.
 //!
 //! It is made in slices, of about a millisecond each, so that others have their turns between them. The
 //! framing of such a body (RFC 9112 section 6.3) is decided and written here, in one place, whatever
@@ -10,13 +10,11 @@ use crate::files::{ContentSource, Piece, TarPayload};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, SendQueue};
 
-/// An answer with status 200 whose body is made while it is sent.
+/// A body that is produced while it is sent, and its framing.
 #[derive(Debug)]
-pub(in crate::server) struct StreamedResponse {
+pub(in crate::server) struct StreamedBody {
     media_type: &'static str,
-    /// Further field lines, whole.
-    fields: Vec<u8>,
-    body: Box<dyn BodySource>,
+    source: Box<dyn BodySource>,
     pub(super) framing: StreamFraming,
 }
 
@@ -26,7 +24,7 @@ pub(in crate::server) trait BodySource {
     fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
 }
 
-// As of `PreparingResponse`.
+// By hand, and no supertrait: that would put the derived code of each type into the program, 25 kB of it.
 impl fmt::Debug for dyn BodySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BodySource")
@@ -54,20 +52,15 @@ pub(in crate::server) enum StreamProgress {
     Failed(CloseReason),
 }
 
-impl StreamedResponse {
-    /// A stream of this media type, with these further field lines, and this length if it is known.
+impl StreamedBody {
+    /// A body of this media type, and of this length if it is known.
     pub(in crate::server) fn new(
         media_type: &'static str,
-        fields: Vec<u8>,
         len: Option<u64>,
-        body: Box<dyn BodySource>,
+        source: Box<dyn BodySource>,
     ) -> Self {
-        Self {
-            media_type,
-            fields,
-            body,
-            framing: len.map_or(StreamFraming::Chunked, StreamFraming::ContentLength),
-        }
+        let framing = len.map_or(StreamFraming::Chunked, StreamFraming::ContentLength);
+        Self { media_type, source, framing }
     }
 
     /// Decides how a peer of this version is told where the body ends.
@@ -78,15 +71,14 @@ impl StreamedResponse {
         self.framing
     }
 
-    /// Writes the fields of the head that are this answer's own.
-    pub(in crate::server) fn write_fields(&self, out: &mut Vec<u8>) {
+    /// Writes the fields that describe the body.
+    pub(super) fn write_fields(&self, out: &mut Vec<u8>) {
         field(out, "Content-Type", self.media_type.as_bytes());
         match self.framing {
             StreamFraming::ContentLength(len) => content_length(out, len),
             StreamFraming::Chunked => field(out, "Transfer-Encoding", b"chunked"),
             StreamFraming::UntilClose => {}
         }
-        out.extend_from_slice(&self.fields);
     }
 
     /// Makes one slice of the body in `scratch` and queues it.
@@ -97,7 +89,7 @@ impl StreamedResponse {
         scratch: &mut Vec<u8>,
     ) -> StreamProgress {
         scratch.clear();
-        match self.body.write_slice(store, scratch) {
+        match self.source.write_slice(store, scratch) {
             Ok(slice) => self.queue_slice(send_queue, scratch, slice),
             Err(reason) => StreamProgress::Failed(reason),
         }

@@ -2,17 +2,19 @@
 //!
 //! It writes HTTP/1.1, and to a peer of HTTP/1.0 what that understands. It decides nothing about the connection.
 
+use std::rc::Rc;
+
 use super::common_headers::{CommonHeaders, queue_head};
-use super::error_page::{self, RenderedPage};
-use super::file::{self, entity_tag};
+use super::error::RenderedPage;
+use super::file::{self, COPIED_LEN_MAX};
 use super::stream::StreamFraming;
-use super::types::{RequestFlags, Response, StoredResponse};
-use crate::http::{Version, content_length, field, unsatisfied_range};
+use super::types::{Body, RequestFlags, Response};
+use crate::http::{Version, content_length, field, status_line};
 use crate::net::SendQueue;
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 
-/// The writer of responses, with what many of them have in common.
+/// The writer of responses.
 #[derive(Debug)]
 pub(in crate::server) struct ResponseWriter {
     common: CommonHeaders,
@@ -44,52 +46,43 @@ impl ResponseWriter {
         closes: bool,
         now: Now,
     ) -> ResponseSpan {
-        let (status, head_only) = (response.status(), request.head_only);
+        let (status, head_only) = (response.status, request.head_only);
         let head_end = self.common.head_end(status, connection_option(request, closes), now.unix_secs());
-        let page = &mut self.page;
-        let body_start = match response {
-            Response::File(entry, part) => file::queue_file(send_queue, entry, part, head_only, head_end),
-            Response::Options { allow, preflight } => queue_head(send_queue, status, head_end, |out| {
-                field(out, "Allow", allow.as_bytes());
-                out.extend_from_slice(preflight.as_deref().unwrap_or_default());
-            }),
-            Response::Stored(StoredResponse { stored, location }) => {
+        let fields = response.fields.as_deref().unwrap_or_default();
+        let mut until_close = false;
+        let mut is_complete = true;
+        let body_start = match &response.body {
+            Body::File(entry, part) => {
+                file::queue_file(send_queue, entry, part, (status, fields), head_only, head_end)
+            }
+            Body::ErrorPage(error) => self.page.queue(send_queue, error, head_only, head_end, fields),
+            Body::Empty => queue_head(send_queue, status, head_end, |out| out.extend_from_slice(fields)),
+            Body::Bytes { media_type, bytes } => {
+                let copied = if head_only || bytes.len() > COPIED_LEN_MAX { &[] } else { &bytes[..] };
+                send_queue.push_with(|out| {
+                    status_line(out, status);
+                    field(out, "Content-Type", media_type.as_bytes());
+                    content_length(out, bytes.len() as u64);
+                    out.extend_from_slice(fields);
+                    head_end.finish(out);
+                    out.extend_from_slice(copied);
+                });
+                let body_start = send_queue.queued_total() - copied.len() as u64;
+                if !head_only && copied.is_empty() {
+                    send_queue.push_shared(Rc::clone(bytes), 0..bytes.len());
+                }
+                body_start
+            }
+            Body::Stream(stream) => {
+                is_complete = head_only;
+                until_close = !head_only && stream.framing == StreamFraming::UntilClose;
                 queue_head(send_queue, status, head_end, |out| {
-                    if stored.created {
-                        content_length(out, 0);
-                        field(out, "Location", location);
-                    }
-                    // No Last-Modified: what has just been written may change once more in the same second.
-                    if let Some(version) = stored.version {
-                        field(out, "ETag", entity_tag(version, None).as_bytes());
-                    }
+                    stream.write_fields(out);
+                    out.extend_from_slice(fields);
                 })
             }
-            Response::Redirect { location, page: error } => {
-                page.queue(send_queue, error, head_only, head_end, |out| field(out, "Location", location))
-            }
-            Response::Error(error) => page.queue(send_queue, error, head_only, head_end, |_| ()),
-            Response::Unsatisfiable { complete_len, error } => {
-                page.queue(send_queue, error, head_only, head_end, |out| {
-                    unsatisfied_range(out, *complete_len)
-                })
-            }
-            Response::ErrorPage { status, allow, entry } => error_page::queue_from_file(
-                send_queue,
-                (*status, *allow),
-                &entry.resource,
-                head_only,
-                head_end,
-            ),
-            Response::Stream(stream) => {
-                queue_head(send_queue, status, head_end, |out| stream.write_fields(out))
-            }
-            Response::Prepare(_) => send_queue.queued_total(),
         };
-        let (end, until_close) = match response {
-            Response::Stream(stream) if !head_only => (u64::MAX, stream.framing == StreamFraming::UntilClose),
-            _ => (send_queue.queued_total(), false),
-        };
+        let end = if is_complete { send_queue.queued_total() } else { u64::MAX };
         ResponseSpan { status: status.code(), body_start, end, until_close }
     }
 }

@@ -2,7 +2,7 @@
 //! are cut on their way, the conversation is the same.
 //!
 //! `wire` carries bytes, `pair` drives machines; `time` promises what happens when nothing comes,
-//! `arbitrary` what happens when anything comes; `archive` streams folders; `hot_path` counts what a plain
+//! `arbitrary` what happens when anything comes; `archive` streams folders; `pending` waits for gzip; `hot_path` counts what a plain
 //! GET costs; `sum` is the same for the number exchange.
 
 mod arbitrary;
@@ -10,6 +10,7 @@ mod archive;
 mod hot_path;
 mod logged;
 mod pair;
+mod pending;
 mod sum;
 mod time;
 mod upload;

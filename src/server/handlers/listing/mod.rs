@@ -14,13 +14,14 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use crate::files::RelativePath;
 use crate::files::listing::{ListingBuilder, ListingError};
-use crate::files::{ContentSource, RelativePath};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
+use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{
-    PreparingResponse, Response, StreamedResponse, error_with_format, lookup_error,
-};
+use crate::server::handlers::pending::{HandlerError, PendingResponse};
+use crate::server::handlers::preconditions;
+use crate::server::response::{ErrorResponse, Response, StreamedBody, lookup_error};
 use body::ListingBody;
 use html::HtmlWriter;
 use query::ListingQuery;
@@ -75,22 +76,20 @@ pub(super) fn listing_response(
     path: &RelativePath<'_>,
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
-) -> Response {
+    now: Now,
+) -> Result<Response, HandlerError> {
     let query = ListingQuery::parse(head.target.query().unwrap_or_default());
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
     let error_format = error_format(head.accept);
-    match ListingBuilder::begin(path, query.listing_options(format), &context.listing_budget) {
-        Ok(builder) => {
-            let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
-            let scan = ListingScan { builder: Some(builder), html, format, error_format };
-            Response::Prepare(Box::new(scan))
-        }
-        Err(error) => listing_error(&error, path.as_bytes(), error_format),
-    }
+    let builder = ListingBuilder::begin(path, query.listing_options(format), &context.listing_budget)
+        .map_err(|error| listing_error(&error, path.as_bytes(), error_format))?;
+    let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
+    let scan = ListingScan { builder: Some(builder), html, format, error_format };
+    preconditions::respond_later(Box::new(scan), head, now)
 }
 
-/// The answer to what cannot be listed.
-fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> Response {
+/// The error for a directory that cannot be listed.
+fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> ErrorResponse {
     let (status, message) = match error {
         ListingError::Lookup(error) => return lookup_error(error, path, error_format),
         ListingError::Busy => {
@@ -101,22 +100,22 @@ fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -
             "This directory has too many entries to be listed at once; ask for some with ?filter=.",
         ),
     };
-    error_with_format(status, message, error_format)
+    ErrorResponse::new(status, message, error_format)
 }
 
-impl PreparingResponse for ListingScan {
-    fn prepare_slice(&mut self, store: &ContentSource) -> Option<Response> {
-        match self.builder.as_mut()?.build_slice(store) {
+impl PendingResponse for ListingScan {
+    fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
+        match self.builder.as_mut()?.build_slice(&context.store) {
             Ok(true) => None,
             Ok(false) => Some(self.finish()),
-            Err(error) => Some(listing_error(&error, &self.html.path, self.error_format)),
+            Err(error) => Some(listing_error(&error, &self.html.path, self.error_format).into()),
         }
     }
 
     /// The answer when no more time is left: half a listing would pass for a whole one.
     fn on_timeout(&mut self) -> Response {
         self.builder = None;
-        listing_error(&ListingError::Busy, &self.html.path, self.error_format)
+        listing_error(&ListingError::Busy, &self.html.path, self.error_format).into()
     }
 }
 
@@ -124,14 +123,15 @@ impl ListingScan {
     fn finish(&mut self) -> Response {
         let Some(builder) = self.builder.take() else { return self.on_timeout() };
         let body = ListingBody::new(builder.finish(), self.format, std::mem::take(&mut self.html));
-        let len = body.len_if_known();
         let mut fields = Vec::new();
         field(&mut fields, "Vary", b"Accept");
         if self.format == ListingFormat::Html {
             field(&mut fields, "Content-Security-Policy", html::POLICY.as_bytes());
         }
-        let stream = StreamedResponse::new(self.format.media_type(), fields, len, Box::new(body));
-        Response::Stream(Box::new(stream))
+        match body.into_bytes() {
+            Ok(bytes) => Response::bytes(self.format.media_type(), bytes, fields),
+            Err(body) => Response::stream(StreamedBody::new(self.format.media_type(), None, body), fields),
+        }
     }
 }
 

@@ -1,0 +1,263 @@
+//! Error responses: a status, a sentence for a person, and the page that shows it as plain text or HTML.
+//!
+//! The constructors give each error of `files` its status and its sentence. A file of the site may take the place of
+//! the page.
+
+use super::common_headers::HeadEnd;
+use crate::files::{LookupError, PathError};
+use crate::http::{ErrorFormat, RequestHead, Status, content_length, error_format, field, status_line};
+use crate::net::SendQueue;
+use crate::text::{HtmlText, OneLine, append};
+
+/// What is said of what is not there.
+const NOT_FOUND_MESSAGE: &str = "There is no such page here.";
+
+const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+    <meta name=\"color-scheme\" content=\"light dark\">\n<title>";
+
+/// System colours follow the reader's light or dark setting by themselves.
+const STYLE: &str = "</title>\n<style>\n\
+    :root { color-scheme: light dark }\n\
+    body { margin: 0; min-height: 100vh; display: grid; place-content: center; padding: 2rem;\n  \
+    box-sizing: border-box; max-width: 34rem; margin-inline: auto;\n  \
+    font: 1.125rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }\n\
+    h1 { margin: 0; font-size: 1.5rem; line-height: 1.2 }\n\
+    h1 b { display: block; font-size: 6rem; line-height: 1; letter-spacing: -.04em }\n\
+    p { margin: 1rem 0 0 }\n\
+    </style>\n</head>\n<body>\n<main>\n<h1><b>";
+
+const FOOT: &str = "</p>\n<p><a href=\"/\">Go to the home page</a></p>\n</main>\n</body>\n</html>\n";
+
+/// The methods of a resource (RFC 9110 section 10.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Allow {
+    /// It can be fetched.
+    Fetch,
+    /// It can be fetched, and a file be stored in its place.
+    FetchAndStore,
+}
+
+/// An error, and how its body is to be worded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) struct ErrorResponse {
+    pub(in crate::server) status: Status,
+    pub(in crate::server) message: &'static str,
+    pub(in crate::server) format: ErrorFormat,
+    /// The methods of the resource, if this is about its methods.
+    pub(in crate::server) allow: Option<Allow>,
+}
+
+impl Allow {
+    /// As the field says it.
+    pub(in crate::server) fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Fetch => b"GET, HEAD, OPTIONS",
+            Self::FetchAndStore => b"GET, HEAD, OPTIONS, PUT",
+        }
+    }
+}
+
+impl ErrorResponse {
+    pub(in crate::server) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
+        Self { status, message, format, allow: None }
+    }
+
+    /// An error in the format that the client accepts.
+    pub(in crate::server) fn for_request(
+        head: &RequestHead<'_, '_>,
+        status: Status,
+        message: &'static str,
+    ) -> Self {
+        Self::new(status, message, error_format(head.accept))
+    }
+
+    /// The fields that an error of this status has, whatever its body.
+    pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
+        if let Some(allow) = self.allow {
+            field(out, "Allow", allow.as_bytes());
+        }
+        if self.status == Status::SERVICE_UNAVAILABLE {
+            field(out, "Retry-After", b"1");
+        }
+    }
+}
+
+/// The error for a path that names nothing here.
+pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> ErrorResponse {
+    let (status, message) = match error {
+        PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % that no two hex digits follow."),
+        PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
+        PathError::LeavesRoot => (Status::BAD_REQUEST, "The path leads out of the served directory."),
+        PathError::Hidden | PathError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
+    };
+    ErrorResponse::for_request(head, status, message)
+}
+
+/// The error for a file that cannot be served. A failure of the server is logged.
+pub(in crate::server) fn lookup_error(
+    error: &LookupError,
+    path: &[u8],
+    format: ErrorFormat,
+) -> ErrorResponse {
+    let (status, message) = match error {
+        LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
+        LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),
+        LookupError::Forbidden => (Status::FORBIDDEN, "The server may not read this file."),
+        LookupError::NotRegular => (Status::FORBIDDEN, "This is not a regular file, so it is not served."),
+        LookupError::Busy => {
+            (Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
+        }
+        LookupError::Failed(cause) => {
+            log::error!("cannot read {}: {cause}", OneLine(path));
+            (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
+        }
+    };
+    ErrorResponse::new(status, message, format)
+}
+
+/// The error page that was queued last. Most that follow are equal: the same missing file is asked for again.
+#[derive(Debug, Default)]
+pub(super) struct RenderedPage {
+    error: Option<ErrorResponse>,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl RenderedPage {
+    /// Queues an error with its page as the body, and with `more` field lines.
+    pub(super) fn queue(
+        &mut self,
+        send_queue: &mut SendQueue,
+        error: &ErrorResponse,
+        head_only: bool,
+        head_end: HeadEnd<'_>,
+        more: &[u8],
+    ) -> u64 {
+        if self.error.as_ref() != Some(error) {
+            self.render(error);
+        }
+        let body = if head_only { &[] } else { self.body.as_slice() };
+        send_queue.push_with(|out| {
+            out.extend_from_slice(&self.head);
+            out.extend_from_slice(more);
+            head_end.finish(out);
+            out.extend_from_slice(body);
+        });
+        send_queue.queued_total() - body.len() as u64
+    }
+
+    fn render(&mut self, error: &ErrorResponse) {
+        self.error = Some(*error);
+        let (head, body) = (&mut self.head, &mut self.body);
+        body.clear();
+        render(body, error);
+        head.clear();
+        status_line(head, error.status);
+        field(head, "Content-Type", media_type(error.format).as_bytes());
+        content_length(head, body.len() as u64);
+        // The format of the page was chosen by Accept.
+        field(head, "Vary", b"Accept");
+        error.append_fields(head);
+    }
+}
+
+/// The type of an error page in this format.
+fn media_type(format: ErrorFormat) -> &'static str {
+    match format {
+        ErrorFormat::Html => "text/html; charset=utf-8",
+        ErrorFormat::Text => "text/plain; charset=utf-8",
+    }
+}
+
+/// Appends the page of an error to `out`.
+///
+/// As plain text, two lines. As HTML, one page that loads nothing else, in the reader's light or dark colours;
+/// reason and message are escaped.
+fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
+    let (code, reason) = (error.status.code(), error.status.reason());
+    match error.format {
+        ErrorFormat::Html => render_html(out, code, reason, error.message),
+        ErrorFormat::Text => append(out, format_args!("{code} {reason}\n{}\n", error.message)),
+    }
+}
+
+fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str) {
+    let (reason, sentence) = (HtmlText(reason), HtmlText(sentence));
+    append(
+        out,
+        format_args!(
+            "{HEAD}{status_code} {reason}{STYLE}{status_code}</b> {reason}</h1>\n<p>{sentence}{FOOT}"
+        ),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENTENCE: &str = "There is nothing at this address.";
+
+    /// The HTML page.
+    fn rendered(status_code: u16, reason: &str, sentence: &str) -> String {
+        let mut out = b"before".to_vec();
+        render_html(&mut out, status_code, reason, sentence);
+        let text = String::from_utf8(out).unwrap();
+        text.strip_prefix("before").unwrap().to_owned()
+    }
+
+    #[test]
+    fn plain_body_is_status_and_sentence() {
+        let mut out = b"before ".to_vec();
+        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>", ErrorFormat::Text));
+        assert_eq!(out, b"before 404 Not Found\n<&>\n");
+    }
+
+    #[test]
+    fn html_page_is_under_1536_bytes_and_loads_nothing() {
+        let page = rendered(431, "Request Header Fields Too Large", &"x".repeat(200));
+        assert!(page.len() < 1536, "{} bytes", page.len());
+        for fetched in ["src=", "<link", "@import", "url(", "<script"] {
+            assert!(!page.contains(fetched), "{fetched}");
+        }
+    }
+
+    #[test]
+    fn html_page_has_each_required_element_once() {
+        let page = rendered(404, "Not Found", SENTENCE);
+        for part in [
+            "<!doctype html>\n<html lang=\"en\">",
+            "<meta charset=\"utf-8\">",
+            "<meta name=\"viewport\" content=\"width=device-width",
+            "<meta name=\"color-scheme\" content=\"light dark\">",
+            "<title>404 Not Found</title>",
+            "<h1><b>404</b> Not Found</h1>",
+            "<p>There is nothing at this address.</p>",
+            "<a href=\"/\">",
+        ] {
+            assert_eq!(page.matches(part).count(), 1, "{part}");
+        }
+        assert!(page.ends_with("</html>\n"));
+    }
+
+    #[test]
+    fn html_page_closes_every_element() {
+        let page = rendered(404, "Not Found", SENTENCE);
+        for name in ["html", "head", "title", "style", "body", "main", "h1", "b", "p", "a"] {
+            let opened =
+                page.matches(&format!("<{name}>")).count() + page.matches(&format!("<{name} ")).count();
+            let closed = page.matches(&format!("</{name}>")).count();
+            assert!(opened > 0 && opened == closed, "{name}: {opened} {closed}");
+        }
+    }
+
+    #[test]
+    fn html_page_escapes_reason_and_sentence() {
+        let page = rendered(400, "<b>&", "</p><script>alert(\"x\", 'ü')</script>");
+        assert!(page.contains("<title>400 &lt;b&gt;&amp;</title>"));
+        assert!(
+            page.contains("<p>&lt;/p&gt;&lt;script&gt;alert(&quot;x&quot;, &#39;ü&#39;)&lt;/script&gt;</p>")
+        );
+        assert!(!page.contains("<script>"));
+    }
+}
