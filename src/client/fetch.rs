@@ -17,7 +17,7 @@ use super::upload::UploadBody;
 use crate::access_log::LogDestination;
 use crate::cli::{quote, say};
 use crate::http::{Method, RequestBody};
-use crate::net::{AddressConnector, Connection, Pool, host_name};
+use crate::net::{AddressConnector, Connection, Pool, Tick, host_name};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
@@ -84,7 +84,7 @@ impl App for FetchApp {
         if self.session.framing == RequestBody::Chunked {
             conn.wake();
         }
-        let next = conn.pump(ready, &mut self.session, &mut self.pool, now);
+        let next = conn.pump(Tick::new(ready, &mut self.session, &mut self.pool, now));
         self.session.on_sent(conn.sent_total());
         next
     }

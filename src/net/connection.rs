@@ -54,12 +54,22 @@ pub struct Connection<P, T = TcpStream> {
     protocol: P,
 }
 
-/// What a link is lent for one turn.
-struct Tick<'t, S> {
+/// What a connection is lent for one tick.
+#[derive(Debug)]
+pub struct Tick<'t, C> {
     ready: &'t mut Readiness,
-    context: &'t mut S,
+    context: &'t mut C,
     pool: &'t mut Pool,
     now: Now,
+    read_budget: usize,
+    write_budget: usize,
+}
+
+impl<'t, C> Tick<'t, C> {
+    /// A tick at `now`, with the whole I/O budget. `context` is the protocol's.
+    pub fn new(ready: &'t mut Readiness, context: &'t mut C, pool: &'t mut Pool, now: Now) -> Self {
+        Self { ready, context, pool, now, read_budget: IO_BUDGET_PER_TICK, write_budget: IO_BUDGET_PER_TICK }
+    }
 }
 
 impl<P: Protocol, T: Transport> Connection<P, T> {
@@ -117,38 +127,32 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
 
     /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
     /// pump of the same turn goes on from there.
-    pub fn read_ahead(&mut self, ready: &mut Readiness, context: &mut P::Context, pool: &mut Pool, now: Now) {
+    pub fn read_ahead(&mut self, mut tick: Tick<'_, P::Context>) {
         let is_waiting =
             matches!(self.state, ConnState::Open) && self.want == Want::Input && self.send_queue.is_empty();
-        if !is_waiting || !ready.is_readable() || self.write_error.is_some() || self.is_overdue(now) {
+        if !is_waiting || !tick.ready.is_readable() || self.write_error.is_some() || self.is_overdue(tick.now)
+        {
             return;
         }
-        match self.fill(&mut Tick { ready, context, pool, now }, &mut IO_BUDGET_PER_TICK.clone()) {
+        match self.fill(&mut tick) {
             IoOutcome::Done => self.want = Want::Tick,
             IoOutcome::Failed(reason) => self.want = Want::Close(reason),
-            IoOutcome::Blocked | IoOutcome::BudgetSpent => self.recv_buf.release(pool),
+            IoOutcome::Blocked | IoOutcome::BudgetSpent => self.recv_buf.release(tick.pool),
         }
     }
 
     /// Moves bytes and advances the machine until there is nothing to do but wait.
-    pub fn pump(
-        &mut self,
-        ready: &mut Readiness,
-        context: &mut P::Context,
-        pool: &mut Pool,
-        now: Now,
-    ) -> Next {
-        pool.lease_segments(&mut self.send_queue);
+    pub fn pump(&mut self, mut tick: Tick<'_, P::Context>) -> Next {
+        tick.pool.lease_segments(&mut self.send_queue);
         let pending_len = self.transport.pending_output() as u64;
         self.sent_before_pump = self.send_queue.sent_total().saturating_sub(pending_len);
-        let mut tick = Tick { ready, context, pool, now };
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
             ConnState::Open => self.io_loop(&mut tick),
             ConnState::Lingering(_) => self.linger(&mut tick),
         };
-        self.recv_buf.release(pool);
-        pool.return_segments(&mut self.send_queue);
+        self.recv_buf.release(tick.pool);
+        tick.pool.return_segments(&mut self.send_queue);
         next
     }
 
@@ -171,7 +175,6 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
 
     /// The loop: flush, fill, advance, until blocked, spent or over.
     fn io_loop(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
-        let (mut read_budget, mut write_budget) = (IO_BUDGET_PER_TICK, IO_BUDGET_PER_TICK);
         if self.is_overdue(tick.now) {
             self.want =
                 self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
@@ -181,23 +184,21 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         loop {
             let flushed = match self.want {
                 Want::Close(reason) => return self.close(reason, tick),
-                _ => self.flush(tick.ready, &mut write_budget),
+                _ => self.flush(tick),
             };
             let outcome = match (self.want, flushed) {
                 (Want::Input | Want::InputOrDrain, IoOutcome::Failed(reason @ CloseReason::Failed(_))) => {
-                    self.read_after_write_error(reason, tick, &mut read_budget)
+                    self.read_after_write_error(reason, tick)
                 }
                 (_, IoOutcome::Failed(reason)) => IoOutcome::Failed(reason),
                 (Want::Tick, _) => IoOutcome::BudgetSpent,
                 (Want::InputOrDrain, IoOutcome::Done) => IoOutcome::Done,
                 // Who has much to send still listens: the answer may come early.
-                (Want::Input | Want::InputOrDrain, IoOutcome::BudgetSpent) => {
-                    match self.fill(tick, &mut read_budget) {
-                        IoOutcome::Blocked => IoOutcome::BudgetSpent,
-                        outcome => outcome,
-                    }
-                }
-                (Want::Input | Want::InputOrDrain, _) => self.fill(tick, &mut read_budget),
+                (Want::Input | Want::InputOrDrain, IoOutcome::BudgetSpent) => match self.fill(tick) {
+                    IoOutcome::Blocked => IoOutcome::BudgetSpent,
+                    outcome => outcome,
+                },
+                (Want::Input | Want::InputOrDrain, _) => self.fill(tick),
                 (_, flushed) => flushed,
             };
             match outcome {
@@ -216,25 +217,25 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     /// Sends what is queued, as far as the socket and the budget take it.
-    fn flush(&mut self, ready: &mut Readiness, budget: &mut usize) -> IoOutcome {
+    fn flush(&mut self, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         if let Some(reason) = self.write_error {
             return IoOutcome::Failed(reason);
         }
         if self.send_queue.is_empty() && self.transport.pending_output() == 0 {
             return IoOutcome::Done;
         }
-        if !ready.is_writable() {
+        if !tick.ready.is_writable() {
             return IoOutcome::Blocked;
         }
-        let outcome = self.send_queue.flush(&mut self.transport, budget);
+        let outcome = self.send_queue.flush(&mut self.transport, &mut tick.write_budget);
         if outcome == IoOutcome::Blocked {
-            ready.on_write_blocked();
+            tick.ready.on_write_blocked();
         }
         outcome
     }
 
     /// One read, which the machine is told of.
-    fn fill(&mut self, tick: &mut Tick<'_, P::Context>, budget: &mut usize) -> IoOutcome {
+    fn fill(&mut self, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         if self.recv_buf.is_eof() {
             // The machine has been told of the end and still wants more: there is none.
             return IoOutcome::Failed(CloseReason::PeerClosedEarly);
@@ -242,7 +243,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         if !tick.ready.is_readable() {
             return IoOutcome::Blocked;
         }
-        if *budget == 0 {
+        if tick.read_budget == 0 {
             return IoOutcome::BudgetSpent;
         }
         loop {
@@ -256,7 +257,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                 Ok(len) => {
                     self.recv_buf.commit(len);
                     self.protocol.on_input(tick.context);
-                    *budget = budget.saturating_sub(len);
+                    tick.read_budget = tick.read_budget.saturating_sub(len);
                     if T::SHORT_READ_DRAINS && len < buffer_len {
                         tick.ready.on_short_read();
                     }
@@ -274,16 +275,11 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
 
     /// After a write error, now or before, the input is still read: the peer may have sent an error
     /// response. The end of that input is not an orderly one.
-    fn read_after_write_error(
-        &mut self,
-        reason: CloseReason,
-        tick: &mut Tick<'_, P::Context>,
-        budget: &mut usize,
-    ) -> IoOutcome {
+    fn read_after_write_error(&mut self, reason: CloseReason, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         let reason = *self.write_error.get_or_insert(reason);
         self.send_queue.discard();
         tick.ready.on_write_failed();
-        match self.fill(tick, budget) {
+        match self.fill(tick) {
             IoOutcome::Done if !self.recv_buf.is_eof() => IoOutcome::Done,
             IoOutcome::BudgetSpent => IoOutcome::BudgetSpent,
             IoOutcome::Done | IoOutcome::Blocked | IoOutcome::Failed(_) => IoOutcome::Failed(reason),
@@ -333,10 +329,10 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
 
     /// Discards input until the peer closes or patience ends.
     fn linger(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
-        let (mut budget, now) = (IO_BUDGET_PER_TICK, tick.now.instant);
+        let now = tick.now.instant;
         loop {
             self.recv_buf.discard();
-            let outcome = self.fill(tick, &mut budget);
+            let outcome = self.fill(tick);
             let ConnState::Lingering(linger) = &mut self.state else { return Next::Close };
             match outcome {
                 IoOutcome::Done if !self.recv_buf.is_eof() => {

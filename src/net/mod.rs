@@ -15,7 +15,7 @@ mod send_queue;
 mod transport;
 
 pub use connect::{AddressConnector, ConnectError, connect};
-pub use connection::Connection;
+pub use connection::{Connection, Tick};
 pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
 pub use pool::Pool;
 pub use protocol::{Protocol, Want};

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use super::{HttpServerProtocol, ServerConnection, WorkerState};
 use crate::access_log::{ConsoleLog, LogDestination};
 use crate::http::HEAD_LEN_MAX;
-use crate::net::{Connection, Pool};
+use crate::net::{Connection, Pool, Tick};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
 use crate::sum::SumService;
 
@@ -183,7 +183,7 @@ impl App for ServerApp {
         if let ServerConnection::Http(connection) = conn
             && !self.worker.draining
         {
-            connection.read_ahead(ready, &mut self.worker, &mut self.pool, now);
+            connection.read_ahead(Tick::new(ready, &mut self.worker, &mut self.pool, now));
         }
     }
 
@@ -195,13 +195,13 @@ impl App for ServerApp {
                 if close_idle {
                     connection.protocol_mut().close_if_idle(now);
                 }
-                connection.pump(ready, &mut self.worker, &mut self.pool, now)
+                connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now))
             }
             (ServerConnection::Sum(connection), Some(sum)) => {
                 if close_idle {
                     connection.protocol_mut().close_if_idle(now);
                 }
-                connection.pump(ready, &mut sum.state, &mut self.pool, now)
+                connection.pump(Tick::new(ready, &mut sum.state, &mut self.pool, now))
             }
             // Nobody else accepts one.
             (ServerConnection::Sum(_), None) => Next::Close,

@@ -14,7 +14,7 @@ use super::args::{SumClientConfig, not_a_number, parse_number};
 use super::client::{SumClientProtocol, SumExchange, SumFailure};
 use super::line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
 use crate::cli::say;
-use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, host_name};
+use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, Tick, host_name};
 use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
 use crate::text::units::duration;
 
@@ -172,7 +172,7 @@ impl App for SumApp {
     type Conn = Connection<SumClientProtocol>;
 
     fn drive(&mut self, connection: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
-        connection.pump(ready, &mut self.exchange, &mut self.pool, now)
+        connection.pump(Tick::new(ready, &mut self.exchange, &mut self.pool, now))
     }
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {

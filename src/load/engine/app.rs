@@ -15,7 +15,7 @@ use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
 use crate::load::stats::metrics::Metrics;
 use crate::load::stats::time_series::TimeSeries;
-use crate::net::{self, Connection, Pool};
+use crate::net::{self, Connection, Pool, Tick};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
 /// What one read takes.
@@ -208,7 +208,7 @@ impl App for LoadApp<'_> {
         if is_open && conn.protocol_mut().can_send() && self.run.scheduler.has_due(self.run.clock.at(now)) {
             conn.wake();
         }
-        let next = conn.pump(ready, &mut self.run, &mut self.pool, now);
+        let next = conn.pump(Tick::new(ready, &mut self.run, &mut self.pool, now));
         let protocol = conn.protocol_mut();
         if is_open {
             self.run.slots.set_can_send(protocol.slot_index, protocol.can_send());

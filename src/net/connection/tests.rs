@@ -62,7 +62,7 @@ fn addressed(refuses: bool) -> (Connection<EchoProtocol>, StdStream) {
 }
 
 fn pump(connection: &mut Connection<EchoProtocol>, ready: &mut Readiness, now: Now) -> Next {
-    connection.pump(ready, &mut (), &mut Pool::new(1024), now)
+    connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), now))
 }
 
 #[test]
@@ -103,13 +103,13 @@ fn read_ahead_signals_input_and_pump_advances() {
     let counts = |connection: &mut Connection<EchoProtocol>| {
         (connection.protocol.received, connection.protocol.advanced)
     };
-    connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+    connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, now));
     assert_eq!(counts(&mut connection), (1, 0));
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
     assert_eq!(counts(&mut connection), (1, 1));
     // Nothing more has come, and a buffer is held for nothing only while there is hope.
     let mut ready = Readiness::assume_ready();
-    connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+    connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, now));
     assert!(!ready.is_readable() && connection.recv_buf.bytes().is_empty());
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
     assert_eq!(counts(&mut connection), (1, 1));
@@ -118,10 +118,10 @@ fn read_ahead_signals_input_and_pump_advances() {
     peer.shutdown(Shutdown::Write).expect("its end");
     poll(&mut [PollFd::new(&connection.transport, PollFlags::RDHUP)], None).expect("the end");
     let mut ready = Readiness::assume_ready();
-    connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+    connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, now));
     assert!(ready.is_readable() && !connection.recv_buf.is_eof());
     connection.protocol_mut().deadline = None;
-    connection.read_ahead(&mut ready, &mut (), &mut pool, now);
+    connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, now));
     assert!(connection.recv_buf.is_eof() && counts(&mut connection) == (1, 1));
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
 }
@@ -193,7 +193,7 @@ fn drain_waits_until_pending_output_is_in_the_socket() {
     let mut tick = |room| {
         connection.transport.socket_room += room;
         let ready = &mut Readiness::assume_ready();
-        assert_eq!(connection.pump(ready, &mut (), &mut Pool::new(1024), Now::read()), Next::Wait);
+        assert_eq!(connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read())), Next::Wait);
         let transport = &connection.transport;
         (transport.sent.clone(), transport.is_write_closed, connection.protocol.advanced)
     };
@@ -207,7 +207,7 @@ fn output_of_a_read_is_flushed_before_the_wait() {
     let transport = BufferingTransport { handshake: b"hello", socket_room: 9, ..Default::default() };
     let mut connection = buffering(transport);
     let ready = &mut Readiness::assume_ready();
-    assert_eq!(connection.pump(ready, &mut (), &mut Pool::new(1024), Now::read()), Next::Wait);
+    assert_eq!(connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read())), Next::Wait);
     assert_eq!(connection.transport.sent, b"hello");
     assert_eq!(connection.protocol.advanced, 0, "the protocol has seen none of it");
 }
@@ -218,6 +218,6 @@ fn short_read_is_not_drained_unless_transport_says_so() {
     let mut connection = buffering(BufferingTransport { input, socket_room: 99, ..Default::default() });
     connection.protocol.refuses = false;
     let ready = &mut Readiness::assume_ready();
-    assert_eq!(connection.pump(ready, &mut (), &mut Pool::new(1024), Now::read()), Next::Wait);
+    assert_eq!(connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read())), Next::Wait);
     assert_eq!(connection.protocol.received, 2, "the second has no event of its own");
 }

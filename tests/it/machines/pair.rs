@@ -14,7 +14,7 @@ use reactor_http::client::connection::{BodyProgress, FetchError, ResponseHandler
 use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
-use reactor_http::net::{CloseReason, Connection, Pool, Protocol, RecvBuf, SendQueue, Want};
+use reactor_http::net::{CloseReason, Connection, Pool, Protocol, RecvBuf, SendQueue, Tick, Want};
 use reactor_http::reactor::{Next, Now, Readiness};
 use reactor_http::server::{self, ServerConfig, WorkerState};
 use tempfile::TempDir;
@@ -111,8 +111,8 @@ impl<M: Protocol> Side<M> {
         }
         port.swap(&self.wire);
         let ready = &mut Readiness::assume_ready();
-        self.connection.read_ahead(ready, &mut self.site, &mut self.pool, now);
-        let next = self.connection.pump(ready, &mut self.site, &mut self.pool, now);
+        self.connection.read_ahead(Tick::new(ready, &mut self.site, &mut self.pool, now));
+        let next = self.connection.pump(Tick::new(ready, &mut self.site, &mut self.pool, now));
         port.swap(&self.wire);
         self.ended = self.connection.protocol_mut().ended;
         self.closed = next == Next::Close;
