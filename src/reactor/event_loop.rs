@@ -19,7 +19,7 @@ use super::slots::{Slots, Timer};
 use super::timer_wheel::TimerWheel;
 use super::timerfd::TimerFd;
 use super::token::{FD, SIGNALS, TIMER, WAKER};
-use super::{App, Clock, Control, EventSource, Key, ListenerId, Next, Now, Readiness, Watermarks};
+use super::{App, Clock, ConnectionLimit, Control, EventSource, Key, ListenerId, Next, Now, Readiness};
 
 /// Kernel events taken at once; more stay in the kernel for the next turn.
 const EVENTS_MAX: usize = 1024;
@@ -87,9 +87,9 @@ impl<A: App> Reactor<A> {
         &mut self.app
     }
 
-    /// Bounds the number of connections.
-    pub fn set_watermarks(&mut self, watermarks: Watermarks) {
-        self.listeners.watermarks = Some(watermarks);
+    /// Bounds the number of accepted connections, together with the reactors that have a clone of the limit.
+    pub fn limit_connections(&mut self, limit: ConnectionLimit) {
+        self.listeners.limit = Some(limit);
     }
 
     /// Turns these signals into news for [`App::on_tick`].
@@ -158,7 +158,7 @@ impl<A: App> Reactor<A> {
         self.expire_timers(now.instant);
         self.drive_queued(now);
         idle &= !self.accept(now);
-        self.slots.free_closed();
+        self.free_closed();
         self.poll_app(now, idle);
     }
 
@@ -184,7 +184,7 @@ impl<A: App> Reactor<A> {
         if self.slots.has_queued() || self.listeners.has_work() {
             return Some(Duration::ZERO);
         }
-        let deadlines = [self.timer_wheel.next_deadline, self.app_deadline, self.listeners.backoff_until];
+        let deadlines = [self.timer_wheel.next_deadline, self.app_deadline, self.listeners.deadline()];
         deadlines.into_iter().flatten().min().map(|instant| instant.saturating_duration_since(now))
     }
 
@@ -291,8 +291,8 @@ impl<A: App> Reactor<A> {
         for accepted in 0..ACCEPTS_MAX {
             // Those that are over make room first: once the house counts as full, only an event would
             // bring it here again.
-            self.slots.free_closed();
-            self.listeners.begin_tick(self.slots.len(), now.instant);
+            self.free_closed();
+            self.listeners.begin_tick(now.instant);
             if !self.listeners.has_work() {
                 return accepted > 0;
             }
@@ -300,9 +300,16 @@ impl<A: App> Reactor<A> {
             if let Some(conn) = self.app.accepted(id, stream, peer, now) {
                 let key = self.slots.insert(conn, Readiness::assume_ready());
                 self.drive(key, now);
+            } else {
+                self.listeners.release(1);
             }
         }
         true
+    }
+
+    fn free_closed(&mut self) {
+        let freed = self.slots.free_closed();
+        self.listeners.release(freed);
     }
 
     /// Tells the application the news and carries out its orders.

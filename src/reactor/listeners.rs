@@ -5,6 +5,8 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
@@ -18,6 +20,9 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 /// Names a listener, in the order of [`super::Reactor::listen`], from 0.
 pub type ListenerId = usize;
 
+/// While the process is full, a reactor looks this often whether another one has closed a connection.
+const FULL_RECHECK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// How many connections are taken: accepting stops at one number and resumes at a lower one, so
 /// that a full house does not flutter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +31,25 @@ pub struct Watermarks {
     pub stop_at: usize,
     /// Accepting resumes when there are no more than this many.
     pub resume_at: usize,
+}
+
+/// The limit on connections of a process, which several reactors may share.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimit {
+    /// When accepting stops and resumes.
+    pub watermarks: Watermarks,
+    /// Connections that all reactors of the process have accepted and not yet closed.
+    pub open: Arc<AtomicUsize>,
+    /// Whether there is more than one such reactor.
+    pub is_shared: bool,
+}
+
+impl ConnectionLimit {
+    /// Takes a place if one is free.
+    fn reserve(&self) -> bool {
+        let next = |open| (open < self.watermarks.stop_at).then_some(open + 1);
+        self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
 }
 
 #[derive(Debug)]
@@ -41,8 +65,10 @@ pub(super) struct Listeners {
     listeners: Vec<Option<Listener>>,
     /// The listener whose turn is next: a busy one does not keep the others waiting.
     next_id: ListenerId,
-    pub(super) watermarks: Option<Watermarks>,
+    pub(super) limit: Option<ConnectionLimit>,
     is_full: bool,
+    /// While it is full and another reactor may make room: when to look again.
+    recheck_at: Option<Instant>,
     /// After a shortage of descriptors, nothing is accepted before this.
     pub(super) backoff_until: Option<Instant>,
     /// The shortage has been logged; it is logged again only after an accept has worked.
@@ -82,12 +108,26 @@ impl Listeners {
             && self.listeners.iter().flatten().any(|listener| listener.acceptable)
     }
 
-    /// Looks at how full the house is, and at the clock, before accepting.
-    pub(super) fn begin_tick(&mut self, connections: usize, now: Instant) {
+    /// Connections were closed.
+    pub(super) fn release(&self, count: usize) {
+        if let Some(limit) = self.limit.as_ref().filter(|_| count > 0) {
+            limit.open.fetch_sub(count, Ordering::Relaxed);
+        }
+    }
+
+    /// When the listeners want a tick although nothing has happened.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.backoff_until.or(self.recheck_at)
+    }
+
+    /// Looks whether the process is full, and at the clock, before accepting.
+    pub(super) fn begin_tick(&mut self, now: Instant) {
         if self.backoff_until.is_some_and(|until| now >= until) {
             self.backoff_until = None;
         }
-        let Some(Watermarks { stop_at, resume_at }) = self.watermarks else { return };
+        let Some(limit) = &self.limit else { return };
+        let Watermarks { stop_at, resume_at } = limit.watermarks;
+        let connections = limit.open.load(Ordering::Relaxed);
         if !self.is_full && connections >= stop_at {
             log::warn!("{connections} connections are open: accepting stops until {resume_at}");
             self.is_full = true;
@@ -95,6 +135,7 @@ impl Listeners {
             log::warn!("{connections} connections are open: accepting again");
             self.is_full = false;
         }
+        self.recheck_at = (self.is_full && limit.is_shared).then(|| now + FULL_RECHECK_INTERVAL);
     }
 
     /// Accepts one connection from any listener that may have one, each in its turn.
@@ -113,6 +154,9 @@ impl Listeners {
         let is_backing_off = self.backoff_until.is_some();
         let listener =
             self.listeners.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !is_backing_off)?;
+        if self.limit.as_ref().is_some_and(|limit| !limit.reserve()) {
+            return None;
+        }
         match listener.socket.accept() {
             Ok(accepted) => {
                 self.exhaustion_logged = false;
@@ -132,6 +176,7 @@ impl Listeners {
             // so that the next turn does.
             Err(error) => log::debug!("a connection was gone before it was accepted: {error}"),
         }
+        self.release(1);
         None
     }
 }

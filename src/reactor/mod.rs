@@ -22,7 +22,7 @@ pub use app::{App, EventSource, Next};
 pub use clock::{Clock, CpuTime, Now};
 pub use control::Control;
 pub use event_loop::Reactor;
-pub use listeners::{ListenerId, Watermarks};
+pub use listeners::{ConnectionLimit, ListenerId, Watermarks};
 pub use readiness::Readiness;
 pub use threads::{ThreadEvent, available_cores, spawn_reactors};
 pub use token::Key;

@@ -120,10 +120,10 @@ impl<C: EventSource> Slots<C> {
 
     /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
     /// with that epoll forgets it: no system call of its own is needed to deregister.
-    pub(super) fn free_closed(&mut self) {
-        while let Some(key) = self.closed_keys.pop() {
-            self.slab.try_remove(key.index as usize);
-        }
+    /// Returns how many were freed.
+    pub(super) fn free_closed(&mut self) -> usize {
+        let keys = self.closed_keys.drain(..);
+        keys.filter_map(|key| self.slab.try_remove(key.index as usize)).count()
     }
 
     /// All connections that are not going, for the end of the loop.

@@ -5,9 +5,10 @@
 
 use std::hash::RandomState;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::response::FileHead;
+use super::shared::Shared;
 use super::{CacheMode, ServerConfig};
 use crate::files::{ContentSource, FileCache, ListingBudget};
 
@@ -19,9 +20,8 @@ pub(super) struct ServerContext {
     pub(super) cache: FileCache<FileHead>,
     /// Makes what stands between the parts of a body: nobody outside can guess it.
     pub(super) boundary_hasher: RandomState,
-    /// Held while an upload takes its name, so that its conditions hold at that moment whichever worker
-    /// stores another.
-    pub(super) rename_lock: Arc<Mutex<()>>,
+    /// What all workers share.
+    pub(super) shared: Arc<Shared>,
     /// Held by each archive that is being made, so that they can be counted.
     pub(super) archive_permits: Rc<()>,
     /// The memory that all listings share.
@@ -36,7 +36,7 @@ impl ServerContext {
             config,
             store,
             boundary_hasher: RandomState::new(),
-            rename_lock: Arc::default(),
+            shared: Arc::default(),
             archive_permits: Rc::new(()),
             listing_budget: ListingBudget::new(),
         }

@@ -56,27 +56,6 @@ pub(super) fn connection_watermarks(
     }
 }
 
-/// The part of one worker, by its number from 0, `workers` so many.
-pub(super) fn worker_share(whole: Watermarks, index: usize, workers: usize) -> Watermarks {
-    let part = |count: usize| count / workers + usize::from(index < count % workers);
-    watermarks(part(whole.stop_at), part(whole.resume_at))
-}
-
-/// Whether there is a connection at least for each of so many workers.
-///
-/// # Errors
-/// One line for people, if not.
-pub(super) fn check_worker_shares(whole: Watermarks, workers: usize) -> Result<(), String> {
-    let count = whole.stop_at;
-    if count >= workers {
-        return Ok(());
-    }
-    Err(format!(
-        "{workers} workers need {workers} connections at least, and {count} can be had; \
-         ask for fewer workers, or allow more with --max-connections and `ulimit -n`"
-    ))
-}
-
 /// Puts right what rounding does to tiny numbers: stop at one at least, and resume below it.
 fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
     let stop_at = stop_at.max(1);
@@ -125,18 +104,6 @@ mod tests {
             assert!(marks.resume_at < marks.stop_at, "{count}");
             let marks = connection_watermarks(2000, Some(count), 0, 1).unwrap();
             assert!(marks.resume_at < marks.stop_at, "{count}");
-        }
-    }
-
-    #[test]
-    fn worker_shares_sum_to_the_whole() {
-        for (stop_at, workers) in [(2, 2), (3, 2), (10, 3), (17_942, 2), (255, 16)] {
-            let whole = Watermarks { stop_at, resume_at: fraction(stop_at, 8, 9) };
-            let parts: Vec<_> = (0..workers).map(|index| worker_share(whole, index, workers)).collect();
-            assert_eq!(parts.iter().map(|part| part.stop_at).sum::<usize>(), stop_at, "{stop_at} {workers}");
-            assert!(parts.iter().all(|part| part.resume_at < part.stop_at && part.stop_at > 0), "{parts:?}");
-            assert_eq!(check_worker_shares(whole, workers), Ok(()));
-            assert!(check_worker_shares(whole, stop_at + 1).unwrap_err().contains("fewer workers"));
         }
     }
 

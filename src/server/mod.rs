@@ -12,6 +12,7 @@ mod handlers;
 mod limits;
 mod response;
 mod rules;
+mod shared;
 mod startup;
 mod workers;
 

@@ -7,24 +7,23 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
 
 use mio::Waker;
 use mio::net::TcpListener;
 
 use super::app::{ControlMessage, ServerApp, WorkerId, signals};
 use super::handlers::{error_documents, put};
-use super::limits::{
-    DESCRIPTORS_RESERVED, check_worker_shares, connection_watermarks, file_len_max, worker_share,
-};
+use super::limits::{DESCRIPTORS_RESERVED, connection_watermarks, file_len_max};
+use super::shared::Shared;
 use super::workers::{self, Supervisor};
 use super::{RootChoice, ServerConfig, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
-use crate::reactor::{Now, Reactor, Watermarks};
+use crate::reactor::{ConnectionLimit, Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
 use crate::sum::SumService;
 
@@ -52,9 +51,9 @@ struct WorkerConfig {
     http: Vec<TcpListener>,
     /// Only the first worker has any: one number ends the exchange for all.
     sum: Vec<TcpListener>,
-    watermarks: Watermarks,
+    limit: ConnectionLimit,
     worker_id: WorkerId,
-    rename_lock: Arc<Mutex<()>>,
+    shared: Arc<Shared>,
     now: Now,
 }
 
@@ -102,7 +101,6 @@ fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, Stri
     let fds_per_connection = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =
         connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, fds_per_connection)?;
-    check_worker_shares(watermarks, workers)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
@@ -147,7 +145,9 @@ fn worker_configs(
     now: Now,
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
-    let rename_lock = Arc::default();
+    let shared = Arc::new(Shared::default());
+    let open = Arc::clone(&shared.connections);
+    let limit = ConnectionLimit { watermarks, open, is_shared: worker_count > 1 };
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
     let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
     listeners.insert(0, http);
@@ -160,9 +160,9 @@ fn worker_configs(
             log,
             http,
             sum: std::mem::take(&mut sum),
-            watermarks: worker_share(watermarks, index, worker_count),
+            limit: limit.clone(),
             worker_id: WorkerId { index, worker_count },
-            rename_lock: Arc::clone(&rename_lock),
+            shared: Arc::clone(&shared),
             now,
         })
     });
@@ -172,7 +172,7 @@ fn worker_configs(
 impl WorkerConfig {
     /// The server and the loop around it.
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, store, log, http, sum, watermarks, worker_id, rename_lock, now } = self;
+        let Self { config, store, log, http, sum, limit, worker_id, shared, now } = self;
         // They are named in their order.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
@@ -181,9 +181,9 @@ impl WorkerConfig {
         let sum_service =
             settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
         let mut worker = WorkerState::new(config, store, log);
-        worker.context.rename_lock = rename_lock;
+        worker.context.shared = shared;
         let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id), now)?;
-        reactor.set_watermarks(watermarks);
+        reactor.limit_connections(limit);
         for listener in http.into_iter().chain(sum) {
             reactor.listen(listener)?;
         }

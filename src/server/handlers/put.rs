@@ -166,7 +166,7 @@ impl UploadInProgress {
         // The next request may have come with this one, and it may be for what is stored now.
         context.cache.mark_events_pending();
         // It guards no data, so it does not matter that somebody has failed while holding it.
-        let _rename_guard = context.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let _rename_guard = context.shared.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = match self.preconditions {
             Some(preconditions) => self.upload.commit_if(|upload| preconditions.are_met(upload)),
             None => self.upload.commit(),
