@@ -27,7 +27,7 @@ mod upload;
 mod watch;
 
 pub use archive::{Archive, ArchiveError, FileRange, Piece, TarPayload};
-pub use cache::{CacheGeneration, CacheLimits, CachedFile, FileCache, Lookup};
+pub use cache::{CacheGeneration, CacheLimits, CacheLookups, CachedFile, FileCache, Lookup};
 pub use coding::{Coding, EncodingPreferences};
 pub use embedded::GzipPage;
 pub use file_version::{FileVersion, RACY_WINDOW};

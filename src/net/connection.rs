@@ -227,7 +227,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         if !tick.ready.is_writable() {
             return IoOutcome::Blocked;
         }
+        let sent_before = self.send_queue.sent_total();
         let outcome = self.send_queue.flush(&mut self.transport, &mut tick.write_budget);
+        self.protocol.on_output(self.send_queue.sent_total() - sent_before, tick.context);
         if outcome == IoOutcome::Blocked {
             tick.ready.on_write_blocked();
         }
@@ -256,7 +258,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                 Ok(0) => self.recv_buf.set_eof(),
                 Ok(len) => {
                     self.recv_buf.commit(len);
-                    self.protocol.on_input(tick.context);
+                    self.protocol.on_input(len, tick.context);
                     tick.read_budget = tick.read_budget.saturating_sub(len);
                     if T::SHORT_READ_DRAINS && len < buffer_len {
                         tick.ready.on_short_read();

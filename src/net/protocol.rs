@@ -40,9 +40,12 @@ pub trait Protocol {
         now: Now,
     ) -> Want;
 
-    /// Input has come into its inbox, and it will advance: what it then finds out for this input must not
-    /// be older than it. Between the two, the same may happen to other machines of the site.
-    fn on_input(&mut self, _context: &mut Self::Context) {}
+    /// `len` bytes of input were read, and the protocol will advance. What it then looks up for this input must not
+    /// be older than the input. Other connections with the same context may get input in between.
+    fn on_input(&mut self, _len: usize, _context: &mut Self::Context) {}
+
+    /// `len` bytes of output have left the send queue.
+    fn on_output(&mut self, _len: u64, _context: &mut Self::Context) {}
 
     /// The one deadline of the present state.
     fn deadline(&self) -> Option<Instant>;

@@ -8,18 +8,20 @@ use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use mio::net::TcpStream;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
+use super::shared::WorkerId;
 use super::{HttpServerProtocol, ServerConnection, WorkerState};
 use crate::access_log::{ConsoleLog, LogDestination};
+use crate::cli::say;
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool, Tick};
 use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
 use crate::sum::SumService;
 
-/// The signals that the server watches whatever its settings: two end it, one is for the log, and one
-/// would end it if nobody watched.
-const SIGNALS: [i32; 4] = [SIGINT, SIGTERM, SIGUSR1, SIGXFSZ];
+/// The signals that the server watches whatever its settings: two end it, one is for the log, one for the counters, and
+/// one would end it if nobody watched.
+const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The signals that mean something to a server that logs there. A terminal that goes away says SIGHUP:
 /// unless there is a file to be opened anew, that ends the server, as it ends every program.
@@ -54,6 +56,8 @@ pub struct ServerApp {
 pub(super) enum ControlMessage {
     /// Open the access log anew.
     ReopenLog,
+    /// Report the counters.
+    ReportStats,
     /// Stop in good order, or at once if it is told so again; the signal that wants it, if one does.
     ShutDown(Option<i32>),
 }
@@ -63,25 +67,11 @@ impl ControlMessage {
     pub(super) fn from_signal(signal: i32) -> Option<Self> {
         match signal {
             SIGHUP | SIGUSR1 => Some(Self::ReopenLog),
+            SIGUSR2 => Some(Self::ReportStats),
             // A write beyond the limit on file sizes has failed, and the log deals with that.
             SIGXFSZ => None,
             _ => Some(Self::ShutDown(Some(signal))),
         }
-    }
-}
-
-/// Which of how many workers one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WorkerId {
-    /// From 0.
-    pub(super) index: usize,
-    pub(super) worker_count: usize,
-}
-
-impl WorkerId {
-    /// The number of its connection that is the `count`th, from 1: no other worker has it.
-    pub(super) fn connection_number(self, count: u64) -> u64 {
-        count.saturating_sub(1).saturating_mul(self.worker_count as u64).saturating_add(self.index as u64 + 1)
     }
 }
 
@@ -125,6 +115,16 @@ impl ServerApp {
         }
         control.stop_listening();
         control.wake_all();
+    }
+
+    /// Shows the counters of all workers, if this is the last worker to report.
+    fn report_stats(&self) {
+        let context = &self.worker.context;
+        let mut stats = self.worker.stats;
+        stats.lookups = context.cache.lookups;
+        if let Some(sum) = context.shared.report(self.worker_id, stats) {
+            say(format_args!("reactor-server: {sum}"));
+        }
     }
 
     /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
@@ -171,6 +171,7 @@ impl App for ServerApp {
         match self.sum.as_ref().filter(|sum| sum.has_listener(listener)) {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
+                self.worker.stats.accepted += 1;
                 let idle_timeout = self.worker.context.config.idle_timeout;
                 let conn = HttpServerProtocol::new(peer, number, idle_timeout, now);
                 Some(ServerConnection::Http(Connection::accepted(stream, conn)))
@@ -214,6 +215,7 @@ impl App for ServerApp {
         for message in messages {
             match message {
                 ControlMessage::ReopenLog => self.worker.log.reopen(),
+                ControlMessage::ReportStats => self.report_stats(),
                 ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
             }
         }
@@ -235,18 +237,5 @@ impl App for ServerApp {
             (ServerConnection::Sum(connection), Some(sum)) => connection.shut_down(&mut sum.state, now),
             (ServerConnection::Sum(_), None) => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connection_numbers_of_two_workers_are_distinct() {
-        let numbers =
-            |index| (1..=3).map(move |count| WorkerId { index, worker_count: 2 }.connection_number(count));
-        assert_eq!(numbers(0).collect::<Vec<_>>(), [1, 3, 5]);
-        assert_eq!(numbers(1).collect::<Vec<_>>(), [2, 4, 6]);
     }
 }

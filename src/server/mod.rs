@@ -14,6 +14,7 @@ mod response;
 mod rules;
 mod shared;
 mod startup;
+mod stats;
 mod workers;
 
 pub use app::ServerApp;

@@ -13,10 +13,10 @@ use std::sync::mpsc::Receiver;
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{ControlMessage, ServerApp, WorkerId, signals};
+use super::app::{ControlMessage, ServerApp, signals};
 use super::handlers::{error_documents, put};
 use super::limits::{DESCRIPTORS_RESERVED, connection_watermarks, file_len_max};
-use super::shared::Shared;
+use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
 use super::{RootChoice, ServerConfig, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};

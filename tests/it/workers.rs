@@ -3,7 +3,7 @@
 //! Which of them has served a connection shows in its number, for each counts with a step of their
 //! number; that they are threads shows in /proc.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
@@ -255,6 +255,49 @@ fn max_connections_holds_for_all_workers_together() {
         // Whichever worker loses a connection, that of the waiting client learns of it.
         drop(clients.split_off(COUNT / 2));
         assert_eq!(waiting.reply().status, 200);
+    }
+}
+
+/// The counters in a line of standard error, by name.
+fn counters(stderr: &str) -> HashMap<String, u64> {
+    let mut lines = stderr.lines().filter_map(|line| line.strip_prefix("reactor-server: stats: "));
+    let line = lines.next().expect("a line of counters");
+    assert_eq!(lines.next(), None, "one line for all workers: {stderr}");
+    let pairs = line.split(' ').map(|pair| pair.split_once('=').expect("a name and a number"));
+    pairs.map(|(name, count)| (name.to_owned(), count.parse().expect("a number"))).collect()
+}
+
+#[test]
+fn sigusr2_shows_counters_of_all_workers_in_one_line() {
+    for workers in ["1", "3"] {
+        let server = Server::with(FILES, &["--workers", workers]);
+        let (mut received_len, mut sent_len) = (0, 0);
+        for _ in 0..CALLERS {
+            let mut client = server.connect();
+            for (path, status) in [("/small", 200), ("/small", 200), ("/none", 404)] {
+                let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+                received_len += request.len() as u64;
+                let reply = client.send(request).reply();
+                assert_eq!(reply.status, status);
+                sent_len += reply.body.len() as u64;
+            }
+            drop(client.send("nonsense\r\n\r\n").rest());
+        }
+        server.signal(Signal::USR2);
+        let counters = counters(&server.stop().stderr);
+        let callers = CALLERS as u64;
+        assert_eq!(counters["accepted"], callers, "{workers}");
+        assert_eq!(counters["responses.2xx"], 2 * callers, "{workers}");
+        assert_eq!(counters["responses.4xx"], 2 * callers, "{workers}");
+        assert_eq!(counters["responses.5xx"], 0, "{workers}");
+        assert_eq!(counters["bytes.in"], received_len + 12 * callers, "{workers}");
+        assert!(counters["bytes.out"] > sent_len + 100 * callers, "{workers}");
+        assert_eq!(counters["cache.hits"] + counters["cache.misses"], 3 * callers, "{workers}");
+        assert!(counters["cache.hits"] > callers && counters["cache.misses"] > 0, "{workers}: {counters:?}");
+        let closed: u64 =
+            counters.iter().filter(|(name, _)| name.starts_with("closed.")).map(|(_, n)| n).sum();
+        assert_eq!(counters["open"] + closed, callers, "{workers}");
+        assert_eq!(counters["closed.refused"], closed, "{workers}: {counters:?}");
     }
 }
 

@@ -42,12 +42,23 @@ pub struct CacheGeneration {
     unix_secs: u64,
 }
 
+/// Look-ups in the cache since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheLookups {
+    /// Those that found a fresh entry.
+    pub hits: u64,
+    /// The others.
+    pub misses: u64,
+}
+
 /// Keeps files by their path, for one [`ContentSource`] and one name of index files.
 #[derive(Debug)]
 pub struct FileCache<V> {
     entries: ClockCache<CacheEntry<V>>,
     types: MediaTypes,
     gzip_jobs: GzipJobs,
+    /// Counts the look-ups.
+    pub lookups: CacheLookups,
     watcher: InotifyWatcher,
     /// Whether all that was found in this edition is certain, if anything was looked for.
     all_validated: Option<bool>,
@@ -84,7 +95,8 @@ impl<V> FileCache<V> {
     pub fn new(limits: CacheLimits) -> Self {
         let (types, gzip_jobs) = (MediaTypes::default(), GzipJobs::default());
         let (entries, watch) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
-        FileCache { entries, types, gzip_jobs, watcher: watch, all_validated: None }
+        let lookups = CacheLookups::default();
+        FileCache { entries, types, gzip_jobs, lookups, watcher: watch, all_validated: None }
     }
 
     /// The same, with media types that go before those that are known here.
@@ -140,6 +152,7 @@ impl<V> FileCache<V> {
         let mut dependencies = Dependencies::none(unix_secs);
         if let Some(entry) = self.entries.get(key) {
             if entry.is_fresh(&request, &mut self.watcher) {
+                self.lookups.hits += 1;
                 let request = VariantRequest { is_watched: !entry.dependencies.is_empty(), ..request };
                 let name = || file_name(path, index);
                 let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
@@ -168,6 +181,7 @@ impl<V> FileCache<V> {
         make: impl Fn(&Resource) -> V,
     ) -> Result<Lookup<V>, LookupError> {
         self.all_validated = Some(false);
+        self.lookups.misses += 1;
         let name = || file_name(path, index);
         let mut resource = match request.store.lookup(path, index) {
             Ok(FoundContent::File(resource)) => resource.with_validators_at(request.now),

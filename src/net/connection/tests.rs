@@ -34,7 +34,7 @@ impl Protocol for EchoProtocol {
         if self.refuses { Want::Drain } else { Want::Input }
     }
 
-    fn on_input(&mut self, _: &mut ()) {
+    fn on_input(&mut self, _: usize, _: &mut ()) {
         self.received += 1;
     }
 

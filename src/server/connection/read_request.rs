@@ -48,6 +48,7 @@ pub(super) fn read_request(
         (worker.context.cache.generation(now.unix_secs()), worker.request_cache.slot_of(bytes));
     if let Some(CachedOutcome { summary, len, response }) = worker.request_cache.get(slot, bytes, generation)
     {
+        worker.stats.request_cache_hits += 1;
         let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
         pipeline.begin(summary, bytes.get(..len).unwrap_or_default(), worker.log.detail(), now);
         let action = Action::Respond(response);

@@ -313,6 +313,7 @@ impl HttpServerProtocol {
         }
         let closes = self.close_reason.is_some();
         let position = cx.send_queue.position();
+        cx.worker.stats.count_response(response.status);
         let span = cx.worker.writer.write(cx.send_queue, &response, request, closes, cx.now);
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.record_response(span, cx.send_queue, position, cx.worker.log.detail());
@@ -448,8 +449,13 @@ impl Protocol for HttpServerProtocol {
         self.run(&mut cx)
     }
 
-    fn on_input(&mut self, worker: &mut WorkerState) {
+    fn on_input(&mut self, len: usize, worker: &mut WorkerState) {
+        worker.stats.received_len += len as u64;
         worker.context.cache.mark_events_pending();
+    }
+
+    fn on_output(&mut self, len: u64, worker: &mut WorkerState) {
+        worker.stats.sent_len += len;
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -484,6 +490,7 @@ impl Protocol for HttpServerProtocol {
             pipeline.end_all(send_queue.sent_total(), self.conn_info(Some(reason)), &mut worker.log, now);
             worker.return_pipeline(pipeline);
         }
+        worker.stats.count_closed(reason);
         log::info!("{} closed: {reason} (connection {})", self.peer, self.number);
     }
 }

@@ -9,6 +9,7 @@ use crate::files::ContentSource;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
+use crate::server::stats::Stats;
 
 /// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
 const SPARE_PIPELINES_MAX: usize = 64;
@@ -21,6 +22,7 @@ pub struct WorkerState {
     pub(super) writer: ResponseWriter,
     /// What became of the requests that came lately.
     pub(super) request_cache: RequestCache,
+    pub(in crate::server) stats: Stats,
     /// The server is shutting down.
     pub(in crate::server) draining: bool,
     spare_pipelines: Vec<BoxedPipeline>,
@@ -36,6 +38,7 @@ impl WorkerState {
             writer: ResponseWriter::new(&config),
             context: ServerContext::new(config, store),
             request_cache: RequestCache::default(),
+            stats: Stats::default(),
             draining: false,
             spare_pipelines: Vec::new(),
             scratch: Vec::new(),

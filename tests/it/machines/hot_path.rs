@@ -96,7 +96,7 @@ impl Bench {
         self.now = self.now.after(later);
         self.inbox.spare_capacity(&mut self.pool)[..request.len()].copy_from_slice(request);
         self.inbox.commit(request.len());
-        self.machine.on_input(&mut self.site);
+        self.machine.on_input(request.len(), &mut self.site);
         let before = self.outbox.sent_total();
         for expected in [Want::Drain, Want::Input] {
             let want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.site, self.now);

@@ -49,8 +49,12 @@ impl<M: Protocol> Protocol for Observed<M> {
         want
     }
 
-    fn on_input(&mut self, site: &mut M::Context) {
-        self.machine.on_input(site);
+    fn on_input(&mut self, len: usize, site: &mut M::Context) {
+        self.machine.on_input(len, site);
+    }
+
+    fn on_output(&mut self, len: u64, site: &mut M::Context) {
+        self.machine.on_output(len, site);
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -1,0 +1,93 @@
+//! Counters of a worker: connections, responses, bytes, cache look-ups.
+//!
+//! They are plain integers. SIGUSR2 adds those of all workers up and shows them as one line. The number exchange is not
+//! counted.
+
+use std::array;
+use std::fmt;
+use std::ops::Add;
+
+use crate::files::CacheLookups;
+use crate::http::Status;
+use crate::net::CloseReason;
+
+/// Why connections were closed, as the counters tell it apart.
+const CLOSE_KINDS: [&str; 7] =
+    ["finished", "peer-closed", "peer-closed-early", "timed-out", "refused", "shutdown", "failed"];
+
+/// The counters of one worker since its start, or the sum of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Stats {
+    pub(super) accepted: u64,
+    /// By the place of the reason in [`CLOSE_KINDS`].
+    closed: [u64; CLOSE_KINDS.len()],
+    /// By the first digit of the status, from 1.
+    responses: [u64; 5],
+    /// Bytes that were read and written.
+    pub(super) received_len: u64,
+    pub(super) sent_len: u64,
+    /// Requests that the request cache answered without a look-up.
+    pub(super) request_cache_hits: u64,
+    /// Look-ups in the file cache.
+    pub(super) lookups: CacheLookups,
+}
+
+impl Stats {
+    pub(super) fn count_closed(&mut self, reason: CloseReason) {
+        let kind = match reason {
+            CloseReason::Finished => 0,
+            CloseReason::PeerClosed => 1,
+            CloseReason::PeerClosedEarly => 2,
+            CloseReason::TimedOut(_) => 3,
+            CloseReason::Refused(_) => 4,
+            CloseReason::Shutdown => 5,
+            CloseReason::ConnectFailed(_)
+            | CloseReason::Failed(_)
+            | CloseReason::FileTruncated
+            | CloseReason::FileFailed(_) => 6,
+        };
+        self.closed[kind] += 1;
+    }
+
+    pub(super) fn count_response(&mut self, status: Status) {
+        if let Some(count) = self.responses.get_mut(usize::from(status.code() / 100).wrapping_sub(1)) {
+            *count += 1;
+        }
+    }
+}
+
+impl Add for Stats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            closed: array::from_fn(|i| self.closed[i] + other.closed[i]),
+            responses: array::from_fn(|i| self.responses[i] + other.responses[i]),
+            received_len: self.received_len + other.received_len,
+            sent_len: self.sent_len + other.sent_len,
+            request_cache_hits: self.request_cache_hits + other.request_cache_hits,
+            lookups: CacheLookups {
+                hits: self.lookups.hits + other.lookups.hits,
+                misses: self.lookups.misses + other.lookups.misses,
+            },
+        }
+    }
+}
+
+/// `stats: accepted=3 open=1 closed.finished=2 ...`, each counter by its name.
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.accepted.saturating_sub(self.closed.iter().sum());
+        write!(f, "stats: accepted={} open={open}", self.accepted)?;
+        for (kind, count) in CLOSE_KINDS.iter().zip(self.closed) {
+            write!(f, " closed.{kind}={count}")?;
+        }
+        for (class, count) in (1..).zip(self.responses) {
+            write!(f, " responses.{class}xx={count}")?;
+        }
+        let hits = self.request_cache_hits + self.lookups.hits;
+        let (received, sent, misses) = (self.received_len, self.sent_len, self.lookups.misses);
+        write!(f, " bytes.in={received} bytes.out={sent} cache.hits={hits} cache.misses={misses}")
+    }
+}
