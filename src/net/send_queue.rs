@@ -117,12 +117,12 @@ impl SendQueue {
         let before = queue.inline.len();
         write(&mut queue.inline);
         let added = queue.inline.len().saturating_sub(before) as u64;
-        if let Some(Segment { len, source: SegmentSource::Inline }) = queue.segments.back_mut() {
-            *len += added;
-            self.queued_total += added;
-        } else {
-            self.push(added, SegmentSource::Inline);
+        match queue.segments.back_mut() {
+            Some(Segment { len, source: SegmentSource::Inline }) => *len += added,
+            _ if added > 0 => queue.segments.push_back(Segment { len: added, source: SegmentSource::Inline }),
+            _ => {}
         }
+        self.queued_total += added;
     }
 
     /// Queues bytes that live as long as the program.

@@ -158,7 +158,9 @@ impl<A: App> Reactor<A> {
         self.expire_timers(now.instant);
         self.drive_queued(now);
         idle &= !self.accept(now);
-        self.free_closed();
+        if self.slots.has_closed() {
+            self.free_closed();
+        }
         self.poll_app(now, idle);
     }
 
@@ -288,6 +290,9 @@ impl<A: App> Reactor<A> {
 
     /// Lets callers in, within the budget, and gives each its first turn at once. Returns whether any came.
     fn accept(&mut self, now: Now) -> bool {
+        if !self.listeners.needs_tick() {
+            return false;
+        }
         for accepted in 0..ACCEPTS_MAX {
             // Those that are over make room first: once the house counts as full, only an event would
             // bring it here again.

@@ -63,6 +63,8 @@ struct Listener {
 pub(super) struct Listeners {
     /// A closed one leaves its place empty, so that the others keep their names.
     listeners: Vec<Option<Listener>>,
+    /// No listener is acceptable unless this is set.
+    is_any_acceptable: bool,
     /// The listener whose turn is next: a busy one does not keep the others waiting.
     next_id: ListenerId,
     pub(super) limit: Option<ConnectionLimit>,
@@ -86,12 +88,14 @@ impl Listeners {
     pub(super) fn on_acceptable(&mut self, id: ListenerId) {
         if let Some(Some(listener)) = self.listeners.get_mut(id) {
             listener.acceptable = true;
+            self.is_any_acceptable = true;
         }
     }
 
     /// Closes them all: the kernel refuses new callers from now on.
     pub(super) fn close_all(&mut self) {
         self.listeners.fill_with(|| None);
+        self.is_any_acceptable = false;
     }
 
     /// Closes one; whoever waits in its backlog is refused too.
@@ -103,9 +107,12 @@ impl Listeners {
 
     /// Whether there may be callers that can be let in now.
     pub(super) fn has_work(&self) -> bool {
-        !self.is_full
-            && self.backoff_until.is_none()
-            && self.listeners.iter().flatten().any(|listener| listener.acceptable)
+        !self.is_full && self.backoff_until.is_none() && self.is_any_acceptable
+    }
+
+    /// Whether there is anything to do in this tick: in most there is nothing.
+    pub(super) fn needs_tick(&self) -> bool {
+        self.is_any_acceptable || self.is_full || self.backoff_until.is_some()
     }
 
     /// Connections were closed.
@@ -147,6 +154,7 @@ impl Listeners {
                 return Some((id, stream, peer));
             }
         }
+        self.is_any_acceptable = self.listeners.iter().flatten().any(|listener| listener.acceptable);
         None
     }
 

@@ -118,6 +118,11 @@ impl<C: EventSource> Slots<C> {
         }
     }
 
+    /// Whether any waits to be freed.
+    pub(super) fn has_closed(&self) -> bool {
+        !self.closed_keys.is_empty()
+    }
+
     /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
     /// with that epoll forgets it: no system call of its own is needed to deregister.
     /// Returns how many were freed.

@@ -127,6 +127,14 @@ impl ServerApp {
         }
     }
 
+    fn apply(&mut self, message: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
+        match message {
+            ControlMessage::ReopenLog => self.worker.log.reopen(),
+            ControlMessage::ReportStats => self.report_stats(),
+            ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
+        }
+    }
+
     /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
     fn take_control_messages(&self) -> Vec<ControlMessage> {
         match &self.control_messages {
@@ -210,14 +218,13 @@ impl App for ServerApp {
     }
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, now: Now, idle: bool) -> Option<Instant> {
-        let mut messages = if control.take_woken() { self.take_control_messages() } else { Vec::new() };
-        messages.extend(control.take_signals().into_iter().filter_map(ControlMessage::from_signal));
-        for message in messages {
-            match message {
-                ControlMessage::ReopenLog => self.worker.log.reopen(),
-                ControlMessage::ReportStats => self.report_stats(),
-                ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
+        if control.take_woken() {
+            for message in self.take_control_messages() {
+                self.apply(message, control, now);
             }
+        }
+        for message in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
+            self.apply(message, control, now);
         }
         // Whose requests have come before, and wait for their turn, see what changes meanwhile.
         self.worker.context.cache.mark_events_pending();

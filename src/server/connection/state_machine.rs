@@ -267,9 +267,11 @@ impl HttpServerProtocol {
             };
             return self.respond(response, cx);
         }
-        if body == RequestBody::None {
-            return self.finish(action, cx);
-        }
+        let action = match action {
+            Action::Respond(response) if body == RequestBody::None => return self.respond(response, cx),
+            action if body == RequestBody::None => return self.finish(action, cx),
+            action => action,
+        };
         if expects_continue {
             queue_continue(cx.send_queue);
         }
