@@ -26,7 +26,7 @@ mod testing;
 mod upload;
 mod watch;
 
-pub use archive::{Archive, ArchiveError, FileRange, Piece, TarPayload};
+pub use archive::{Archive, ArchiveError, FileRange, TarPayload, TarSlice};
 pub use cache::{CacheGeneration, CacheLimits, CacheLookups, CachedFile, FileCache, Lookup};
 pub use coding::{Coding, EncodingPreferences};
 pub use embedded::GzipPage;

@@ -80,7 +80,7 @@ pub enum Content {
     /// Bytes of the binary.
     Static(&'static [u8]),
     /// A page of the binary that is compressed there.
-    Packed(&'static GzipPage),
+    GzipPage(&'static GzipPage),
     /// A small file, read whole.
     Memory(Rc<[u8]>),
     /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
@@ -215,7 +215,7 @@ fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<FoundContent, L
 fn embedded_resource(name: &[u8], page: EmbeddedPage) -> Resource {
     let content = match page {
         EmbeddedPage::Plain(bytes) => Content::Static(bytes),
-        EmbeddedPage::Packed(page) => Content::Packed(page),
+        EmbeddedPage::GzipPage(page) => Content::GzipPage(page),
     };
     let len = page.len();
     let version = Some(FileVersion::of_page(len, page.hash()));
@@ -288,7 +288,7 @@ mod tests {
     fn text(resource: &Resource) -> String {
         let bytes = match &resource.content {
             Content::Static(bytes) => bytes.to_vec(),
-            Content::Packed(page) => page.plain().to_vec(),
+            Content::GzipPage(page) => page.plain().to_vec(),
             Content::Memory(bytes) => bytes.to_vec(),
             Content::File(file) => {
                 let mut bytes = vec![0; resource.len as usize];

@@ -56,7 +56,7 @@ pub enum TarPayload {
 
 /// What comes after the bytes that [`Archive::next_slice`] has appended.
 #[derive(Debug)]
-pub struct Piece {
+pub struct TarSlice {
     /// What follows them, if something does.
     pub payload: Option<TarPayload>,
     /// Whether there is another piece.
@@ -196,11 +196,11 @@ impl Archive {
     ///
     /// # Errors
     /// What was promised cannot be kept, or a directory cannot be read. There is no next piece then.
-    pub fn next_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
+    pub fn next_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
         for _ in 0..MEMBERS_PER_SLICE_MAX {
             if let Some(payload) = self.next_payload() {
-                return Ok(Piece { payload: Some(payload), has_more: true });
+                return Ok(TarSlice { payload: Some(payload), has_more: true });
             }
             out.resize(out.len() + std::mem::take(&mut self.padding_len) as usize, 0);
             if out.len() >= out_len_max {
@@ -209,7 +209,7 @@ impl Archive {
             let Some(member) = self.members.next_member() else { return self.continue_walk(store, out) };
             self.write_member(&member, store, out)?;
         }
-        Ok(Piece { payload: None, has_more: true })
+        Ok(TarSlice { payload: None, has_more: true })
     }
 
     /// The next part of the member that is being sent.
@@ -226,7 +226,7 @@ impl Archive {
     }
 
     /// What was found has been sent: finds more, or ends the archive.
-    fn continue_walk(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, ArchiveError> {
+    fn continue_walk(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let has_more = !self.walk.is_done();
         if has_more {
             self.members.clear();
@@ -234,7 +234,7 @@ impl Archive {
         } else {
             out.extend_from_slice(tar_header::END);
         }
-        Ok(Piece { payload: None, has_more })
+        Ok(TarSlice { payload: None, has_more })
     }
 
     fn write_header(&self, member: &Member, out: &mut Vec<u8>) {

@@ -26,7 +26,7 @@ impl<V> CachedFile<V> {
     /// What holding its content takes.
     pub(super) fn cost(&self) -> Cost {
         match &self.resource.content {
-            Content::Static(_) | Content::Packed(_) => Cost::default(),
+            Content::Static(_) | Content::GzipPage(_) => Cost::default(),
             Content::Memory(bytes) => Cost { bytes: bytes.len(), descriptors: 0 },
             Content::File(_) => Cost { bytes: 0, descriptors: 1 },
         }
@@ -53,7 +53,7 @@ pub(super) struct VariantRequest<'a> {
     /// The path that was asked for.
     pub(super) key: &'a [u8],
     /// Whether the next change of the original is sure to change its facts.
-    pub(super) is_settled: bool,
+    pub(super) mtime_is_stable: bool,
     /// Whether the original is watched, for it was asked for twice in a second.
     pub(super) is_watched: bool,
     pub(super) accepted: &'a EncodingPreferences,

@@ -147,7 +147,8 @@ impl<V> FileCache<V> {
         let key = path.key();
         let unix_secs = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (is_settled, is_watched) = (false, false);
-        let request = VariantRequest { store, key, is_settled, is_watched, accepted, now, unix_secs };
+        let request =
+            VariantRequest { store, key, mtime_is_stable: is_settled, is_watched, accepted, now, unix_secs };
         self.watcher.drain_events();
         let mut dependencies = Dependencies::none(unix_secs);
         if let Some(entry) = self.entries.get(key) {
@@ -201,7 +202,7 @@ impl<V> FileCache<V> {
         }
         let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
         let (validation, may_cache) = match resource.content {
-            Content::Static(_) | Content::Packed(_) => (Validation::Embedded, true),
+            Content::Static(_) | Content::GzipPage(_) => (Validation::Embedded, true),
             // What changes while it is read is not for keeping.
             Content::Memory(_) | Content::File(_) => {
                 let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on);
@@ -246,7 +247,7 @@ impl<V> CacheEntry<V> {
             return Ok(Lookup::File(Rc::clone(entry)));
         }
         let is_settled = !matches!(self.validation, Validation::Disk { stat: None, .. });
-        let request = VariantRequest { is_settled, ..request };
+        let request = VariantRequest { mtime_is_stable: is_settled, ..request };
         let variants = self.variants.get_or_insert_with(|| Box::new(Variants::new(&name())));
         Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
     }

@@ -89,7 +89,7 @@ impl GzipJobs {
             // Of a file that changes between two slices, unseen, the parts would not be of one whole.
             Content::File(file) if is_settled => self.compress_slice(key, original, file),
             // What the binary has compressed is not compressed again.
-            Content::File(_) | Content::Packed(_) => GzipResult::Refused,
+            Content::File(_) | Content::GzipPage(_) => GzipResult::Refused,
         }
     }
 

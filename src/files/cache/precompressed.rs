@@ -41,18 +41,18 @@ enum Sidecar<V> {
     Unknown,
     /// There was nothing of this name when the directory was searched.
     Absent,
-    Present(Present<V>),
+    Present(FoundSidecar<V>),
 }
 
 #[derive(Debug)]
-struct Present<V> {
+struct FoundSidecar<V> {
     name: Box<[u8]>,
     stat: FileStat,
     /// None if what has these facts cannot be used: it is older than the original, or empty.
     cached_file: Option<Rc<CachedFile<V>>>,
 }
 
-impl<V> Present<V> {
+impl<V> FoundSidecar<V> {
     /// Whether what has this name is what it was.
     fn is_same(&self, root: &Root) -> bool {
         root.stat(&self.name).is_ok_and(|stat| stat == self.stat)
@@ -201,7 +201,7 @@ impl<V> Precompressed<V> {
         if !times_are_stable(&stat, original.request.now) {
             return (entry, Sidecar::Unknown);
         }
-        (entry.clone(), Sidecar::Present(Present { name: name.into(), stat, cached_file: entry }))
+        (entry.clone(), Sidecar::Present(FoundSidecar { name: name.into(), stat, cached_file: entry }))
     }
 
     /// What all that is held takes.

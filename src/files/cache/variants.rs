@@ -54,15 +54,15 @@ impl<V> Variants<V> {
             }
         }
         let plain = || Lookup::File(Rc::clone(original));
-        let may_encode = request.accepted.tick.is_some() || matches!(resource.content, Content::Packed(_));
+        let may_encode = request.accepted.tick.is_some() || matches!(resource.content, Content::GzipPage(_));
         if !may_encode || !request.accepted.includes(Coding::Gzip) {
             return plain();
         }
         match (&self.gzip, &resource.content, request.accepted.tick) {
             (Gzip::Compressed(entry), ..) => Lookup::File(Rc::clone(entry)),
-            (Gzip::Untried, Content::Packed(page), _) => self.store_gzip(resource.gzip_of_page(page), make),
+            (Gzip::Untried, Content::GzipPage(page), _) => self.store_gzip(resource.gzip_of_page(page), make),
             (Gzip::Untried, _, Some(tick)) => {
-                match gzip_jobs.gzip(request.key, resource, request.is_settled, tick) {
+                match gzip_jobs.gzip(request.key, resource, request.mtime_is_stable, tick) {
                     GzipResult::Compressed(bytes) => {
                         let (coding, len) = (Some(Coding::Gzip), bytes.len() as u64);
                         let content = Content::Memory(bytes);
@@ -390,7 +390,7 @@ mod tests {
             fixture.store = store;
             fixture.cache = FileCache::new(CacheLimits::DEFAULT);
             let plain = fixture.get("/server-code.html", &EncodingPreferences::PLAIN);
-            let Content::Packed(page) = plain.resource.content else { panic!("not built in") };
+            let Content::GzipPage(page) = plain.resource.content else { panic!("not built in") };
             // Nothing is made, so that it may be had whether or not anything may.
             let entry = fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Gzip], None));
             assert!(Rc::ptr_eq(&entry, &fixture.get("/server-code.html", &gzip())), "it is kept");

@@ -18,7 +18,7 @@ pub enum EmbeddedPage {
     /// A page as it is.
     Plain(&'static [u8]),
     /// A compressed one.
-    Packed(&'static GzipPage),
+    GzipPage(&'static GzipPage),
 }
 
 impl EmbeddedPage {
@@ -26,7 +26,7 @@ impl EmbeddedPage {
     pub(super) fn len(self) -> u64 {
         match self {
             EmbeddedPage::Plain(bytes) => bytes.len() as u64,
-            EmbeddedPage::Packed(page) => page.len(),
+            EmbeddedPage::GzipPage(page) => page.len(),
         }
     }
 
@@ -34,7 +34,7 @@ impl EmbeddedPage {
     pub(super) fn bytes(self) -> &'static [u8] {
         match self {
             EmbeddedPage::Plain(bytes) => bytes,
-            EmbeddedPage::Packed(page) => page.plain(),
+            EmbeddedPage::GzipPage(page) => page.plain(),
         }
     }
 
@@ -42,7 +42,7 @@ impl EmbeddedPage {
     pub(super) fn hash(self) -> u64 {
         match self {
             EmbeddedPage::Plain(bytes) => fnv1a_64(bytes),
-            EmbeddedPage::Packed(page) => page.hash(),
+            EmbeddedPage::GzipPage(page) => page.hash(),
         }
     }
 }
@@ -58,8 +58,8 @@ pub const PAGES: &[(&str, EmbeddedPage)] = &[
 /// The pages that show what this binary was built from. They are no files of `content/`: a file
 /// could fall behind the program.
 pub static SOURCE_PAGES: &[(&str, EmbeddedPage)] = &[
-    ("client-code.html", EmbeddedPage::Packed(&CLIENT_CODE)),
-    ("server-code.html", EmbeddedPage::Packed(&SERVER_CODE)),
+    ("client-code.html", EmbeddedPage::GzipPage(&CLIENT_CODE)),
+    ("server-code.html", EmbeddedPage::GzipPage(&SERVER_CODE)),
 ];
 
 static CLIENT_CODE: GzipPage =

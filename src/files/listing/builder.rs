@@ -7,7 +7,7 @@
 use super::budget::Lease;
 use super::read_dir::{DirReader, embedded_pages};
 use super::runs::{Merge, Run};
-use super::{Listing, ListingBudget, ListingError, ListingTotals, Page, Wanted};
+use super::{Listing, ListingBudget, ListingError, ListingOptions, ListingTotals, Page};
 use crate::files::path::RelativePath;
 use crate::files::source::ContentSource;
 
@@ -19,7 +19,7 @@ const MERGED_PER_SLICE_MAX: usize = 256;
 #[derive(Debug)]
 pub struct ListingBuilder {
     stage: BuildStage,
-    options: Wanted,
+    options: ListingOptions,
     /// How much has been found so far.
     pub(super) totals: ListingTotals,
     merge: Merge,
@@ -50,7 +50,7 @@ impl ListingBuilder {
     /// `Busy`, if there is no memory for one more listing.
     pub fn begin(
         path: &RelativePath<'_>,
-        options: Wanted,
+        options: ListingOptions,
         budget: &ListingBudget,
     ) -> Result<ListingBuilder, ListingError> {
         let lease = budget.lease()?;

@@ -60,7 +60,7 @@ pub struct SortOrder {
 
 /// Which entries, in which order.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct ListingOptions {
     /// The order.
     pub order: SortOrder,
     /// Only names that this one lets through.

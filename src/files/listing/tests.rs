@@ -31,12 +31,12 @@ fn site(names: &[&str]) -> (TempDir, ContentSource) {
     (dir, store)
 }
 
-fn begin(path: &str, options: Wanted) -> ListingBuilder {
+fn begin(path: &str, options: ListingOptions) -> ListingBuilder {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
     ListingBuilder::begin(&path, options, &ListingBudget::new()).expect("begins")
 }
 
-fn listed(store: &ContentSource, path: &str, options: Wanted) -> Listing {
+fn listed(store: &ContentSource, path: &str, options: ListingOptions) -> Listing {
     let mut builder = begin(path, options);
     while builder.build_slice(store).expect("gathers") {}
     builder.finish()
@@ -53,7 +53,7 @@ fn names(mut listing: Listing) -> Vec<String> {
 }
 
 fn plainly(store: &ContentSource, path: &str) -> Vec<String> {
-    names(listed(store, path, Wanted::default()))
+    names(listed(store, path, ListingOptions::default()))
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn listing_of_non_directory_is_not_found() {
     let (dir, store) = site(&["a.txt"]);
     symlink("..", dir.path().join("out")).expect("a link");
     for path in ["/a.txt", "/missing/", "/out/"] {
-        let refused = begin(path, Wanted::default()).build_slice(&store);
+        let refused = begin(path, ListingOptions::default()).build_slice(&store);
         assert!(matches!(refused, Err(ListingError::Lookup(LookupError::NotFound))), "{path}: {refused:?}");
     }
 }
@@ -99,7 +99,7 @@ fn entries_have_kind_length_and_mtime() {
     let odd = OsStr::from_bytes(b"\xff\n\"");
     fs::write(dir.path().join(odd), "12").expect("writes");
     symlink("a", dir.path().join("link")).expect("a link");
-    let mut listing = listed(&store, "/", Wanted::default());
+    let mut listing = listed(&store, "/", ListingOptions::default());
     assert_eq!(listing.totals(), ListingTotals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
     assert_eq!(listing.page(), Page { number: 1, count: 1, skipped: 0, len: 4 });
     assert!(listing.next_entry().is_some_and(|entry| entry.is_directory && entry.name == b"sub"));
@@ -127,7 +127,7 @@ fn sort_puts_directories_first_and_breaks_ties_by_name() {
     }
     let sorted = |key, descending| {
         let order = SortOrder { key, descending };
-        names(listed(&store, "/", Wanted { order, ..Wanted::default() })).join(" ")
+        names(listed(&store, "/", ListingOptions { order, ..ListingOptions::default() })).join(" ")
     };
     for (key, ascending, descending) in [
         (SortKey::Name, "D2/ d10/ A b c9 c10", "d10/ D2/ c10 c9 b A"),
@@ -143,14 +143,17 @@ fn sort_puts_directories_first_and_breaks_ties_by_name() {
 fn filter_limits_entries_and_totals() {
     let (_dir, store) = site(&["Photos/", "photo1.jpg", "a.txt", "PHOTO2.jpg"]);
     let filter = NameFilter::new("photo");
-    let listing = listed(&store, "/", Wanted { filter, ..Wanted::default() });
+    let listing = listed(&store, "/", ListingOptions { filter, ..ListingOptions::default() });
     assert_eq!(listing.totals(), ListingTotals { directories: 1, files: 2, files_len: 20 });
     assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
 }
 
 /// A page for a person.
-fn page_options(number: usize, len: usize) -> Wanted {
-    Wanted { page: Some(PageRequest { number, clamp_to_last_page: true, len }), ..Wanted::default() }
+fn page_options(number: usize, len: usize) -> ListingOptions {
+    ListingOptions {
+        page: Some(PageRequest { number, clamp_to_last_page: true, len }),
+        ..ListingOptions::default()
+    }
 }
 
 #[test]
@@ -219,7 +222,7 @@ fn directory_waits_while_too_many_are_open() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let begin = || ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
+    let begin = || ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins");
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
     assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
     let mut last = begin();
@@ -236,7 +239,7 @@ fn short_directory_is_listed_while_long_ones_are_open() {
     let budget = ListingBudget::new();
     let begin = |path: &[u8]| {
         let path = RelativePath::parse(path).expect("a path");
-        ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins")
+        ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins")
     };
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
     assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
@@ -250,7 +253,7 @@ fn dropped_listing_returns_its_budget() {
     let (_dir, store) = many(600);
     let budget = ListingBudget::new();
     let path = RelativePath::parse(b"/").expect("a path");
-    let mut builder = ListingBuilder::begin(&path, Wanted::default(), &budget).expect("begins");
+    let mut builder = ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins");
     assert!(builder.build_slice(&store).expect("gathers"));
     assert!(budget.held.bytes.get() > 0);
     drop(builder);
@@ -259,11 +262,11 @@ fn dropped_listing_returns_its_budget() {
 
 #[test]
 fn embedded_and_overlaid_pages_are_listed() {
-    let listing = listed(&ContentSource::Embedded, "/", Wanted::default());
+    let listing = listed(&ContentSource::Embedded, "/", ListingOptions::default());
     assert_eq!(listing.totals().files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     let found = names(listing);
     assert!(found.contains(&"style.css".to_owned()) && found.contains(&"server-code.html".to_owned()));
-    let mut listing = listed(&ContentSource::Embedded, "/", Wanted::default());
+    let mut listing = listed(&ContentSource::Embedded, "/", ListingOptions::default());
     assert!(listing.next_entry().is_some_and(|entry| entry.len > 0 && entry.modified_secs.is_none()));
 
     let (dir, _) = site(&["server-code.html", "a.txt", "sub/b.txt"]);
@@ -271,5 +274,8 @@ fn embedded_and_overlaid_pages_are_listed() {
     assert_eq!(plainly(&over, "/"), ["sub/", "a.txt", "client-code.html", "server-code.html"]);
     assert_eq!(plainly(&over, "/sub/"), ["b.txt"]);
     let filter = NameFilter::new("SERVER");
-    assert_eq!(names(listed(&over, "/", Wanted { filter, ..Wanted::default() })), ["server-code.html"]);
+    assert_eq!(
+        names(listed(&over, "/", ListingOptions { filter, ..ListingOptions::default() })),
+        ["server-code.html"]
+    );
 }

@@ -46,7 +46,7 @@ struct LoadSlot {
     /// It could send.
     can_send: bool,
     /// What its last connection left without an answer, the oldest first: at most what is pipelined.
-    stranded: VecDeque<InFlightRequest>,
+    unanswered: VecDeque<InFlightRequest>,
 }
 
 /// All seats of one thread.
@@ -188,7 +188,7 @@ impl ConnectionSlots {
     /// A request was left without an answer when the connection of this seat ended.
     pub(super) fn strand(&mut self, slot_index: usize, request: InFlightRequest) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
-            slot.stranded.push_back(request);
+            slot.unanswered.push_back(request);
             self.unanswered += 1;
         }
     }
@@ -198,19 +198,19 @@ impl ConnectionSlots {
         if self.unanswered == 0 {
             return None;
         }
-        let request = self.slots.get_mut(slot_index)?.stranded.pop_front()?;
+        let request = self.slots.get_mut(slot_index)?.unanswered.pop_front()?;
         self.unanswered -= 1;
         Some(request)
     }
 
     /// The same, but it stays.
     pub(super) fn first_unanswered(&self, slot_index: usize) -> Option<&InFlightRequest> {
-        self.slots.get(slot_index)?.stranded.front()
+        self.slots.get(slot_index)?.unanswered.front()
     }
 
     /// One of them, of any seat, for nobody sends it any more.
     pub(super) fn pop_any_unanswered(&mut self) -> Option<InFlightRequest> {
-        let slot_index = self.slots.iter().position(|slot| !slot.stranded.is_empty())?;
+        let slot_index = self.slots.iter().position(|slot| !slot.unanswered.is_empty())?;
         self.pop_unanswered(slot_index)
     }
 

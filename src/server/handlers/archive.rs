@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::pending::{HandlerError, PendingResponse};
 use super::preconditions;
-use crate::files::{Archive, ArchiveError, ContentSource, Piece, RelativePath};
+use crate::files::{Archive, ArchiveError, ContentSource, RelativePath, TarSlice};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
 use crate::reactor::Now;
@@ -102,7 +102,7 @@ impl PendingResponse for ArchiveScan {
 }
 
 impl BodySource for ArchiveBody {
-    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
         self.archive.next_slice(store, out).map_err(|error| {
             log::warn!("the archive of /{} breaks off: {error}", OneLine(self.archive.directory()));
             match error {

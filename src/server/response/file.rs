@@ -222,7 +222,7 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
     let bytes = match &resource.content {
         Content::Memory(bytes) => bytes,
         Content::Static(bytes) => *bytes,
-        Content::File(_) | Content::Packed(_) => return None,
+        Content::File(_) | Content::GzipPage(_) => return None,
     };
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
 }
@@ -240,7 +240,7 @@ fn queue_bytes(send_queue: &mut SendQueue, resource: &Resource, first: u64, len:
         }
         Content::Memory(bytes) => return copied(send_queue, bytes.get(range).unwrap_or_default()),
         Content::Static(bytes) => bytes,
-        Content::Packed(page) => page.plain(),
+        Content::GzipPage(page) => page.plain(),
     };
     match bytes.get(range).unwrap_or_default() {
         bytes if bytes.len() > COPIED_LEN_MAX => send_queue.push_static(bytes),

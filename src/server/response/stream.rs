@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::files::{ContentSource, Piece, TarPayload};
+use crate::files::{ContentSource, TarPayload, TarSlice};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, SendQueue};
 
@@ -21,7 +21,7 @@ pub(in crate::server) struct StreamedBody {
 /// What makes the body of a stream.
 pub(in crate::server) trait BodySource {
     /// Appends the next slice of the body.
-    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason>;
+    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason>;
 }
 
 // By hand, and no supertrait: that would put the derived code of each type into the program, 25 kB of it.
@@ -96,8 +96,8 @@ impl StreamedBody {
     }
 
     /// Queues a slice in the framing of the body.
-    fn queue_slice(&mut self, send_queue: &mut SendQueue, bytes: &[u8], slice: Piece) -> StreamProgress {
-        let Piece { payload, has_more: more } = slice;
+    fn queue_slice(&mut self, send_queue: &mut SendQueue, bytes: &[u8], slice: TarSlice) -> StreamProgress {
+        let TarSlice { payload, has_more: more } = slice;
         let len = bytes.len() as u64 + payload.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
         if let StreamFraming::ContentLength(left) = &mut self.framing {

@@ -199,7 +199,7 @@ fn source_pages_and_disk_files_are_both_cached() {
         assert!(!fixture.is_cached(path) && fixture.is_cached(path), "{path}");
     }
     let page = fixture.entry("/server-code.html");
-    assert!(matches!(page.resource.content, Content::Packed(_)));
+    assert!(matches!(page.resource.content, Content::GzipPage(_)));
     fixture.write("a.txt", "longer");
     assert_eq!(fixture.text("/a.txt"), "longer");
 }

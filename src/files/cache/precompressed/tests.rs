@@ -260,7 +260,7 @@ fn sidecar_search_is_cached_once_directory_is_stable() {
         let request = VariantRequest {
             store: &fixture.store,
             key: b"a.css",
-            is_settled: false,
+            mtime_is_stable: false,
             is_watched: false,
             accepted: &accepted,
             now,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::html::HtmlWriter;
 use super::utc;
 use crate::files::listing::{Entry, Listing};
-use crate::files::{ContentSource, Piece};
+use crate::files::{ContentSource, TarSlice};
 use crate::http::{ListingFormat, percent_encode_path};
 use crate::net::CloseReason;
 use crate::server::response::BodySource;
@@ -78,12 +78,12 @@ impl ListingBody {
 
 impl BodySource for ListingBody {
     /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes.
-    fn write_slice(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<Piece, CloseReason> {
+    fn write_slice(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
         match std::mem::take(&mut self.first_slice) {
             slice if slice.is_empty() => self.append_entries(out, out.len()),
             slice => out.extend_from_slice(&slice),
         }
-        Ok(Piece { payload: None, has_more: !self.is_finished })
+        Ok(TarSlice { payload: None, has_more: !self.is_finished })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-use crate::files::listing::{NameFilter, PageRequest, SortKey, SortOrder, Wanted};
+use crate::files::listing::{ListingOptions, NameFilter, PageRequest, SortKey, SortOrder};
 use crate::http::ListingFormat;
 use crate::text::split_once;
 
@@ -57,9 +57,9 @@ impl ListingQuery {
 
     /// What is to be gathered for an answer in this form: a page at a time for people, all of it for
     /// programs unless they ask for a page.
-    pub(super) fn listing_options(&self, format: ListingFormat) -> Wanted {
+    pub(super) fn listing_options(&self, format: ListingFormat) -> ListingOptions {
         let number = self.page.or((format == ListingFormat::Html).then_some(1));
-        Wanted {
+        ListingOptions {
             order: self.order,
             filter: NameFilter::new(&self.filter),
             page: number.map(|number| PageRequest {
