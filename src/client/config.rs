@@ -26,7 +26,7 @@ pub struct ClientConfig {
     pub include: bool,
     /// Show every header field both ways on standard error.
     pub verbose: bool,
-    /// Say nothing on standard error; see [`ClientConfig::shows_errors`].
+    /// Say nothing on standard error, unless `show_error` is set too.
     pub silent: bool,
     /// Say what went wrong even if `silent`.
     pub show_error: bool,
