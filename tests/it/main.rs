@@ -5,9 +5,9 @@
 mod access_log;
 mod archive;
 mod changing_files;
-mod client_answers;
 mod client_command_line;
 mod client_log;
+mod client_responses;
 mod client_saving;
 mod client_upload;
 mod concurrency;

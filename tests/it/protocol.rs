@@ -3,10 +3,10 @@
 //! The requests here are fine, or wrong in a way that leaves no doubt about where they end; what
 //! could be understood in two ways is in `framing`, and what names a file is in `paths`.
 
-mod answers;
 mod bodies;
 mod errors;
 mod persistence;
+mod responses;
 
 use crate::harness::{Raw, Reply};
 
