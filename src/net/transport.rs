@@ -10,7 +10,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg, sockopt};
+use rustix::net::sockopt;
 
 /// A non-blocking byte stream: a socket, or a layer such as TLS on top of one.
 pub trait Transport {
@@ -68,13 +68,9 @@ impl Transport for TcpStream {
         Ok(rustix::io::read(&*self, buffer)?)
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+    fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         match slices {
-            _ if more => {
-                let mut control = SendAncillaryBuffer::default();
-                Ok(sendmsg(&*self, slices, &mut control, SendFlags::MORE | SendFlags::NOSIGNAL)?)
-            }
-            // `write` is cheaper than `writev`.
+            // `write` is cheaper than `writev`. MSG_MORE before a file range was slower than either.
             [one] => Ok(rustix::io::write(&*self, one)?),
             many => Ok(rustix::io::writev(&*self, many)?),
         }
