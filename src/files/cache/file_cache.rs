@@ -45,9 +45,9 @@ pub struct CacheGeneration {
 /// Look-ups in the cache since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheLookups {
-    /// Those that found a fresh entry.
+    /// Look-ups that found a fresh entry.
     pub hits: u64,
-    /// The others.
+    /// Look-ups that asked the disk.
     pub misses: u64,
 }
 
