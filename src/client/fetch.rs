@@ -18,7 +18,7 @@ use crate::access_log::LogDestination;
 use crate::cli::{quote, say};
 use crate::http::{Method, RequestBody};
 use crate::net::{AddressConnector, Connection, Pool, Tick, host_name};
-use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
+use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 
 /// Bytes read at once: large bodies come in large pieces.
 const RECV_BUF_LEN: usize = 64 * 1024;
@@ -56,13 +56,16 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     if !config.silent {
         say(format_args!("this host is {}", host_name()));
     }
-    let connector = AddressConnector::resolve(&config.target.host, config.target.port, connect_timeout, now)?;
+    let helpers = Helpers::new(HelperPool::new(1)).map_err(RunError::Reactor)?;
+    let target = &config.target;
+    let connector = AddressConnector::resolve(&target.host, target.port, connect_timeout, now, &helpers);
     let session = Session::new(config, upload, connector, log, now);
-    // Not before: a signal ends the resolver as it ends any program that does not watch for one.
-    session.blocking_wait.exit_on_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     let fetch = FetchApp { session, pool: Pool::new(RECV_BUF_LEN), deadline };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
+    reactor.use_helpers(helpers).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
+    // After the loop watches: a signal between the two would be lost.
+    reactor.app_mut().session.blocking_wait.exit_on_signals(&STOP_SIGNALS).map_err(RunError::Reactor)?;
     if let Some(stream_fd) = stream_fd {
         reactor.watch_fd(stream_fd).map_err(RunError::Reactor)?;
     }
@@ -79,7 +82,7 @@ fn log_name(log: &LogDestination) -> String {
 impl App for FetchApp {
     type Conn = Connection<FetchProtocol<Session>>;
 
-    fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         // There may be more to send, whether or not there is something to read.
         if self.session.framing == RequestBody::Chunked {
             conn.wake();
@@ -115,7 +118,8 @@ impl App for FetchApp {
         if self.session.outcome.is_some() {
             control.stop();
         }
-        [self.deadline, self.session.progress.tick(now.instant)].into_iter().flatten().min()
+        let lookup_deadline = self.session.connector.lookup_deadline();
+        [self.deadline, lookup_deadline, self.session.progress.tick(now.instant)].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {

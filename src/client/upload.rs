@@ -88,7 +88,7 @@ impl UploadBody {
     pub(super) fn supply(&mut self, send_queue: &mut SendQueue) -> io::Result<BodyProgress> {
         match &mut self.body {
             UploadContent::File { file, len } => {
-                send_queue.push_file(Rc::clone(file), 0, *len);
+                send_queue.push_file(Rc::<File>::clone(file), 0, *len);
                 self.queued_len = *len;
             }
             UploadContent::Data(bytes) => {

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx};
 use rustix::io::Errno;
 
+use super::open_file::{FileCloser, OpenFile};
+
 /// How often an open is tried. The kernel gives up with EAGAIN when a name is renamed while it
 /// resolves `..` or a link; a second try nearly always works, and a loop must not be without end.
 const OPEN_ATTEMPTS_MAX: usize = 16;
@@ -152,7 +154,7 @@ impl FileStat {
 #[derive(Debug)]
 pub enum OpenedPath {
     /// A regular file, open for reading, and its facts just after it was opened.
-    File(File, FileStat),
+    File(OpenFile, FileStat),
     /// A directory, which is not opened.
     Directory,
 }
@@ -162,6 +164,7 @@ pub enum OpenedPath {
 pub struct Root {
     pub(super) dir: OwnedFd,
     path: PathBuf,
+    pub(super) closer: FileCloser,
 }
 
 impl Root {
@@ -172,7 +175,8 @@ impl Root {
     /// that can be read; `Unsupported` when the kernel has no `openat2`.
     pub fn open(path: &Path) -> io::Result<Root> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = Root { dir: open(path, flags, Mode::empty())?, path: path.to_owned() };
+        let dir = open(path, flags, Mode::empty())?;
+        let root = Root { dir, path: path.to_owned(), closer: FileCloser::default() };
         // Also finds out whether the directory may be searched, beside being read.
         open_beneath(&root.dir, b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
         Ok(root)
@@ -201,7 +205,7 @@ impl Root {
         let file = File::from(open_beneath(&self.dir, path, flags)?);
         let stat = FileStat::of(&file)?;
         match stat.kind {
-            FileKind::File => Ok(OpenedPath::File(file, stat)),
+            FileKind::File => Ok(OpenedPath::File(OpenFile::new(file, stat.len, &self.closer), stat)),
             FileKind::Directory => Ok(OpenedPath::Directory),
             FileKind::Other => Err(LookupError::NotRegular),
         }

@@ -5,17 +5,19 @@
 //! keeps nothing: that is the work of the [`FileCache`](super::FileCache).
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::SystemTime;
+
+use rustix::io::{Errno, pread};
 
 use super::coding::Coding;
 use super::embedded::GzipPage;
 use super::embedded::{self, EmbeddedPage};
 use super::file_version::{FileVersion, fnv1a_64, times_are_stable};
 use super::media_type::{is_compressible, media_type};
+use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
 use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
 
@@ -85,7 +87,7 @@ pub enum Content {
     Memory(Rc<[u8]>),
     /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
     /// who send it.
-    File(Rc<File>),
+    File(Rc<OpenFile>),
 }
 
 impl ContentSource {
@@ -94,6 +96,14 @@ impl ContentSource {
         match self {
             ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Some(root),
             ContentSource::Embedded => None,
+        }
+    }
+
+    /// Has large deleted files closed by `closer`.
+    pub fn close_files_with(&mut self, closer: FileCloser) {
+        match self {
+            ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => root.closer = closer,
+            ContentSource::Embedded => {}
         }
     }
 
@@ -223,7 +233,7 @@ fn embedded_resource(name: &[u8], page: EmbeddedPage) -> Resource {
 }
 
 /// Makes a resource of a file that was just opened: reads it if it is small.
-pub(super) fn load(file: File, mut stat: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
+pub(super) fn load(file: OpenFile, mut stat: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
     for attempt in 1.. {
         if stat.len > SMALL_FILE_LEN_MAX {
             break;
@@ -246,26 +256,32 @@ pub(super) fn load(file: File, mut stat: FileStat, name: &[u8]) -> Result<Resour
 }
 
 /// The `len` bytes of `file` from `start` on, or all that there are when there are fewer.
-pub(super) fn read_up_to(file: &File, start: u64, len: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_up_to(file: impl AsFd, start: u64, len: u64) -> io::Result<Vec<u8>> {
     // Never more than `SMALL_FILE_LEN_MAX`, or a slice of a larger one.
     let mut bytes = vec![0; len as usize];
+    let read_len = read_at(file, &mut bytes, start)?;
+    bytes.truncate(read_len);
+    Ok(bytes)
+}
+
+/// Reads from `start` on until `bytes` is full or the file ends. Returns how many bytes were read.
+pub(super) fn read_at(file: impl AsFd, bytes: &mut [u8], start: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], start + filled as u64) {
+        match pread(&file, &mut bytes[filled..], start + filled as u64) {
             Ok(0) => break,
             Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
         }
     }
-    bytes.truncate(filled);
-    Ok(bytes)
+    Ok(filled)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, File};
     use tempfile::TempDir;
 
     fn site() -> (TempDir, ContentSource) {
@@ -290,11 +306,7 @@ mod tests {
             Content::Static(bytes) => bytes.to_vec(),
             Content::GzipPage(page) => page.plain().to_vec(),
             Content::Memory(bytes) => bytes.to_vec(),
-            Content::File(file) => {
-                let mut bytes = vec![0; resource.len as usize];
-                file.read_exact_at(&mut bytes, 0).expect("reads");
-                bytes
-            }
+            Content::File(file) => read_up_to(&**file, 0, resource.len).expect("reads"),
         };
         assert_eq!(bytes.len() as u64, resource.len);
         assert!(resource.version.is_none_or(|version| version.len == resource.len));
@@ -422,7 +434,7 @@ mod tests {
         let file = File::open(&path).expect("opens");
         let stat = FileStat::of(&file).expect("facts");
         fs::write(&path, "short").expect("writes");
-        let resource = load(file, stat, b"shrinks.txt").expect("loads");
+        let resource = load(file.into(), stat, b"shrinks.txt").expect("loads");
         assert_eq!(text(&resource), "short");
         assert_eq!(resource.stat.map(|stat| stat.len), Some(5));
     }
@@ -435,7 +447,7 @@ mod tests {
         let file = File::open(&path).expect("opens");
         let stat = FileStat::of(&file).expect("facts");
         fs::write(&path, "x".repeat(SMALL_FILE_LEN_MAX as usize + 1)).expect("writes");
-        let resource = load(file, stat, b"grows.txt").expect("loads");
+        let resource = load(file.into(), stat, b"grows.txt").expect("loads");
         assert!(matches!(resource.content, Content::File(_)));
         assert_eq!(resource.len, SMALL_FILE_LEN_MAX + 1);
     }

@@ -1,18 +1,19 @@
-//! Connecting without waiting: one attempt, and the addresses of a host, tried one after the other.
+//! Non-blocking connect: one attempt, and the addresses of a host, one after the other.
 //!
-//! It resolves, begins attempts and keeps the reason of each that failed. Until its outcome is asked for, a
-//! socket that is writable is not known to be connected: the link asks, and whoever owns that tells.
+//! A helper thread resolves the name. The reason of each attempt that failed is kept. A socket that is writable is
+//! not yet known to be connected: `Connection` asks for the outcome.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use crate::reactor::Now;
+use crate::reactor::{Helpers, Now};
 
 /// Begins to connect to `addr`, without waiting for the outcome.
 ///
@@ -58,9 +59,12 @@ impl fmt::Display for ConnectError {
 
 impl Error for ConnectError {}
 
-/// The addresses that are left, and what became of the others.
+/// The addresses of a host that are left, and the outcome of each that was tried.
 #[derive(Debug)]
 pub struct AddressConnector {
+    host: String,
+    /// Tells the addresses, while a helper thread resolves the host.
+    lookup: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
     addresses: VecDeque<SocketAddr>,
     /// The address that is being tried, or has taken the connection.
     current: Option<SocketAddr>,
@@ -71,19 +75,24 @@ pub struct AddressConnector {
 }
 
 impl AddressConnector {
-    /// Resolves the host; `limit` is for resolving and connecting, and began at `now`.
+    /// Begins to resolve the host. `limit` is for resolving and connecting, and began at `now`.
     ///
-    /// The resolver of the system, with all its sources, blocks; nothing else goes on meanwhile.
-    ///
-    /// # Errors
-    /// When the host has no address.
-    pub fn resolve(host: &str, port: u16, limit: Duration, now: Now) -> Result<Self, ConnectError> {
-        let addresses = (host, port)
-            .to_socket_addrs()
-            .map_err(|source| ConnectError::Resolve(host.to_owned(), source))?
-            .collect();
-        let deadline = now.instant + limit;
-        Ok(Self { addresses, current: None, failures: Vec::new(), timeout: limit, deadline })
+    /// The resolver of the system, with all its sources, blocks: it runs on a helper thread, unless the host is an
+    /// IP address. [`App::on_tick`](crate::reactor::App::on_tick) follows its end, for [`Self::connect_next`].
+    pub fn resolve(host: &str, port: u16, limit: Duration, now: Now, helpers: &Helpers) -> Self {
+        let (addresses, lookup) = match host.parse::<IpAddr>() {
+            Ok(ip) => (VecDeque::from([(ip, port).into()]), None),
+            Err(_) => (VecDeque::new(), Some(start_lookup(host.to_owned(), port, helpers))),
+        };
+        Self {
+            host: host.to_owned(),
+            lookup,
+            addresses,
+            current: None,
+            failures: Vec::new(),
+            timeout: limit,
+            deadline: now.instant + limit,
+        }
     }
 
     /// The address that is being tried, or has taken the connection.
@@ -98,13 +107,13 @@ impl AddressConnector {
         }
     }
 
-    /// Begins to connect to the next address, unless an attempt is under way or has succeeded: the socket,
-    /// and when the attempt is given up.
+    /// Begins to connect to the next address, unless the host is being resolved, or an attempt is under way or has
+    /// succeeded: the socket, and when the attempt is given up.
     ///
     /// # Errors
-    /// When no address is left, or no time.
+    /// When the host has no address, or no address is left, or no time.
     pub fn connect_next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, ConnectError> {
-        if self.current.is_some() {
+        if self.current.is_some() || !self.take_addresses(now)? {
             return Ok(None);
         }
         if !self.failures.is_empty() && self.deadline <= now.instant {
@@ -122,6 +131,25 @@ impl AddressConnector {
         Err(ConnectError::Failed(self.failures.join("; ")))
     }
 
+    /// When [`Self::connect_next`] is to be called at the latest: the deadline of the resolver.
+    pub fn lookup_deadline(&self) -> Option<Instant> {
+        self.lookup.as_ref().map(|_| self.deadline)
+    }
+
+    /// Takes the addresses if the host is resolved. Returns `false` while it is being resolved.
+    fn take_addresses(&mut self, now: Now) -> Result<bool, ConnectError> {
+        let Some(lookup) = &self.lookup else { return Ok(true) };
+        let found = match lookup.try_recv() {
+            Ok(found) => found,
+            Err(TryRecvError::Empty) if now.instant < self.deadline => return Ok(false),
+            Err(TryRecvError::Empty) => return Err(ConnectError::TimedOut(self.timeout)),
+            Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver has failed")),
+        };
+        self.lookup = None;
+        self.addresses = found.map_err(|source| ConnectError::Resolve(self.host.clone(), source))?.into();
+        Ok(true)
+    }
+
     /// Each address that is left gets an equal share of the time that is left.
     fn attempt_deadline(&self, now: Now) -> Instant {
         let left = self.deadline.saturating_duration_since(now.instant);
@@ -136,6 +164,17 @@ impl AddressConnector {
         };
         self.failures.push(format!("{address}: {kind}{remedy}"));
     }
+}
+
+/// Resolves the host on a helper thread.
+fn start_lookup(host: String, port: u16, helpers: &Helpers) -> Receiver<io::Result<Vec<SocketAddr>>> {
+    let (sender, receiver) = mpsc::channel();
+    helpers.submit(None, move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        // The receiver is gone if the deadline has passed.
+        let _ = sender.send(found);
+    });
+    receiver
 }
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         if self.is_overdue(tick.now) {
             self.want =
                 self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
-        } else if self.want == Want::Tick {
+        } else if matches!(self.want, Want::Tick | Want::Wakeup) {
             self.advance(tick);
         }
         loop {
@@ -192,6 +192,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                 }
                 (_, IoOutcome::Failed(reason)) => IoOutcome::Failed(reason),
                 (Want::Tick, _) => IoOutcome::BudgetSpent,
+                (Want::Wakeup, IoOutcome::Done) => IoOutcome::Blocked,
                 (Want::InputOrDrain, IoOutcome::Done) => IoOutcome::Done,
                 // Who has much to send still listens: the answer may come early.
                 (Want::Input | Want::InputOrDrain, IoOutcome::BudgetSpent) => match self.fill(tick) {

@@ -18,6 +18,9 @@ pub enum Want {
     InputOrDrain,
     /// Its next turn: there is more to do, but the budget of this one is spent.
     Tick,
+    /// A helper thread, which wakes the connection by its key. What is queued goes out meanwhile; nothing is read.
+    /// The protocol advances at each tick of the connection, also at one that has another reason.
+    Wakeup,
     /// Everything that is queued to have gone out.
     Drain,
     /// The end of the connection.

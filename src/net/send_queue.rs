@@ -6,9 +6,10 @@
 //! The queue knows nothing of what it sends.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use super::{CloseReason, IoOutcome, Transport};
@@ -30,7 +31,6 @@ struct Segment {
 }
 
 /// Where the bytes of a segment are.
-#[derive(Debug)]
 enum SegmentSource {
     /// Next in the queue's own buffer.
     Inline,
@@ -39,7 +39,18 @@ enum SegmentSource {
     /// From this position on, in bytes that others may be sending too.
     Shared(Rc<[u8]>, usize),
     /// From this offset on, in a file.
-    File(Rc<File>, u64),
+    File(Rc<dyn AsFd>, u64),
+}
+
+impl fmt::Debug for SegmentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inline => "Inline",
+            Self::Static(_) => "Static",
+            Self::Shared(..) => "Shared",
+            Self::File(..) => "File",
+        })
+    }
 }
 
 /// The segments of one connection, and the buffer of their inline bytes: what is leased from the pool.
@@ -139,7 +150,7 @@ impl SendQueue {
     }
 
     /// Queues `len` bytes of a file from `offset` on.
-    pub fn push_file(&mut self, file: Rc<File>, offset: u64, len: u64) {
+    pub fn push_file(&mut self, file: Rc<dyn AsFd>, offset: u64, len: u64) {
         self.push(len, SegmentSource::File(file, offset));
     }
 
@@ -165,7 +176,7 @@ impl SendQueue {
                 SegmentSource::File(file, offset) => {
                     let budget_len = budget.saturating_mul(FILE_LEN_PER_BYTE);
                     let want = usize::try_from(front.len).unwrap_or(usize::MAX).min(budget_len);
-                    to.send_file(file, offset, want)
+                    to.send_file(file.as_fd(), offset, want)
                 }
                 _ => queue.write(to),
             };

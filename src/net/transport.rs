@@ -4,9 +4,9 @@
 //! and does not decide. `IoOutcome` and `CloseReason` say how moving bytes over a transport ended.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -38,7 +38,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// `WouldBlock` if the transport takes nothing, else the error of the system call.
-    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize>;
+    fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize>;
 
     /// Ends the output: the peer reads its end after all bytes that were written.
     ///
@@ -76,7 +76,7 @@ impl Transport for TcpStream {
         }
     }
 
-    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+    fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
         Ok(rustix::fs::sendfile(&*self, file, Some(offset), len)?)
     }
 

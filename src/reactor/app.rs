@@ -46,7 +46,7 @@ pub trait App {
     fn on_readable(&mut self, _conn: &mut Self::Conn, _ready: &mut Readiness, _now: Now) {}
 
     /// Gives the connection its turn. `ready` holds what the kernel has said and nobody has used up.
-    fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
+    fn drive(&mut self, key: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
 
     /// A connection that the application has opened itself ([`Control::open`]) has been given its key.
     fn registered(&mut self, _conn: &mut Self::Conn, _key: Key) {}

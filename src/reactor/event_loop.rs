@@ -18,8 +18,10 @@ use super::listeners::Listeners;
 use super::slots::{Slots, Timer};
 use super::timer_wheel::TimerWheel;
 use super::timerfd::TimerFd;
-use super::token::{FD, SIGNALS, TIMER, WAKER};
-use super::{App, Clock, ConnectionLimit, Control, EventSource, Key, ListenerId, Next, Now, Readiness};
+use super::token::{FD, HELPERS, SIGNALS, TIMER, WAKER};
+use super::{
+    App, Clock, ConnectionLimit, Control, EventSource, Helpers, Key, ListenerId, Next, Now, Readiness,
+};
 
 /// Kernel events taken at once; more stay in the kernel for the next turn.
 const EVENTS_MAX: usize = 1024;
@@ -43,6 +45,7 @@ pub struct Reactor<A: App> {
     /// Open for as long as it is watched.
     fd_source: Option<OwnedFd>,
     timerfd: Option<TimerFd>,
+    helpers: Option<Helpers>,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
     /// When the application wants to be called at the latest.
@@ -68,6 +71,7 @@ impl<A: App> Reactor<A> {
             signals: None,
             fd_source: None,
             timerfd: None,
+            helpers: None,
             waker,
             control: Control::default(),
             app_deadline: None,
@@ -125,6 +129,17 @@ impl<A: App> Reactor<A> {
     /// When the kernel gives no timer.
     pub fn enable_timerfd(&mut self) -> io::Result<()> {
         self.timerfd = Some(TimerFd::new(self.poll.registry())?);
+        Ok(())
+    }
+
+    /// Wakes connections when their jobs on these helper threads have ended.
+    ///
+    /// # Errors
+    /// When it cannot be registered.
+    pub fn use_helpers(&mut self, helpers: Helpers) -> io::Result<()> {
+        let source = &mut SourceFd(&helpers.eventfd().as_raw_fd());
+        self.poll.registry().register(source, HELPERS, Interest::READABLE)?;
+        self.helpers = Some(helpers);
         Ok(())
     }
 
@@ -203,6 +218,12 @@ impl<A: App> Reactor<A> {
                 SIGNALS => self.control.signals.extend(self.signals.iter_mut().flat_map(Signals::pending)),
                 WAKER => self.control.woken = true,
                 FD => self.control.fd_readable = true,
+                HELPERS => {
+                    let completed = self.helpers.iter().flat_map(Helpers::take_completed);
+                    for key in completed {
+                        self.slots.queue(key);
+                    }
+                }
                 // It has woken the loop, and that is all.
                 TIMER => {}
                 Token(listener) => self.listeners.on_acceptable(listener),
@@ -261,7 +282,7 @@ impl<A: App> Reactor<A> {
     fn drive(&mut self, key: Key, now: Now) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.queued = false;
-        match self.app.drive(&mut slot.connection, &mut slot.ready, now) {
+        match self.app.drive(key, &mut slot.connection, &mut slot.ready, now) {
             Next::Again => {
                 self.slots.queue(key);
             }

@@ -1,7 +1,6 @@
-//! Several reactors, each in a thread of its own.
+//! Threads: several reactors, each in a thread of its own, and the helper threads.
 //!
-//! It starts the threads and reports what becomes of them, a panic included. It shares nothing between them.
-//! The only file that starts threads.
+//! It reports what becomes of a reactor's thread, a panic included. The only file that starts threads.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +22,14 @@ pub fn available_cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Starts a thread that runs `job`.
+///
+/// # Errors
+/// If the system gives no thread.
+pub(super) fn spawn(name: String, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name).spawn(job).map(drop)
+}
+
 /// Starts a thread for each job, named `worker 1` and so on. A job builds a reactor, passes on what wakes
 /// it, and runs it. `report` is called in the thread, with its index; its last event is
 /// [`Ended`](ThreadEvent::Ended).
@@ -36,7 +43,7 @@ where
 {
     for (index, job) in jobs.into_iter().enumerate() {
         let report = report.clone();
-        thread::Builder::new().name(format!("worker {}", index + 1)).spawn(move || {
+        spawn(format!("worker {}", index + 1), move || {
             let ready = |waker| report(index, ThreadEvent::Ready(waker));
             // Nothing of the job is used after a panic.
             let outcome = catch_unwind(AssertUnwindSafe(|| job(&ready)));

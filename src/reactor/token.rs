@@ -20,6 +20,7 @@ pub(super) const SIGNALS: Token = Token(u32::MAX as usize);
 pub(super) const WAKER: Token = Token(u32::MAX as usize - 1);
 pub(super) const FD: Token = Token(u32::MAX as usize - 2);
 pub(super) const TIMER: Token = Token(u32::MAX as usize - 3);
+pub(super) const HELPERS: Token = Token(u32::MAX as usize - 4);
 
 impl Key {
     /// The connection that an event of this token is for, if it is for one.
@@ -61,7 +62,7 @@ mod tests {
             let key = Key { index, generation };
             assert_eq!(Key::from_token(key.token()), Some(key));
         }
-        for token in [Token(3), SIGNALS, WAKER, FD, TIMER] {
+        for token in [Token(3), SIGNALS, WAKER, FD, TIMER, HELPERS] {
             assert_eq!(Key::from_token(token), None);
         }
     }

@@ -16,7 +16,7 @@ use crate::access_log::{ConsoleLog, LogDestination};
 use crate::cli::say;
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool, Tick};
-use crate::reactor::{App, Control, ListenerId, Next, Now, Readiness};
+use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumService;
 
 /// The signals that the server watches whatever its settings: two end it, one is for the log, one for the counters, and
@@ -143,6 +143,11 @@ impl ServerApp {
         }
     }
 
+    /// Whether a helper thread is at work for this worker.
+    fn has_jobs(&self) -> bool {
+        self.worker.context.helpers.as_ref().is_some_and(|helpers| helpers.pending() > 0)
+    }
+
     /// Says what the number exchange has to say, and closes its listeners when it is over: with it,
     /// the server is, if there is nothing else to serve.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
@@ -196,7 +201,8 @@ impl App for ServerApp {
         }
     }
 
-    fn drive(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, key: Key, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) -> Next {
+        self.worker.context.key = Some(key);
         // A request that has already arrived is still answered.
         let close_idle = self.worker.draining && !ready.is_readable();
         match (conn, &mut self.sum) {
@@ -230,7 +236,7 @@ impl App for ServerApp {
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
         if let Some(grace_deadline) = self.grace_deadline
-            && (control.connections() == 0 || now.instant >= grace_deadline)
+            && ((control.connections() == 0 && !self.has_jobs()) || now.instant >= grace_deadline)
         {
             control.stop();
         }
@@ -244,5 +250,54 @@ impl App for ServerApp {
             (ServerConnection::Sum(connection), Some(sum)) => connection.shut_down(&mut sum.state, now),
             (ServerConnection::Sum(_), None) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream as StdStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{sync::mpsc, thread};
+
+    use mio::net::TcpListener;
+
+    use super::*;
+    use crate::access_log::{AccessLog, LogStyle};
+    use crate::files::ContentSource;
+    use crate::reactor::{HelperPool, Helpers, Reactor};
+    use crate::server::ServerConfig;
+
+    #[test]
+    fn shutdown_waits_for_helper_threads() {
+        let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("a log");
+        let mut worker = WorkerState::new(ServerConfig::default(), ContentSource::Embedded, log);
+        let helpers = Helpers::new(HelperPool::new(1)).expect("an eventfd");
+        let (release, released) = mpsc::channel::<()>();
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&is_done);
+        helpers.submit(None, move || {
+            released.recv().expect("a release");
+            done.store(true, Ordering::Release);
+        });
+        worker.context.helpers = Some(helpers.clone());
+        let app = ServerApp::new(worker, None, None, WorkerId { index: 0, worker_count: 1 });
+        let mut reactor = Reactor::new(app, Now::read()).expect("an event loop");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let address = listener.local_addr().expect("its address");
+        reactor.listen(listener).expect("it listens");
+        reactor.use_helpers(helpers).expect("it is registered");
+        reactor.waker().wake().expect("it is told to stop");
+        let waiting = thread::scope(|scope| {
+            scope.spawn(|| {
+                while StdStream::connect(address).is_ok() {
+                    thread::yield_now();
+                }
+                release.send(()).expect("the job waits");
+            });
+            reactor.run().expect("it runs");
+            is_done.load(Ordering::Acquire)
+        });
+        assert!(waiting, "the loop has ended before the job");
     }
 }

@@ -11,6 +11,7 @@ use super::response::FileHead;
 use super::shared::Shared;
 use super::{CacheMode, ServerConfig};
 use crate::files::{ContentSource, FileCache, ListingBudget};
+use crate::reactor::{Helpers, Key};
 
 /// What handlers make their responses from.
 pub(super) struct ServerContext {
@@ -26,6 +27,10 @@ pub(super) struct ServerContext {
     pub(super) archive_permits: Rc<()>,
     /// The memory that all listings share.
     pub(super) listing_budget: ListingBudget,
+    /// The threads for calls that block. None in tests without an event loop.
+    pub(super) helpers: Option<Helpers>,
+    /// The connection that is being driven.
+    pub(super) key: Option<Key>,
 }
 
 impl ServerContext {
@@ -39,6 +44,19 @@ impl ServerContext {
             shared: Arc::default(),
             archive_permits: Rc::new(()),
             listing_budget: ListingBudget::new(),
+            helpers: None,
+            key: None,
         }
+    }
+
+    /// Whether work that leads to a job for the helper threads has to wait. If so, the connection that is being
+    /// driven gets a tick when there is room.
+    pub(super) fn waits_for_helpers(&self) -> bool {
+        let (Some(helpers), Some(key)) = (&self.helpers, self.key) else { return false };
+        let is_full = helpers.is_full();
+        if is_full {
+            helpers.wake_when_not_full(key);
+        }
+        is_full
     }
 }

@@ -9,9 +9,11 @@ use crate::reactor::Watermarks;
 
 /// More than the largest machines have cores.
 pub(super) const WORKERS_MAX: usize = 256;
+/// Helper threads of the process: closing files is work for one, and three more keep going when a disk hangs.
+pub(super) const HELPER_THREADS_MAX: usize = 4;
 /// Descriptors kept back for what is neither a connection nor a cached file.
 ///
-/// Standard streams (3), epoll, waker and signal pipe (5), inotify, the root directory, the access
+/// Standard streams (3), epoll, waker, helpers and signal pipe (6), inotify, the root directory, the access
 /// log, and a listener for each address: some 20 in a usual set-up. The rest is for dozens of
 /// `--bind`, the directories that are being listed (16) or put into archives (16), and what libraries
 /// open for a moment (the resolver, time zones).

@@ -15,15 +15,15 @@ use mio::net::TcpListener;
 
 use super::app::{ControlMessage, ServerApp, signals};
 use super::handlers::{error_documents, put};
-use super::limits::{DESCRIPTORS_RESERVED, connection_watermarks, file_len_max};
+use super::limits::{DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, connection_watermarks, file_len_max};
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
 use super::{RootChoice, ServerConfig, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
-use crate::files::{ContentSource, Root, Upload};
+use crate::files::{ContentSource, FileCloser, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
-use crate::reactor::{ConnectionLimit, Now, Reactor, Watermarks};
+use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
 use crate::sum::SumService;
 
@@ -54,6 +54,7 @@ struct WorkerConfig {
     limit: ConnectionLimit,
     worker_id: WorkerId,
     shared: Arc<Shared>,
+    helper_pool: HelperPool,
     now: Now,
 }
 
@@ -147,6 +148,7 @@ fn worker_configs(
     let worker_count = logs.len();
     let shared = Arc::new(Shared::default());
     let open = Arc::clone(&shared.connections);
+    let helper_pool = HelperPool::new(HELPER_THREADS_MAX);
     let limit = ConnectionLimit { watermarks, open, is_shared: worker_count > 1 };
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
     let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
@@ -163,6 +165,7 @@ fn worker_configs(
             limit: limit.clone(),
             worker_id: WorkerId { index, worker_count },
             shared: Arc::clone(&shared),
+            helper_pool: helper_pool.clone(),
             now,
         })
     });
@@ -172,7 +175,7 @@ fn worker_configs(
 impl WorkerConfig {
     /// The server and the loop around it.
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, store, log, http, sum, limit, worker_id, shared, now } = self;
+        let Self { config, mut store, log, http, sum, limit, worker_id, shared, helper_pool, now } = self;
         // They are named in their order.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
@@ -180,9 +183,14 @@ impl WorkerConfig {
         let console = if is_quiet { None } else { Some(ConsoleLog::stdout()?) };
         let sum_service =
             settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
+        let helpers = Helpers::new(helper_pool)?;
+        let closing = helpers.clone();
+        store.close_files_with(FileCloser::new(move |file| closing.submit(None, || drop(file))));
         let mut worker = WorkerState::new(config, store, log);
         worker.context.shared = shared;
+        worker.context.helpers = Some(helpers.clone());
         let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id), now)?;
+        reactor.use_helpers(helpers)?;
         reactor.limit_connections(limit);
         for listener in http.into_iter().chain(sum) {
             reactor.listen(listener)?;

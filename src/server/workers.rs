@@ -16,7 +16,7 @@ use super::app::ControlMessage;
 use super::limits::WORKERS_MAX;
 use super::{ServerConfig, ServerConnection};
 use crate::reactor::{
-    App, Control, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
+    App, Control, Key, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
 };
 
 /// How many threads are to serve.
@@ -139,7 +139,7 @@ impl Supervisor {
 impl App for Supervisor {
     type Conn = ServerConnection;
 
-    fn drive(&mut self, _: &mut ServerConnection, _: &mut Readiness, _: Now) -> Next {
+    fn drive(&mut self, _: Key, _: &mut ServerConnection, _: &mut Readiness, _: Now) -> Next {
         Next::Close
     }
 

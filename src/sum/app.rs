@@ -15,7 +15,7 @@ use super::client::{SumClientProtocol, SumExchange, SumFailure};
 use super::line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
 use crate::cli::say;
 use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, Tick, host_name};
-use crate::reactor::{App, Control, Next, Now, Reactor, Readiness};
+use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 use crate::text::units::duration;
 
 /// A longer line is no number; what follows is taken for the next one.
@@ -82,13 +82,15 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let own = SumLine { name: config.name.unwrap_or_else(default_name), number };
     let now = Now::read();
     let host = config.host;
+    let helpers = Helpers::new(HelperPool::new(1)).map_err(SumError::Reactor)?;
     let sum = SumApp {
-        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now).map_err(SumError::Connect)?,
+        connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now, &helpers),
         exchange: SumExchange { own, outcome: None },
         pool: Pool::new(LINE_LEN_MAX),
         error: None,
     };
     let mut event_loop = Reactor::new(sum, now).map_err(SumError::Reactor)?;
+    event_loop.use_helpers(helpers).map_err(SumError::Reactor)?;
     event_loop.watch_signals(&[SIGINT, SIGTERM]).map_err(SumError::Reactor)?;
     let sum = event_loop.run().map_err(SumError::Reactor)?;
     let address = sum.connector.address();
@@ -171,7 +173,7 @@ impl SumApp {
 impl App for SumApp {
     type Conn = Connection<SumClientProtocol>;
 
-    fn drive(&mut self, connection: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, _: Key, connection: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         connection.pump(Tick::new(ready, &mut self.exchange, &mut self.pool, now))
     }
 
@@ -185,7 +187,7 @@ impl App for SumApp {
         if self.error.is_some() || self.exchange.outcome.is_some() {
             control.stop();
         }
-        None
+        self.connector.lookup_deadline()
     }
 }
 

@@ -17,6 +17,7 @@ mod default_documents;
 mod framing;
 mod fresh;
 mod harness;
+mod helper_threads;
 mod hot_path;
 mod import_circles;
 mod layering;

@@ -11,15 +11,14 @@ mod tar_header;
 mod walk;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::rc::Rc;
 
 use super::embedded;
+use super::open_file::OpenFile;
 use super::path::{RelativePath, beneath, join};
 use super::root::{LookupError, OpenedPath};
-use super::source::ContentSource;
+use super::source::{ContentSource, read_at};
 use members::{Member, Members};
 use tar_header::Kind;
 use walk::Walk;
@@ -38,7 +37,7 @@ const RANGE_LEN_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct FileRange {
     /// The file. Read it at explicit offsets.
-    pub file: Rc<File>,
+    pub file: Rc<OpenFile>,
     /// Where the part begins.
     pub offset: u64,
     /// How long it is.
@@ -91,10 +90,7 @@ impl From<LookupError> for ArchiveError {
 
 impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::UnexpectedEof => ArchiveError::Shrank,
-            _ => ArchiveError::Failed(LookupError::Failed(error)),
-        }
+        ArchiveError::Failed(LookupError::Failed(error))
     }
 }
 
@@ -269,7 +265,10 @@ impl Archive {
         }
         let start = out.len();
         out.resize(start + len as usize, 0);
-        file.read_exact_at(out.get_mut(start..).unwrap_or_default(), 0)?;
+        let read_len = read_at(&file, out.get_mut(start..).unwrap_or_default(), 0)?;
+        if read_len as u64 != len {
+            return Err(ArchiveError::Shrank);
+        }
         tar_header::pad(out, len);
         Ok(())
     }
@@ -281,7 +280,7 @@ impl Archive {
         member: &Member,
         len: u64,
         store: &ContentSource,
-    ) -> Result<(File, u64), ArchiveError> {
+    ) -> Result<(OpenFile, u64), ArchiveError> {
         let path = join(&self.walk.directory, self.members.path(member));
         let root = store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::*;
 use crate::files::root::Root;
+use crate::files::source::read_up_to;
 use crate::files::testing::site_with_directory as site;
 
 /// More steps and pieces than any archive here needs.
@@ -42,9 +43,9 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
         match slice.payload {
             Some(TarPayload::File(FileRange { file, offset, len })) => {
                 assert!(slice.has_more && len > 0 && len <= RANGE_LEN_MAX);
-                let start = whole.len();
-                whole.resize(start + len as usize, 0);
-                file.read_exact_at(&mut whole[start..], offset).expect("it is that long");
+                let bytes = read_up_to(&*file, offset, len).expect("it reads");
+                assert_eq!(bytes.len() as u64, len);
+                whole.extend(bytes);
             }
             Some(TarPayload::Static(bytes)) => whole.extend_from_slice(bytes),
             None => {}

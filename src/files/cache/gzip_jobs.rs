@@ -5,7 +5,6 @@
 //! moment are one turn. Jobs are bounded in number and length, and one that nobody asks for any
 //! more is dropped. It keeps no results: that is the cache's work.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
 use std::rc::Rc;
@@ -14,6 +13,7 @@ use std::time::Instant;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::files::open_file::OpenFile;
 use crate::files::root::FileStat;
 use crate::files::source::{Content, Resource, read_up_to};
 
@@ -60,7 +60,7 @@ pub(super) struct GzipJobs {
 struct GzipJob {
     key: Box<[u8]>,
     stat: Option<FileStat>,
-    source: Rc<File>,
+    source: Rc<OpenFile>,
     len: u64,
     done_len: u64,
     encoder: GzEncoder<Vec<u8>>,
@@ -115,7 +115,7 @@ impl GzipJobs {
         gzip_result(made, bytes.len() as u64)
     }
 
-    fn compress_slice(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> GzipResult {
+    fn compress_slice(&mut self, key: &[u8], original: &Resource, file: &Rc<OpenFile>) -> GzipResult {
         let Some(mut job) = self.take_job(key, original, file) else { return GzipResult::Refused };
         job.last_asked = self.tick;
         match job.advance(mem::take(&mut self.left_len)) {
@@ -134,7 +134,7 @@ impl GzipJobs {
     }
 
     /// The job for this version of a file, a new one if need be and there is room for it.
-    fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<File>) -> Option<GzipJob> {
+    fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<OpenFile>) -> Option<GzipJob> {
         // Equal facts are those of one version: they had settled.
         let is_same = |job: &GzipJob| *job.key == *key && job.stat == original.stat;
         if let Some(index) = self.jobs.iter().position(is_same) {
@@ -163,12 +163,12 @@ impl GzipJob {
     /// The file cannot be read, or is no longer what it was.
     fn advance(&mut self, slice_len: u64) -> io::Result<bool> {
         let slice_len = slice_len.min(self.len - self.done_len);
-        let bytes = read_up_to(&self.source, self.done_len, slice_len)?;
+        let bytes = read_up_to(&*self.source, self.done_len, slice_len)?;
         self.encoder.write_all(&bytes)?;
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
         // It had settled when it was opened: if it is the same at the end, no part is of another version.
-        if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&self.source).ok() != self.stat) {
+        if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&*self.source).ok() != self.stat) {
             return Err(io::Error::other("it changes while it is read"));
         }
         Ok(is_whole)
@@ -189,6 +189,7 @@ mod tests {
     use super::*;
     use crate::files::source::load;
     use std::fs;
+    use std::fs::File;
     use std::os::unix::fs::FileExt;
     use std::time::Duration;
 
@@ -203,7 +204,7 @@ mod tests {
         file.set_len(LEN).expect("cuts");
         let opened = File::open(&path).expect("opens");
         let stat = FileStat::of(&opened).expect("facts");
-        let resource = load(opened, stat, b"a.txt").expect("loads");
+        let resource = load(opened.into(), stat, b"a.txt").expect("loads");
         (dir, file, resource)
     }
 

@@ -3,6 +3,7 @@
 //! Links, FIFOs, sockets and modes are made here; whose kernel or user forbids one skips it.
 
 use super::*;
+use crate::files::source::read_up_to;
 use rustix::fs::{CWD, inotify, mknodat};
 use std::fs;
 use std::mem::MaybeUninit;
@@ -26,7 +27,8 @@ fn site() -> (TempDir, PathBuf, Root) {
 fn outcome(root: &Root, path: &str) -> String {
     match root.open_file(path.as_bytes()) {
         Ok(OpenedPath::File(file, stat)) => {
-            let text = io::read_to_string(file).expect("reads");
+            let bytes = read_up_to(&file, 0, u64::from(u16::MAX)).expect("reads");
+            let text = String::from_utf8(bytes).expect("text");
             assert_eq!(text.len() as u64, stat.len, "{path}");
             text
         }

@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, linkat, openat, statx};
 use rustix::io::Errno;
@@ -54,8 +54,8 @@ pub(super) fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString),
 }
 
 /// Gives a file without a name this one.
-pub(super) fn link(file: &File, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
-    linkat(CWD, proc_path(file), dir, name, AtFlags::SYMLINK_FOLLOW)
+pub(super) fn link(file: impl AsFd, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
+    linkat(CWD, proc_path(&file.as_fd()), dir, name, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// The one path that a file without a name has.

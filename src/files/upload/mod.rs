@@ -16,18 +16,18 @@ mod link_name;
 pub use self::error::UploadError;
 
 use std::ffi::CString;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, Mode, RenameFlags, fchmod, renameat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
 use self::link_name::{
     LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, retry_hidden,
 };
 use super::file_version::{ContentHash, FileVersion};
+use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, beneath, split_last};
 use super::root::{FileKind, FileStat, LookupError};
 use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
@@ -64,10 +64,11 @@ pub enum ExistingFile {
 pub struct Upload {
     dir: OwnedFd,
     name: CString,
-    file: BufWriter<File>,
+    file: BufWriter<OpenFile>,
     /// The name that it has until it is whole, if it has one.
     hidden_name: Option<CString>,
     hash: ContentHash,
+    closer: FileCloser,
 }
 
 /// Whether uploads can go to the directory `upload_dir`, empty for the root: it is there.
@@ -124,8 +125,17 @@ impl Upload {
             Some(file) => (file, None),
             None => create_hidden(&dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
+        let closer = store.root().map(|root| root.closer.clone()).unwrap_or_default();
+        let file = OpenFile::for_writing(file, closer.clone());
         let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, file);
-        Ok(Upload { dir, name, file, hidden_name: hidden, hash: ContentHash::new(SMALL_FILE_LEN_MAX) })
+        Ok(Upload {
+            closer,
+            dir,
+            name,
+            file,
+            hidden_name: hidden,
+            hash: ContentHash::new(SMALL_FILE_LEN_MAX),
+        })
     }
 
     /// Takes the next part of the content.
@@ -152,7 +162,7 @@ impl Upload {
         if stat.kind != FileKind::File {
             return Err(UploadError::NotRegular);
         }
-        match load(file, stat, self.name.as_bytes()) {
+        match load(OpenFile::new(file, stat.len, &self.closer), stat, self.name.as_bytes()) {
             Ok(resource) => Ok(ExistingFile::File(Box::new(resource.with_validators_at(now)))),
             Err(LookupError::Failed(error)) => Err(error.into()),
             Err(_) => Err(UploadError::Busy),
@@ -163,7 +173,7 @@ impl Upload {
     ///
     /// # Errors
     /// All of [`UploadError`] but `Outside`; the old file, if there is one, is what it was.
-    pub fn commit(self) -> Result<StoredFile, UploadError> {
+    pub fn commit(mut self) -> Result<StoredFile, UploadError> {
         self.commit_if(|_| Ok(true))
     }
 
@@ -173,13 +183,13 @@ impl Upload {
     /// # Errors
     /// `PreconditionFailed` if it does not, and as [`Upload::commit`].
     pub fn commit_if(
-        mut self,
+        &mut self,
         mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
     ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
         for _ in 0..LINK_ATTEMPTS_MAX {
             let mode = mode_of(&self.dir, &self.name)?;
-            if !condition(&self)? {
+            if !condition(self)? {
                 return Err(UploadError::PreconditionFailed);
             }
             let created = mode.is_none();
@@ -218,8 +228,14 @@ impl Upload {
             None => retry_hidden(|hidden| link(self.file.get_ref(), &self.dir, hidden))?.1,
         };
         let hidden = self.hidden_name.insert(hidden);
+        // A rename over the last link of a file frees its blocks, unless the file is open.
+        let old =
+            openat(&self.dir, &self.name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
         renameat(&self.dir, &*hidden, &self.dir, &self.name)?;
         self.hidden_name = None;
+        if let Ok(old) = old {
+            self.closer.close(old);
+        }
         Ok(())
     }
 }
@@ -263,7 +279,8 @@ mod tests {
         let (file, hidden) = create_hidden(&dir, NEW_FILE_MODE).expect("a hidden file");
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-        Upload { dir, name, file: BufWriter::new(file), hidden_name: Some(hidden), hash }
+        let file = BufWriter::new(OpenFile::from(file));
+        Upload { dir, name, file, hidden_name: Some(hidden), hash, closer: FileCloser::default() }
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -375,10 +392,10 @@ mod tests {
             fs::write(&target, "quicker").expect("a file");
             condition
         };
-        let upload = begin(&store, "", "/new").expect("it begins");
+        let mut upload = begin(&store, "", "/new").expect("it begins");
         assert!(matches!(upload.commit_if(quicker), Err(UploadError::PreconditionFailed)));
         assert_eq!(fs::read(&target).expect("the file"), b"quicker");
-        let upload = begin(&store, "", "/newer").expect("it begins");
+        let mut upload = begin(&store, "", "/newer").expect("it begins");
         assert!(upload.commit_if(nothing).expect("it is stored").created);
         assert_eq!(names(directory.path()), ["in", "new", "newer", "old"]);
     }

@@ -203,7 +203,7 @@ impl LoadApp<'_> {
 impl App for LoadApp<'_> {
     type Conn = Connection<LoadProtocol>;
 
-    fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         let is_open = self.run.scheduler.is_open_loop();
         if is_open && conn.protocol_mut().can_send() && self.run.scheduler.has_due(self.run.clock.at(now)) {
             conn.wake();

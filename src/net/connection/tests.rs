@@ -3,10 +3,10 @@
 //! The loop itself runs in virtual time over a transport in memory, in the tests of the programs.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::mem;
 use std::net::{Ipv4Addr, Shutdown, TcpListener as StdListener, TcpStream as StdStream};
+use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -125,6 +125,58 @@ fn read_ahead_signals_input_and_pump_advances() {
     assert!(connection.recv_buf.is_eof() && counts(&mut connection) == (1, 1));
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
 }
+
+/// Queues output, then waits for a helper thread.
+struct WaitingProtocol {
+    is_done: bool,
+    advanced: usize,
+}
+
+impl Protocol for WaitingProtocol {
+    type Context = ();
+
+    fn advance(&mut self, _: &mut RecvBuf, send_queue: &mut SendQueue, _: &mut (), _: Now) -> Want {
+        self.advanced += 1;
+        if self.is_done {
+            return Want::Close(CloseReason::Finished);
+        }
+        send_queue.push_static(b"wait");
+        Want::Wakeup
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
+        Want::Wakeup
+    }
+
+    fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
+}
+
+#[test]
+fn wakeup_flushes_output_reads_nothing_and_advances_each_tick() {
+    let input = VecDeque::from([&b"question"[..]]);
+    let transport = BufferingTransport { input, socket_room: 99, ..Default::default() };
+    let mut connection = Connection::accepted(transport, WaitingProtocol { is_done: false, advanced: 0 });
+    connection.wake();
+    let mut tick = |is_done| {
+        connection.protocol.is_done = is_done;
+        let ready = &mut Readiness::assume_ready();
+        let next = connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read()));
+        (
+            next,
+            connection.protocol.advanced,
+            connection.transport.sent.len(),
+            connection.transport.input.len(),
+        )
+    };
+    assert_eq!(tick(false), (Next::Wait, 1, 4, 1));
+    assert_eq!(tick(false), (Next::Wait, 2, 8, 1), "a tick with another reason");
+    assert_eq!(tick(true), (Next::Close, 3, 8, 1));
+}
+
 /// A transport that encrypts nothing, but keeps its output back as TLS does.
 #[derive(Default)]
 struct BufferingTransport {
@@ -159,7 +211,7 @@ impl Transport for BufferingTransport {
         Ok(taken_len)
     }
 
-    fn send_file(&mut self, _: &File, _: &mut u64, _: usize) -> io::Result<usize> {
+    fn send_file(&mut self, _: BorrowedFd<'_>, _: &mut u64, _: usize) -> io::Result<usize> {
         Err(ErrorKind::Unsupported.into())
     }
 

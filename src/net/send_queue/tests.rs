@@ -2,8 +2,9 @@
 //!
 //! They own a transport that takes as much as it is told to.
 
+use std::fs::File;
 use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::FileExt;
+use std::os::fd::BorrowedFd;
 
 use mio::net::TcpStream;
 
@@ -47,9 +48,9 @@ impl Transport for LimitedTransport {
         self.take(&bytes, if slices.len() == 1 { "write" } else { "writev" })
     }
 
-    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+    fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
         let mut bytes = vec![0; len];
-        let read = file.read_at(&mut bytes, *offset)?;
+        let read = rustix::io::pread(file, &mut bytes, *offset)?;
         let sent = self.take(&bytes[..read], "sendfile")?;
         *offset += sent as u64;
         Ok(sent)

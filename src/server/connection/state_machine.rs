@@ -160,7 +160,7 @@ impl HttpServerProtocol {
             }
             HttpServerState::Preparing(preparing) => match preparing.poll(&mut cx.worker.context, cx.now) {
                 Some(response) => self.respond(response, cx),
-                None => StateChange::Stay(Want::Tick),
+                None => StateChange::Stay(preparing.want()),
             },
             HttpServerState::Writing(Some(_)) if cx.send_queue.is_empty() => self.stream_slice(cx),
             HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
@@ -281,7 +281,7 @@ impl HttpServerProtocol {
 
     /// Responds, or waits for the job that ends with the response.
     fn finish(&mut self, action: Action, cx: &mut StepContext<'_>) -> StateChange {
-        match action.finish(&mut cx.worker.context) {
+        match action.finish(&mut cx.worker.context, cx.now) {
             Ok(response) => self.respond(response, cx),
             Err(job) => StateChange::Enter(HttpServerState::Preparing(Box::new(job))),
         }

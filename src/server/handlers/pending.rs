@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::files::{EncodingPreferences, RelativePath};
+use crate::net::Want;
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
@@ -14,6 +15,11 @@ use crate::server::response::{ErrorResponse, Response};
 pub(in crate::server) trait PendingResponse {
     /// Does one slice of the work; the response, if the job is done.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
+
+    /// What a job that is not done waits for: its next slice, or a helper thread.
+    fn want(&self) -> Want {
+        Want::Tick
+    }
 
     /// The response if no time is left.
     fn on_timeout(&mut self) -> Response;

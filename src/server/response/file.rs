@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::common_headers::{HeadEnd, queue_head};
-use crate::files::{CachedFile, Coding, Content, FileVersion, Resource};
+use crate::files::{CachedFile, Coding, Content, FileVersion, OpenFile, Resource};
 use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
     status_line,
@@ -234,7 +234,7 @@ fn queue_bytes(send_queue: &mut SendQueue, resource: &Resource, first: u64, len:
     let copied =
         |send_queue: &mut SendQueue, bytes: &[u8]| send_queue.push_with(|out| out.extend_from_slice(bytes));
     let bytes: &'static [u8] = match &resource.content {
-        Content::File(file) => return send_queue.push_file(Rc::clone(file), first, len),
+        Content::File(file) => return send_queue.push_file(Rc::<OpenFile>::clone(file), first, len),
         Content::Memory(bytes) if range.len() > COPIED_LEN_MAX => {
             return send_queue.push_shared(Rc::clone(bytes), range);
         }

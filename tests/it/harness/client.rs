@@ -129,10 +129,14 @@ impl Client {
         &mut self.stderr
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().expect("it runs"))
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("it runs");
-        kill_process(Pid::from_child(child), signal).expect("the signal is sent");
+        kill_process(self.pid(), signal).expect("the signal is sent");
     }
 
     /// Waits until it has ended.

@@ -5,10 +5,9 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
-use std::os::unix::fs::FileExt;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use mio::net::TcpStream;
@@ -169,10 +168,10 @@ impl Transport for Wire {
         Ok(len)
     }
 
-    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+    fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
         let mut ends = self.0.borrow_mut();
         let mut bytes = vec![0; ends.admit(len)?];
-        let read = file.read_at(&mut bytes, *offset)?;
+        let read = rustix::io::pread(file, &mut bytes, *offset)?;
         ends.outgoing.put(&bytes[..read]);
         *offset += read as u64;
         Ok(read)

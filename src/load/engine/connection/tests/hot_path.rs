@@ -3,8 +3,8 @@
 //! The machine is driven by hand, so that only its own allocations count, and those of the tickets, the
 //! templates and the figures; the reactor around it is for `load_engine`, among the tests of programs.
 
-use std::fs::File;
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 
 use allocation_counter::measure;
 use mio::net::TcpStream;
@@ -31,7 +31,7 @@ impl Transport for NullTransport {
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 
-    fn send_file(&mut self, _: &File, _: &mut u64, _: usize) -> io::Result<usize> {
+    fn send_file(&mut self, _: BorrowedFd<'_>, _: &mut u64, _: usize) -> io::Result<usize> {
         Err(ErrorKind::Unsupported.into())
     }
 

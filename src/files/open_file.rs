@@ -1,0 +1,129 @@
+//! Open file whose close may run on another thread.
+//!
+//! To close the last reference to a deleted file frees its blocks in the caller's time: 0.04 to 0.17 ms a MiB on
+//! ext4 and tmpfs, 0.1 to 0.6 s for 900 MiB.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, fstat};
+
+/// Deleted files up to this length, in bytes, are closed where they are dropped: that takes less than
+/// 0.1 ms.
+const CLOSED_INLINE_LEN_MAX: u64 = 1024 * 1024;
+/// The unit of `st_blocks`, in bytes.
+const BLOCK_LEN: u64 = 512;
+
+/// Where large deleted files are closed: by default where they are dropped.
+#[derive(Clone, Default)]
+pub struct FileCloser(Option<Arc<dyn Fn(OwnedFd) + Send + Sync>>);
+
+/// An open file. Its drop hands the descriptor to the closer if the close may take long.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Taken by the drop only.
+    file: Option<File>,
+    closer: FileCloser,
+}
+
+impl FileCloser {
+    /// Calls `close` with each large deleted file.
+    pub fn new(close: impl Fn(OwnedFd) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(close)))
+    }
+
+    /// Whether files up to this length are closed where they are dropped.
+    fn for_len(&self, len: u64) -> Self {
+        if len > CLOSED_INLINE_LEN_MAX { self.clone() } else { Self::default() }
+    }
+
+    /// Closes the descriptor, which may be one of `O_PATH`.
+    pub(super) fn close(&self, fd: OwnedFd) {
+        let is_slow = |fd: &OwnedFd| {
+            fstat(fd).is_ok_and(|stat| {
+                stat.st_nlink == 0 && stat.st_blocks as u64 * BLOCK_LEN > CLOSED_INLINE_LEN_MAX
+            })
+        };
+        if let Some(close) = self.0.as_ref().filter(|_| is_slow(&fd)) {
+            close(fd);
+        }
+    }
+}
+
+impl OpenFile {
+    /// A file that has `len` bytes when it is opened.
+    pub(super) fn new(file: File, len: u64, closer: &FileCloser) -> Self {
+        Self { file: Some(file), closer: closer.for_len(len) }
+    }
+
+    /// A file that is about to be written.
+    pub(super) fn for_writing(file: File, closer: FileCloser) -> Self {
+        Self { file: Some(file), closer }
+    }
+}
+
+impl AsFd for OpenFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_ref().map_or(CWD, File::as_fd)
+    }
+}
+
+impl Write for OpenFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(self, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            self.closer.close(file.into());
+        }
+    }
+}
+
+impl fmt::Debug for FileCloser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FileCloser").field(&self.0.is_some()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::sync::mpsc;
+
+    impl From<File> for OpenFile {
+        fn from(file: File) -> Self {
+            Self::new(file, u64::MAX, &FileCloser::default())
+        }
+    }
+
+    #[test]
+    fn only_large_deleted_file_goes_to_closer() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        let large = CLOSED_INLINE_LEN_MAX as usize + 4096;
+        for (len, is_deleted, expected) in
+            [(large, true, 1), (large, false, 0), (CLOSED_INLINE_LEN_MAX as usize, true, 0), (0, true, 0)]
+        {
+            let (sender, closed) = mpsc::channel();
+            let closer = FileCloser::new(move |fd| sender.send(fd).expect("a receiver"));
+            fs::write(&path, vec![1; len]).expect("a file");
+            let file = OpenFile::new(File::open(&path).expect("opens"), len as u64, &closer);
+            if is_deleted {
+                fs::remove_file(&path).expect("it was there");
+            }
+            drop((file, closer));
+            assert_eq!(closed.iter().count(), expected, "{len} bytes, deleted: {is_deleted}");
+        }
+    }
+}
