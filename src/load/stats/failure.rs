@@ -1,6 +1,6 @@
-//! The ways in which a request of the load generator fails, each with its name and its words.
+//! Failure kinds of the load generator.
 //!
-//! A name is for scripts and stays as it is; the words are for people. Reports have the order of [`LoadFailure`].
+//! Scripts rely on the names: never rename one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,40 +9,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::ResponseError;
 
-/// Why a request has no answer, or a connection did not come about.
+/// Reason of a failed request or connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoadFailure {
-    /// The peer refused the connection.
+    /// Connection refused.
     Refused,
-    /// The connection was not there in time.
+    /// Connect time-out.
     ConnectTimedOut,
-    /// The connection could not be made, for another reason.
+    /// Other connect error.
     ConnectFailed,
-    /// The answer was not whole in time.
+    /// Response time-out.
     TimedOut,
-    /// The peer reset the connection.
+    /// Connection reset.
     Reset,
-    /// The peer closed the connection before any byte of the answer.
+    /// Connection closed before the response.
     ClosedEarly,
-    /// The peer closed the connection within the answer.
+    /// Connection closed within the response.
     Truncated,
-    /// The head of the answer is not HTTP.
+    /// Invalid response head.
     BadHead,
-    /// The chunked body of the answer is not framed as RFC 9112 section 7.1 has it.
+    /// Bad chunk framing (RFC 9112 section 7.1).
     BadChunk,
-    /// Bytes came behind the end of the answer that nobody had asked for.
+    /// Unsolicited bytes after the response.
     TooLong,
-    /// The client has no file descriptor left.
+    /// No file descriptor left.
     NoDescriptor,
-    /// The client has no local port left.
+    /// No local port left.
     NoPort,
-    /// The request could not be sent.
+    /// Send failed.
     SendFailed,
 }
 
 impl LoadFailure {
-    /// What it means, in words for people.
+    /// Text for people.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Refused => "the server refused the connection: nobody listens there, or its queue is full",
@@ -61,11 +61,9 @@ impl LoadFailure {
         }
     }
 
-    /// Those of the client, not of the server.
     pub(super) const CLIENT_SIDE: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
 }
 
-/// Its name for scripts.
 impl fmt::Display for LoadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
@@ -85,35 +83,35 @@ impl From<ResponseError> for LoadFailure {
     }
 }
 
-/// How often each failure has come.
+/// Failure counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureCounts(BTreeMap<LoadFailure, u64>);
 
 impl FailureCounts {
-    /// Counts some.
+    /// Adds failures.
     pub fn add(&mut self, failure: LoadFailure, count: u64) {
         let sum = self.0.entry(failure).or_default();
         *sum = sum.saturating_add(count);
     }
 
-    /// How many there were of one kind.
+    /// Count of a failure.
     pub fn of(&self, failure: LoadFailure) -> u64 {
         self.0.get(&failure).copied().unwrap_or(0)
     }
 
-    /// Those that have come at all, in the order of [`LoadFailure`].
+    /// Counts above 0, in enum order.
     pub fn seen(&self) -> impl Iterator<Item = (LoadFailure, u64)> + '_ {
         self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
     }
 
-    /// Adds those of another thread or run.
+    /// Adds other counts.
     pub fn merge(&mut self, other: &Self) {
         for (failure, count) in other.seen() {
             self.add(failure, count);
         }
     }
 
-    /// All of them.
+    /// Sum of counts.
     pub fn total(&self) -> u64 {
         self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
     }

@@ -1,7 +1,6 @@
-//! A histogram of times: 1 µs to 1 h with three significant digits, in memory that never grows.
+//! HdrHistogram of times, 1 µs to 1 h, three significant digits.
 //!
-//! What lies outside is recorded at the nearest end, never dropped. It divides nothing while it
-//! records; it knows nothing of requests.
+//! Its memory never grows. A time out of range counts at the nearest bound. Recording divides nothing.
 
 use std::io::Read;
 use std::time::Duration;
@@ -13,92 +12,89 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize, de};
 
-/// The shortest time that is told apart.
+/// Lower bound.
 pub const TIME_MIN_US: u64 = 1;
-/// The longest: an hour, as no time-out is longer and the histogram then takes some 190 KB.
+/// Upper bound: no time-out exceeds an hour. A histogram then takes about 190 KB.
 pub const TIME_MAX_US: u64 = 3_600_000_000;
-/// How many digits of a value are kept: the error is at most a thousandth.
+/// Significant digits: the error is at most 0.1 %.
 pub const DIGITS: u8 = 3;
 
-/// The most that counts add up to: sums of many histograms and slices then overflow nowhere.
+/// Limit of a sum of counts: merged sums then cannot overflow.
 pub(in crate::load) const COUNT_MAX: u64 = 1 << 53;
 
-/// What every uncompressed histogram of the second version begins with.
+/// Cookie of an uncompressed V2 histogram.
 const V2_COOKIE: u32 = 0x1c84_9313;
-/// The head of one: cookie, length of the counts, offset, digits, lowest and highest value, ratio.
+/// Header: cookie, length of counts, offset, digits, lowest and highest value, ratio.
 const HEAD_LEN: usize = 40;
-/// All of one that has our bounds: 23,000 counts of nine bytes at most, and its head.
+/// Limit of decompressed bytes.
+///
+/// At most 23,000 counts of nine bytes, and the header.
 const PLAIN_LEN_MAX: u64 = 256 * 1024;
 
-/// Whole microseconds within what a histogram holds.
 pub(super) fn to_us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX).clamp(TIME_MIN_US, TIME_MAX_US)
 }
 
-/// Times, recorded.
+/// Histogram of times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatencyHistogram(Histogram<u64>);
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
-        // The bounds are constants that are in order.
         Self(Histogram::new_with_bounds(TIME_MIN_US, TIME_MAX_US, DIGITS).expect("the bounds are in order"))
     }
 }
 
 impl LatencyHistogram {
-    /// Records a time; what is too short or too long counts at the end of the range.
+    /// Records a time.
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(to_us(time));
     }
 
-    /// Records a value of another histogram, as often as it stands there.
     pub(super) fn record_us(&mut self, value: u64, count: u64) {
         self.0.saturating_record_n(value.clamp(TIME_MIN_US, TIME_MAX_US), count);
     }
 
-    /// Adds what another has recorded.
+    /// Adds another histogram.
     pub fn merge(&mut self, other: &Self) {
         if !other.is_empty() {
-            // Both have the same bounds, so that there is room for each value.
             self.0.add(&other.0).expect("both have the same bounds");
         }
     }
 
-    /// How many times were recorded.
+    /// Number of times.
     pub fn len(&self) -> u64 {
         self.0.len()
     }
 
-    /// Whether nothing was recorded.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value below or at which this share of all values lies; 0 when there is none.
+    /// Value at or below which the share `quantile` of values lies; 0 if empty.
     pub fn quantile_us(&self, quantile: f64) -> u64 {
         if self.is_empty() { 0 } else { self.0.value_at_quantile(quantile) }
     }
 
-    /// The histogram itself, to read.
+    /// Wrapped histogram.
     pub fn histogram(&self) -> &Histogram<u64> {
         &self.0
     }
 
-    /// The histogram in the compressed encoding that is common to all HdrHistograms, V2.
+    /// Compressed V2 encoding, common to all HdrHistograms.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        // Writing to memory does not fail, and the counts are far below the format's 2^63.
+        // Counts are far below the format's 2^63.
         V2DeflateSerializer::new().serialize(&self.0, &mut out).expect("memory takes all bytes");
         out
     }
 
-    /// Reads what [`Self::encode`] wrote, or another program's histogram of microseconds with no wider
-    /// bounds.
+    /// Decodes any histogram of microseconds with no wider bounds.
     ///
     /// # Errors
     ///
-    /// What is wrong, in words to stand behind a colon.
+    /// The reason, to follow a colon.
     pub(in crate::load) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         const UNREADABLE: &str = "a histogram cannot be read";
         let plain = inflate(bytes).filter(|plain| is_safe_to_decode(plain)).ok_or(UNREADABLE)?;
@@ -118,7 +114,6 @@ impl LatencyHistogram {
     }
 }
 
-/// In JSON it is the compressed encoding in base64.
 impl Serialize for LatencyHistogram {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&STANDARD.encode(self.encode()))
@@ -133,7 +128,6 @@ impl<'de> Deserialize<'de> for LatencyHistogram {
     }
 }
 
-/// Times as whole microseconds, for serde.
 pub(in crate::load) mod micros {
     use super::{Deserialize, Duration};
 
@@ -155,12 +149,10 @@ pub(in crate::load) mod micros {
     }
 }
 
-/// Times in seconds, for the JSON of reports.
 pub(in crate::load) fn secs<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64(time.as_secs_f64())
 }
 
-/// Times that may be unknown, as whole microseconds or null, for serde.
 pub(in crate::load) mod maybe_micros {
     use super::{Deserialize, Duration, Serialize, micros};
 
@@ -178,9 +170,9 @@ pub(in crate::load) mod maybe_micros {
     }
 }
 
-/// The histogram that is compressed in these bytes; none if it is longer than any of ours.
+/// Decompressed bytes; `None` beyond [`PLAIN_LEN_MAX`].
 fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
-    /// A cookie, and the length of what is compressed.
+    /// Cookie and length.
     const OUTER_LEN: usize = 8;
     let mut plain = Vec::new();
     let decoder = ZlibDecoder::new(bytes.get(OUTER_LEN..)?);
@@ -188,8 +180,8 @@ fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
     (plain.len() as u64 <= PLAIN_LEN_MAX).then_some(plain)
 }
 
-/// Whether the crate can be given these bytes: it makes room for whatever their head says, and negates
-/// the one number that has no opposite.
+/// Whether `hdrhistogram` decodes safely: it allocates the claimed length and overflows on `i64::MIN` (nine
+/// bytes 0xff).
 fn is_safe_to_decode(plain: &[u8]) -> bool {
     let word = |at: usize| plain.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     let highest = plain.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
@@ -206,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    /// A histogram as somebody else may write it.
+    /// Histogram with a forged header.
     fn forged_histogram(len: usize, digits: u32, highest: u64, counts: &[u8]) -> Vec<u8> {
         let mut plain =
             [V2_COOKIE, u32::try_from(len).expect("a length"), 0, digits].map(u32::to_be_bytes).concat();

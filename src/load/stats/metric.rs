@@ -1,7 +1,6 @@
-//! The figures that a person can set limits to, by name: `p99`, `connect.max`, `rps`, `errors`.
+//! Named metrics for limits: `p99`, `connect.max`, `rps`, `errors`.
 //!
-//! Only what stands in the report has a name, so that a limit that is broken can be seen there. It
-//! finds figures and reads numbers with units; it compares nothing.
+//! Each stands in the report, so a broken limit is visible there.
 
 use std::fmt;
 
@@ -10,7 +9,7 @@ use serde::Serialize;
 use super::summary::{PERCENTILES, Spread, Summary};
 use crate::text::{parse_duration, units};
 
-/// Which times a figure is of.
+/// Kind of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeKind {
     /// Latency from the intended start.
@@ -21,39 +20,39 @@ pub enum TimeKind {
     FirstByte,
     /// Time to connect.
     Connect,
-    /// How late the generator was.
+    /// Generator lag.
     Lag,
 }
 
-/// Which value of these times.
+/// Statistic of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
-    /// The shortest.
+    /// Minimum.
     Min,
-    /// The mean.
+    /// Mean.
     Mean,
-    /// The longest.
+    /// Maximum.
     Max,
-    /// One of [`PERCENTILES`], by its place there.
+    /// Index into [`PERCENTILES`].
     Percentile(usize),
 }
 
-/// A figure of the report.
+/// Metric of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// A time in microseconds.
+    /// Time in microseconds.
     Time(TimeKind, Statistic),
-    /// Answers a second.
+    /// Responses per second.
     Rate,
-    /// The share of errors: requests that failed, and statuses of 400 and above.
+    /// Share of failed requests and statuses from 400.
     Errors,
-    /// Requests that failed, as a number.
+    /// Failed requests.
     Failed,
-    /// Requests that were unfinished, as a number.
+    /// Unfinished requests.
     Unfinished,
 }
 
-/// What a figure is counted in.
+/// Unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -61,12 +60,12 @@ pub enum MetricUnit {
     /// Microseconds.
     #[serde(rename = "us")]
     Time,
-    /// So many a second.
+    /// Per second.
     #[serde(rename = "per_sec")]
     Rate,
     /// 0 to 1.
     Share,
-    /// A number.
+    /// Number.
     Count,
 }
 
@@ -86,7 +85,6 @@ const OTHER_METRICS: [(&str, Metric); 4] = [
 ];
 
 impl Statistic {
-    /// All of them with their names, in the order of reports.
     fn all() -> Vec<(&'static str, Self)> {
         let mut all = vec![("min", Self::Min), ("mean", Self::Mean)];
         all.extend((0..).zip(PERCENTILES).map(|(index, (name, _))| (name, Self::Percentile(index))));
@@ -95,13 +93,12 @@ impl Statistic {
     }
 }
 
-/// The shortest time, the mean, the percentiles and the longest time, with their names.
+/// Names and values in report order.
 pub(in crate::load) fn statistics(spread: Spread) -> impl Iterator<Item = (&'static str, f64)> {
     Statistic::all().into_iter().filter_map(move |(name, statistic)| Some((name, value(&spread, statistic)?)))
 }
 
 impl Metric {
-    /// All of them with their names.
     fn all() -> Vec<(String, Self)> {
         let mut all = OTHER_METRICS.map(|(name, metric)| (name.to_owned(), metric)).to_vec();
         for (prefix, times) in TIMES {
@@ -111,11 +108,11 @@ impl Metric {
         all
     }
 
-    /// The figure of this name.
+    /// Metric of this name.
     ///
     /// # Errors
     ///
-    /// The names that there are, in words to stand behind a colon.
+    /// All names, to follow a colon.
     pub fn named(name: &str) -> Result<Self, String> {
         Self::all().into_iter().find(|(its, _)| its == name).map(|(_, metric)| metric).ok_or_else(|| {
             format!(
@@ -125,7 +122,7 @@ impl Metric {
         })
     }
 
-    /// What it is counted in.
+    /// Unit.
     pub fn unit(self) -> MetricUnit {
         match self {
             Self::Time(..) => MetricUnit::Time,
@@ -135,7 +132,7 @@ impl Metric {
         }
     }
 
-    /// Its value in this run; none for a time that was never recorded.
+    /// Value in a run; `None` if not recorded.
     pub fn of(self, summary: &Summary) -> Option<f64> {
         match self {
             Self::Time(times, statistic) => {
@@ -173,17 +170,17 @@ impl fmt::Display for Metric {
 }
 
 impl MetricUnit {
-    /// Reads a number with its unit: `10ms`, `5k`, `0.1%`.
+    /// Parses a number with its unit: `10ms`, `5k`, `0.1%`.
     ///
     /// # Errors
     ///
-    /// What is wrong, in words to stand behind a colon.
+    /// The reason, to follow a colon.
     pub fn parse(self, text: &str) -> Result<f64, String> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (digits, unit) = text.split_at(end);
         let number: f64 = digits.parse().map_err(|_| format!("'{text}' does not begin with a number"))?;
         let scale = match (self, unit.trim()) {
-            // A limit has a unit: `p99<10` would be ten seconds, which hardly anybody means.
+            // Without a unit, `p99<10` would be ten seconds, which is hardly intended.
             (Self::Time, unit) if !unit.is_empty() => {
                 let time = parse_duration(&format!("{digits}{unit}"), true, u32::MAX);
                 return time.map(|time| time.as_nanos() as f64 / 1e3).map_err(|_| self.refuse(digits, unit));
@@ -211,13 +208,13 @@ impl MetricUnit {
         }
     }
 
-    /// A value for people.
+    /// Value for people.
     pub fn format_value(self, value: f64) -> String {
         match self {
             Self::Time => units::time(value),
             Self::Rate => units::rate(value),
             Self::Share => units::share(value),
-            // A count is an integer and not negative.
+            // Counts are non-negative integers.
             Self::Count => units::count(value as u64),
         }
     }

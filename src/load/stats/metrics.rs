@@ -1,8 +1,7 @@
-//! The sums of a run, one set per thread, added at the end.
+//! Sums of a run, one set per thread, merged at the end.
 //!
-//! Recording costs a few additions and allocates nothing (a slice of the series now and then). No
-//! quotient is made here: that is [`crate::load::stats::summary`]'s. Every request that was sent is answered, failed
-//! or unfinished; [`Metrics::is_balanced`] says whether that holds.
+//! Recording is a few additions; only a new slice allocates. Each sent request is answered, failed or
+//! unfinished: [`Metrics::is_balanced`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,59 +12,58 @@ use super::failure::{FailureCounts, LoadFailure};
 use super::latency_histogram::LatencyHistogram;
 use super::time_series::{BAD_STATUS_MIN, RequestTotals, TimeSeries};
 
-/// Addresses beyond this many share one set of figures, so that a list of millions stays affordable:
-/// each set has a histogram of some 190 KB.
+/// Limit of URLs with own metrics; the rest share the last set.
+///
+/// A list may hold millions; each histogram takes about 190 KB.
 pub const URL_FIGURES_MAX: usize = 100;
 
 /// Statuses have three digits (RFC 9110 section 15).
 const STATUS_END: usize = 1000;
 
-/// A request that was answered. All times are since the start of the run.
+/// Complete response; times since the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseRecord {
-    /// Which address was asked, by its place in the list.
+    /// URL index.
     pub url: u32,
-    /// The status of the answer.
+    /// Status.
     pub status: u16,
-    /// When the schedule wanted it sent; in a closed loop, when it was sent.
+    /// Scheduled send time; in a closed loop, the actual one.
     pub intended: Duration,
-    /// When it was sent.
+    /// Send time.
     pub sent: Duration,
-    /// When the first byte of the answer came.
+    /// First response byte.
     pub first_byte: Duration,
-    /// When the answer was whole.
+    /// Last response byte.
     pub done: Duration,
-    /// Bytes of the answer, head and framing included.
+    /// Response bytes with head and framing.
     pub received_len: u64,
 }
 
-/// A request that was sent, or due, and got no proper answer. All times are since the start of the run.
+/// Failed request, sent or only due; times as in [`ResponseRecord`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureRecord {
-    /// Which address was asked, by its place in the list.
+    /// URL index.
     pub url: u32,
-    /// Why.
+    /// Reason.
     pub failure: LoadFailure,
-    /// When the schedule wanted it sent; in a closed loop, when it was sent.
+    /// See [`ResponseRecord::intended`].
     pub intended: Duration,
-    /// When it was sent.
+    /// Send time.
     pub sent: Duration,
-    /// When it failed: for a time-out, when the time was over.
+    /// Time of the failure; for a time-out, its deadline.
     pub at: Duration,
 }
 
-/// The figures of one address.
+/// URL metrics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UrlMetrics {
-    /// Where its requests went; unfinished ones are known of the run only.
+    /// Request counts, except unfinished ones.
     pub totals: RequestTotals,
-    /// Its latency, corrected.
+    /// Corrected latency.
     pub latency: LatencyHistogram,
 }
 
-/// The two latencies of requests: counted from the intended start, and from the actual one.
-///
-/// Most often they are the same, and recorded once.
+/// Both latencies; if equal, as most are, recorded once in `both`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::load) struct Latencies {
     pub(super) both: LatencyHistogram,
@@ -90,38 +88,37 @@ impl Latencies {
     }
 }
 
-/// The sums of one thread, or of several when merged. Its JSON is that of a saved run.
+/// Sums; saved runs contain its JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Where the requests went, in all and in each slice: shown while a run lasts.
+    /// Request counts.
     #[serde(flatten, skip_deserializing)]
     pub series: TimeSeries,
     #[serde(flatten, skip_deserializing)]
     pub(in crate::load) latencies: Latencies,
     pub(super) first_byte: LatencyHistogram,
-    /// How long connections took to be made.
+    /// Connect times.
     pub connect: LatencyHistogram,
-    /// How late the generator itself was: from the intended time of a request to when it came to send
-    /// it, or found that no connection was free. Waiting for a free connection is the server's doing and
-    /// no lag.
+    /// Generator lag, without waiting for a free connection.
+    ///
+    /// The server causes that wait.
     pub(in crate::load) lag: LatencyHistogram,
     pub(in crate::load) unfinished: LatencyHistogram,
-    /// Requests that were sent again, for their connection had ended before their turn came.
     pub(in crate::load) resent: u64,
-    /// Connections that were closed, for bytes came on them while nothing was asked.
     pub(in crate::load) unasked: u64,
     #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
     pub(super) statuses: Vec<u64>,
-    /// How often requests failed, by kind.
+    /// Failed requests.
     pub failures: FailureCounts,
-    /// How often connections did not come about, by kind.
+    /// Failed connections.
     pub connect_failures: FailureCounts,
     pub(in crate::load) urls: Vec<UrlMetrics>,
 }
 
 impl Metrics {
-    /// Nothing has happened yet. So many addresses are asked (a single one has no figures beside those of the
-    /// run), and so long is a slice of the series at first.
+    /// Empty sums for `urls` URLs.
+    ///
+    /// A single URL has no own metrics: they equal the run's.
     pub fn new(urls: usize, slice_len: Duration) -> Self {
         let urls = if urls > 1 { urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
@@ -132,7 +129,7 @@ impl Metrics {
         }
     }
 
-    /// A request has been handed to the kernel, or queued to a connection.
+    /// Counts a request as sent, or queued to a connection.
     pub fn record_sent(&mut self, url: u32) {
         self.series.totals.sent += 1;
         if let Some(url) = self.url(url) {
@@ -140,7 +137,7 @@ impl Metrics {
         }
     }
 
-    /// A request has its whole answer.
+    /// Counts a complete response.
     pub fn answered(&mut self, answer: ResponseRecord) {
         let corrected = answer.done.saturating_sub(answer.intended);
         let bad = u64::from(answer.status >= BAD_STATUS_MIN);
@@ -161,7 +158,7 @@ impl Metrics {
         }
     }
 
-    /// A request has failed. One that timed out has a latency as well: as long as it was waited for.
+    /// Counts a failed request; a time-out's latency is the time waited.
     pub fn failed(&mut self, failed: FailureRecord) {
         let waited = failed.at.saturating_sub(failed.intended);
         let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
@@ -179,19 +176,21 @@ impl Metrics {
         }
     }
 
-    /// A request was in flight when the run ended, so long after it was to be sent.
+    /// Counts a request in flight at the end.
+    ///
+    /// `age` is since its intended start.
     pub fn unfinished(&mut self, age: Duration) {
         self.series.totals.unfinished += 1;
         self.unfinished.record(age);
     }
 
-    /// A connection did not come about; that is no request, and is counted apart.
+    /// Counts a failed connection, which is no request.
     pub fn connect_failed(&mut self, failure: LoadFailure, at: Duration) {
         self.connect_failures.add(failure, 1);
         self.series.failed(at, None);
     }
 
-    /// Adds the sums of another thread or run.
+    /// Adds another thread or run.
     pub fn merge(&mut self, other: &Self) {
         self.series.merge(&other.series);
         self.latencies.merge(&other.latencies);
@@ -215,21 +214,21 @@ impl Metrics {
         }
     }
 
-    /// Latency from the intended start.
+    /// Corrected latency.
     pub fn corrected(&self) -> LatencyHistogram {
         let mut all = self.latencies.both.clone();
         all.merge(&self.latencies.corrected);
         all
     }
 
-    /// Latency from the actual start.
+    /// Uncorrected latency.
     pub fn uncorrected(&self) -> LatencyHistogram {
         let mut all = self.latencies.both.clone();
         all.merge(&self.latencies.uncorrected);
         all
     }
 
-    /// Whether each request that was sent is answered, failed or unfinished, exactly.
+    /// Whether `sent` is `answered` + `failed` + `unfinished`.
     pub fn is_balanced(&self) -> bool {
         let known = self.series.totals.answered.checked_add(self.series.totals.failed);
         known.and_then(|known| known.checked_add(self.series.totals.unfinished))
@@ -242,7 +241,6 @@ impl Metrics {
     }
 }
 
-/// The statuses that came, with how often.
 fn write_statuses<S: Serializer>(counts: &[u64], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map((0u16..).zip(counts).filter(|(_, count)| **count > 0))
 }

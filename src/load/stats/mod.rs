@@ -1,7 +1,7 @@
-//! Statistics of a run: sums while it lasts, quotients at its end.
+//! Statistics of a run: sums, then quotients.
 //!
-//! Owns histograms, time series, counts of failures, the summary and the verdict whether the run is valid. It
-//! knows no socket and no report format.
+//! Owns histograms, time series, failure counts, summary and validity. Never knows a socket or a report
+//! format.
 
 pub mod failure;
 pub mod latency_histogram;

@@ -1,7 +1,6 @@
-//! The quotients of a run, made once from its sums: what every report, assertion and comparison reads.
+//! Summary of a run: quotients of its sums.
 //!
-//! Nothing here is NaN or infinite: what is divided by nothing is nothing. Figures of times that were
-//! never recorded are absent, not nought.
+//! No value is NaN or infinite: a division by 0 gives 0. A time never recorded is absent, not 0.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::time_series::TimeSlice;
 use super::validity::{UnfinishedBias, Validity, ValidityInput, judge};
 use crate::load::run_info::RunInfo;
 
-/// The percentiles that are reported, with the share of the values that lies at or below each.
+/// Reported percentiles and quantiles.
 pub const PERCENTILES: [(&str, f64); 7] = [
     ("p50", 0.5),
     ("p75", 0.75),
@@ -25,33 +24,32 @@ pub const PERCENTILES: [(&str, f64); 7] = [
     ("p99.99", 0.9999),
 ];
 
-/// How times are distributed; null when none was recorded.
+/// Distribution of times; null without times.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spread {
-    /// How many times were recorded.
+    /// Number of times.
     pub count: u64,
-    /// The shortest.
+    /// Minimum.
     pub min_us: u64,
-    /// The mean.
+    /// Mean.
     pub mean_us: f64,
-    /// The standard deviation.
+    /// Standard deviation.
     pub stdev_us: f64,
-    /// The values of [`PERCENTILES`].
+    /// Values of [`PERCENTILES`].
     #[serde(flatten, serialize_with = "write_percentiles")]
     #[cfg_attr(test, schemars(with = "tests::Percentiles"))]
     pub percentiles_us: [u64; PERCENTILES.len()],
-    /// The longest.
+    /// Maximum.
     pub max_us: u64,
 }
 
-/// Each by its name.
 fn write_percentiles<S: Serializer>(us: &[u64; PERCENTILES.len()], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(PERCENTILES.iter().zip(us).map(|((name, _), us)| (format!("{name}_us"), us)))
 }
 
 impl Spread {
-    /// The spread of what was recorded; none if nothing was.
+    /// Distribution; `None` if empty.
     pub fn of(times: &LatencyHistogram) -> Option<Self> {
         let histogram = times.histogram();
         (!times.is_empty()).then(|| Self {
@@ -64,206 +62,206 @@ impl Spread {
         })
     }
 
-    /// The value of one of [`PERCENTILES`], by its name.
+    /// Percentile by name.
     pub fn percentile_us(&self, name: &str) -> Option<u64> {
         let named = PERCENTILES.iter().zip(self.percentiles_us).find(|((its, _), _)| *its == name);
         named.map(|(_, value)| value)
     }
 }
 
-/// One bar of the histogram.
+/// Histogram bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HistogramBar {
-    /// Where the bar begins; what is there belongs to the one before.
+    /// Lower end, exclusive.
     #[serde(rename = "above_us")]
     pub from_us: u64,
-    /// Where it ends.
+    /// Upper end, inclusive.
     pub to_us: u64,
-    /// How many there are.
+    /// Number of times.
     pub count: u64,
 }
 
-/// A status that came.
+/// Responses with one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatusCount {
-    /// The status.
+    /// Status.
     pub status: u16,
-    /// How often.
+    /// Number of responses.
     pub count: u64,
 }
 
-/// The figures of one address.
+/// URL metrics.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UrlSummary {
-    /// The address.
+    /// URL.
     pub url: String,
-    /// Requests.
+    /// Sent requests.
     pub sent: u64,
-    /// Of those, answered.
+    /// Answered requests.
     pub answered: u64,
-    /// Of those, with a status of 400 or above.
+    /// Statuses from 400.
     pub bad_statuses: u64,
-    /// Of those, failed.
+    /// Failed requests.
     pub failed: u64,
-    /// Bytes of its answers.
+    /// Response bytes.
     pub received_bytes: u64,
-    /// As that of the run.
+    /// Corrected latency.
     pub latency: Option<Spread>,
 }
 
-/// The figures of one slice of the run.
+/// Slice metrics.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SliceSummary {
-    /// Since the start of the run.
+    /// Offset in the run.
     #[serde(rename = "start_secs", serialize_with = "secs")]
     #[cfg_attr(test, schemars(with = "f64"))]
     pub start: Duration,
-    /// How much of the slice lies in the run.
+    /// Length within the run.
     #[serde(rename = "length_secs", serialize_with = "secs")]
     #[cfg_attr(test, schemars(with = "f64"))]
     pub length: Duration,
-    /// Answers that came in it.
+    /// Responses.
     pub answered: u64,
-    /// Of those, with a status of 400 or above.
+    /// Statuses from 400.
     pub bad_statuses: u64,
-    /// Requests and connections that failed in it.
+    /// Failed requests and connections.
     pub failed: u64,
-    /// Bytes of its answers.
+    /// Response bytes.
     pub received_bytes: u64,
-    /// answered by length_secs.
+    /// answered divided by length_secs.
     #[serde(rename = "answers_per_sec")]
     pub rate: f64,
-    /// The latency of half of them, 0 if there are none.
+    /// Median latency, or 0.
     pub p50_us: u64,
-    /// The latency of 99 % of them, 0 if there are none.
+    /// p99 latency, or 0.
     pub p99_us: u64,
-    /// What was counted.
+    /// Recorded sums.
     #[serde(skip)]
     pub slice: TimeSlice,
 }
 
-/// Where the requests went.
+/// Request counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Requests {
     /// answered + failed + unfinished, exactly.
     pub sent: u64,
-    /// With a whole answer, whatever its status.
+    /// Complete responses of any status.
     pub answered: u64,
-    /// Of those answered, with a status of 400 or above.
+    /// Responses with a status from 400.
     pub bad_statuses: u64,
-    /// Without a proper answer.
+    /// Failed requests.
     pub failed: u64,
-    /// Still waiting when the run ended.
+    /// Requests in flight at the end.
     pub unfinished: u64,
-    /// How long the oldest of those had waited; null if there are none.
+    /// Longest wait of an unfinished request, or null.
     pub unfinished_oldest_us: Option<u64>,
-    /// Requests that were sent again, for their connection had ended before their turn came.
+    /// Pipelined requests sent again after their connection ended.
     pub resent: u64,
 }
 
-/// What the run took of the processors.
+/// CPU use of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClientCpu {
-    /// CPU time of the client, in user mode and in the kernel.
+    /// User and kernel CPU time.
     pub cpu_secs: f64,
-    /// Of what its threads could have used.
+    /// CPU share over all threads.
     pub cpu_share: f64,
-    /// Of what the busiest thread could have used.
+    /// CPU share of the busiest thread.
     pub cpu_share_max: f64,
-    /// For how long its threads were ready to run and waited for a processor; null if the kernel does not tell.
+    /// CPU wait time; null if the kernel does not report it.
     pub waited_secs: Option<f64>,
-    /// The same, of their time.
+    /// CPU wait share over all threads.
     pub waited_share: Option<f64>,
-    /// What one thread used and waited for at most, of its time.
+    /// Largest share of CPU use and wait of a thread.
     pub wanted_share_max: f64,
-    /// CPU time for one answer.
+    /// CPU time per response.
     pub cpu_us_per_answer: f64,
 }
 
-/// The quotients of a run. Its JSON is the larger part of the report.
+/// Summary of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// What the figures were measured under.
+    /// Settings and conditions.
     #[serde(skip)]
     pub info: RunInfo,
-    /// Where the requests went.
+    /// Request counts.
     #[serde(rename = "requests")]
     pub totals: Requests,
-    /// Connections that were closed for bytes that nobody had asked for.
+    /// Connections closed for unsolicited bytes.
     #[serde(rename = "unasked_connections")]
     pub unasked: u64,
-    /// answered by wall_secs.
+    /// answered divided by wall_secs.
     #[serde(rename = "answers_per_sec")]
     pub rate: f64,
-    /// Bytes of all answers, heads included.
+    /// Response bytes with heads.
     pub received_bytes: u64,
-    /// received_bytes by wall_secs.
+    /// received_bytes divided by wall_secs.
     #[serde(rename = "received_bytes_per_sec")]
     pub received_per_sec: f64,
-    /// Requests that failed or were answered with 400 or above, of all that are finished.
+    /// Share of finished requests that failed or got a status from 400.
     pub error_share: f64,
-    /// From when a request was due to the end of its answer; requests that timed out are in it.
+    /// Time from due to end of response, time-outs included.
     #[serde(rename = "latency")]
     pub corrected: Option<Spread>,
-    /// From when it was sent. The same in a closed loop.
+    /// Time from send to end of response; equal to latency in a closed loop.
     #[serde(rename = "latency_uncorrected")]
     pub uncorrected: Option<Spread>,
-    /// From when it was sent to the first byte of the answer.
+    /// Time from send to first response byte.
     pub first_byte: Option<Spread>,
-    /// How long connections took.
+    /// Connect time.
     pub connect: Option<Spread>,
-    /// How late the client itself was.
+    /// Delay of sends by the client.
     pub lag: Option<Spread>,
-    /// The requests that were unfinished at the end, if the latencies flatter without them.
+    /// Bias of the percentiles.
     #[serde(skip)]
     pub unfinished: Option<UnfinishedBias>,
-    /// The corrected latencies themselves.
+    /// Corrected latencies.
     #[serde(skip)]
     pub corrected_times: LatencyHistogram,
-    /// The uncorrected latencies themselves.
+    /// Uncorrected latencies.
     #[serde(skip)]
     pub uncorrected_times: LatencyHistogram,
-    /// The latencies in bars.
+    /// Latency histogram.
     #[serde(rename = "histogram")]
     pub bars: Vec<HistogramBar>,
-    /// Each status that came.
+    /// Responses by status.
     pub statuses: Vec<StatusCount>,
-    /// Why requests failed.
+    /// Failed requests.
     #[serde(serialize_with = "write_failures")]
     #[cfg_attr(test, schemars(with = "Vec<FailureSummary>"))]
     pub failures: FailureCounts,
-    /// Why connections did not come about; these are no requests.
+    /// Failed connections, which are not requests.
     #[serde(serialize_with = "write_failures")]
     #[cfg_attr(test, schemars(with = "Vec<FailureSummary>"))]
     pub connect_failures: FailureCounts,
-    /// Figures by address, when there are several; from the hundredth on the addresses share one.
+    /// Metrics by URL, if several; URLs from the hundredth on share one entry.
     pub urls: Vec<UrlSummary>,
-    /// What happened when: by the second, or in longer slices of a long run.
+    /// One-second slices, longer in a long run.
     pub slices: Vec<SliceSummary>,
-    /// What it took of the processors.
+    /// CPU use of the client.
     pub client: ClientCpu,
-    /// Whether the figures are the server's.
+    /// Validity.
     #[serde(skip)]
     pub validity: Validity,
 }
 
-/// One kind of failure, if it came at all.
+/// Failure count.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FailureSummary {
-    /// For scripts; it stays as it is.
+    /// Stable name for scripts.
     #[cfg_attr(test, schemars(with = "String"))]
     name: LoadFailure,
-    /// How often.
+    /// Count.
     count: u64,
-    /// In words.
+    /// Explanation.
     meaning: &'static str,
 }
 
@@ -276,14 +274,14 @@ fn write_failures<S: Serializer>(counts: &FailureCounts, to: S) -> Result<S::Ok,
     }))
 }
 
-/// A quotient that is nothing when it is divided by nothing.
+/// Quotient, or 0 if not finite.
 pub(in crate::load) fn ratio(dividend: f64, divisor: f64) -> f64 {
     let quotient = dividend / divisor;
     if quotient.is_finite() { quotient } else { 0.0 }
 }
 
 impl Summary {
-    /// Divides what was summed.
+    /// Computes quotients.
     pub fn of(metrics: &Metrics, info: &RunInfo) -> Self {
         let totals = metrics.series.totals;
         let wall_secs = info.wall.as_secs_f64();
@@ -343,7 +341,7 @@ impl Summary {
         summary
     }
 
-    /// Whether a schedule decided when requests were sent.
+    /// Whether a schedule paced the run.
     pub fn is_open_loop(&self) -> bool {
         self.info.due.is_some()
     }
@@ -370,10 +368,9 @@ impl Summary {
     }
 }
 
-/// What the requests that were in flight at the end would have come to is not known; but had they been
-/// answered at that moment, the percentiles would be different. Nothing, if by little.
+/// Counts each unfinished request as if answered at the end.
 fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<UnfinishedBias> {
-    /// What changes by a smaller factor than this is no news.
+    /// Smaller changes are not reported.
     const FACTOR_MIN: f64 = 1.1;
     if ages.is_empty() {
         return None;
@@ -424,7 +421,7 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
     let (slices, full) = (&metrics.series.slices, metrics.series.slice_len);
     let mut start = Duration::ZERO;
     let summaries = slices.iter().map(|slice| {
-        // What comes after the end of the run (the last answers) belongs to a slice of full length.
+        // Late responses belong to a slice of full length.
         let length = match wall.saturating_sub(start).min(full) {
             Duration::ZERO => full,
             length => length,
@@ -447,12 +444,10 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
     summaries.collect()
 }
 
-/// Bars at 1, 2 and 5 of each power of ten, from the shortest time to the longest.
 fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
     if times.is_empty() {
         return Vec::new();
     }
-    // A value stands for all that are equal to it within the precision; a bar begins with the lowest.
     let histogram = times.histogram();
     let (min_us, max_us) = (histogram.min(), histogram.lowest_equivalent(histogram.max()));
     let mut bars: Vec<HistogramBar> = Vec::new();
@@ -468,7 +463,7 @@ fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
     bars
 }
 
-/// Counts times into bars that are in order; `ends_before` tells of a bar whether a time lies beyond it.
+/// Counts times into ordered bars; `ends_before`: the time lies beyond the bar.
 pub(in crate::load) fn count_times(
     times: &LatencyHistogram,
     bars: &mut [HistogramBar],
@@ -476,7 +471,7 @@ pub(in crate::load) fn count_times(
 ) {
     let histogram = times.histogram();
     for value in histogram.iter_recorded() {
-        // A value stands for all that are equal to it within the precision; the lowest of them counts.
+        // A value stands for its bucket; the lowest counts.
         let us = histogram.lowest_equivalent(value.value_iterated_to());
         let index = bars.partition_point(|bar| ends_before(bar, us));
         if let Some(bar) = bars.get_mut(index) {

@@ -1,7 +1,7 @@
-//! What happened in each second of a run, in memory that is bounded however long it takes.
+//! Time series of a run, in bounded memory.
 //!
-//! Slices are one second each until there are too many; then neighbours become one, and each is twice
-//! as long. The slices add up to the whole run, exactly. It reads no clock.
+//! Slices start at one second. Beyond [`SLICES_MAX`], neighbours merge and the length doubles. Slices add up
+//! to the run, exactly.
 
 use std::time::Duration;
 
@@ -10,27 +10,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::latency_histogram::{DIGITS, LatencyHistogram, micros, to_us};
 
-/// Answers with this status or above are errors (RFC 9110 section 15).
+/// Lowest status that is an error (RFC 9110 section 15).
 pub const BAD_STATUS_MIN: u16 = 400;
 
-/// More slices than this are merged in pairs: five minutes by the second, and some 10 MB at the most
-/// common latencies.
+/// Five minutes at one second, about 10 MB at the most common latencies.
 pub const SLICES_MAX: usize = 300;
 
-/// Where the requests went.
+/// Request counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {
-    /// Requests handed to a connection.
+    /// Requests given to a connection.
     pub sent: u64,
-    /// Of those, answered properly, whatever the status.
+    /// Complete responses of any status.
     pub answered: u64,
-    /// Of those, answered with [`BAD_STATUS_MIN`] or above; they count as answered, too.
+    /// Responses with a status from [`BAD_STATUS_MIN`].
     pub bad_statuses: u64,
-    /// Of those that were sent, failed.
+    /// Failed requests.
     pub failed: u64,
-    /// Of those, still waiting when the run ended.
+    /// Requests in flight at the end.
     pub unfinished: u64,
-    /// Bytes of all answers.
+    /// Response bytes.
     pub received_len: u64,
 }
 
@@ -45,25 +44,24 @@ impl RequestTotals {
     }
 }
 
-/// One slice of the run.
+/// Slice of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimeSlice {
-    /// Requests answered.
+    /// Responses.
     pub answered: u64,
-    /// Of those, with a status of 400 or above.
+    /// Statuses from 400.
     pub bad_statuses: u64,
-    /// Requests failed, and connections that did not come about.
+    /// Failed requests and connections.
     pub failed: u64,
-    /// Bytes received.
+    /// Response bytes.
     pub received_len: u64,
-    /// Corrected latencies in microseconds; half as wide as the run's own, and only as long as it must be.
+    /// Corrected, in microseconds; `u32` counts and growth on demand save memory.
     #[serde(serialize_with = "write_latency", deserialize_with = "read_latency")]
     latency: Option<Histogram<u32>>,
 }
 
 impl TimeSlice {
     fn record(&mut self, us: u64, count: u32) {
-        // Three digits are a valid precision, and a histogram that resizes takes every value.
         let histogram = self.latency.get_or_insert_with(|| Histogram::new(DIGITS).expect("three digits"));
         let recorded = histogram.record_n(us, count);
         debug_assert!(recorded.is_ok(), "a histogram that resizes takes every value");
@@ -79,13 +77,13 @@ impl TimeSlice {
         }
     }
 
-    /// The corrected latencies, shortest first, with how often each came.
+    /// Latencies with counts, shortest first.
     pub(in crate::load) fn values(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let recorded = self.latency.iter().flat_map(|histogram| histogram.iter_recorded());
         recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
     }
 
-    /// The corrected latencies as a histogram of the common kind.
+    /// Corrected latencies.
     pub fn latency(&self) -> LatencyHistogram {
         let mut histogram = LatencyHistogram::default();
         for (us, count) in self.values() {
@@ -94,12 +92,12 @@ impl TimeSlice {
         histogram
     }
 
-    /// What did not go well: requests and connections that failed, and bad statuses.
+    /// Failed requests, failed connections, bad statuses.
     pub fn errors(&self) -> u64 {
         self.failed.saturating_add(self.bad_statuses)
     }
 
-    /// The latency below or at which this share of the slice lies; 0 when there was none.
+    /// Value at a quantile; 0 if empty.
     pub fn quantile_us(&self, quantile: f64) -> u64 {
         self.latency.as_ref().map_or(0, |histogram| histogram.value_at_quantile(quantile))
     }
@@ -118,10 +116,10 @@ fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u
     Ok(slice.latency)
 }
 
-/// All slices of a run, and its totals.
+/// Slices and totals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeSeries {
-    /// Where the requests of all slices went.
+    /// Sums of all slices.
     pub totals: RequestTotals,
     #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
     pub(in crate::load) slice_len: Duration,
@@ -146,7 +144,7 @@ impl Default for TimeSeries {
 }
 
 impl TimeSeries {
-    /// None yet, of this length each; nought is taken for a second.
+    /// Empty series; slice length 0 means one second.
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
         Self { totals: RequestTotals::default(), slice_len: slice, slices: Vec::new() }
@@ -168,7 +166,7 @@ impl TimeSeries {
         }
     }
 
-    /// Adds the slices of another thread or run, each where it belongs in time.
+    /// Adds another thread or run, aligned in time.
     pub fn merge(&mut self, other: &Self) {
         self.totals.merge(&other.totals);
         while self.slice_len < other.slice_len {
@@ -181,7 +179,6 @@ impl TimeSeries {
         }
     }
 
-    /// The slice of this time, made when it is not there yet.
     pub(super) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
         while self.index(at) >= SLICES_MAX {
             self.coarsen();
@@ -197,7 +194,7 @@ impl TimeSeries {
         usize::try_from(at.as_nanos() / self.slice_len.as_nanos()).unwrap_or(usize::MAX)
     }
 
-    /// Two neighbours become one. Ends, for a slice becomes longer than any time after some 90 times.
+    /// Merges slices in pairs. Loops end: after about 90 calls a slice exceeds any time.
     fn coarsen(&mut self) {
         self.slice_len = self.slice_len.saturating_mul(2);
         let fine = std::mem::take(&mut self.slices);

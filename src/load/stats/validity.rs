@@ -1,205 +1,207 @@
-//! Whether a run says something about the server, or only about the generator.
+//! Validity verdict: does a run measure the server or the generator?
 //!
-//! A pure function of figures: how late the generator was, how much of its CPU time it used or had to
-//! wait for, how much of the schedule it missed, and whether ports or descriptors ran out. It measures nothing.
+//! A pure function of [`ValidityInput`]; measures nothing.
 
 use std::time::Duration;
 
 use super::failure::{FailureCounts, LoadFailure};
 use crate::load::run_info::{Merged, RunInfo};
 
-/// The exit code of a run in which the generator was the bottleneck.
+/// Exit code of a client-bound run.
 pub const EXIT_CODE: u8 = 97;
 
-/// Above this share of its CPU time the generator has no time left to be on time: of the rest, most is
-/// spent on coming back from waiting.
+/// CPU share from which the generator is late.
+///
+/// Most of the rest goes to wake-ups.
 pub const CPU_SHARE_MAX: f64 = 0.95;
-/// At this share of its time, used or waited for, a schedule that is not kept is the generator's own fault.
+/// CPU share of a busy generator, used or waited for.
+///
+/// From here, a missed schedule is its own fault.
 pub const CPU_SHARE_BUSY: f64 = 0.85;
-/// Shorter runs than this use too few ticks of the clock of CPU time to tell a share.
+/// Shortest run with enough CPU clock ticks for a share.
 pub const WALL_MIN: Duration = Duration::from_millis(500);
-/// The lag may be this part of the p99 that is reported, for then it changes it by no more than that.
+/// Limit of lag / p99: lag changes the p99 by no more.
 pub const LAG_SHARE_MAX: f64 = 0.1;
-/// A lag below this is the machine's: so long may a thread that is woken wait for a processor, where there
-/// is something else to do besides.
+/// Lag that is always accepted.
+///
+/// On a busy host, a woken thread may wait this long for a CPU.
 pub const LAG_FLOOR_US: u64 = 2_000;
-/// Runs that are added up may take differently long by this share of the longest.
+/// Accepted difference of merged durations, as a share of the longest.
 const WALL_DIFFERENCE_SHARE_MAX: f64 = 0.05;
-/// A lag from here on is told if it may be most of what is reported: from half of it, that is.
+/// Lowest lag with a warning, if half of the latency or more.
 pub const LAG_WARN_US: u64 = 500;
-/// Who waits for a processor for this share of the time or more is told so: it is part of each latency.
+/// CPU wait share that causes a warning: each latency includes it.
 pub const CPU_WAIT_WARN_SHARE: f64 = 0.1;
-/// A schedule of which more than this is missed was not kept.
+/// Accepted share of missed requests.
 pub const MISSED_SHARE_MAX: f64 = 0.01;
 
-/// What is judged.
+/// Input of [`judge`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidityInput<'a> {
-    /// How long the run took.
+    /// Duration.
     pub wall: Duration,
-    /// The share of its CPU time that the busiest thread used, 0 to 1.
+    /// CPU share of the busiest thread.
     pub cpu_share: f64,
-    /// The share of the time in which a thread, the one for which that is most, used a processor or
-    /// waited for one.
+    /// Largest share of CPU use and wait of a thread.
     pub wanted_share: f64,
-    /// The share of the time in which the threads waited for a processor; none if that is not known.
+    /// CPU wait share, if known.
     pub waited_share: Option<f64>,
-    /// Requests that the schedule wanted sent by the end; none in a closed loop.
+    /// Due requests; `None` in a closed loop.
     pub due: Option<u64>,
-    /// Requests that were sent.
+    /// Sent requests.
     pub sent: u64,
-    /// Connections: as many requests may be due and not yet sent at any time.
+    /// Connections times pipeline depth: so many requests may be due and unsent.
     pub concurrency: u64,
-    /// The lag below which 99 % of the requests were; nothing when there was no schedule.
+    /// Lag p99; `None` in a closed loop.
     pub lag_p99_us: Option<u64>,
-    /// The corrected latency below which 99 % of the requests were.
+    /// Corrected p99.
     pub latency_p99_us: u64,
-    /// Requests that were unfinished at the end, if the latencies flatter without them.
+    /// Bias of the percentiles.
     pub unfinished: Option<UnfinishedBias>,
-    /// Requests that were sent again.
+    /// Requests sent again.
     pub resent: u64,
-    /// Connections that brought bytes which nobody had asked for, beside those that made a request fail.
+    /// Connections closed for unsolicited bytes that failed no request.
     pub unasked: u64,
-    /// Requests and connections that failed.
+    /// Failed requests.
     pub failures: &'a FailureCounts,
-    /// Connections that did not come about.
+    /// Failed connections.
     pub connect_failures: &'a FailureCounts,
 }
 
-/// Requests that were in flight when the run ended, and had waited for so long that the percentiles
-/// flatter without them. What they would have taken is not known, but it is longer than that.
+/// Requests in flight at the end that would raise a percentile.
+///
+/// Their latency is unknown, but longer than their wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnfinishedBias {
-    /// How many were in flight.
+    /// Count.
     pub count: u64,
-    /// How long the oldest had waited.
+    /// Longest wait.
     pub oldest_us: u64,
-    /// The percentile that they would change most.
+    /// Percentile that changes most.
     pub percentile: &'static str,
-    /// What it would be at the least.
+    /// Lower bound of the percentile.
     pub least_us: u64,
 }
 
-/// Why a run is invalid, with the figure that shows it.
+/// Reason why a run is invalid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ClientBound {
-    /// The generator had hardly any CPU time left.
+    /// Hardly any CPU time left.
     Cpu {
-        /// What it used, 0 to 1.
+        /// Used share, 0 to 1.
         share: f64,
     },
-    /// The generator was ready to run all the time, and did not get the processor that it needed.
+    /// Always runnable, with too little CPU.
     CpuStarved {
-        /// How much of the time it was ready to run, 0 to 1.
+        /// Runnable share.
         wanted_share: f64,
-        /// How much of the time its busiest thread did run.
+        /// Busiest thread's share.
         cpu_share: f64,
     },
-    /// The generator was late by more than the latencies can bear.
+    /// Lag too large for the latencies.
     Lag {
-        /// By how much.
+        /// Lag p99.
         p99_us: u64,
-        /// How much would have been borne.
+        /// Accepted lag.
         limit_us: u64,
     },
-    /// The schedule was not kept, and the generator was busy, or waiting to be.
+    /// Schedule missed for lack of CPU.
     ScheduleMissed {
-        /// Requests that were not sent.
+        /// Unsent requests.
         missed: u64,
-        /// Of how many.
+        /// Due requests.
         due: u64,
-        /// The CPU time it used, 0 to 1.
+        /// Used share.
         cpu_share: f64,
-        /// The same, and what it waited for.
+        /// Used and waiting share.
         wanted_share: f64,
     },
-    /// Ports or file descriptors ran out.
+    /// Ports or file descriptors exhausted.
     Exhausted {
-        /// Which.
+        /// Resource.
         failure: LoadFailure,
-        /// How often.
+        /// Count.
         count: u64,
     },
-    /// Runs that were added up were invalid by themselves.
+    /// Merged runs that were invalid.
     Merged {
-        /// How many.
+        /// Invalid runs.
         invalid_runs: u64,
-        /// Of how many.
+        /// All runs.
         of: u64,
     },
 }
 
-/// What is worth knowing about a run that is valid all the same.
+/// Finding that leaves a run valid.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
-    /// The schedule was not kept, for all connections were waiting for the server.
+    /// Schedule missed: all connections waited for the server.
     RateNotReached {
-        /// Requests that were not sent.
+        /// Unsent requests.
         missed: u64,
-        /// Of how many.
+        /// Due requests.
         due: u64,
     },
-    /// Too short a run to tell how busy the generator was.
+    /// Run too short for CPU shares.
     TooShort,
-    /// Runs that were added up took differently long: the rate is over the longest.
+    /// Merged runs of unequal duration; the rate uses the longest.
     UnequalDurations {
-        /// The shortest.
+        /// Shortest duration.
         shortest: Duration,
-        /// The longest.
+        /// Longest duration.
         longest: Duration,
     },
-    /// Runs that were added up did not run at the same time.
+    /// Merged runs at different times.
     NotConcurrent {
-        /// From the beginning of the first to that of the last.
+        /// First start to last start.
         secs: u64,
     },
-    /// Runs that were added up were set up differently.
+    /// Merged runs with different settings.
     DifferentSettings {
-        /// In what, and how, in words.
+        /// Setting and values.
         difference: String,
     },
-    /// The generator was late by what it may be, but the latencies are no longer than twice that.
+    /// Accepted lag that is half of the latency or more.
     LagNearLatency {
-        /// By how much.
+        /// Lag p99.
         lag_p99_us: u64,
-        /// The corrected latency that this is part of.
+        /// Corrected p99, lag included.
         latency_p99_us: u64,
     },
-    /// The generator waited for a processor: what takes up the time may be that, not the server.
+    /// CPU wait, which may cause latency instead of the server.
     WaitedForCpu {
-        /// For how much of the time, 0 to 1.
+        /// Waiting share.
         waited_share: f64,
     },
-    /// The percentiles flatter, for requests were unfinished.
+    /// Percentiles too low, as requests were unfinished.
     UnfinishedBias(UnfinishedBias),
-    /// Connections ended while requests were pipelined whose turn had not come.
+    /// Pipelined requests sent again.
     Resent {
-        /// Requests that were sent again.
+        /// Count.
         requests: u64,
     },
-    /// Connections were closed for bytes that nobody had asked for.
+    /// Connections closed for unsolicited bytes.
     UnsolicitedBytes {
-        /// How many.
+        /// Count.
         connections: u64,
     },
 }
 
-/// The verdict: no reason against it, and the run is valid.
+/// Verdict on a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Validity {
-    /// What speaks against the run.
+    /// Reasons against the run.
     pub reasons: Vec<ClientBound>,
-    /// What should be known.
+    /// Other findings.
     pub warnings: Vec<Warning>,
 }
 
 impl Validity {
-    /// Whether the figures are the server's.
+    /// Whether the results are the server's.
     pub fn is_valid(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Adds what is to be said of a sum of runs.
     pub(super) fn add_merge_findings(&mut self, merged: &Merged, info: &RunInfo) {
         if merged.client_bound > 0 {
             self.reasons.push(ClientBound::Merged { invalid_runs: merged.client_bound, of: merged.runs });
@@ -252,8 +254,9 @@ pub fn judge(input: &ValidityInput) -> Validity {
     verdict
 }
 
-/// Whether the generator had little time left, or waited for a processor for longer than it used one: what
-/// it did not send then is not the server's fault alone.
+/// Whether CPU was short.
+///
+/// Then unsent requests are not only the server's fault.
 fn is_short_of_cpu(input: &ValidityInput) -> bool {
     let is_pushed_aside = |waited: f64| waited >= CPU_WAIT_WARN_SHARE && waited >= input.cpu_share;
     input.wanted_share.max(input.cpu_share) >= CPU_SHARE_BUSY
@@ -272,20 +275,20 @@ fn other_warnings(input: &ValidityInput) -> impl Iterator<Item = Warning> {
 
 fn lag(input: &ValidityInput) -> Option<ClientBound> {
     let p99_us = input.lag_p99_us?;
-    // A float of an integer that is at most an hour of microseconds goes back into an integer.
+    // At most an hour of microseconds, so the cast fits.
     let borne_us = (input.latency_p99_us as f64 * LAG_SHARE_MAX) as u64;
     let limit_us = borne_us.max(LAG_FLOOR_US);
     (p99_us > limit_us).then_some(ClientBound::Lag { p99_us, limit_us })
 }
 
-/// What is left of the latencies without the lag is nothing to rely on.
+/// Warns if latency without lag is too small to rely on.
 fn lag_warning(input: &ValidityInput) -> Option<Warning> {
     let (lag_p99_us, latency_p99_us) = (input.lag_p99_us?, input.latency_p99_us);
     let is_most = lag_p99_us >= LAG_WARN_US && lag_p99_us.saturating_mul(2) >= latency_p99_us;
     is_most.then_some(Warning::LagNearLatency { lag_p99_us, latency_p99_us })
 }
 
-/// How many requests of the schedule were not sent, if they are more than may be on their way.
+/// Missed and due requests, beyond those that may be unsent.
 fn missed_requests(input: &ValidityInput) -> Option<(u64, u64)> {
     let due = input.due?;
     let missed = due.saturating_sub(input.sent);

@@ -1,12 +1,12 @@
-//! Names, meanings and counts of failures.
+//! Names, explanations and counts of failures.
 //!
-//! Each failure has a name and a meaning of its own; the name is read back. Counts add up by kind.
+//! Each failure has its own name and explanation. A name parses back. Counts add up by kind.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// All of them, in the order in which they are reported.
+/// All failures in report order.
 pub(in crate::load) const ALL: [LoadFailure; 13] = [
     LoadFailure::Refused,
     LoadFailure::ConnectTimedOut,

@@ -1,6 +1,6 @@
-//! Sums are exact, and those of several threads are those of one.
+//! Sums are exact; merged threads give the sums of one thread.
 //!
-//! Events are made up, one by one or at random; no time passes.
+//! Events are synthetic, single or random; no time passes.
 
 use proptest::prelude::*;
 
@@ -121,7 +121,7 @@ fn apply(metrics: &mut Metrics, event: &Event) {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    // Up to a run of more slices than are kept.
+    // Up to 900 s: more slices than `SLICES_MAX`.
     let at = 0..900_000u64;
     let times = (0..5u32, at.clone(), 0..500u64, 0..9_000u64, 0..ALL.len());
     (0..9u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {

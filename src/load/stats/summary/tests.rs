@@ -1,5 +1,4 @@
-//! Runs that are made up, for the tests of everything that reads a summary; and that quotients are
-//! numbers.
+//! Synthetic runs for all tests that read a summary; quotients are finite numbers.
 
 use proptest::prelude::*;
 
@@ -11,7 +10,7 @@ use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, ResponseRecord};
 use crate::load::stats::validity::{ClientBound, Warning};
 
-/// What [`PERCENTILES`] are in JSON.
+/// JSON form of [`PERCENTILES`].
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(in crate::load) struct Percentiles {
@@ -59,13 +58,15 @@ pub(in crate::load) fn metrics(urls: usize) -> Metrics {
     Metrics::new(urls, Duration::from_secs(1))
 }
 
-/// A run in which nothing has happened.
+/// Run without any event.
 pub(in crate::load) fn empty_summary(info: RunInfo) -> Summary {
     Summary::of(&metrics(0), &info)
 }
 
-/// The sums of ten seconds of 200 requests each, of a server that takes 800 µs and does nothing in the
-/// first 200 ms of each second; while it stalls only one request is sent.
+/// Sums of ten seconds with 200 requests each, against a server that stalls.
+///
+/// The server takes 800 µs, and does nothing in the first 200 ms of each second. During a stall only one
+/// request is sent.
 pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
     const SECOND_US: u64 = 1_000_000;
     let mut metrics = metrics(urls);
@@ -111,18 +112,18 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
     metrics
 }
 
-/// The quotients of that run.
+/// Summary of [`stalling_metrics`].
 pub(in crate::load) fn stalling() -> Summary {
     Summary::of(&stalling_metrics(0), &info())
 }
 
-/// A closed loop of 500 answers a second, whose latencies are spread like waiting times.
+/// Closed loop of 500 responses per second with exponentially distributed latencies.
 pub(in crate::load) fn steady(secs: u64, factor: f64) -> Summary {
     let (mut metrics, mut state) = (metrics(0), 1u64);
     for number in 0..secs * 500 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
-        // In steps of 50 µs, so that there are few different values.
+        // Steps of 50 µs limit the number of distinct values.
         let latency_us = (500.0 - 1000.0 * (1.0 - unit).ln()) / 50.0;
         let done_us = number * 2_000;
         let latency = us((latency_us.round() * 50.0 * factor) as u64);
@@ -158,8 +159,9 @@ fn summary_divides_the_sums() {
     assert_eq!(summary.bars.iter().map(|bar| bar.count).sum::<u64>(), 2002);
 }
 
-/// At 200 requests a second, one in five comes while the server stalls and waits for its end, in steps
-/// of 5 ms; two that timed out are the last.
+/// At 200 requests per second, one in five arrives during a stall and waits for its end.
+///
+/// Waits differ by 5 ms. Two time-outs are the longest.
 #[test]
 fn server_stall_shows_in_corrected_latency_only() {
     let summary = stalling();
@@ -283,7 +285,7 @@ fn unfinished_requests_are_noted_if_they_raise_a_percentile() {
     };
     let answered = latency(900, 1_000);
     let rows = [
-        // None; as young as the others; too few to show; one in ten; nobody was answered.
+        // None; as young as the others; too few to count; one in ten; one in 101; no response.
         (&answered, latency(0, 1), None),
         (&answered, latency(100, 900), None),
         (&latency(1_000_000, 1_000), latency(9, 5_000_000), None),
