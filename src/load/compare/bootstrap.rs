@@ -1,23 +1,24 @@
-//! How far a figure could have come out differently: a bootstrap, seeded, over the slices of a run.
+//! Seeded bootstrap over the slices of a run.
 //!
-//! Requests of the same second share its fate, so whole slices are drawn, not requests. Few slices vary
-//! less among themselves than seconds do, so the interval is widened as Student's t is against the
-//! normal distribution (Hesterberg's expanded percentile interval). It knows nothing of what the figures
-//! are for.
+//! Requests of one second are dependent, so whole slices are drawn. Few slices vary less than seconds do, so
+//! the interval is widened as Student's t is against the normal distribution (Hesterberg's expanded
+//! percentile interval).
 
 use std::time::Duration;
 
 use crate::load::plan::random::Random;
 use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
 
-/// Fewer slices than this show nothing of how seconds differ: the interval would have to reach beyond
-/// the outermost of a thousand draws.
+/// Lowest number of blocks: fewer do not show how seconds differ.
+///
+/// The interval would exceed the extremes of 1,000 draws.
 pub(super) const BLOCKS_MIN: usize = 5;
-/// More than this are put together: drawing sixty is enough, and stays cheap.
+/// Limit of blocks: drawing sixty is enough and cheap.
 const BLOCKS_MAX: usize = 60;
 
-/// What share of the draws lies beyond either end of the interval of 95 %, from so many blocks on:
-/// the normal tail beyond sqrt(n / (n - 1)) times the quantile of Student's t.
+/// Share of draws beyond each end of the 95 % interval.
+///
+/// By lowest block count: the normal tail beyond sqrt(n / (n - 1)) times the quantile of Student's t.
 const TAILS: [(usize, f64); 10] = [
     (60, 0.021_80),
     (40, 0.020_26),
@@ -31,8 +32,7 @@ const TAILS: [(usize, f64); 10] = [
     (5, 0.000_95),
 ];
 
-/// Where the middle 95 % of what could have been lies, for two runs of at least so many blocks; nothing
-/// if those are too few. The values need no order.
+/// 95 % interval of unordered values; `None` if `blocks` is too low.
 pub(super) fn interval(mut values: Vec<f64>, blocks: usize) -> Option<(f64, f64)> {
     let (_, tail) = TAILS.into_iter().find(|(least, _)| blocks >= *least)?;
     values.sort_unstable_by(f64::total_cmp);
@@ -41,25 +41,22 @@ pub(super) fn interval(mut values: Vec<f64>, blocks: usize) -> Option<(f64, f64)
     Some((*values.get(outside)?, *values.get(values.len().checked_sub(outside + 1)?)?))
 }
 
-/// The figures of a run that could have been.
+/// Drawn run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Draw {
-    /// Answers a second.
     pub(super) rate: f64,
-    /// The values of [`PERCENTILES`] in microseconds.
     pub(super) percentiles_us: [f64; PERCENTILES.len()],
 }
 
-/// Neighbouring slices, and how often each latency came in each of them.
+/// Neighbouring slices, with a count per latency of the sample.
 pub(super) struct Block {
     secs: f64,
     answered: f64,
     counts: Vec<u64>,
 }
 
-/// A run, ready to be drawn from.
 pub(super) struct Sample {
-    /// All latencies that came, shortest first.
+    /// Shortest first.
     values_us: Vec<u64>,
     pub(super) blocks: Vec<Block>,
 }
@@ -72,12 +69,11 @@ impl Sample {
         Self { values_us, blocks }
     }
 
-    /// One run that could have been.
     pub(super) fn draw(&self, random: &mut Random) -> Draw {
         let mut counts = vec![0; self.values_us.len()];
         let (mut answered, mut secs) = (0.0, 0.0);
         for _ in 0..self.blocks.len() {
-            // The number is below one that was a `usize`.
+            // The number is below a `usize`.
             let index = random.below(self.blocks.len() as u64) as usize;
             let Some(block) = self.blocks.get(index) else { continue };
             answered += block.answered;
@@ -91,7 +87,7 @@ impl Sample {
         Draw { rate: ratio(answered, secs), percentiles_us }
     }
 
-    /// The value of this rank, the first one being 1; the nearest one if there is no such rank.
+    /// Value of a 1-based rank, or the nearest one.
     fn at_rank(&self, counts: &[u64], rank: f64) -> f64 {
         let (mut seen, mut last) = (0, 0);
         for (value, count) in self.values_us.iter().zip(counts).filter(|(_, count)| **count > 0) {
@@ -105,8 +101,8 @@ impl Sample {
     }
 }
 
-/// The slices, put together until they are not too many. What came after the last whole one, and after
-/// the end, belongs to the last block, so that nothing of the run is left out.
+/// At most [`BLOCKS_MAX`] blocks. The last includes the partial slice and late responses, so the whole run
+/// counts.
 fn blocks(summary: &Summary, values_us: &[u64]) -> Vec<Block> {
     let Some(length) = summary.slices.first().map(|slice| slice.length) else { return Vec::new() };
     let wall = summary.info.wall;

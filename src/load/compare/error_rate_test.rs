@@ -1,15 +1,14 @@
-//! Whether the shares of errors of two runs differ by more than chance.
+//! Significance test of the difference between two error shares.
 //!
-//! Newcombe's interval of the difference of two shares (1998, his method 10), which holds for few and
-//! for no errors as well. Errors come in bursts: a second in which all fail is one event, not hundreds, so
-//! the runs count as many requests as there would be if errors came one by one.
+//! Newcombe's interval (1998, method 10) holds for few or no errors. A second in which all requests fail is
+//! one event, not hundreds. So the number of requests is divided by the errors per burst.
 
 use crate::load::stats::summary::{Summary, ratio};
 
-/// The normal deviate of 95 %, both tails.
+/// Normal deviate of 95 %, two-tailed.
 const Z_95: f64 = 1.96;
 
-/// A share, of how many, and how many of them come together.
+/// Error share, sample size `of`, and errors per burst.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Proportion {
     share: f64,
@@ -18,7 +17,6 @@ pub(super) struct Proportion {
 }
 
 impl Proportion {
-    /// The errors of a run.
     pub(super) fn of(summary: &Summary) -> Self {
         let finished = summary.totals.answered.saturating_add(summary.totals.failed);
         let slices = summary.slices.iter();
@@ -31,7 +29,7 @@ impl Proportion {
         }
     }
 
-    /// Where the share lies (Wilson, 1927) if so many come together.
+    /// Wilson interval (1927) for bursts of this length.
     fn interval(self, burst_len: f64) -> (f64, f64) {
         let (share, of) = (self.share, self.of / burst_len);
         let square = Z_95 * Z_95;
@@ -42,12 +40,12 @@ impl Proportion {
     }
 }
 
-/// Where the difference lies, in shares; nothing if one of the runs has no request that came to an end.
+/// Interval of the difference; `None` if a run finished no request.
 pub(super) fn difference_interval(before: Proportion, after: Proportion) -> Option<(f64, f64)> {
     if before.of == 0.0 || after.of == 0.0 {
         return None;
     }
-    // A run without errors does not show how they come: what is known of the other goes for both.
+    // A run without errors shows no burst length: the other's applies to both.
     let burst_len = before.burst_len.max(after.burst_len);
     let (one, other) = (before.interval(burst_len), after.interval(burst_len));
     let change = after.share - before.share;
@@ -56,8 +54,7 @@ pub(super) fn difference_interval(before: Proportion, after: Proportion) -> Opti
     Some((change - down, change + up))
 }
 
-/// How many errors come together, 1 or more: how much more their number varies from one slice to the next
-/// than it would by chance.
+/// Errors per burst, at least 1: variation between slices, relative to chance.
 fn burst_len(slices: &[(f64, f64)]) -> f64 {
     let (failed, all) = slices.iter().fold((0.0, 0.0), |sum, slice| (sum.0 + slice.0, sum.1 + slice.1));
     let share = ratio(failed, all);
@@ -76,7 +73,7 @@ mod tests {
         Proportion { share: f64::from(errors) / f64::from(of), of: f64::from(of), burst_len: 1.0 }
     }
 
-    /// The examples of the paper, table II, method 10.
+    /// Examples of the paper, table II, method 10.
     #[test]
     fn difference_interval_matches_newcombe_1998() {
         for (one, other, low, high) in [

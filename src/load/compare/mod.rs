@@ -1,10 +1,7 @@
-//! Two runs beside one another: what differs, and whether the difference is more than chance.
+//! Comparison of two runs.
 //!
-//! The interval of each difference is that of a seeded bootstrap, in `bootstrap.rs`; that of the errors,
-//! which are counted, is in `error_rate_test.rs`. A figure is called faster or slower only if its interval leaves
-//! out nought and the difference is one that two single runs can show; anything else is "no difference
-//! shown", which is not "the same". Each figure is judged by itself: of twenty that have not changed, one
-//! may be called different.
+//! A change counts only if its interval excludes 0 and it reaches `CHANGE_MIN`. "No difference shown" is not
+//! "equal". Each metric is judged alone: of twenty unchanged ones, one may be called different.
 
 pub(super) mod bootstrap;
 mod error_rate_test;
@@ -20,38 +17,42 @@ use crate::text::units;
 use bootstrap::{BLOCKS_MIN, Draw, Sample, interval};
 use error_rate_test::Proportion;
 
-/// Runs that are drawn: the ends of the interval then move by less than a tenth of its length.
+/// Number of draws.
+///
+/// The interval's ends then move by less than a tenth of its length.
 const DRAWS: usize = 1000;
-/// Smaller differences come from one start of a program to the next, which a single run cannot show.
+/// Smallest change that counts.
+///
+/// Smaller ones occur between starts of one program; a single run cannot show them.
 const CHANGE_MIN: f64 = 0.01;
-/// So many answers must lie above a percentile before it is compared: fewer are single events.
+/// Responses needed above a percentile: fewer are single events.
 const TAIL_COUNT_MIN: f64 = 10.0;
 
-/// What a difference shows.
+/// Verdict on a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ComparisonVerdict {
-    /// The second run was better.
+    /// Better run.
     Faster,
-    /// The second run was worse.
+    /// Worse run.
     Slower,
-    /// The second run had fewer errors.
+    /// Fewer errors.
     Fewer,
-    /// The second run had more errors.
+    /// More errors.
     More,
-    /// It could be chance.
+    /// Possibly chance.
     #[serde(rename = "no-difference-shown")]
     NotSignificant,
-    /// There are too few answers to say anything.
+    /// Too few responses.
     #[serde(rename = "too-few-answers")]
     TooFewResponses,
-    /// A run was too short to tell how seconds differ.
+    /// Run too short to show how seconds differ.
     TooShort,
 }
 
 impl ComparisonVerdict {
-    /// It, in words for people.
+    /// Text for people.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Faster => "faster",
@@ -64,18 +65,18 @@ impl ComparisonVerdict {
         }
     }
 
-    /// Whether there is a difference, and it is more than chance.
+    /// Whether the difference exceeds chance.
     pub fn is_significant(self) -> bool {
         matches!(self, Self::Faster | Self::Slower | Self::Fewer | Self::More)
     }
 
-    /// Whether there was too little to judge by.
+    /// Whether data was too little.
     pub fn is_open(self) -> bool {
         matches!(self, Self::TooFewResponses | Self::TooShort)
     }
 }
 
-/// One figure of two runs.
+/// One metric of two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
@@ -83,87 +84,82 @@ pub struct Row {
     #[serde(rename = "name", serialize_with = "write_name")]
     #[cfg_attr(test, schemars(with = "String"))]
     pub metric: Metric,
-    /// What it is counted in.
+    /// Unit.
     pub unit: MetricUnit,
-    /// Its value in the first run.
+    /// First value.
     pub before: f64,
-    /// Its value in the second.
+    /// Second value.
     pub after: f64,
-    /// The difference as a share of the value before: 0.1 is a tenth more.
+    /// Change as a share of the first value: 0.1 is a tenth more.
     #[serde(rename = "change_share")]
     pub change: f64,
-    /// Where that lies with a confidence of 95 %; null when a run is too short to tell.
+    /// 95 % confidence interval; null for short runs.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
     #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
     pub interval: Option<(f64, f64)>,
-    /// What it shows, beyond chance.
+    /// Verdict beyond chance.
     pub verdict: ComparisonVerdict,
 }
 
-/// The share of the requests that failed or were answered with a status of 400 or above.
+/// Error shares of both runs.
 #[derive(Serialize)]
 #[serde(remote = "Row")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Errors"))]
 struct Errors {
-    /// Their share in the first run, 0 to 1.
+    /// First share, 0 to 1.
     #[serde(rename = "before_share")]
     before: f64,
-    /// Their share in the second.
+    /// Second share.
     #[serde(rename = "after_share")]
     after: f64,
-    /// The difference of the two: 0.01 is one percentage point more.
+    /// Difference: 0.01 is one percentage point more.
     #[serde(rename = "change_share")]
     change: f64,
-    /// Where that lies with a confidence of 95 %; null when nothing was answered and nothing failed.
+    /// 95 % confidence interval; null without finished requests.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
     #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
     interval: Option<(f64, f64)>,
-    /// What it shows, beyond chance.
     verdict: ComparisonVerdict,
 }
 
-/// One of the runs.
+/// One run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Side {
-    /// What was asked.
+    /// Target.
     pub target: String,
-    /// When it began.
+    /// Start time.
     pub started_unix_secs: u64,
-    /// How long it took, warm-up left out.
+    /// Duration without warm-up.
     pub wall_secs: f64,
-    /// Whether its figures are the server's.
+    /// Whether the results are the server's.
     #[serde(rename = "valid")]
     pub is_valid: bool,
 }
 
-/// Two runs beside one another.
+/// Comparison of two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
-    /// The first run.
+    /// First run.
     pub before: Side,
-    /// The second run.
+    /// Second run.
     pub after: Side,
-    /// The rate and the percentiles.
+    /// Rate and percentiles.
     #[serde(rename = "figures")]
     pub rows: Vec<Row>,
-    // Their change and its interval are differences, not shares of the value before.
-    /// The errors.
+    /// Error share; its change is a difference.
     #[serde(serialize_with = "Errors::serialize")]
     #[cfg_attr(test, schemars(with = "Errors"))]
     pub errors: Row,
-    /// What speaks against comparing the runs, in words.
+    /// Reasons against the comparison.
     pub caveats: Vec<String>,
 }
 
-/// Where a difference lies.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ConfidenceInterval {
-    /// Its lower end.
     low: f64,
-    /// Its upper end.
     high: f64,
 }
 
@@ -175,7 +171,7 @@ fn write_interval<S: Serializer>(ends: &Option<(f64, f64)>, to: S) -> Result<S::
     ends.map(|(low, high)| ConfidenceInterval { low, high }).serialize(to)
 }
 
-/// Compares the second run with the first.
+/// Compares two runs.
 pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let mut random = Random::new(seed);
     let samples = (Sample::of(before), Sample::of(after));
@@ -208,10 +204,9 @@ fn side(run: &Summary) -> Side {
     }
 }
 
-/// What could have been, for both runs.
 struct PairedDraws {
     draws: Vec<(Draw, Draw)>,
-    /// How many blocks the run with fewer of them has.
+    /// Blocks of the run with fewer blocks.
     blocks: usize,
 }
 
@@ -296,14 +291,13 @@ fn verdict(metric: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVe
 }
 
 impl Comparison {
-    /// All figures, the errors last.
+    /// All rows, errors last.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().chain([&self.errors])
     }
 }
 
 impl Row {
-    /// A change of it, in words: of the errors in percentage points, of others as a share of the value before.
     pub(super) fn format_change(&self, change: f64) -> String {
         if self.metric == Metric::Errors { units::points(change) } else { units::change(change) }
     }

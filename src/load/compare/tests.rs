@@ -1,5 +1,6 @@
-//! What a comparison promises, with runs that are made up: that it calls different what is, and leaves
-//! alone what only chance made different. Servers are seeded, and so is the comparison.
+//! Comparisons of synthetic runs: real differences are found, chance ones are not.
+//!
+//! Servers and comparisons are seeded.
 
 use std::time::Duration;
 
@@ -83,26 +84,26 @@ fn runs_without_responses_get_too_few_answers() {
     assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, ComparisonVerdict::TooFewResponses);
 }
 
-/// A server that is made up: each second has a pace of its own, and so has each answer.
+/// Synthetic server with random speed per second and per response.
 #[derive(Clone, Copy)]
 struct Server {
-    /// How much longer everything takes than it did.
+    /// Slow-down factor.
     factor: f64,
-    /// The deviation of the logarithm of a second's pace.
+    /// Standard deviation of the logarithm of a second's speed.
     unrest: f64,
 }
 
-/// From 0 to 1, without 1.
+/// Uniform number from 0 to 1, 1 excluded.
 fn unit(random: &mut Random) -> f64 {
     random.below(1 << 32) as f64 / (1u64 << 32) as f64
 }
 
-/// A normal number, as near as twelve uniform ones come.
+/// Normal deviate, approximated by twelve uniform numbers.
 fn normal(random: &mut Random) -> f64 {
     (0..12).map(|_| unit(random)).sum::<f64>() - 6.0
 }
 
-/// A request that was sent then and answered so much later.
+/// Records a request with its send time and latency.
 fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
     let (url, status, done, received_len) = (0, 200, sent + latency, 100);
     metrics.record_sent(url);
@@ -117,14 +118,14 @@ fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
     });
 }
 
-/// A run against it at 1,000 requests a second.
+/// Run at 1,000 requests per second.
 fn run(server: Server, secs: u64, seed: u64) -> Summary {
     let (mut random, mut metrics) = (Random::for_thread(seed, secs), metrics(0));
     for second in 0..secs {
         let pace = (server.unrest * normal(&mut random)).exp() * server.factor;
         for number in 0..1000 {
             let latency_us = (200.0 - 800.0 * (1.0 - unit(&mut random)).ln()) * pace;
-            // In steps of 50 µs, so that there are few different values.
+            // Steps of 50 µs limit the number of distinct values.
             let latency = Duration::from_micros((latency_us / 50.0) as u64 * 50);
             answered(&mut metrics, Duration::from_millis(second * 1000 + number), latency);
         }
@@ -133,7 +134,7 @@ fn run(server: Server, secs: u64, seed: u64) -> Summary {
     Summary::of(&metrics, &RunInfo { due, wall: Duration::from_secs(secs), ..info() })
 }
 
-/// In how many of twenty pairs of runs each percentile up to p99.9 is called different.
+/// Count of 20 pairs of runs that differ, for each percentile up to p99.9.
 fn called_different(secs: u64, before: Server, after: Server) -> [u32; 6] {
     let mut called = [0; 6];
     for seed in 0..20 {
@@ -150,7 +151,7 @@ fn same_server_is_seldom_called_different() {
     for (secs, unrest) in [(5, 0.0), (10, 0.1)] {
         let server = Server { factor: 1.0, unrest };
         let called = called_different(secs, server, server);
-        // One in twenty of 120, and room for three deviations of their number.
+        // One in twenty of 120, plus three standard deviations.
         assert!(called.iter().sum::<u32>() <= 13, "{secs} s, unrest {unrest}: {called:?}");
         assert!(called.iter().all(|count| *count <= 4), "{secs} s, unrest {unrest}: {called:?}");
     }
@@ -192,7 +193,7 @@ fn error_shares_get_an_interval_and_a_verdict() {
     }
 }
 
-/// A run in which the first 50 of 1,000 requests fail in these of its ten seconds.
+/// Run of ten seconds; in each second that `at` selects, the first 50 of 1,000 requests fail.
 fn failing(at: impl Fn(u64) -> bool) -> Summary {
     let mut metrics = metrics(0);
     for number in 0..10_000 {

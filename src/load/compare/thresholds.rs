@@ -1,43 +1,41 @@
-//! How much worse a run may be than the one before: `--fail-on 'p99>+10%,rps<-5%,errors>+0.1%'`.
+//! Regression thresholds: `--fail-on 'p99>+10%,rps<-5%,errors>+0.1%'`.
 //!
-//! A clause fires when the difference is beyond its limit *and* is shown to be more than chance.
-//! Changes of the rate and of percentiles are shares of the value before; those of the errors are
-//! percentage points. A clause about what could not be judged never fires, and can be asked for.
+//! A clause fires if the change is beyond its limit *and* beyond chance. Changes are shares of the first
+//! value; for errors, percentage points. A clause without a verdict never fires: [`Thresholds::open`].
 
 use super::{Comparison, Row};
 use crate::load::assertion::{Clause, split_clauses};
 use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
 
-/// The exit code of a run in which a clause fired.
+/// Exit code if a clause fired.
 pub const EXIT_CODE: u8 = 98;
 
-/// Limits, each of which fails the comparison.
+/// Clauses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thresholds(Vec<Clause>);
 
 impl Thresholds {
-    /// Reads clauses.
+    /// Parses clauses.
     ///
     /// # Errors
     ///
-    /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
+    /// The wrong clause and the reason, to follow the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         let clause = |text| Clause::parse(text, "a change in percent: p99>+10%", parse_change);
         split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
     }
 
-    /// What fires, each clause behind what was found, in the order in which they were written.
+    /// Fired clauses in order, with values.
     pub fn judge(&self, comparison: &Comparison) -> Vec<String> {
         self.0.iter().filter_map(|clause| check(clause, comparison)).collect()
     }
 
-    /// The clauses that there was too little to judge by, each in a line for people.
+    /// Clauses with too little data.
     pub fn open(&self, comparison: &Comparison) -> Vec<String> {
         self.0.iter().filter_map(|clause| open(clause, comparison)).collect()
     }
 }
 
-/// Reads the change of a figure that is compared.
 fn parse_change(metric: Metric, change: &str) -> Result<f64, String> {
     let is_compared = match metric {
         Metric::Rate | Metric::Errors => true,
