@@ -1,16 +1,11 @@
-//! Two runs beside one another, for people.
-//!
-//! A function of a [`Comparison`], as the reports are of a run's summary. What scripts read of it is in `csv`
-//! and `json`.
+//! Text report of a [`Comparison`].
 
 use std::fmt::{self, Write};
 
 use crate::load::compare::Comparison;
 
-/// The table for people.
 pub(super) fn text(comparison: &Comparison) -> String {
     let mut out = String::new();
-    // A string takes everything that is written to it.
     write(&mut out, comparison).expect("a string takes all");
     out
 }

@@ -1,7 +1,6 @@
-//! The report for spreadsheets: one figure a line, as group, name, value and unit (RFC 4180).
+//! CSV report: one value a line (RFC 4180).
 //!
-//! Lines are never missing because of what happened to a run, apart from figures that were never
-//! recorded; a name that needs it is quoted.
+//! Only values that were never recorded have no line.
 
 use serde_json::{Value, json};
 
@@ -11,7 +10,7 @@ use crate::load::compare::Comparison;
 use crate::load::stats::metric::statistics;
 use crate::load::stats::summary::{Spread, StatusCount, Summary};
 
-/// One figure a line, below a heading; those of a comparison behind those of the run.
+/// CSV of a run.
 pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
     let mut table = CsvTable::new();
     totals(&mut table, summary);
@@ -101,7 +100,6 @@ fn verdict(table: &mut CsvTable, summary: &Summary) {
     }
 }
 
-/// The figures of a comparison by itself.
 pub(super) fn comparison(comparison: &Comparison) -> String {
     let mut table = CsvTable::new();
     comparison_rows(&mut table, comparison);
@@ -127,10 +125,8 @@ fn comparison_rows(table: &mut CsvTable, comparison: &Comparison) {
     }
 }
 
-/// The units in which names end, with what stands in the last column.
 const UNITS: [&str; 4] = ["secs", "us", "bytes", "share"];
 
-/// What stands in a cell, in quotes if it must be.
 fn cell(text: &str) -> String {
     match text.contains([',', '"', '\r', '\n']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
@@ -138,7 +134,6 @@ fn cell(text: &str) -> String {
     }
 }
 
-/// Lines of four cells below a heading.
 struct CsvTable(String);
 
 impl CsvTable {
@@ -152,7 +147,6 @@ impl CsvTable {
         self.0.push_str("\r\n");
     }
 
-    /// The values of an object of the JSON report, and of the objects in it.
     fn object(&mut self, group: &str, object: &Value) {
         for (name, value) in object.as_object().into_iter().flatten() {
             match value {
@@ -162,7 +156,7 @@ impl CsvTable {
         }
     }
 
-    /// A value whose name ends in its unit; what does not apply is empty.
+    /// The name ends in the unit; null is an empty cell.
     fn value(&mut self, group: &str, name: &str, value: &Value) {
         let with_unit = name.rsplit_once('_').filter(|(_, unit)| UNITS.contains(unit));
         let (name, unit) = with_unit.unwrap_or(match value {

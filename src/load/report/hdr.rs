@@ -1,7 +1,7 @@
-//! The report for other programs' plots: an HdrHistogram interval log, version 1.2 with histograms V2.
+//! HdrHistogram interval log 1.2 (V2 histograms), for other programs' plots.
 //!
-//! Untagged lines are the corrected latencies, one interval for each slice of the run, which add up to
-//! the whole. `Tag=uncorrected` is the other latency, once for the whole run. Values are microseconds.
+//! Untagged: corrected latencies, one interval a slice; they add up to the run. `Tag=uncorrected`:
+//! uncorrected latencies of the whole run. Values are microseconds.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,16 +12,16 @@ use super::text::{asked, setup_line};
 use crate::load::stats::summary::Summary;
 use crate::text::is_deceptive;
 
-/// One value of the log's second column is so many microseconds, and is shown in milliseconds.
+/// The log's second column shows milliseconds.
 const US_PER_MS: f64 = 1000.0;
 
-/// The log, as text.
+/// Interval log.
 pub fn hdr(summary: &Summary) -> String {
     let mut out = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);
     let info = &summary.info;
-    // A comment ends with its line.
+    // A line end would end the comment.
     let settings =
         [&info.target, &asked(summary), &setup_line(info)].map(|words| words.replace(is_deceptive, " "));
     let mut builder = IntervalLogWriterBuilder::new();
@@ -32,7 +32,7 @@ pub fn hdr(summary: &Summary) -> String {
         .with_start_time(started)
         .with_base_time(started)
         .with_max_value_divisor(US_PER_MS);
-    // Memory takes all bytes, and the counts are far below the format's 2^63.
+    // Counts are far below the format's 2^63.
     let mut log = builder.begin_log_with(&mut out, &mut serializer).expect("memory takes all bytes");
     for slice in &summary.slices {
         let written = log.write_histogram(slice.slice.latency().histogram(), slice.start, slice.length, None);
@@ -54,7 +54,7 @@ mod tests {
     use crate::load::stats::latency_histogram::LatencyHistogram;
     use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
-    /// The intervals of a log, read by the library: tag, start in milliseconds, histogram.
+    /// Intervals of a log, read by the library: tag, start in milliseconds, histogram.
     fn read(log: &str) -> Vec<(Option<String>, u128, LatencyHistogram)> {
         let intervals = IntervalLogIterator::new(log.as_bytes()).filter_map(|entry| match entry {
             Ok(LogEntry::Interval(interval)) => {

@@ -1,9 +1,7 @@
-//! The report as one page: no other file, no network, no script, in light and in dark, on paper too.
+//! HTML report: one page without other files, network or script.
 //!
-//! Figures stand in tables and tiles as well as in charts, so that nobody needs to see a curve to know
-//! it. This file owns the page and the order of what is in it; the charts are [`plots`]'s, the rest is
-//! [`sections`]'s, and the looks are `html/style.css`. [`page`], [`chart`] and [`table`] know nothing of
-//! runs, and serve whoever has another page to make.
+//! Styles are light, dark and print. Tables and tiles repeat every chart, for readers who cannot see it.
+//! [`page`], [`chart`] and [`table`] know nothing of runs: searches share them.
 
 pub(in crate::load) mod axis;
 pub(in crate::load) mod chart;
@@ -18,15 +16,14 @@ use crate::load::stats::summary::Summary;
 use crate::text::{HtmlText, printable};
 use chart::Chart;
 
-/// The looks; they name no file and no address.
 const STYLE: &str = include_str!("html/style.css");
 
-/// Text as text in a page; a deceptive character is U+FFFD. It may come from a saved run of somebody else.
+/// Deceptive characters become U+FFFD: a saved run may be another person's.
 pub(in crate::load) fn escaped(text: &str) -> String {
     HtmlText(&printable(text.as_bytes())).to_string()
 }
 
-/// What a browser shows.
+/// HTML of a run.
 pub fn html(summary: &Summary) -> String {
     let latency = [
         sections::latency(summary, &figure(plots::curve(summary))),
@@ -63,7 +60,7 @@ fn figure(chart: Option<Chart>) -> String {
     chart.map_or_else(String::new, |chart| chart.figure())
 }
 
-/// What a page begins with: of what kind it is, what it is about, and when that began. All is text.
+/// `kind` is HTML, the rest is text.
 pub(in crate::load) fn header(kind: &str, title: &str, words: &str, started_unix_secs: u64) -> String {
     let [title, words, began] = [title, words, &began(started_unix_secs)].map(escaped);
     format!(
@@ -71,12 +68,12 @@ pub(in crate::load) fn header(kind: &str, title: &str, words: &str, started_unix
     )
 }
 
-/// A verdict in a box that looks as its class does; the words and what follows them are HTML already.
+/// `words` and `more` are HTML.
 pub(in crate::load) fn banner(class: &str, name: &str, words: &str, more: &str) -> String {
     format!("<div class=\"verdict {class}\">\n<p><strong>{name}</strong> {words}</p>\n{more}</div>\n")
 }
 
-/// A part of a page under its heading; nothing, if there is nothing in it. The content is HTML already.
+/// Empty without `content`, which is HTML.
 pub(in crate::load) fn section(heading: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
@@ -84,12 +81,11 @@ pub(in crate::load) fn section(heading: &str, content: &str) -> String {
     format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
 }
 
-/// When a run began, in words.
 pub(in crate::load) fn began(unix_secs: u64) -> String {
     String::from_utf8_lossy(&imf_fixdate(unix_secs)).into_owned()
 }
 
-/// A page around its body, which is HTML already; the title is text.
+/// `body` is HTML, `title` is text.
 pub(in crate::load) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

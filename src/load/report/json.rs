@@ -1,7 +1,7 @@
-//! The report for scripts: one JSON object, whose shape is `schema.json` beside this file.
+//! JSON report: one object, as in `schema.json`.
 //!
-//! Names end in their unit; what was never recorded is null; no figure is rounded for show. A test makes the
-//! schema of the types, so their comments are the descriptions in it.
+//! Names end in their unit. A time never recorded is null. Values are not rounded. A test generates the
+//! schema from types and doc comments.
 
 use serde::Serialize;
 use serde_json::json;
@@ -11,10 +11,9 @@ use super::verdict::{Finding, findings};
 use crate::load::compare::Comparison;
 use crate::load::stats::summary::Summary;
 
-/// The JSON Schema of the report.
+/// JSON Schema of a report.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-/// A document with its name and its version.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Document<T> {
@@ -30,7 +29,7 @@ impl<T: Serialize> Document<T> {
         Self { format, version: 1, content }
     }
 
-    /// One object as text, which ends with a line end; its names are in the order of the alphabet.
+    /// Text with a line end; names in alphabetical order.
     pub(super) fn to_text(&self) -> String {
         format!("{:#}\n", json!(self))
     }
@@ -43,22 +42,22 @@ struct LoadReport<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
     validity: ValidityReport,
-    /// What has changed since the run of --compare; null without one.
+    /// Comparison with the run of --compare, or null.
     comparison: Option<Document<&'a Comparison>>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ValidityReport {
-    /// Whether the figures are the server's; if not, the exit code is 97.
+    /// Whether the results are the server's; if not, the exit code is 97.
     valid: bool,
-    /// What shows that the client was the bottleneck.
+    /// Reasons why the client was the bottleneck.
     client_bound: Vec<Finding>,
-    /// What should be known all the same.
+    /// Other findings.
     remarks: Vec<Finding>,
 }
 
-/// What a script reads; with what a comparison says, if there is one.
+/// JSON of a run.
 pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
     let validity = &summary.validity;
     let (client_bound, remarks) = findings(validity);
@@ -71,7 +70,6 @@ pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
     Document::of("reactor-http load report", report).to_text()
 }
 
-/// A comparison, whether it stands alone or in the report of the second run.
 pub(super) fn comparison(comparison: &Comparison) -> Document<&Comparison> {
     Document::of("reactor-http load comparison", comparison)
 }

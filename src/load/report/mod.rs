@@ -1,7 +1,7 @@
-//! What is said about a run: for people, for scripts, and for other programs' plots.
+//! Reports of a run: text, JSON, CSV, HdrHistogram log, HTML.
 //!
-//! Each format is a function of the same [`Summary`] and of nothing else, so that they cannot disagree.
-//! None of them writes anywhere, and none makes a quotient of its own.
+//! Each is a function of the [`Summary`] alone, so formats cannot disagree. Never writes a file or computes a
+//! quotient.
 
 mod comparison;
 mod csv;
@@ -24,24 +24,24 @@ pub(super) use verdict::{describe_warning, in_words};
 use super::compare::Comparison;
 use crate::load::stats::summary::Summary;
 
-/// How a report is written.
+/// Report format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReportFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// One JSON object, as [`SCHEMA`] has it.
+    /// JSON of [`SCHEMA`].
     Json,
-    /// One figure a line: group, name, value, unit.
+    /// One value a line.
     Csv,
-    /// An HdrHistogram interval log, V2.
+    /// Interval log, V2.
     Hdr,
-    /// One page with plots, for a browser.
+    /// Page with charts.
     Html,
 }
 
 impl ReportFormat {
-    /// All of them, with their names.
+    /// Names and formats.
     pub const ALL: [(&str, Self); 5] = [
         ("text", Self::Text),
         ("json", Self::Json),
@@ -50,8 +50,8 @@ impl ReportFormat {
         ("html", Self::Html),
     ];
 
-    /// The report of a run, as one document with its comparison if there is one; it ends with a line end. Formats that
-    /// [`supports_comparison`](Self::supports_comparison) say what the comparison says, the others nothing of it.
+    /// Report with a line end, and the comparison if the format
+    /// [`supports_comparison`](Self::supports_comparison).
     pub fn render(self, summary: &Summary, comparison: Option<&Comparison>) -> String {
         match self {
             Self::Text => {
@@ -66,12 +66,12 @@ impl ReportFormat {
         }
     }
 
-    /// Whether a comparison can be written in this format.
+    /// Whether a comparison can be rendered.
     pub fn supports_comparison(self) -> bool {
         matches!(self, Self::Text | Self::Json | Self::Csv)
     }
 
-    /// A comparison by itself, for people where there is no other form of it.
+    /// Comparison alone; text if the format has none.
     pub fn render_comparison(self, comparison: &Comparison) -> String {
         match self {
             Self::Json => json::comparison(comparison).to_text(),

@@ -1,80 +1,67 @@
-//! The settings of a run for scripts, in the report of a run and in that of a search.
-//!
-//! What people read of them are the words of [`Setup`] and [`LoadProfile`](crate::load::run_info::LoadProfile) themselves.
+//! Run settings for scripts.
 
 use serde::Serialize;
 
 use crate::load::plan::run_plan::UrlOrder;
 use crate::load::run_info::{RunInfo, SentField, Setup};
 
-/// What the figures were measured under.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RunReport<'a> {
-    /// What was asked.
     target: &'a str,
-    /// How many addresses.
     addresses: usize,
-    /// Whether a schedule or the answers decided when requests were sent.
+    /// open: sent by a schedule; closed: after responses.
     #[cfg_attr(test, schemars(extend("enum" = ["open", "closed"])))]
     r#loop: &'static str,
-    /// Requests that the schedule wanted sent; null in a closed loop.
+    /// Requests due; null in a closed loop.
     due: Option<u64>,
-    /// Connections at a time.
     concurrency: u64,
-    /// Requests on a connection at a time.
+    /// Requests in flight per connection.
     pipeline: u64,
-    /// Threads of the client.
     threads: u64,
-    /// How long the run took, warm-up left out.
+    /// Duration without warm-up.
     wall_secs: f64,
-    /// When it began.
     started_unix_secs: u64,
-    /// Whether a signal ended it before its time.
+    /// Whether a signal ended the run.
     interrupted: bool,
-    /// How many runs were added up, 1 if it is none of reactor-client merge.
+    /// Number of merged runs, or 1.
     #[cfg_attr(test, schemars(range(min = 1)))]
     runs: u64,
-    /// What was to happen when; of runs that were added up, in each of them.
+    /// Load profile of each run.
     course: CourseReport,
-    /// How it was set up.
     setup: SetupReport<'a>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CourseReport {
-    /// closed, or as -q, --steps or --ramp have it: 200/s, 100:30s,200:30s, 0..5000/60s.
+    /// closed, or as in -q, --steps, --ramp: 200/s, 100:30s,200:30s, 0..5000/60s.
     schedule: String,
-    /// Requests after which it was to end; null if there is no such number.
+    /// Planned requests, or null.
     requests_max: Option<u64>,
-    /// Time after which it was to end; null if there is none.
+    /// Planned duration, or null.
     duration_secs: Option<f64>,
-    /// How long it ran before anything counted.
     warmup_secs: f64,
 }
 
-/// How a run or the runs of a search were set up; of runs that were added up, the first of them.
+/// Settings; of merged runs, those of the first.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SetupReport<'a> {
-    /// The method of the requests.
     method: &'a str,
-    /// Fields beside those that are always sent.
+    /// Fields beside the default ones.
     fields: &'a [SentField],
-    /// The length of each body, 0 without one; null if they differ.
+    /// Body length, or 0; null if bodies differ.
     body_bytes: Option<u64>,
-    /// How the next of several addresses is chosen; null if there is one.
+    /// URL order; null for one URL.
     order: Option<UrlOrder>,
-    /// What random choices follow from; null if there are none.
+    /// Seed, or null.
     seed: Option<u64>,
-    /// Whether a connection is kept for another request.
     keep_alive: bool,
-    /// Requests after which a connection is closed; null if it is kept.
+    /// Requests per connection; null if unlimited.
     requests_per_connection: Option<u64>,
-    /// How long a request may take, and a connection to be made.
+    /// Time-out of requests and connects.
     timeout_secs: f64,
-    /// The version of reactor-client.
     client_version: &'a str,
 }
 

@@ -1,7 +1,4 @@
-//! The report for people: what happened at a glance, then the figures, then what they mean.
-//!
-//! Both latencies stand side by side in an open loop; in a closed loop one sentence says what cannot be
-//! seen there. What speaks against the run comes first, with the figure that shows it.
+//! Text report: overview, values, explanations; an invalid verdict first.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -13,11 +10,9 @@ use crate::load::stats::metric::statistics;
 use crate::load::stats::summary::{HistogramBar, Spread, StatusCount, Summary, ratio};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
-/// The longest bar of the histogram, in characters.
 const BAR_LEN_MAX: usize = 40;
-/// Addresses that are listed; the other formats have all of them.
+/// Listed URLs; other formats list all.
 const URLS_MAX: usize = 20;
-/// The columns in which names stand.
 const NAME_LEN: usize = 12;
 
 pub(super) const CLOSED_LOOP_NOTE: &str = "\
@@ -29,10 +24,9 @@ nothing is asked, so those who would have had to wait are not in these figures; 
 pub(super) const CORRECTED_NOTE: &str =
     "Corrected: from when a request was due. Uncorrected: from when it was sent.";
 
-/// What a person reads.
+/// Text of a run.
 pub fn text(summary: &Summary) -> String {
     let mut out = String::new();
-    // A string takes everything that is written to it.
     write(&mut out, summary).expect("a string takes all");
     out
 }
@@ -55,7 +49,6 @@ fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
     writeln!(out, "{}\n{}\n{}", info.target, asked(summary), setup_line(info))
 }
 
-/// What was asked for, in one line.
 pub(super) fn asked(summary: &Summary) -> String {
     let info = &summary.info;
     let wall_secs = info.wall.as_secs_f64();
@@ -83,7 +76,6 @@ pub(super) fn asked(summary: &Summary) -> String {
     format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
 }
 
-/// How the run was set up, in one line.
 pub(super) fn setup_line(info: &RunInfo) -> String {
     let warmup = match info.profile.warmup {
         Duration::ZERO => String::new(),
@@ -124,7 +116,6 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
     Ok(())
 }
 
-/// What did not go well, in numbers.
 pub(super) fn errors(summary: &Summary) -> String {
     let (failed, bad) = (count(summary.totals.failed), count(summary.totals.bad_statuses));
     let words = format!("{failed} failed, {bad} answered with a status of 400 or above");
@@ -148,12 +139,11 @@ fn client_cpu(summary: &Summary) -> String {
     format!("{}{busiest}{each}{waited}", share(summary.client.cpu_share))
 }
 
-/// The CPU time of an answer, if there are any.
 pub(super) fn cpu_per_answer(summary: &Summary) -> Option<String> {
     (summary.totals.answered > 0).then(|| cpu(summary.client.cpu_us_per_answer))
 }
 
-/// Microseconds of CPU time, of which a tenth matters.
+/// Microseconds; below 100, a tenth matters.
 fn cpu(us: f64) -> String {
     if us < 100.0 { format!("{us:.1} µs") } else { time(us) }
 }
@@ -180,7 +170,6 @@ fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
     }
 }
 
-/// A percentile, or a dash if nothing was recorded.
 pub(in crate::load) fn percentile(latency: Option<&Spread>, name: &str) -> String {
     latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
 }
@@ -190,7 +179,7 @@ fn bars(out: &mut String, bars: &[HistogramBar]) -> fmt::Result {
     let total: u64 = bars.iter().map(|bar| bar.count).sum();
     writeln!(out, "\n{:NAME_LEN$} {:>10}", "histogram", "requests")?;
     for bar in bars {
-        // At most the longest bar, so that it is a short length again.
+        // At most `BAR_LEN_MAX`, so the cast fits.
         let len = (ratio(bar.count as f64, most as f64) * BAR_LEN_MAX as f64).ceil() as usize;
         let line = "#".repeat(len.min(BAR_LEN_MAX));
         let part = share(ratio(bar.count as f64, total as f64));
@@ -222,7 +211,6 @@ fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::R
     Ok(())
 }
 
-/// Where the time went, and how late the client was: names, times and meanings.
 pub(super) fn phase_spreads(
     summary: &Summary,
 ) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {

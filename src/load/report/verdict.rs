@@ -1,6 +1,4 @@
-//! What a verdict says: each reason and remark in words for people, and its numbers for scripts.
-//!
-//! It judges nothing; which there are is [`crate::load::stats::validity`]'s.
+//! Texts and numbers of validity findings.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,29 +6,25 @@ use serde_json::{Value, json};
 use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, UnfinishedBias, Validity, Warning};
 use crate::text::units::{count, share, time};
 
-/// A reason or a remark.
+/// Reason or remark.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Finding {
     pub(super) name: String,
-    /// In words, with the figures.
+    /// Text with values.
     pub(super) meaning: String,
-    /// The numbers behind it; names end in their unit.
+    /// Values; names end in their unit.
     pub(super) figures: Vec<Number>,
 }
 
-/// A number.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Number {
-    /// Its name.
     pub(super) name: String,
-    /// Its value.
     #[cfg_attr(test, schemars(with = "f64"))]
     pub(super) value: Value,
 }
 
-/// What speaks against a run, and what should be known about it.
 pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
     let reasons = validity.reasons.iter().map(|reason| {
         let (name, figures) = reason_figures(*reason);
@@ -48,7 +42,6 @@ fn named(name: &str, figures: &[(&str, Value)]) -> (String, Vec<Number>) {
     (name.to_owned(), figures.iter().map(number).collect())
 }
 
-/// The name of what speaks against a run, and the numbers behind it.
 fn reason_figures(reason: ClientBound) -> (String, Vec<Number>) {
     match reason {
         ClientBound::Cpu { share } => named("cpu", &[("cpu_share_max", json!(share))]),
@@ -74,7 +67,6 @@ fn reason_figures(reason: ClientBound) -> (String, Vec<Number>) {
     }
 }
 
-/// The name of a remark, and the numbers behind it.
 fn warning_figures(warning: &Warning) -> (String, Vec<Number>) {
     match *warning {
         Warning::RateNotReached { missed, due } => {
@@ -101,7 +93,6 @@ fn warning_figures(warning: &Warning) -> (String, Vec<Number>) {
     }
 }
 
-/// What speaks against a run, with its figure.
 pub(in crate::load) fn in_words(reason: ClientBound) -> String {
     match reason {
         ClientBound::Cpu { share: used } => format!(
@@ -141,7 +132,6 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
     }
 }
 
-/// What should be known about a run.
 pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
     match *warning {
         Warning::RateNotReached { missed, due } => format!(

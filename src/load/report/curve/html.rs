@@ -1,7 +1,6 @@
-//! The curve as one page, of the pieces that the page of a run is made of: what was found, latency over
-//! rate as a chart, every step in a table, and what was asked.
+//! HTML report of a search.
 //!
-//! Of two steps at one rate the chart shows the one that counts; the table has both.
+//! If one rate has two steps, the chart shows the deciding one, the table both.
 
 use super::text::{LATENCY_NOTE, SHORT_STEPS_NOTE, few_requests_note, verdict};
 use crate::load::report::html::axis::Axis;
@@ -14,10 +13,9 @@ use crate::load::search::bracket::SearchOutcome;
 use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, rate, share, time};
 
-/// The percentiles that are drawn and told.
 const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
 
-/// What a browser shows.
+/// HTML of a search.
 pub fn html(curve: &Curve) -> String {
     let chart = chart(curve).map_or_else(String::new, |chart| chart.figure());
     let words = format!("the highest rate that meets {}", curve.objective);
@@ -57,7 +55,6 @@ fn tiles(curve: &Curve) -> String {
             _ => tile("does not", &above.map_or_else(none, rate), "the lowest rate that does not"),
         },
     ];
-    // The step at the highest rate that meets the objective.
     if let Some(best) = curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found) {
         let its = format!("at {}", rate(best.rate));
         tiles.extend(
@@ -77,7 +74,6 @@ fn percentile(step: &RateStep, name: &str) -> Option<f64> {
     Some(us as f64)
 }
 
-/// Latency over rate; nothing if nothing was answered.
 fn chart(curve: &Curve) -> Option<Chart> {
     let steps = curve.deciding_steps();
     let limit = curve.latency_limit.as_ref();
@@ -125,7 +121,6 @@ fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
     ChartLine { name: name.to_owned(), dots: dots.collect(), points, is_filled: false }
 }
 
-/// From halfway to the rate below up to halfway to the one above.
 fn spans(steps: &[&RateStep]) -> Vec<ChartSpan> {
     let between = |one: Option<&&RateStep>, other: Option<&&RateStep>| Some((one?.rate + other?.rate) / 2.0);
     let span = |(index, step): (usize, &&RateStep)| ChartSpan {
@@ -145,7 +140,6 @@ fn note(curve: &Curve) -> String {
     format!("<p class=\"aside\">{}</p>\n", escaped(LATENCY_NOTE))
 }
 
-/// Every step, by rate.
 fn steps(curve: &Curve) -> String {
     let few = match curve.steps.iter().all(|step| step.has_enough_requests) {
         true => String::new(),

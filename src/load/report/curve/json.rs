@@ -1,7 +1,4 @@
-//! The curve for scripts: one JSON object, whose shape is `schema.json` beside this file.
-//!
-//! Names end in their unit; what was never recorded is null; no figure is rounded for show. A test makes the
-//! schema of the types.
+//! JSON report of a search, with the conventions of the run's.
 
 use serde::Serialize;
 
@@ -9,7 +6,7 @@ use crate::load::report::json::Document;
 use crate::load::report::settings::SetupReport;
 use crate::load::search::curve::{Curve, RateStep};
 
-/// The JSON Schema of the report of a search.
+/// JSON Schema of a search.
 pub const SCHEMA: &str = include_str!("schema.json");
 
 #[derive(Serialize)]
@@ -17,47 +14,41 @@ pub const SCHEMA: &str = include_str!("schema.json");
 struct Report<'a> {
     run: SearchReport<'a>,
     answer: AnswerReport,
-    /// The steps in the order of their rates; a rate that failed was tried twice.
+    /// Steps by rate; a rate that failed was tried twice.
     curve: Vec<StepReport<'a>>,
 }
 
-/// What it was made under.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SearchReport<'a> {
     #[serde(flatten)]
     curve: &'a Curve,
-    /// How all its runs were set up.
     setup: SetupReport<'a>,
 }
 
-/// What was found.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AnswerReport {
-    /// client-bound: the server takes at least rate_per_sec, and it was the client that gave out. not-met: not even the lowest rate meets the objective. interrupted: the search was ended before its time.
+    /// client-bound: the client was the bottleneck above rate_per_sec. not-met: the lowest rate failed too.
     #[cfg_attr(test, schemars(extend("enum" = ["found", "client-bound", "not-met", "interrupted"])))]
     outcome: &'static str,
-    /// The highest rate that is known to meet the objective; null if none is.
+    /// Highest rate known to meet the objective, or null.
     rate_per_sec: Option<f64>,
-    /// The lowest rate that is known not to; null if none is. After found and client-bound it is at most 1.05 times rate_per_sec.
+    /// Lowest rate known to fail, or null; if found or client-bound, at most 1.05 times rate_per_sec.
     above_per_sec: Option<f64>,
-    /// In words.
     meaning: String,
 }
 
-/// What one rate came to.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct StepReport<'a> {
-    /// Which step of the search it was.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) step: usize,
     #[serde(flatten)]
     pub(super) figures: &'a RateStep,
 }
 
-/// What a script reads.
+/// JSON of a search.
 pub fn json(curve: &Curve) -> String {
     let (rate_per_sec, above_per_sec) = curve.ends();
     let report = Report {

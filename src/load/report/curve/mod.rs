@@ -1,7 +1,6 @@
-//! What is said about a search: the curve of latency over rate, and what was found.
+//! Reports of a rate search.
 //!
-//! Each format is a function of the same [`Curve`] and of nothing else, as those of a run are of its
-//! summary. None of them writes anywhere.
+//! Each format is a function of the [`Curve`] alone. Never writes a file.
 
 mod html;
 mod json;
@@ -17,8 +16,7 @@ use json::StepReport;
 use serde_json::{Value, json};
 
 impl ReportFormat {
-    /// The report of a search; it ends with a line end. An interval log is of one run: people's words stand
-    /// for it.
+    /// Report that ends with a line end. An interval log holds one run: `Hdr` gives text.
     pub fn render_curve(self, curve: &Curve) -> String {
         match self {
             Self::Text | Self::Hdr => text(curve),
@@ -32,8 +30,9 @@ impl ReportFormat {
 const HEADING: &str = "rate_per_sec,step,verdict,length_secs,due,sent,answered,answers_per_sec,error_share,p50_us,\
                        p99_us,p99.9_us,max_us,client_cpu_share_max\r\n";
 
-/// For spreadsheets: a step a line, below a heading, in the order of the rates (RFC 4180). The names are those of
-/// the JSON report; a latency that was never recorded is an empty cell.
+/// CSV with the names of the JSON report (RFC 4180).
+///
+/// It has a line a step, by rate. A latency never recorded is empty.
 pub fn csv(curve: &Curve) -> String {
     let lines = curve.by_rate().into_iter().map(|(step, figures)| line(&json!(StepReport { step, figures })));
     HEADING.to_owned() + &lines.collect::<String>()
@@ -42,7 +41,6 @@ pub fn csv(curve: &Curve) -> String {
 fn line(step: &Value) -> String {
     let cell = |name| match step.get(name).or_else(|| step.get("latency")?.get(name)) {
         Some(Value::String(text)) => text.clone(),
-        // Whole numbers are written without a fraction.
         Some(number) => number.as_f64().map_or_else(String::new, |number| number.to_string()),
         None => String::new(),
     };

@@ -1,6 +1,6 @@
-//! The curve for people: what was found, then a line for each step, then why some did not do.
+//! Text report of a search: outcome, steps, reasons of failure.
 //!
-//! A bar for each p99 lets the bend of the curve be seen; the figures beside it are what counts.
+//! Bars show only the bend of p99.
 
 use std::fmt::{self, Write};
 
@@ -9,21 +9,16 @@ use crate::load::search::bracket::SloVerdict;
 use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, plural, rate, share, time};
 
-/// The longest bar, in characters.
 const BAR_LEN_MAX: usize = 24;
-/// The columns in which names stand.
 const NAME_LEN: usize = 12;
 
-/// From when latencies count.
 pub(super) const LATENCY_NOTE: &str = "Latency counts from when a request was due.";
-/// What should be known of short steps.
 pub(super) const SHORT_STEPS_NOTE: &str =
     "So short steps do not show how busy the client was: some of this may be its own doing.";
 
-/// What a person reads.
+/// Text of a search.
 pub fn text(curve: &Curve) -> String {
     let mut out = String::new();
-    // A string takes everything that is written to it.
     write(&mut out, curve).expect("a string takes all");
     out
 }
@@ -72,12 +67,11 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
     writeln!(out, "{LATENCY_NOTE} The bars grow with the logarithm of p99.")
 }
 
-/// What the star beside a verdict means.
 pub(super) fn few_requests_note(curve: &Curve) -> String {
     format!("* fewer than {} requests: chance has its part in this", count(curve.requests_min))
 }
 
-/// The verdict on a step, with a star if it had too few requests.
+/// A star means too few requests.
 pub(super) fn verdict(step: &RateStep) -> String {
     format!("{}{}", step.slo_result.verdict, if step.has_enough_requests { "" } else { "*" })
 }
@@ -86,7 +80,7 @@ fn p99_us(step: &RateStep) -> Option<u64> {
     step.latency.as_ref()?.percentile_us("p99")
 }
 
-/// From the shortest p99 to the longest.
+/// Logarithms of p99.
 struct BarScale {
     least: f64,
     most: f64,
@@ -103,7 +97,7 @@ impl BarScale {
     fn bar(&self, us: u64) -> String {
         let range = self.most - self.least;
         let share = if range > 0.0 { (logarithm(us) - self.least) / range } else { 0.0 };
-        // At most the longest bar, so that it is a short length again.
+        // At most `BAR_LEN_MAX`, so the cast fits.
         let len = 1 + (share * (BAR_LEN_MAX - 1) as f64).round() as usize;
         "#".repeat(len.min(BAR_LEN_MAX))
     }
@@ -113,7 +107,6 @@ fn logarithm(us: u64) -> f64 {
     (us.max(1) as f64).log10()
 }
 
-/// Why some rates did not do.
 fn failed(out: &mut String, curve: &Curve) -> fmt::Result {
     let failed = curve.failed();
     if !failed.is_empty() {

@@ -1,14 +1,12 @@
-//! One axis of a chart: where a value lies along it, and its ticks.
+//! Chart axis with positions in percent.
 //!
-//! Places are in percent of the axis, so that a chart fits any width. A value beyond an end lies at
-//! that end; what is no number lies at the beginning. It draws nothing.
+//! A value beyond an end is at that end; NaN is at the beginning.
 
 use super::ticks;
 use super::ticks::{AxisTick, AxisUnit};
 
-/// Values that are further apart than this share a logarithmic axis.
+/// Ratio above which an axis is logarithmic.
 pub(super) const LINEAR_RATIO_MAX: f64 = 20.0;
-/// So many steps are enough for an axis.
 const STEPS_MAX: u32 = 5;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,11 +14,10 @@ enum AxisScale {
     #[default]
     Linear,
     Logarithmic,
-    /// By how rare what lies above is: 90, 99 and 99.9 % are as far from one another.
+    /// By rarity: 90, 99 and 99.9 % are equally far apart.
     Percentile,
 }
 
-/// An axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::load) struct Axis {
     pub(super) name: &'static str,
@@ -31,24 +28,21 @@ pub(in crate::load) struct Axis {
 }
 
 impl Axis {
-    /// From the round number below to the round number above.
     pub(in crate::load) fn linear(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
         Self::over(name, AxisScale::Linear, ticks::linear(from, to, unit, STEPS_MAX))
     }
 
-    /// The same, in powers of ten.
     pub(in crate::load) fn logarithmic(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
         Self::over(name, AxisScale::Logarithmic, ticks::logarithmic(from, to, unit))
     }
 
-    /// For these times in microseconds: from nought if they fit, else in powers of ten.
+    /// Microseconds; linear from 0 up to [`LINEAR_RATIO_MAX`].
     pub(in crate::load) fn times(name: &'static str, times_us: impl Iterator<Item = f64>) -> Self {
         let ends = |(low, high): (f64, f64), us: f64| (low.min(us), high.max(us));
         let (low, high) = times_us.filter(|us| *us > 0.0).fold((f64::INFINITY, 0.0), ends);
         Self::fitting(name, 0.0, (low, high), AxisUnit::Time)
     }
 
-    /// From `from` to the higher of two values if they are not too far apart, else in powers of ten.
     pub(in crate::load) fn fitting(
         name: &'static str,
         from: f64,
@@ -61,20 +55,19 @@ impl Axis {
         }
     }
 
-    /// From the beginning of a run to its end, which need not be a round number.
     pub(in crate::load) fn elapsed(name: &'static str, to_us: f64) -> Self {
         let to = if to_us.is_finite() { to_us.max(1.0) } else { 1.0 };
         let mut ticks = ticks::linear(0.0, to, AxisUnit::Time, 2 * STEPS_MAX);
-        // A run of six seconds that took a little less ends with the tick at six.
+        // A six-second run that took slightly less ends at six.
         let near = ticks.iter().map(|tick| tick.at).find(|at| (to..=to * 1.01).contains(at));
         let to = near.unwrap_or(to);
         ticks.retain(|tick| tick.at <= to);
         Self { name, scale: AxisScale::Linear, from: 0.0, to, ticks }
     }
 
-    /// The percentiles of so many values, the last one of them among the rest.
+    /// Includes the largest of `count` values.
     pub(in crate::load) fn percentiles(name: &'static str, count: u64) -> Self {
-        // Half as rare as one of all, so that the longest has a place that can be seen.
+        // Half as rare as one value, so the largest is visible.
         let to = 1.0 - 1.0 / (count.max(5) as f64 * 2.0);
         Self { name, scale: AxisScale::Percentile, from: 0.0, to, ticks: ticks::percentiles(to) }
     }
@@ -84,12 +77,10 @@ impl Axis {
         Self { name, scale, from: end(ticks.first()), to: end(ticks.last()), ticks }
     }
 
-    /// What is written along it, with its place; nothing where there is only a line.
     pub(super) fn ticks(&self) -> impl Iterator<Item = (f64, &str)> {
         self.ticks.iter().map(|tick| (self.position(tick.at), tick.label.as_str()))
     }
 
-    /// Where a value lies, in percent of the axis.
     pub(super) fn position(&self, value: f64) -> f64 {
         let along = |value: f64| match self.scale {
             AxisScale::Linear => value,

@@ -1,28 +1,25 @@
-//! A chart as SVG in a page: two axes, bars and lines, what is worth a dot, and words for who cannot
-//! see it.
+//! SVG chart with a text description.
 //!
-//! Every place is in percent and every letter in the page's own size, so that a chart fits a telephone
-//! and a wide screen alike, without a script. Series differ in dashes and in the shape of their dots,
-//! not in colour alone. It knows nothing of runs and makes no figure.
+//! Positions are in percent and text has the page's size, to fit any screen without a script. Series differ
+//! in dashes and dots, not in colour alone.
 
 use super::axis::Axis;
 use super::escaped;
 
-/// Looks of a series: there is a colour, a dash and a dot for so many, in `style.css` and in [`DOT_SHAPES`].
+/// Number of styles in `style.css` and of [`DOT_SHAPES`].
 const SERIES_STYLES: usize = 4;
-/// A dot of each: a disc, a square, a triangle, a diamond.
+/// Disc, square, triangle, diamond.
 const DOT_SHAPES: [&str; SERIES_STYLES] = [
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
     "M-3-3h6v6h-6z",
     "M0-4l4 7h-8z",
     "M0-4.5l4 4.5-4 4.5-4-4.5z",
 ];
-/// From here on, in percent, the name of a mark stands before it: behind it there may be no room.
+/// Beyond it, a mark's name may not fit on the right.
 const MARK_NAME_FLIP_PERCENT: f64 = 60.0;
-/// Points of a line that are closer than this to the one before, in percent, are not told apart.
+/// Points closer than this percentage are indistinguishable.
 const POINT_GAP: f64 = 0.1;
 
-/// A place on a line that is worth a dot, and what it says when it is pointed at.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::load) struct ChartDot {
     pub(in crate::load) x: f64,
@@ -30,44 +27,35 @@ pub(in crate::load) struct ChartDot {
     pub(in crate::load) tooltip: String,
 }
 
-/// One series of a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::load) struct ChartLine {
-    /// What the legend calls it.
     pub(in crate::load) name: String,
-    /// Where it goes, from left to right; nothing, where it is broken.
+    /// `None` breaks the line.
     pub(in crate::load) points: Vec<Option<(f64, f64)>>,
-    /// What is worth a dot.
     pub(in crate::load) dots: Vec<ChartDot>,
-    /// Whether what lies below it is filled.
     pub(in crate::load) is_filled: bool,
 }
 
-/// A part of the x axis, its bar, and what it says when it is pointed at.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::load) struct ChartSpan {
     pub(in crate::load) from: f64,
     pub(in crate::load) to: f64,
-    /// Where the bar from the foot of the chart ends; no bar if it is not above 0.
+    /// No bar unless above 0.
     pub(in crate::load) bar: f64,
     pub(in crate::load) tooltip: String,
 }
 
-/// A place on the x axis that has a name.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::load) struct ChartMark {
     pub(in crate::load) at: f64,
     pub(in crate::load) name: String,
 }
 
-/// A chart; what is outside its axes lies on their ends.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::load) struct Chart {
-    /// Its name within the page, of letters alone.
     pub(in crate::load) id: &'static str,
-    /// What it shows.
     pub(in crate::load) title: &'static str,
-    /// The same with its figures, for who cannot see it.
+    /// For readers who cannot see the chart.
     pub(in crate::load) description: String,
     pub(in crate::load) x: Axis,
     pub(in crate::load) y: Axis,
@@ -77,7 +65,6 @@ pub(in crate::load) struct Chart {
 }
 
 impl Chart {
-    /// The figure: its caption, the legend if it needs one, and the SVG.
     pub(in crate::load) fn figure(&self) -> String {
         let Self { id, title, .. } = self;
         let layers = [
@@ -144,7 +131,7 @@ impl Chart {
         format!("<rect class=\"bar\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\n")
     }
 
-    /// All lines, in a space of their own in which a hundred units are the whole of each axis.
+    /// Inner SVG with 100 units an axis.
     fn paths(&self) -> String {
         let paths = self.lines.iter().enumerate().map(|(index, line)| self.path(index % SERIES_STYLES, line));
         let paths = paths.collect::<String>();
@@ -177,7 +164,6 @@ impl Chart {
         shape("area", &area) + &shape("line", &path)
     }
 
-    /// The places of points, without those that nobody could tell from the one before.
     fn thinned(&self, points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
         let mut points_kept: Vec<(f64, f64)> = Vec::new();
         let places = points.iter().flatten().map(|(x, y)| (self.x.position(*x), 100.0 - self.y.position(*y)));
@@ -201,7 +187,7 @@ impl Chart {
         )
     }
 
-    /// Names of neighbours stand on different heights, for they may be close to one another.
+    /// Names of neighbours differ in height, as marks may be close.
     fn mark(&self, index: usize, mark: &ChartMark) -> String {
         let place = self.x.position(mark.at);
         let (x, name) = (percent(place), escaped(&mark.name));
@@ -228,7 +214,7 @@ impl Chart {
         };
         let (along, up) = (labelled(&self.x), labelled(&self.y));
         let along = along.iter().enumerate().map(|(index, (place, label))| {
-            // Where there is little room, every other one is left out.
+            // Narrow screens leave out every other label.
             let spare = if index % 2 == 1 && along.len() > 4 { " spare" } else { "" };
             format!(
                 "<text class=\"x{spare}\" x=\"{}\" y=\"100%\" dy=\"1.5em\">{label}</text>",
@@ -265,7 +251,7 @@ fn percent(place: f64) -> String {
     format!("{}%", format_decimal(place))
 }
 
-/// Two decimals, of which none is a nought at the end: a pixel of the widest screen is more.
+/// Two decimals are finer than a pixel of the widest screen.
 fn format_decimal(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

@@ -1,6 +1,4 @@
-//! The charts of a run: how its latencies are spread, and what happened when.
-//!
-//! Each is a function of the summary, and each says its figures in words too. None is made of nothing.
+//! Charts of a run, each with a text description.
 
 use super::axis::{Axis, LINEAR_RATIO_MAX};
 use super::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
@@ -9,18 +7,16 @@ use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::summary::{HistogramBar, PERCENTILES, SliceSummary, Spread, Summary, count_times};
 use crate::text::units::{count, rate, time};
 
-/// More slices than this have no room for dots.
+/// More slices leave no room for dots.
 const DOTS_MAX: usize = 40;
-/// A slice that is shorter than this part of the others shows chance; it is in the table only.
+/// A shorter slice shows chance; only the table has it.
 const PARTIAL_SLICE_SHARE: f64 = 0.1;
-/// Percentiles that are marked in the histogram, with how many times it takes to tell them.
+/// Marked percentiles, and how many times each needs.
 const MARKED: [(&str, u64); 3] = [("p50", 1), ("p99", 100), ("p99.9", 1000)];
-/// About so many bins.
 const BINS: f64 = 48.0;
 const ELAPSED: &str = "time since the run began";
 const LATENCY: &str = "latency";
 
-/// The latency of each percentile.
 pub(super) fn curve(summary: &Summary) -> Option<Chart> {
     let corrected = summary.corrected.as_ref()?;
     let mut series = vec![(LATENCY, corrected, &summary.corrected_times)];
@@ -42,7 +38,7 @@ pub(super) fn curve(summary: &Summary) -> Option<Chart> {
 
 fn curve_line(name: &str, spread: &Spread, times: &LatencyHistogram) -> ChartLine {
     let named = PERCENTILES.iter().zip(spread.percentiles_us);
-    // Beyond that, a percentile is the longest time, whatever its name.
+    // Later percentiles equal the maximum.
     let told = named.filter(|((_, quantile), _)| (1.0 - quantile) * spread.count as f64 >= 1.0);
     let dots = told.map(|((percentile, quantile), us)| {
         let title = format!("{percentile}, {name}: {}", time(us as f64));
@@ -51,7 +47,6 @@ fn curve_line(name: &str, spread: &Spread, times: &LatencyHistogram) -> ChartLin
     ChartLine { name: name.to_owned(), points: steps(times), dots: dots.collect(), is_filled: false }
 }
 
-/// How much of all lies at or below each time that was recorded.
 fn steps(times: &LatencyHistogram) -> Vec<Option<(f64, f64)>> {
     let total = times.len() as f64;
     let mut below = 0;
@@ -69,7 +64,6 @@ fn percentiles(spread: &Spread) -> String {
     format!("{}, max {}", words.collect::<Vec<_>>().join(", "), time(spread.max_us as f64))
 }
 
-/// How often each latency came.
 pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     let spread = summary.corrected.as_ref()?;
     let bins = bins(&summary.corrected_times);
@@ -100,19 +94,17 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     Some(Chart { id, title, description, x, y, spans, marks, ..Chart::default() })
 }
 
-/// The slices that are long enough to tell a rate or a percentile.
 fn told(summary: &Summary) -> Vec<&SliceSummary> {
     let full = summary.slices.iter().map(|slice| slice.length).max().unwrap_or_default();
     let is_told = |slice: &&SliceSummary| slice.length >= full.mul_f64(PARTIAL_SLICE_SHARE);
     summary.slices.iter().filter(is_told).collect()
 }
 
-/// Answers a second, slice by slice.
 pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let slices = told(summary);
     let least = slices.iter().map(|slice| slice.rate).min_by(f64::total_cmp)?;
     let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
-    // A line at the very top would be taken for the frame.
+    // At the top, a line would look like the frame.
     let y = Axis::linear("answers a second", 0.0, most * 1.05, AxisUnit::Count);
     let mut chart = over_time("rates", "Rate over time", summary, y, &|slice| (0.0, rate(slice.rate)));
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
@@ -126,7 +118,6 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     Some(chart)
 }
 
-/// The median and the 99th percentile of each slice.
 pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
     const SHOWN: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
     let slices = told(summary);
@@ -161,13 +152,12 @@ fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> ChartLin
     ChartLine { name: name.to_owned(), points, dots, is_filled: false }
 }
 
-/// A percentile of a slice; a time of nought is of one in which nothing was recorded.
+/// 0 means that nothing was recorded.
 fn quantile_us(slice: &SliceSummary, quantile: f64) -> Option<f64> {
     let us = slice.slice.quantile_us(quantile);
     (us > 0).then_some(us as f64)
 }
 
-/// Requests that failed, connections that did not come about and bad statuses, if there are any.
 pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     let most = summary.slices.iter().map(|slice| slice.slice.errors()).max().filter(|most| *most > 0)?;
     let y = Axis::linear("errors", 0.0, most as f64, AxisUnit::Count);
@@ -185,7 +175,6 @@ pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     Some(chart)
 }
 
-/// A chart along the run, with the bar of each slice and the words for one that is pointed at.
 fn over_time(
     id: &'static str,
     title: &'static str,
@@ -207,16 +196,16 @@ fn period_us(slice: &SliceSummary) -> (f64, f64) {
     (from, from + slice.length.as_secs_f64() * 1e6)
 }
 
-/// From when to when a slice is: `3 to 4 s`.
 pub(super) fn slice_period(slice: &SliceSummary) -> String {
     let (from, to) = period_us(slice);
-    // Thousandths of a second tell any two slices apart.
+    // Milliseconds distinguish any two slices.
     let secs = |us: f64| (us / 1e3).round() / 1e3;
     format!("{} to {} s", secs(from), secs(to))
 }
 
-/// The bins of the histogram that is drawn, finer than the bars of the summary, to show the shape: from the
-/// shortest time to the longest, empty ones among them. A bin is without its end.
+/// Bins finer than the summary's bars, to show the shape.
+///
+/// Empty bins are included. A bin excludes its upper end.
 fn bins(times: &LatencyHistogram) -> Vec<HistogramBar> {
     if times.is_empty() {
         return Vec::new();
@@ -228,11 +217,11 @@ fn bins(times: &LatencyHistogram) -> Vec<HistogramBar> {
     bins
 }
 
-/// Empty bins of whole microseconds; a bin is at least one of them long.
+/// Empty bins of at least one microsecond.
 fn between(low: u64, high: u64) -> Vec<HistogramBar> {
     let (first, last) = (low as f64, high as f64);
     let is_even = last <= first * LINEAR_RATIO_MAX;
-    // Times are at most an hour of microseconds, and bins are few, so that both fit.
+    // An hour of microseconds and few bins fit.
     let edge = |index: u64| match is_even {
         true => first + (last - first) * index as f64 / BINS,
         false => first * (last / first).powf(index as f64 / BINS),

@@ -1,6 +1,4 @@
-//! What a page says in words and tables: the verdict first, then the figures, then what they mean.
-//!
-//! The words are those of the report in text; every figure is the summary's.
+//! Texts and tables of the run page, as in the text report.
 
 use super::plots::slice_period;
 use super::table::{Table, list, tile};
@@ -14,7 +12,6 @@ use crate::load::stats::metric::statistics;
 use crate::load::stats::summary::{Spread, Summary, ratio};
 use crate::text::units::{bytes, count, rate, share, time};
 
-/// What speaks against the run, with the figure that shows it, and what should be known.
 pub(super) fn verdict(summary: &Summary) -> String {
     let validity = &summary.validity;
     let reasons = validity.reasons.iter().map(|reason| format!("<li>{}</li>\n", escaped(&in_words(*reason))));
@@ -34,7 +31,6 @@ pub(super) fn verdict(summary: &Summary) -> String {
     format!("{verdict}{}", validity.warnings.iter().map(note).collect::<String>())
 }
 
-/// The figures that are to be seen at once.
 pub(super) fn tiles(summary: &Summary) -> String {
     let totals = &summary.totals;
     let (answered, failed) = (count(totals.answered), count(totals.failed));
@@ -71,9 +67,6 @@ fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
     tile(&format!("latency {name}"), &of(&summary.corrected).unwrap_or("none".to_owned()), &words)
 }
 
-/// The latencies, and what they cannot show.
-///
-/// They stand beside their chart, where there is room.
 pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     let Some(corrected) = &summary.corrected else {
         return "<p>There is none, for there are no answers.</p>\n".to_owned();
@@ -95,7 +88,6 @@ pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
 }
 
-/// The histogram as every other report has it.
 pub(super) fn bars(summary: &Summary) -> String {
     let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
     let table = Table::new("Histogram", summary.bars.iter().collect())
@@ -107,7 +99,6 @@ pub(super) fn bars(summary: &Summary) -> String {
     details("The histogram in figures", &table)
 }
 
-/// Figures that are there for who wants them.
 fn details(summary: &str, table: &str) -> String {
     if table.is_empty() {
         return String::new();
@@ -115,7 +106,6 @@ fn details(summary: &str, table: &str) -> String {
     format!("<details>\n<summary>{}</summary>\n{table}</details>\n", escaped(summary))
 }
 
-/// What happened when, in figures.
 pub(super) fn slices(summary: &Summary) -> String {
     let us = |us: u64| if us == 0 { "-".to_owned() } else { time(us as f64) };
     let table = Table::new("Slices of the run", summary.slices.iter().collect())
@@ -133,7 +123,6 @@ pub(super) fn slices(summary: &Summary) -> String {
     details("The slices in figures", &table)
 }
 
-/// Each status that came.
 pub(super) fn status_codes(summary: &Summary) -> String {
     let part = |number: u64| share(ratio(number as f64, summary.totals.answered as f64));
     let table = Table::new("Status codes", summary.statuses.iter().collect())
@@ -145,7 +134,7 @@ pub(super) fn status_codes(summary: &Summary) -> String {
     section("Status codes", &table)
 }
 
-/// What the first digit of a status means (RFC 9110 section 15).
+/// Class of a status (RFC 9110 section 15).
 fn status_class(status: u16) -> &'static str {
     match status / 100 {
         1 => "informational",
@@ -157,7 +146,6 @@ fn status_class(status: u16) -> &'static str {
     }
 }
 
-/// How requests failed, and connections.
 pub(super) fn failures(summary: &Summary) -> String {
     let tables = [
         failure_table("Requests that failed", "requests", &summary.failures),
@@ -177,7 +165,6 @@ fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) ->
         .to_html()
 }
 
-/// Where the time went, and how late the client was.
 pub(super) fn phases(summary: &Summary) -> String {
     let table = Table::new("Phases", phase_spreads(summary).collect())
         .text("phase", |(name, _, _)| (*name).to_owned())
@@ -191,7 +178,6 @@ pub(super) fn phases(summary: &Summary) -> String {
     section("Phases", &table)
 }
 
-/// The figures of each address, when there are several.
 pub(super) fn urls(summary: &Summary) -> String {
     let max = |spread: &Spread| time(spread.max_us as f64);
     let table = Table::new("Addresses", summary.urls.iter().collect())
@@ -207,7 +193,6 @@ pub(super) fn urls(summary: &Summary) -> String {
     section("Addresses", &table)
 }
 
-/// What the figures were measured under, and what it took the client.
 pub(super) fn settings(summary: &Summary) -> String {
     let info = &summary.info;
     let wall_secs = info.wall.as_secs_f64();

@@ -1,16 +1,13 @@
-//! Tables of a page, and lists of figures: every cell is text, and is written as text.
-//!
-//! A table is as wide as it must be and scrolls within itself. It knows nothing of runs.
+//! HTML tables and lists, escaped; a wide table scrolls within itself.
 
 use super::escaped;
 
-/// A table with a row for each `T`; each column says what of it stands in a row.
 pub(in crate::load) struct Table<'a, T> {
     items: Vec<T>,
     html: TableHtml<'a>,
 }
 
-/// The text of a table. It knows no `T`, so that its code is in the program once.
+/// Not generic over `T`, so its code is compiled once.
 struct TableHtml<'a> {
     caption: &'a str,
     head: String,
@@ -18,23 +15,22 @@ struct TableHtml<'a> {
 }
 
 impl<'a, T> Table<'a, T> {
-    /// Without columns. The first cell of a row is its heading.
+    /// The first cell of a row is its heading.
     pub(in crate::load) fn new(caption: &'a str, items: Vec<T>) -> Self {
         let rows = vec![String::new(); items.len()];
         Self { items, html: TableHtml { caption, head: String::new(), rows } }
     }
 
-    /// A column from the left, short.
     pub(in crate::load) fn text(self, name: &str, cell: fn(&T) -> String) -> Self {
         self.column(name, "", &cell)
     }
 
-    /// A column from the left, and so long that it may break anywhere.
+    /// Left-aligned, may break anywhere.
     pub(in crate::load) fn long(self, name: &str, cell: fn(&T) -> String) -> Self {
         self.column(name, " class=\"long\"", &cell)
     }
 
-    /// A column to the right, so that digits stand below one another.
+    /// Right-aligned, so digits line up.
     pub(in crate::load) fn number(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
         self.column(name, " class=\"number\"", &cell)
     }
@@ -45,7 +41,6 @@ impl<'a, T> Table<'a, T> {
         self
     }
 
-    /// The table; nothing, if there are no rows.
     pub(in crate::load) fn to_html(&self) -> String {
         self.html.render()
     }
@@ -76,7 +71,6 @@ impl TableHtml<'_> {
     }
 }
 
-/// Names and what belongs to each, one below the other.
 pub(in crate::load) fn list(entries: &[(&str, String)]) -> String {
     let entries = entries
         .iter()
@@ -84,7 +78,6 @@ pub(in crate::load) fn list(entries: &[(&str, String)]) -> String {
     format!("<dl class=\"list\">\n{}</dl>\n", entries.collect::<String>())
 }
 
-/// A figure that is to be seen at once, with words about it, which may be empty.
 pub(in crate::load) fn tile(name: &str, figure: &str, words: &str) -> String {
     let words =
         if words.is_empty() { String::new() } else { format!("<dd class=\"words\">{}</dd>", escaped(words)) };

@@ -1,5 +1,6 @@
-//! The page is well formed, needs nobody, tells the figures of every other report, and can be read: in
-//! words as well as in charts, and in colours that stand out.
+//! The page is well formed, self-contained, complete and readable.
+//!
+//! It has the values of every other report, texts beside charts, and colours with enough contrast.
 
 use crate::load::run_info::CpuUsage;
 use std::time::Duration;
@@ -15,10 +16,10 @@ use crate::load::stats::metrics::{Metrics, ResponseRecord};
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
 use crate::text::units::{bytes, count, rate, share, time};
 
-/// Elements without an end.
+/// Elements without an end tag.
 const VOID: [&str; 3] = ["meta", "br", "hr"];
 
-/// What keeps a page from being well formed: attributes are in double quotes and elements nest.
+/// Markup errors: attributes need double quotes, and elements must nest.
 pub(in crate::load::report) fn markup_errors(page: &str) -> Vec<String> {
     let (mut open, mut found) = (Vec::new(), Vec::new());
     let mut rest = page.strip_prefix("<!doctype html>").unwrap_or(page);
@@ -47,7 +48,7 @@ pub(in crate::load::report) fn markup_errors(page: &str) -> Vec<String> {
     found
 }
 
-/// What a page has from elsewhere, or runs.
+/// External references and scripts of a page.
 pub(in crate::load::report) fn external_references(page: &str) -> Vec<&'static str> {
     let words = [
         " src=",
@@ -76,7 +77,7 @@ fn several(urls: usize, metrics: Metrics) -> Summary {
     SavedRun { metrics, info: RunInfo { urls, ..info() } }.summary()
 }
 
-/// A closed loop of so many answers, one each ten seconds, the first of them at once.
+/// Closed loop with one response every ten seconds, the first at once.
 fn sparse_run(answers: u64) -> Summary {
     let mut metrics = metrics(0);
     let mut wall = Duration::ZERO;
@@ -99,7 +100,7 @@ fn sparse_run(answers: u64) -> Summary {
     Summary::of(&metrics, &RunInfo { due: None, wall, ..info() })
 }
 
-/// Runs of every shape.
+/// Runs of all kinds.
 fn runs() -> Vec<(&'static str, Summary)> {
     let hostile = "G<ET http://x/\"><script src=//y>alert(1)</script>&\u{202e}";
     vec![
@@ -127,7 +128,7 @@ fn html_of_any_run_is_well_formed_and_self_contained() {
     for (what, summary) in runs() {
         let page = html(&summary);
         assert_eq!(markup_errors(&page), [""; 0], "{what}");
-        // A description in a page of its own words; the hostile ones are text.
+        // Hostile descriptions are text in the page.
         let own = page.replace("script src=", "");
         assert_eq!(external_references(&own), [""; 0], "{what}");
         for number in ["NaN", "\"inf", "-inf", " inf"] {
@@ -148,7 +149,7 @@ fn html_checks_detect_bad_markup_and_external_references() {
     }
 }
 
-/// The text of an element of the JSON report, as the page writes it.
+/// Value of the JSON report, as the page writes it.
 fn told(report: &Value, pointer: &str, write: impl Fn(f64) -> String) -> String {
     let value = report.pointer(pointer).and_then(Value::as_f64);
     format!(">{}<", write(value.unwrap_or_else(|| panic!("there is {pointer}"))))
@@ -271,7 +272,7 @@ fn html_report_has_a_chart_only_where_there_is_data() {
     assert_eq!(ids(&empty_summary(info())), [""; 0]);
 }
 
-/// The colours of one of the two looks.
+/// Colours of the light or the dark style.
 fn colours(style: &str) -> impl Fn(&str) -> [f64; 3] {
     move |name| {
         let (_, value) = style.split_once(&format!("--{name}: #")).expect("the colour is named");
@@ -284,7 +285,7 @@ fn colours(style: &str) -> impl Fn(&str) -> [f64; 3] {
     }
 }
 
-/// The relative luminance of WCAG 2.
+/// Relative luminance (WCAG 2).
 fn luminance(colour: [f64; 3]) -> f64 {
     let parts = colour.map(|part| part / 255.0);
     let linear =

@@ -1,17 +1,17 @@
-//! Round numbers for the axes of a chart, and how they are written.
+//! Axis ticks at round numbers, with labels.
 //!
-//! Steps are 1, 2 and 5 of each power of ten; long times go by halves of minutes and by hours, as
-//! clocks do. Everything here takes any number, NaN included, gives few ticks, and never panics.
+//! Steps are 1, 2 and 5 times a power of ten; long times use half minutes and hours, as clocks do. Any number
+//! is accepted, NaN included: few ticks, no panic.
 
 use crate::text::units::count;
 
-/// More ticks than this nobody reads; steps are chosen so that there are fewer.
+/// More ticks are unreadable; steps need fewer.
 const TICKS_MAX: usize = 64;
-/// A scale of powers of ten that is longer than this has labels at those only.
+/// With more ticks, only powers of ten have labels.
 const LABELS_MAX: usize = 7;
-/// From a microsecond to longer than any run.
+/// Powers of ten: from a microsecond to longer than any run.
 const POWERS_MAX: i32 = 15;
-/// Percentiles have ticks up to so many nines: one in a thousand million lies above.
+/// Nines of the last tick: one in a thousand million lies above.
 const NINES_MAX: u32 = 9;
 
 const SECOND_US: f64 = 1e6;
@@ -19,25 +19,20 @@ const MINUTE_US: f64 = 60.0 * SECOND_US;
 const HOUR_US: f64 = 60.0 * MINUTE_US;
 const DAY_US: f64 = 24.0 * HOUR_US;
 
-/// What is counted along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::load) enum AxisUnit {
-    /// Microseconds.
     Time,
-    /// Things, so many of them or so many a second; there are no halves.
     Count,
 }
 
-/// A place on an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AxisTick {
-    /// Where it is.
     pub(super) at: f64,
-    /// What is written there; nothing, where there is only a line.
+    /// Empty for a line without text.
     pub(super) label: String,
 }
 
-/// Ticks from at or below `from` to at or above `to`, at least two, in about `steps_max` steps.
+/// Ticks that cover the range: at least two, in about `steps_max` steps.
 pub(super) fn linear(from: f64, to: f64, unit: AxisUnit, steps_max: u32) -> Vec<AxisTick> {
     let (from, to) = (number(from), number(to));
     let step = round_step((to - from) / f64::from(steps_max.max(1)), unit);
@@ -48,18 +43,19 @@ pub(super) fn linear(from: f64, to: f64, unit: AxisUnit, steps_max: u32) -> Vec<
     places.map(|place| AxisTick { at: place * step, label: format_label(place * step, scale) }).collect()
 }
 
-/// Ticks at 1, 2 and 5 of each power of ten, from at or below `from` to at or above `to`; both are
-/// above nought, or are taken to be 1, and no more than [`POWERS_MAX`] powers apart.
+/// Logarithmic ticks over the range.
+///
+/// An end not above 0 counts as 1; at most [`POWERS_MAX`] powers are covered.
 pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<AxisTick> {
     let above = |value: f64| if value > 0.0 { number(value) } else { 1.0 };
     let to = above(to).max(above(from));
     let from = above(from).max(to / 10f64.powi(POWERS_MAX));
-    // The powers of ten of any finite number are small integers.
+    // Powers of ten of finite numbers are small integers.
     let powers = from.log10().floor() as i32..=to.log10().ceil() as i32 + 1;
     let mut places: Vec<(f64, bool)> = Vec::new();
     for (digit, place) in powers.flat_map(|power| [1, 2, 5].map(|digit| (digit, place(digit, power)))) {
         match places.first_mut() {
-            // The last one at or below the beginning is the first.
+            // The last tick at or below `from` comes first.
             Some(first) if place <= from * (1.0 + 1e-9) => *first = (place, digit == 1),
             _ => places.push((place, digit == 1)),
         }
@@ -78,7 +74,6 @@ fn place(digit: i32, power: i32) -> f64 {
     f64::from(digit) * 10f64.powi(power)
 }
 
-/// Ticks at 0, 50, 90, 99, 99.9 % and so on, as far as `to`, a share from 0 to 1.
 pub(super) fn percentiles(to: f64) -> Vec<AxisTick> {
     let tick = |at: f64, label: &str| AxisTick { at, label: format!("{label} %") };
     let mut ticks = vec![tick(0.0, "0"), tick(0.5, "50"), tick(0.9, "90")];
@@ -92,13 +87,11 @@ pub(super) fn percentiles(to: f64) -> Vec<AxisTick> {
 }
 
 fn number(value: f64) -> f64 {
-    // Beyond that whole numbers have no steps of one.
+    // Far beyond 1e15, floats have no steps of 1.
     if value.is_nan() { 0.0 } else { value.clamp(-1e15, 1e15) }
 }
 
-/// The smallest round step that is at least so long.
 fn round_step(least: f64, unit: AxisUnit) -> f64 {
-    /// From half a minute to half a day.
     const LONG_MINUTES: [f64; 11] = [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 360.0, 720.0];
     match unit {
         AxisUnit::Time if least > DAY_US => round_up(least / DAY_US) * DAY_US,
@@ -111,19 +104,17 @@ fn round_step(least: f64, unit: AxisUnit) -> f64 {
     }
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is at least so much.
 fn round_up(least: f64) -> f64 {
     let power = least.log10().floor() as i32;
     let steps = [1, 2, 5].map(|digit| place(digit, power));
     steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(place(1, power + 1))
 }
 
-/// By what labels are divided, and what stands behind them.
 fn label_unit(step: f64, most: f64, unit: AxisUnit) -> (f64, &'static str) {
     match unit {
         AxisUnit::Time if step >= DAY_US => (DAY_US, " d"),
         AxisUnit::Time if step >= HOUR_US => (HOUR_US, " h"),
-        // Minutes of clocks, not of powers of ten.
+        // Clock minutes have no decimals.
         AxisUnit::Time if step >= MINUTE_US && (step / MINUTE_US).fract() == 0.0 => (MINUTE_US, " min"),
         AxisUnit::Time if most >= SECOND_US => (SECOND_US, " s"),
         AxisUnit::Time if most >= 1e3 => (1e3, " ms"),
@@ -141,7 +132,7 @@ fn format_label(value: f64, (divisor, unit): (f64, &str)) -> String {
         return "0".to_owned();
     }
     let digits = match scaled {
-        // A whole number below the bound of `number` goes into an integer.
+        // Whole numbers below the bound fit the cast.
         whole if whole.fract() == 0.0 && whole > 0.0 => count(whole as u64),
         broken => format!("{broken:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     };

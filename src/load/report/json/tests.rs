@@ -1,5 +1,6 @@
-//! The report is what its schema says, no more and no less, and the schema is what the types say; the part
-//! of JSON Schema that the schemas use is checked here in a few lines.
+//! The report matches its schema exactly, and the schema matches the types.
+//!
+//! This file implements the part of JSON Schema that the schemas use.
 
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use crate::load::saved::SavedRun;
 use crate::load::stats::summary::PERCENTILES;
 use crate::load::stats::summary::tests::{empty_summary, info, stalling, stalling_metrics, steady};
 
-/// What may speak against a run.
+/// Names of the reasons against a run.
 const REASONS: [&str; 7] = ["cpu", "waited", "lag", "missed", "no-descriptor", "no-port", "merged"];
-/// What may be remarked on it.
+/// Names of the remarks.
 const REMARKS: [&str; 10] = [
     "unreached",
     "short",
@@ -30,13 +31,13 @@ const REMARKS: [&str; 10] = [
     "resent",
     "unasked",
 ];
-/// What a time or a rate may show, and what errors may.
+/// Verdicts on times and rates, then on errors.
 const NAMES: [&str; 5] = ["faster", "slower", "no-difference-shown", "too-few-answers", "too-short"];
 const ERROR_NAMES: [&str; 4] = ["fewer", "more", "no-difference-shown", "too-few-answers"];
-/// Numbers that may be below nought.
+/// Numbers that may be negative.
 const SIGNED: [&str; 3] = ["change_share", "low", "high"];
 
-/// The schema that the type of a report has, as the file beside it has it.
+/// Schema of a report type, in the form of the file beside it.
 pub(in crate::load::report) fn generated_schema<T: JsonSchema>(format: &str, description: &str) -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<Document<T>>().to_value();
@@ -78,7 +79,7 @@ pub(in crate::load::report) fn generated_schema<T: JsonSchema>(format: &str, des
         .replace("$defs/document", "$defs/comparison")
 }
 
-/// What the derived schema does not know: that objects have no other fields, and which numbers have bounds.
+/// Adds what the derived schema lacks: no other fields, and bounds of numbers.
 fn tidy(schema: &mut Value, name: &str) {
     let Some(object) = schema.as_object_mut() else {
         schema.as_array_mut().into_iter().flatten().for_each(|schema| tidy(schema, name));
@@ -130,7 +131,7 @@ fn tidy(schema: &mut Value, name: &str) {
     }
 }
 
-/// The name of a definition: that of its type, and short where it is known by that.
+/// Definition name: that of the type, or a shorter one.
 fn definition(name: &str) -> String {
     match name {
         "SetupReport" => "setup".to_owned(),
@@ -144,7 +145,7 @@ fn definition(name: &str) -> String {
     }
 }
 
-/// Checks that a schema is the one that was made; with `WRITE_SCHEMAS` set, writes it.
+/// Checks that a schema is current; `WRITE_SCHEMAS` writes it.
 pub(in crate::load::report) fn assert_schema_current(made: &str, schema: &str, path: &str) {
     if std::env::var_os("WRITE_SCHEMAS").is_some() {
         std::fs::write(path, made).expect("it is written");
@@ -170,7 +171,7 @@ fn report_schema_has_every_percentile() {
     assert!(PERCENTILES.iter().all(|(name, _)| spread.get(format!("{name}_us")).is_some()), "{spread}");
 }
 
-/// What is wrong with a value, each with the path to it.
+/// Errors of a value, each with its path.
 fn faults(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         let pointer = reference.trim_start_matches('#');
@@ -247,7 +248,7 @@ fn check(report: &str) -> Vec<String> {
     check_against(SCHEMA, report)
 }
 
-/// What in a report is not as a schema has it.
+/// Differences between a report and a schema.
 pub(in crate::load::report) fn check_against(schema: &str, report: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     let report: Value = serde_json::from_str(report).expect("the report is JSON");
@@ -318,7 +319,7 @@ fn schema_check_finds_every_deviation() {
     }
 }
 
-/// A report, read back.
+/// Parsed report.
 fn read(summary: &Summary) -> Value {
     serde_json::from_str(&json(summary, None)).expect("it is JSON")
 }

@@ -1,7 +1,7 @@
-//! Golden texts: what a person reads of runs that are made up.
+//! Golden texts of synthetic runs.
 //!
-//! The texts are the files beside this one. `GOLDEN=write cargo test` writes them anew; the difference
-//! is then to be read before it is kept.
+//! The texts are the files beside this one. `GOLDEN=write cargo test` writes them anew: read the difference
+//! before you commit it.
 
 use crate::load::run_info::CpuUsage;
 use std::path::Path;

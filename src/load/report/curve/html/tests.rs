@@ -1,13 +1,13 @@
-//! The page of a search is well formed, needs nobody, and tells the figures of every other report.
+//! The page of a search is well formed, self-contained and complete.
 //!
-//! What well formed is and what comes from elsewhere is seen as for the page of a run.
+//! The checks are those of the run page.
 
 use super::*;
 use crate::load::report::curve::{json, text};
 use crate::load::report::html::tests::{external_references, markup_errors};
 use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
-/// Searches of every shape.
+/// Searches of all kinds.
 fn curves() -> Vec<Curve> {
     let hostile = "G<ET http://x/\"><script>alert(1)</script>&\u{202e}";
     let single = Curve { steps: found_curve().steps[..1].to_vec(), ..found_curve() };

@@ -1,6 +1,6 @@
-//! Golden texts: what a person reads of searches that are made up.
+//! Golden texts of synthetic searches.
 //!
-//! They are compared, and written anew, as those of a run are.
+//! The text tests of a run explain how to write them anew.
 
 use super::*;
 use crate::load::report::text::tests::compare;

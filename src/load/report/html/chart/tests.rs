@@ -1,12 +1,11 @@
-//! Pieces of a chart as they are written, each beside what it is made of; and that odd figures make no
-//! odd chart.
+//! Markup of chart parts; extreme numbers stay within the chart.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::load::report::html::ticks::AxisUnit;
 
-/// Ten by ten, so that a place is ten times the value.
+/// Axes from 0 to 10: a position is ten times the value.
 fn chart() -> Chart {
     let axis = |name| Axis::linear(name, 0.0, 10.0, AxisUnit::Count);
     Chart { id: "test", title: "A <test>", x: axis("along & on"), y: axis("up"), ..Chart::default() }
