@@ -1,6 +1,6 @@
 //! Seeded bootstrap over the slices of a run.
 //!
-//! Requests of one second are dependent, so whole slices are drawn. Few slices vary less than seconds do, so
+//! Requests of one second are dependent, so whole slices are drawn. Few slices vary less than seconds do. So
 //! the interval is widened as Student's t is against the normal distribution (Hesterberg's expanded
 //! percentile interval).
 

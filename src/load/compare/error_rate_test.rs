@@ -1,7 +1,7 @@
 //! Significance test of the difference between two error shares.
 //!
-//! Newcombe's interval (1998, method 10) holds for few or no errors. A second in which all requests fail is
-//! one event, not hundreds. So the number of requests is divided by the errors per burst.
+//! Newcombe's interval (1998, method 10) also holds for few or no errors. A second in which all requests fail
+//! is one event, not hundreds. So the number of requests is divided by the errors per burst.
 
 use crate::load::stats::summary::{Summary, ratio};
 

@@ -49,7 +49,7 @@ struct CourseReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SetupReport<'a> {
     method: &'a str,
-    /// Fields beside the default ones.
+    /// Non-default fields.
     fields: &'a [SentField],
     /// Body length, or 0; null if bodies differ.
     body_bytes: Option<u64>,

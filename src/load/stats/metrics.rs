@@ -88,7 +88,7 @@ impl Latencies {
     }
 }
 
-/// Sums; saved runs contain its JSON.
+/// Sums of a run; saved runs contain their JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Request counts.

@@ -60,7 +60,7 @@ pub struct ValidityInput<'a> {
     pub unfinished: Option<UnfinishedBias>,
     /// Requests sent again.
     pub resent: u64,
-    /// Connections closed for unsolicited bytes that failed no request.
+    /// Connections closed for unsolicited bytes, with no failed request.
     pub unasked: u64,
     /// Failed requests.
     pub failures: &'a FailureCounts,

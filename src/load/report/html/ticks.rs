@@ -1,6 +1,6 @@
 //! Axis ticks at round numbers, with labels.
 //!
-//! Steps are 1, 2 and 5 times a power of ten; long times use half minutes and hours, as clocks do. Any number
+//! Steps are 1, 2 and 5 times a power of ten. Long times use half minutes and hours, as clocks do. Any number
 //! is accepted, NaN included: few ticks, no panic.
 
 use crate::text::units::count;
