@@ -1,7 +1,6 @@
-//! The engine: opens connections, sends what is due, and ends the run.
+//! Reactor application of the load generator.
 //!
-//! An application of the reactor like the server and the client. It decides when a connection is opened
-//! and which one is roused; what it says is the [`LoadProtocol`]'s. The figures are the [`ThreadRun`]'s.
+//! It opens connections, wakes idle ones when requests are due, and ends the run.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,34 +17,31 @@ use crate::load::stats::time_series::TimeSeries;
 use crate::net::{self, Connection, Pool, Tick};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
-/// What one read takes.
 const RECV_BUF_LEN: usize = 64 * 1024;
-/// Connections that are opened in one turn, as many as a server of ours accepts in one.
+/// Same as `ACCEPTS_MAX` of the reactor.
 const CONNECTS_PER_TICK_MAX: usize = 64;
-/// How often the observer is told.
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Debug)]
 pub struct RunResult {
-    /// The sums of all threads.
+    /// Sums of all threads.
     pub metrics: Metrics,
-    /// How long was measured: without the warm-up, up to the end.
+    /// Measured time, without warm-up.
     pub wall: Duration,
-    /// What it took of the processors meanwhile.
+    /// CPU usage in that time.
     pub cpu_usage: CpuUsage,
-    /// Requests that the schedule wanted sent and that were not, for no connection was free.
+    /// Due requests not sent because no connection was free.
     pub unsent: u64,
-    /// It was ended by a signal.
+    /// A signal ended the run.
     pub was_interrupted: bool,
-    /// That came in the warm-up: nothing was measured.
+    /// The signal came in the warm-up: nothing was measured.
     pub ended_in_warmup: bool,
-    /// It was given up, for nobody took a connection.
+    /// The run was aborted because no connect succeeded.
     pub was_unreachable: bool,
 }
 
 impl RunResult {
-    /// Adds what another thread came to.
     pub(super) fn merge(&mut self, other: &Self) {
         self.metrics.merge(&other.metrics);
         self.wall = self.wall.max(other.wall);
@@ -57,22 +53,21 @@ impl RunResult {
     }
 }
 
-/// How far a run has come.
+/// Phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunPhase {
-    /// Nothing counts yet.
+    /// Warm-up: nothing counts.
     WarmUp {
-        /// For how long.
+        /// Time to its end.
         left: Duration,
     },
-    /// Everything counts.
+    /// Measuring: every request counts.
     Measuring {
-        /// Since when.
+        /// Time since its start.
         elapsed: Duration,
     },
 }
 
-/// Runs the part of one thread, in this one.
 pub(super) fn run_thread(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
@@ -100,21 +95,18 @@ pub(super) fn run_thread(
     Ok(reactor.run()?.into_result())
 }
 
-/// The application of the load generator's reactor.
 struct LoadApp<'o> {
     run: ThreadRun,
     pool: Pool,
     observer: &'o mut dyn FnMut(&TimeSeries, RunPhase),
     observe_at: Instant,
-    /// Processor time that was used before measuring began.
     cpu_at_start: Option<CpuTime>,
     end: Option<RunEnd>,
-    /// Looked at once, when signals are watched: one may have come before.
+    /// Catches a signal that came before `watch_signals`.
     early_interrupt: Option<&'o Interrupt>,
     was_interrupted: bool,
 }
 
-/// The moment at which a run ended.
 #[derive(Clone, Copy)]
 struct RunEnd {
     at: Instant,
@@ -123,7 +115,6 @@ struct RunEnd {
 }
 
 impl LoadApp<'_> {
-    /// Opens the connections whose time has come, within the budget.
     fn open(&mut self, control: &mut Control<Connection<LoadProtocol>>, at: Instant) {
         for _ in 0..CONNECTS_PER_TICK_MAX {
             if !self.run.has_more_requests() {
@@ -145,8 +136,8 @@ impl LoadApp<'_> {
         }
     }
 
-    /// Gives as many connections a turn as requests are due; tells when the next is. While all are busy,
-    /// the first that has its answer sends what is due, and no clock is needed.
+    /// Wakes an idle connection per due request; returns the next due time. If all are busy, the next
+    /// complete response triggers the request, without a timer.
     fn wake_idle_connections(
         &mut self,
         control: &mut Control<Connection<LoadProtocol>>,
@@ -171,7 +162,6 @@ impl LoadApp<'_> {
         }
     }
 
-    /// Ends the run if nothing is left to do.
     fn is_over(&mut self, at: Instant) -> bool {
         let is_over = self.run.scheduler.is_finished(at);
         if is_over && self.end.is_none() {

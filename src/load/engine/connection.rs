@@ -1,17 +1,8 @@
-//! The states of one connection of the load generator.
+//! State machine of a load generator connection.
 //!
-//! | state | waits for | leaves to |
-//! |---|---|---|
-//! | [`Connecting`](LoadPhase::Connecting) | the connection | Idle · AwaitingFirstByte · gone, if it is not made |
-//! | [`Idle`](LoadPhase::Idle) | a request that is due, or the end of the input | AwaitingFirstByte · Closing |
-//! | [`AwaitingFirstByte`](LoadPhase::AwaitingFirstByte) | the first byte of an answer | Receiving · Idle · Closing |
-//! | [`Receiving`](LoadPhase::Receiving) | the rest of it | AwaitingFirstByte · Idle · Closing |
-//! | [`Closing`](LoadPhase::Closing) | nothing: the link closes | gone |
-//!
-//! It sends what is due as soon as there is room, checks each answer, and tells the [`ThreadRun`] what became
-//! of each request, exactly once. When a connection ends, the request whose answer was due fails, if it
-//! was not answered; those that were pipelined behind it are stranded, and are sent again on the next
-//! connection (RFC 9112 section 9.3.2). It owns no socket and allocates nothing once it is under way.
+//! Each request's result goes to [`ThreadRun`] exactly once. When a connection breaks, its oldest request
+//! fails. Requests pipelined behind it are sent again on the next connection (RFC 9112 section 9.3.2). It
+//! owns no socket and allocates nothing after the start.
 
 use std::io::ErrorKind;
 use std::time::Instant;
@@ -23,22 +14,22 @@ use crate::load::stats::failure::LoadFailure;
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
-/// The names of the states.
+/// States of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadPhase {
-    /// Waiting for the connection.
+    /// Waits for the connect.
     Connecting,
-    /// Nothing is on the way.
+    /// Waits for a due request or EOF.
     Idle,
-    /// Waiting for an answer to begin.
+    /// Waits for a response to begin.
     AwaitingFirstByte,
-    /// Waiting for an answer to end.
+    /// Waits for a response to end.
     Receiving,
-    /// Over.
+    /// Waits for nothing.
     Closing,
 }
 
-/// Every transition there is; [`LoadProtocol`] asserts each it makes against this table.
+/// All transitions, asserted by [`LoadProtocol`].
 pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Connecting, LoadPhase::Idle),
     (LoadPhase::Connecting, LoadPhase::AwaitingFirstByte),
@@ -52,29 +43,23 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Receiving, LoadPhase::Closing),
 ];
 
-/// One connection, which sends request after request.
+/// Protocol of a connection for many requests.
 #[derive(Debug)]
 pub struct LoadProtocol {
     phase: LoadPhase,
-    /// Which seat of the run it sits on.
     pub(super) slot_index: usize,
     policy: ConnPolicy,
-    /// What was sent and is not answered, the oldest first.
     asked: InFlightQueue,
-    /// Requests that this connection may still send.
     requests_left: u64,
     reader: ResponseReader,
-    /// When the first byte of the present answer came.
     first_byte_at: Option<Instant>,
-    /// Whether an answer has come that was whole.
     has_received_response: bool,
     connect_started_at: Instant,
-    /// Since when there has been room for a request.
+    /// Start of free space in the pipeline.
     free_since: Instant,
 }
 
 impl LoadProtocol {
-    /// The machine of a connection that is being made since `at`.
     pub(super) fn new(slot_index: usize, policy: ConnPolicy, at: Instant) -> Self {
         Self {
             phase: LoadPhase::Connecting,
@@ -90,7 +75,6 @@ impl LoadProtocol {
         }
     }
 
-    /// Whether it could send a request now.
     pub(super) fn can_send(&self) -> bool {
         let is_open = !matches!(self.phase, LoadPhase::Connecting | LoadPhase::Closing);
         is_open && self.is_within_limits()
@@ -100,7 +84,6 @@ impl LoadProtocol {
         self.requests_left > 0 && self.asked.len() < self.policy.pipeline
     }
 
-    /// The only place where the state changes.
     fn enter(&mut self, next: LoadPhase) {
         if self.phase != next {
             log::debug!("{:?} -> {next:?}", self.phase);
@@ -114,8 +97,6 @@ impl LoadProtocol {
         Want::Close(reason)
     }
 
-    /// Nothing that was asked on this connection will be answered: the request whose turn it was has
-    /// failed, and those behind it are stranded.
     fn fail_oldest(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) {
         if let Some(request) = self.asked.pop_front() {
             run.failed(request, failure, at);
@@ -129,9 +110,8 @@ impl LoadProtocol {
         }
     }
 
-    /// What to call an answer that cannot be understood. What does not even begin like one, behind an
-    /// answer that was whole, is more of that: its body was longer than it was said to be, and the rest
-    /// came when the next request was on its way already.
+    /// Bytes that do not begin a response, after a complete one, are excess body: the next request was
+    /// already sent.
     fn classify_failure(&self, failure: LoadFailure, bytes: &[u8]) -> LoadFailure {
         match failure {
             LoadFailure::BadHead if self.has_received_response && !bytes.starts_with(b"HTTP/") => {
@@ -146,7 +126,6 @@ impl LoadProtocol {
         self.close(CloseReason::Refused(failure.describe()))
     }
 
-    /// Sends what is due, as far as there is room.
     fn ask(&mut self, send_queue: &mut SendQueue, run: &mut ThreadRun, at: Instant) -> Want {
         while self.is_within_limits() {
             let request =
@@ -163,7 +142,7 @@ impl LoadProtocol {
         Want::Input
     }
 
-    /// Understands what has come; `Some` when the connection is over.
+    /// `Some` if the connection ends.
     fn read(&mut self, recv_buf: &mut RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         while !self.asked.is_empty() {
             if !recv_buf.is_empty() {
@@ -200,7 +179,7 @@ impl LoadProtocol {
         }
     }
 
-    /// The present answer is whole: it counts, and the next one begins; `Some` when there is no next.
+    /// `Some` if it was the last response.
     fn finish_response(&mut self, recv_buf: &RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         if self.asked.len() == self.policy.pipeline {
             self.free_since = at;
@@ -215,7 +194,7 @@ impl LoadProtocol {
         self.has_received_response = true;
         let is_last = !self.reader.keep_alive || (self.requests_left == 0 && self.asked.is_empty());
         if is_last {
-            // The server has said so, in good order (RFC 9112 section 9.6): it owes no other answer.
+            // The server announced the close (RFC 9112 section 9.6): no request failed.
             self.requeue_in_flight(run);
             return Some(self.close(CloseReason::Finished));
         }
@@ -234,7 +213,7 @@ impl Protocol for LoadProtocol {
         run: &mut ThreadRun,
         now: Now,
     ) -> Want {
-        // Read after the bytes have come and before the next leave: no latency comes out too short.
+        // Read after input and before output: no latency is too short.
         let at = run.clock.at(now);
         if self.phase == LoadPhase::Connecting {
             run.on_connected(self.slot_index, at.saturating_duration_since(self.connect_started_at));
@@ -258,7 +237,7 @@ impl Protocol for LoadProtocol {
 
     fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, run: &mut ThreadRun, now: Now) -> Want {
         if self.phase == LoadPhase::Connecting {
-            // It was made, but too late.
+            // The connect succeeded too late.
             return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
         }
         let at = run.clock.at(now);
@@ -294,7 +273,7 @@ impl Protocol for LoadProtocol {
     }
 }
 
-/// The name of what kept a connection from being made; `errno` where the kind does not tell.
+/// `errno` decides where `kind` is ambiguous.
 pub(super) fn connect_failure(kind: ErrorKind, errno: Option<i32>) -> LoadFailure {
     const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
     const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
@@ -307,7 +286,6 @@ pub(super) fn connect_failure(kind: ErrorKind, errno: Option<i32>) -> LoadFailur
     }
 }
 
-/// The name of what broke a connection, `has_begun` telling whether an answer had begun.
 fn connection_failure(reason: CloseReason, has_begun: bool) -> LoadFailure {
     match reason {
         CloseReason::Failed(ErrorKind::BrokenPipe | ErrorKind::WriteZero) => LoadFailure::SendFailed,

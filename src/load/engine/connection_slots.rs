@@ -1,7 +1,6 @@
-//! The places of the connections: where each leads, who sits there, and when it is tried again.
+//! Connection slots: address, connection and reconnect time.
 //!
-//! A run of so many connections has so many seats. One that is vacant is filled again, after a pause
-//! that grows while nobody takes the connection. It opens no socket; time is an argument.
+//! A closed slot reopens after a pause, which grows while connects fail.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -14,61 +13,48 @@ use super::pacer::ThreadShare;
 use crate::load::plan::run_plan::Plan;
 use crate::reactor::Key;
 
-/// The pause after all addresses have failed once, and from one connection that ends unused to the next;
-/// it doubles with each further round ...
+/// First pause after all addresses failed, or after an unused connection; doubles each time.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
-/// ... up to this: a server that comes back is noticed within a second.
+/// Maximum: a restarted server is noticed within a second.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// ... or to this if connections are made and end unused: a request that becomes due may wait for it.
+/// Maximum if connections end unused: a due request may wait for it.
 const UNUSED_RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// A host and port, with what is asked of it.
 #[derive(Debug)]
 struct TargetHost {
     addresses: Vec<SocketAddr>,
     urls: Vec<u32>,
-    /// Requests that were sent to it.
     asked: u64,
 }
 
 #[derive(Debug, Default)]
 struct LoadSlot {
     host_index: usize,
-    /// Which of the origin's addresses is tried next, or has taken the connection.
     address_index: usize,
-    /// Attempts in a row that came to nothing.
     failures: u32,
-    /// Connections in a row that ended before anything was asked on them.
     unused_connections: u32,
     key: Option<Key>,
-    /// It waits in the line of those that could send.
     is_in_idle_queue: bool,
-    /// It could send.
     can_send: bool,
-    /// What its last connection left without an answer, the oldest first: at most what is pipelined.
+    /// Requests of the last connection, oldest first; at most `pipeline`.
     unanswered: VecDeque<InFlightRequest>,
 }
 
-/// All seats of one thread.
 #[derive(Debug)]
 pub(super) struct ConnectionSlots {
     hosts: Vec<TargetHost>,
     slots: Vec<LoadSlot>,
-    /// Those that could send, the longest idle first.
+    /// Slots, longest idle first.
     idle_queue: VecDeque<usize>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
     share: ThreadShare,
     pub(super) taken: usize,
-    /// Requests that are stranded, over all seats.
     pub(super) unanswered: usize,
 }
 
 impl ConnectionSlots {
-    /// The seats of one thread, spread evenly over the addresses of each origin, and over the origins by
-    /// how many of the targets are theirs.
-    ///
-    /// # Errors
-    /// When there are fewer connections than origins, or an origin has no address.
+    /// Spreads slots over hosts in proportion to their targets, and evenly over a host's addresses. Fails
+    /// with fewer connections than hosts, or without an address.
     pub(super) fn new(
         plan: &Plan,
         addresses: &[Vec<SocketAddr>],
@@ -78,10 +64,10 @@ impl ConnectionSlots {
         let (hosts, host_of) = origins(plan, addresses)?;
         let count = share.own_count(plan.concurrency as u64) as usize;
         let mut slots = Vec::with_capacity(count);
-        // How many seats each origin has so far, over all threads: its addresses are taken in turn.
+        // Slots per host over all threads: its addresses rotate.
         let mut slots_of = vec![0; hosts.len()];
         for number in 0..plan.concurrency {
-            // Each origin has one seat at least.
+            // At least one slot per host.
             let host = match host_of.get(number % host_of.len()) {
                 Some(host) if number >= hosts.len() => *host,
                 _ => number % hosts.len(),
@@ -98,7 +84,6 @@ impl ConnectionSlots {
         Ok(Self { hosts, slots, idle_queue: idle, reopen_queue: closed, share, taken: 0, unanswered: 0 })
     }
 
-    /// A vacant seat whose time has come, and where its connection leads.
     pub(super) fn pop_closed(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
         self.next_open_at().filter(|when| *when <= at)?;
         let Reverse((_, slot_index)) = self.reopen_queue.pop()?;
@@ -107,19 +92,16 @@ impl ConnectionSlots {
         Some((slot_index, *address))
     }
 
-    /// When the next vacant seat is to be filled.
     pub(super) fn next_open_at(&self) -> Option<Instant> {
         self.reopen_queue.peek().map(|Reverse((when, _))| *when)
     }
 
-    /// The connection of this seat has this key.
     pub(super) fn set_key(&mut self, slot_index: usize, key: Key) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
             slot.key = Some(key);
         }
     }
 
-    /// The connection of this seat is made.
     pub(super) fn on_connected(&mut self, slot_index: usize) {
         self.taken += 1;
         if let Some(slot) = self.slots.get_mut(slot_index) {
@@ -127,8 +109,8 @@ impl ConnectionSlots {
         }
     }
 
-    /// The connection of this seat, which was `opened` then, has ended; another is opened at once. But a
-    /// server that ends connections on which it was asked nothing must not have them by the thousands.
+    /// Reopens the slot at once; after an unused connection with a pause, or a server that closes at once
+    /// would get thousands of connections.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
         self.clear_key(slot_index);
@@ -141,8 +123,7 @@ impl ConnectionSlots {
         self.reopen_queue.push(Reverse((when, slot_index)));
     }
 
-    /// The connection of this seat could not be made: the next address is tried, after a pause if all
-    /// have failed.
+    /// Tries the next address; after all failed, with a pause.
     pub(super) fn failed(&mut self, slot_index: usize, at: Instant) {
         self.clear_key(slot_index);
         let Some(slot) = self.slots.get_mut(slot_index) else { return };
@@ -157,13 +138,12 @@ impl ConnectionSlots {
     fn clear_key(&mut self, slot_index: usize) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
             slot.key = None;
-            // It is passed over when its turn in the line comes.
+            // `pop_idle` skips it.
             slot.can_send = false;
         }
     }
 
-    /// This seat could send something, or no longer: then it is passed over when its turn in the line
-    /// comes. No seat stands there twice.
+    /// Queued at most once; `pop_idle` skips slots that cannot send.
     pub(super) fn set_can_send(&mut self, slot_index: usize, can_send: bool) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
             slot.can_send = can_send && slot.key.is_some();
@@ -173,7 +153,6 @@ impl ConnectionSlots {
         }
     }
 
-    /// The connection that has been able to send for the longest time; it leaves the line.
     pub(super) fn pop_idle(&mut self) -> Option<Key> {
         while let Some(slot_index) = self.idle_queue.pop_front() {
             let Some(slot) = self.slots.get_mut(slot_index) else { continue };
@@ -185,7 +164,6 @@ impl ConnectionSlots {
         None
     }
 
-    /// A request was left without an answer when the connection of this seat ended.
     pub(super) fn strand(&mut self, slot_index: usize, request: InFlightRequest) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
             slot.unanswered.push_back(request);
@@ -193,7 +171,6 @@ impl ConnectionSlots {
         }
     }
 
-    /// The next of them that this seat is to send again.
     pub(super) fn pop_unanswered(&mut self, slot_index: usize) -> Option<InFlightRequest> {
         if self.unanswered == 0 {
             return None;
@@ -203,21 +180,19 @@ impl ConnectionSlots {
         Some(request)
     }
 
-    /// The same, but it stays.
     pub(super) fn first_unanswered(&self, slot_index: usize) -> Option<&InFlightRequest> {
         self.slots.get(slot_index)?.unanswered.front()
     }
 
-    /// One of them, of any seat, for nobody sends it any more.
     pub(super) fn pop_any_unanswered(&mut self) -> Option<InFlightRequest> {
         let slot_index = self.slots.iter().position(|slot| !slot.unanswered.is_empty())?;
         self.pop_unanswered(slot_index)
     }
 
-    /// What this seat asks for next; `choose` picks one of so many.
+    /// `choose(number, url_count)` selects the URL.
     pub(super) fn next_url(&mut self, slot_index: usize, choose: impl FnOnce(u64, u64) -> u64) -> u32 {
         let host = match self.hosts.as_mut_slice() {
-            // There is no need to look at the seat, which would be one more wait for memory.
+            // Reading the slot is one more cache miss.
             [only] => Some(only),
             all => self.slots.get(slot_index).and_then(|slot| all.get_mut(slot.host_index)),
         };
@@ -233,7 +208,7 @@ fn pause(doublings: u32) -> Duration {
     PAUSE_MIN.saturating_mul(1 << doublings.min(16)).min(PAUSE_MAX)
 }
 
-/// The origins among the targets, and which of them each target has.
+/// Distinct hosts, and each target's host index.
 fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<TargetHost>, Vec<usize>)> {
     let mut names: Vec<(&str, u16)> = Vec::new();
     let (mut hosts, mut host_of) = (Vec::<TargetHost>::new(), Vec::with_capacity(plan.targets.len()));
@@ -273,13 +248,13 @@ mod tests {
 
     const SINGLE_THREAD: ThreadShare = ThreadShare { index: 0, of: 1 };
 
-    /// So many connections to these hosts, each named by a letter.
+    /// Plan with this many connections; each letter is a host.
     fn plan(hosts: &str, concurrency: usize) -> Plan {
         let target = |host: char| ClientTarget { host: host.to_string(), port: 80, path: "/".to_owned() };
         Plan { targets: hosts.chars().map(target).collect(), concurrency, ..Plan::default() }
     }
 
-    /// The address that stands for this host, or the other of two.
+    /// Address number `number` of this host.
     fn address(host: char, number: u8) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::new(127, 0, number, host as u8), 80))
     }
@@ -296,7 +271,6 @@ mod tests {
         ConnectionSlots::new(&plan(hosts, concurrency), &addresses, share, start)
     }
 
-    /// How many connections each address gets.
     fn connections_by_address(
         hosts: &str,
         concurrency: usize,
@@ -387,7 +361,7 @@ mod tests {
             slots.left(0, opened, false, opened + Duration::from_millis(unused_for));
             assert_eq!(slots.next_open_at(), Some(opened + Duration::from_millis(wanted)));
         }
-        // Whoever has been asked something is opened again at once.
+        // After a request, the slot reopens at once.
         let opened = slots.next_open_at().expect("it is vacant");
         slots.pop_closed(opened).expect("it is vacant");
         slots.left(0, opened, true, opened);
@@ -409,7 +383,7 @@ mod tests {
         slots.left(0, start, true, start);
         assert_eq!([slots.pop_idle(), slots.pop_idle()], [Some(keys[1]), Some(keys[2])]);
         assert_eq!(slots.pop_idle(), None);
-        // One that has sent something while it stood in line is passed over too, and stands there once.
+        // A slot that became busy in the queue is skipped too, and is queued once.
         for can_send in [true, false, true, false] {
             slots.set_can_send(1, can_send);
         }

@@ -1,35 +1,31 @@
-//! The requests of one connection that are on the way, the oldest first.
+//! FIFO of one connection's requests in flight.
 //!
-//! The oldest lies in the connection itself: with one request at a time, as nearly all runs have it, no other
-//! memory is touched, and with hundreds of connections each touch is a wait for it. It judges nothing.
+//! The oldest is inline: most runs have one in flight, and with hundreds of connections each further memory
+//! access is a cache miss.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A request that was sent and has come to no end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlightRequest {
     pub(super) url: u32,
-    /// When it was to be sent; without a schedule that is when it was.
+    /// Due time; in a closed loop, `sent`.
     pub(super) intended: Instant,
     pub(super) sent: Instant,
-    /// Its number in the run, over all threads, from 0. The warm-up has numbers of its own, also from 0:
-    /// what is measured then asks for the same, however long the warm-up was.
+    /// Number over all threads, from 0. The warm-up counts separately, so its length does not change measured
+    /// requests.
     pub(super) number: u64,
-    /// Whether it counts; requests of the warm-up do not.
+    /// False in the warm-up.
     pub(super) is_counted: bool,
 }
 
-/// A queue whose front is at hand.
 #[derive(Debug)]
 pub(super) struct InFlightQueue {
-    /// There is one if there are any.
     oldest: Option<InFlightRequest>,
     others: VecDeque<InFlightRequest>,
 }
 
 impl InFlightQueue {
-    /// With room for so many.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self { oldest: None, others: VecDeque::with_capacity(count.saturating_sub(1)) }
     }
@@ -57,7 +53,6 @@ impl InFlightQueue {
         std::mem::replace(&mut self.oldest, self.others.pop_front())
     }
 
-    /// All of them; none is left.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = InFlightRequest> + '_ {
         self.oldest.take().into_iter().chain(self.others.drain(..))
     }
@@ -69,7 +64,7 @@ mod tests {
     use crate::reactor::Now;
 
     impl InFlightRequest {
-        /// One that does not count.
+        /// Request that does not count.
         pub(in crate::load) fn for_test(url: u32, at: Instant) -> Self {
             Self { url, intended: at, sent: at, number: 0, is_counted: false }
         }

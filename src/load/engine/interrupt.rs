@@ -1,8 +1,7 @@
-//! The signals that end a run before its time, heard of from before its first thread starts.
+//! Signals that end a run early, watched before the first thread starts.
 //!
-//! Each reactor watches for them too, so that it wakes; what came before it did is told by the flag that
-//! this owns. While the program waits for others before the run (a name to be resolved, a FIFO that
-//! nobody opens), a signal ends it there.
+//! Reactors watch them in order to wake; a flag keeps earlier signals. While the program blocks before the
+//! run (DNS, a FIFO without writer), a signal ends it.
 
 use std::ffi::c_int;
 use std::io;
@@ -14,37 +13,28 @@ use signal_hook::flag::register_conditional_default;
 
 use crate::client::blocking::InterruptibleWait;
 
-/// The signals that end a run; the report tells of what there is by then.
+/// Signals that end a run; the report has the results so far.
 pub(in crate::load) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
-/// Whether a run is to end before its time; by default no signal ends it.
+/// Signal state; the default watches none.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
-    /// For a reactor to watch.
     pub(super) signals: &'static [c_int],
     blocking_wait: InterruptibleWait,
 }
 
 impl Interrupt {
-    /// Watches for the signals from now on.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
     pub(in crate::load) fn watch(signals: &'static [c_int]) -> io::Result<Self> {
         let blocking_wait = InterruptibleWait::default();
         blocking_wait.exit_on_signals(signals)?;
         Ok(Self { signals, blocking_wait })
     }
 
-    /// Whether one of them has come.
     pub(in crate::load) fn has_signal(&self) -> bool {
         self.blocking_wait.has_signal()
     }
 
-    /// From here on a signal ends the program, as if nobody had watched for it.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
+    /// From here a signal ends the program.
     pub(in crate::load) fn restore_default_action(&self) -> io::Result<()> {
         let always = Arc::new(AtomicBool::new(true));
         for &signal in self.signals {
@@ -53,8 +43,7 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Does what may wait for others; none if a signal came first. One that comes meanwhile ends the
-    /// program.
+    /// Runs `wait`, which may block; a signal then ends the program. `None` after an earlier signal.
     pub(in crate::load) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
         self.blocking_wait.run(wait).ok()
     }
@@ -89,7 +78,7 @@ mod tests {
         for threads in ["1", "2"] {
             let (plan, _) =
                 build_plan(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
-            // Nobody is asked, so it does not matter whether anybody is there.
+            // No request is sent, so no server is needed.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
             let result = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
             assert!(result.was_interrupted && result.metrics.series.totals.sent == 0, "{result:?}");

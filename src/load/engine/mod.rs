@@ -1,7 +1,6 @@
-//! The engine of a run: connections, their requests, and when each request is due.
+//! Engine of a run: reactor application, connections, scheduler, threads.
 //!
-//! Owns the reactor's application, the connection's states, connection slots, the scheduler and the threads of
-//! a run. It reads no options and writes no report.
+//! It reads no options and writes no report.
 
 pub mod app;
 pub mod connection;

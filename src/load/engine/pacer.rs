@@ -1,43 +1,42 @@
-//! When each request of a run is to be sent: a pure function of its number, and its inverse.
+//! Send time of each request: a pure function of its number, and the inverse.
 //!
-//! It counts requests from 0 and time from the start of the schedule. Each moment is computed from the
-//! number alone and never from the moment before, so nothing drifts however long the run. It owns no
-//! clock and sends nothing.
+//! No time depends on a previous one, so long runs do not drift. Numbers count from 0, times from the
+//! schedule's start.
 
 use std::time::Duration;
 
 const NANOS_PER_SEC: f64 = 1e9;
 
-/// How the sending of requests is spread over time.
+/// Schedule of the requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Schedule {
-    /// Each connection sends its next request when the last one is answered: there is no schedule.
+    /// Closed loop: a connection sends after each response.
     Closed,
-    /// So many a second.
+    /// Constant rate.
     Constant {
-        /// Requests a second, above 0.
+        /// Requests per second, above 0.
         per_sec: f64,
     },
-    /// So many a second for so long, one after the other.
+    /// Rates per second and their lengths, in sequence.
     Steps(Vec<(f64, Duration)>),
-    /// A rate that changes evenly.
+    /// Linear change of the rate.
     Ramp {
-        /// Requests a second at the beginning.
+        /// First rate, per second.
         from: f64,
-        /// Requests a second at the end.
+        /// Last rate, per second.
         to: f64,
-        /// How long the change takes; the schedule ends with it.
+        /// Length of the ramp and the schedule.
         over: Duration,
     },
 }
 
 impl Schedule {
-    /// Whether requests are sent by the clock, whatever becomes of those before.
+    /// Whether a clock, not responses, triggers requests.
     pub fn is_open_loop(&self) -> bool {
         *self != Self::Closed
     }
 
-    /// How long the schedule is; `None` if it has no end.
+    /// Length; `None` if endless.
     pub fn len(&self) -> Option<Duration> {
         match self {
             Self::Closed | Self::Constant { .. } => None,
@@ -46,8 +45,7 @@ impl Schedule {
         }
     }
 
-    /// When request number `n` is to be sent, to the nanosecond; `None` when it never is, or when
-    /// there is no schedule. It never falls as `n` grows.
+    /// Send time of request `n`, in whole nanoseconds; monotonic. `None` if never due, or in a closed loop.
     pub fn intended(&self, n: u64) -> Option<Duration> {
         let nanos = match self {
             Self::Closed => return None,
@@ -57,21 +55,20 @@ impl Schedule {
                 intended_in_ramp(*from, *to, duration.as_secs_f64(), n as f64)
             }
         };
-        // Beyond 2^64 nanoseconds nobody waits for it.
+        // 2^64 nanoseconds are 584 years.
         let intended = nanos.filter(|nanos| *nanos < u64::MAX as f64)?;
         let intended = Duration::from_nanos(intended.round() as u64);
         self.len().is_none_or(|len| intended < len).then_some(intended)
     }
 
-    /// How many requests are to have been sent when so much time has passed: those whose moment has
-    /// come. Without a schedule there is no limit.
+    /// Requests due after `elapsed`; unlimited in a closed loop.
     pub fn due(&self, elapsed: Duration) -> u64 {
         if !self.is_open_loop() {
             return u64::MAX;
         }
         let has_come = |n: u64| self.intended(n).is_some_and(|intended| intended <= elapsed);
         let mut count = self.estimate(elapsed.as_secs_f64()) as u64;
-        // The estimate may be off by the rounding of one division: a step or two.
+        // Rounding can put the estimate off by one or two.
         while count > 0 && !has_come(count - 1) {
             count -= 1;
         }
@@ -81,7 +78,6 @@ impl Schedule {
         count
     }
 
-    /// The area under the rate up to this moment.
     fn estimate(&self, secs: f64) -> f64 {
         match self {
             Self::Closed => f64::INFINITY,
@@ -111,7 +107,7 @@ fn intended_in_steps(steps: &[(f64, Duration)], n: f64) -> Option<f64> {
         let nanos = time.as_nanos() as f64;
         let at = began + (n - sent) * NANOS_PER_SEC / rate;
         if *rate > 0.0 && at < began + nanos {
-            // A request at the very end of a step may come out a hair before the next one's beginning.
+            // By rounding, the request can come out just before this step.
             return Some(at.max(began));
         }
         sent += rate * time.as_secs_f64();
@@ -120,7 +116,7 @@ fn intended_in_steps(steps: &[(f64, Duration)], n: f64) -> Option<f64> {
     None
 }
 
-/// The smaller root of `from·t + (to - from)/(2·over)·t² = n`, in the form that loses no digits.
+/// Smaller root of `from·t + (to - from)/(2·over)·t² = n`, without cancellation.
 fn intended_in_ramp(from: f64, to: f64, over_secs: f64, n: f64) -> Option<f64> {
     if n == 0.0 {
         return Some(0.0);
@@ -130,27 +126,27 @@ fn intended_in_ramp(from: f64, to: f64, over_secs: f64, n: f64) -> Option<f64> {
     (discriminant >= 0.0 && secs.is_finite()).then_some(secs * NANOS_PER_SEC)
 }
 
-/// One of several that share a schedule: every so many-th request is its own.
+/// Share of one thread: every `of`-th request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadShare {
-    /// Which of them it is, from 0.
+    /// Thread number, from 0.
     pub index: u64,
-    /// How many they are.
+    /// Number of threads.
     pub of: u64,
 }
 
 impl ThreadShare {
-    /// The number, in the whole, of its own request number `n`.
+    /// Global number of own request `n`.
     pub fn global_number(self, n: u64) -> u64 {
         n.saturating_mul(self.of).saturating_add(self.index)
     }
 
-    /// Whether this number, in the whole, is one of its own.
+    /// Whether the share contains this global number.
     pub fn owns(self, number: u64) -> bool {
         number.checked_rem(self.of).is_some_and(|rest| rest == self.index)
     }
 
-    /// How many of the first `count` requests of the whole are its own.
+    /// Own requests among the first `count`.
     pub fn own_count(self, count: u64) -> u64 {
         count.saturating_sub(self.index).div_ceil(self.of.max(1))
     }
@@ -212,7 +208,7 @@ mod tests {
             (ramp, 1000.0, 500),
         ] {
             assert_eq!(schedule.due(secs(elapsed)), due, "{schedule:?} {elapsed}");
-            // It is found in a step or two, also long after the end.
+            // The correction takes one or two steps, even long after the end.
             let off = schedule.estimate(elapsed) - due as f64;
             assert!(!schedule.is_open_loop() || off.abs() <= 2.0, "{schedule:?} {elapsed}: {off}");
         }

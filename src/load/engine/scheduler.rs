@@ -1,7 +1,6 @@
-//! Which request is next, and whether there is one: the schedule, the quota and the end of the run.
+//! Request scheduler of one thread: schedule, quota and end of the run.
 //!
-//! It hands out tickets; whoever takes one sends the request. It counts what is under way and knows
-//! when the run is over. It owns no connection, and time is an argument.
+//! It counts requests in flight.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +8,13 @@ use super::in_flight::InFlightRequest;
 use super::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::Plan;
 
-/// A schedule under way.
 #[derive(Debug)]
 struct ScheduleCursor {
     schedule: Schedule,
     share: ThreadShare,
     origin: Instant,
     taken: u64,
-    /// When the next request is to be sent, if there is a schedule and it has not ended.
+    /// Due time; `None` in a closed loop or after the end.
     next: Option<Instant>,
 }
 
@@ -27,13 +25,11 @@ impl ScheduleCursor {
         cursor
     }
 
-    /// When the request is to be sent that comes after so many others.
     fn intended_after(&self, others: u64) -> Option<Instant> {
         let number = self.share.global_number(self.taken.saturating_add(others));
         self.schedule.intended(number).map(|intended| self.origin + intended)
     }
 
-    /// Requests that are to have been sent by now and were not.
     fn unsent_count(&self, at: Instant) -> u64 {
         if self.next.is_none_or(|next| next > at) {
             return 0;
@@ -55,26 +51,21 @@ impl ScheduleCursor {
     }
 }
 
-/// All tickets of one thread.
 #[derive(Debug)]
 pub(super) struct Scheduler {
     cursor: ScheduleCursor,
-    /// The schedule that begins when the warm-up has ended.
     measured_schedule: Option<Schedule>,
-    /// When measuring begins: all figures count from here.
     pub(super) measured_from: Instant,
-    /// When the run ends however its requests fare.
+    /// Ends the run even with requests in flight.
     pub(super) ends_at: Option<Instant>,
-    /// Requests that may still be sent.
     quota: Option<u64>,
-    /// Requests that were sent and have come to no end.
+    /// Counts measured requests only.
     in_flight_count: u64,
-    /// It takes part no more: the run was interrupted or given up.
     pub(super) is_cancelled: bool,
 }
 
 impl Scheduler {
-    /// The share of one thread of a run that begins at `start`, with its warm-up.
+    /// Share of a run whose warm-up begins at `start`.
     pub(super) fn new(plan: &Plan, share: ThreadShare, start: Instant) -> Self {
         let measured_from = start + plan.warmup;
         let (first, measured_schedule) = match plan.warmup {
@@ -92,12 +83,10 @@ impl Scheduler {
         }
     }
 
-    /// Whether requests are sent by the clock.
     pub(super) fn is_open_loop(&self) -> bool {
         self.cursor.schedule.is_open_loop()
     }
 
-    /// Leaves the warm-up behind once it is over.
     pub(super) fn end_warmup_if_due(&mut self, at: Instant) {
         if at >= self.measured_from
             && let Some(schedule) = self.measured_schedule.take()
@@ -106,7 +95,7 @@ impl Scheduler {
         }
     }
 
-    /// The next request, if one is due and the run goes on; its URL is yet to be chosen.
+    /// The caller sets the URL.
     pub(super) fn take(&mut self, at: Instant) -> Option<InFlightRequest> {
         self.end_warmup_if_due(at);
         if self.quota == Some(0) || !self.may_send(at) {
@@ -121,52 +110,45 @@ impl Scheduler {
         Some(InFlightRequest { url: 0, intended, sent: at, number, is_counted })
     }
 
-    /// Whether it is not too late to send anything.
     pub(super) fn may_send(&self, at: Instant) -> bool {
         !self.is_cancelled && self.ends_at.is_none_or(|ends_at| at < ends_at)
     }
 
-    /// Whether there will be another ticket.
     pub(super) fn has_more(&self) -> bool {
         let is_exhausted = self.is_open_loop() && self.cursor.next.is_none();
         !self.is_cancelled && self.quota != Some(0) && !is_exhausted
     }
 
-    /// A request that counts has come to its end.
     pub(super) fn ended(&mut self) {
         self.in_flight_count = self.in_flight_count.saturating_sub(1);
     }
 
-    /// Whether a request could be sent by the schedule.
     pub(super) fn has_due(&self, at: Instant) -> bool {
         self.cursor.next.is_some_and(|next| next <= at)
     }
 
-    /// Requests that the schedule wanted sent by now, or by the end of the run, and nobody has taken.
+    /// Due but unsent requests by now, or by the end of the run.
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
-        // What is due at the very end is not due any more.
+        // Requests due exactly at the end are not sent.
         let last = self.ends_at.and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
         let unsent = self.cursor.unsent_count(last.map_or(at, |last| last.min(at)));
         self.quota.map_or(unsent, |quota| unsent.min(quota))
     }
 
-    /// When the request is due that comes after so many others.
     pub(super) fn due_after(&self, others: u64) -> Option<Instant> {
         self.cursor.intended_after(others).filter(|_| self.has_more())
     }
 
-    /// When the warm-up or the run is over.
     pub(super) fn next_phase_change(&self) -> Option<Instant> {
         self.measured_schedule.as_ref().map(|_| self.measured_from).or(self.ends_at)
     }
 
-    /// Whether nothing is left to do.
     pub(super) fn is_finished(&self, at: Instant) -> bool {
         !self.may_send(at) || (!self.has_more() && self.in_flight_count == 0)
     }
 }
 
-/// What the warm-up runs at: the rate with which the schedule begins, or its mean if that changes evenly.
+/// Warm-up rate: first rate above 0, or the mean of a ramp.
 fn warmup_schedule(schedule: &Schedule) -> Schedule {
     match schedule {
         Schedule::Closed | Schedule::Constant { .. } => schedule.clone(),

@@ -1,7 +1,6 @@
-//! What the connections of one thread share: the next request, its text, and the figures.
+//! State shared by a thread's connections: requests, templates, metrics.
 //!
-//! Whatever happens to a request is told here, once, and goes to the [`Metrics`]: so the balance of
-//! what was sent, answered, failed and unfinished is kept in one place. It owns no socket.
+//! Each result arrives here once, so [`Metrics`] balance sent, answered, failed and unfinished.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,15 +18,13 @@ use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
 use crate::reactor::Clock;
 
-/// How long a slice of the series is at first.
 const INTERVAL_LEN: Duration = Duration::from_secs(1);
 
-/// How the connections behave.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnPolicy {
     pub(super) method: Method,
     pub(super) pipeline: usize,
-    /// Requests on one connection; 1 when it is not kept.
+    /// The value is 1 without keep-alive.
     pub(super) requests_max: u64,
     pub(super) timeout: Duration,
 }
@@ -39,21 +36,20 @@ pub struct ThreadRun {
     pub(super) policy: ConnPolicy,
     pub(super) scheduler: Scheduler,
     pub(super) slots: ConnectionSlots,
-    /// The figures so far.
+    /// Metrics so far.
     pub metrics: Metrics,
     pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
     random: Random,
-    /// Since when there has been no connection.
     no_connection_since: Instant,
 }
 
 impl ThreadRun {
-    /// The part of a run that begins at `start`.
+    /// Part that begins at `start`.
     ///
     /// # Errors
-    /// When the plan cannot be followed with these addresses.
+    /// The plan does not fit the addresses.
     pub fn new(
         plan: &Plan,
         addresses: &[Vec<SocketAddr>],
@@ -86,8 +82,7 @@ impl ThreadRun {
         instant.saturating_duration_since(self.scheduler.measured_from)
     }
 
-    /// The next request that is due, for a seat that has been able to send since `free_since`; its
-    /// bytes are appended to what `send` is given.
+    /// Renders the next due request of a slot that could send since `free_since`.
     pub(super) fn ask(
         &mut self,
         slot_index: usize,
@@ -124,8 +119,8 @@ impl ThreadRun {
         Some(request)
     }
 
-    /// What was stranded with the last connection of this seat. It is the same request, sent when it
-    /// was first sent, so its latency hides nothing; its time may be over by now.
+    /// Request that the slot's last connection left unanswered. It keeps its first send time: its latency
+    /// hides nothing, but it may have timed out.
     fn take_unanswered(&mut self, slot_index: usize, at: Instant) -> Option<InFlightRequest> {
         while self.scheduler.may_send(at) {
             let request = self.slots.pop_unanswered(slot_index)?;
@@ -138,19 +133,17 @@ impl ThreadRun {
         None
     }
 
-    /// Whether another request may ever be sent: who has none to send needs no connection.
+    /// If false, no connection is opened.
     pub(super) fn has_more_requests(&self) -> bool {
         self.slots.unanswered > 0 || self.scheduler.has_more()
     }
 
-    /// The run has ended: nobody sends the stranded requests any more.
     pub(super) fn end(&mut self, at: Instant) {
         while let Some(request) = self.slots.pop_any_unanswered() {
             self.on_unfinished(request, at);
         }
     }
 
-    /// A request has its whole answer.
     pub(super) fn answered(
         &mut self,
         request: InFlightRequest,
@@ -173,7 +166,7 @@ impl ThreadRun {
         }
     }
 
-    /// A request has failed. One that timed out has done so when its time was over, not when that was seen.
+    /// A time-out counts from its deadline, not its detection.
     pub(super) fn failed(&mut self, request: InFlightRequest, failure: LoadFailure, at: Instant) {
         if request.is_counted {
             let at = if failure == LoadFailure::TimedOut { request.sent + self.policy.timeout } else { at };
@@ -188,7 +181,6 @@ impl ThreadRun {
         }
     }
 
-    /// The run has ended while this request was in flight.
     pub(super) fn on_unfinished(&mut self, request: InFlightRequest, at: Instant) {
         if request.is_counted {
             self.scheduler.ended();
@@ -196,24 +188,23 @@ impl ThreadRun {
         }
     }
 
-    /// A connection on which nothing was asked has brought bytes, and is closed.
+    /// Bytes without a request; the connection closes.
     pub(super) fn on_unsolicited_bytes(&mut self, at: Instant) {
         if at >= self.scheduler.measured_from {
             self.metrics.unasked += 1;
         }
     }
 
-    /// A connection is made. Most are made before measuring begins, and are told of all the same.
+    /// Includes the warm-up, when most connects happen.
     pub(super) fn on_connected(&mut self, slot_index: usize, took: Duration) {
         self.metrics.connect.record(took);
         self.slots.on_connected(slot_index);
     }
 
-    /// A connection could not be made.
     pub(super) fn on_connect_failed(&mut self, slot_index: usize, failure: LoadFailure, at: Instant) {
         self.metrics.connect_failed(failure, self.since(at));
         self.slots.failed(slot_index, at);
-        // What is stranded there may wait no longer than on a connection.
+        // Unanswered requests of a slot time out without a connection too.
         while let Some(request) = self.slots.first_unanswered(slot_index)
             && request.sent + self.policy.timeout <= at
             && let Some(request) = self.slots.pop_unanswered(slot_index)
@@ -222,7 +213,6 @@ impl ThreadRun {
         }
     }
 
-    /// A connection has ended.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.slots.left(slot_index, opened, was_used, at);
         if self.slots.taken == 0 {
@@ -230,8 +220,8 @@ impl ThreadRun {
         }
     }
 
-    /// Gives up a run that would never end by itself: for as long as a request may take, nobody has
-    /// taken a connection. The report is to tell why, so one attempt has come to its end.
+    /// Aborts a run that would never end: no connection for a request time-out, and no end time. One connect
+    /// must have failed, so that the report has a reason.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
         let is_unreachable = self.slots.taken == 0 && no_connection_for >= self.policy.timeout;

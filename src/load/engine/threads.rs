@@ -1,8 +1,7 @@
-//! Several reactors, each in a thread of its own: nothing is shared, and all is added at the end.
+//! One reactor per thread; no locks or shared counters, only a flag that each thread reads once.
 //!
-//! The thread that called waits and tells the observer. What the threads send it four times a second are
-//! copies of what is shown of their sums; there is no lock and no counter that two of them touch, but for a
-//! flag that each reads once.
+//! Each thread sends the calling thread a copy of its time series four times a second. Results are added at
+//! the end.
 
 use std::io;
 use std::mem;
@@ -18,18 +17,16 @@ use crate::load::plan::run_plan::Plan;
 use crate::load::stats::time_series::TimeSeries;
 use crate::reactor::{ThreadEvent, spawn_reactors};
 
-/// A message of a thread to its starter. One channel carries both kinds: a channel of its own for each makes the
-/// program 16 kB larger.
+/// Two channels make the binary 16 kB larger than one.
 enum ThreadMessage {
     Snapshot(TimeSeries, RunPhase),
     Ended(Box<io::Result<RunResult>>),
 }
 
-/// Runs the plan. `addresses` are those of each target, in order; an interrupt ends the run before its
-/// time. The observer is told four times a second what there is so far.
+/// Runs the plan. `addresses` has a list per target.
 ///
 /// # Errors
-/// When the plan cannot be followed with these addresses, an event loop fails, or a thread cannot be had.
+/// The plan does not fit the addresses, an event loop fails, or a thread cannot start.
 pub fn run(
     plan: &Plan,
     addresses: &[Vec<SocketAddr>],
@@ -79,7 +76,7 @@ pub fn run(
     all.unwrap_or_else(|| Err(io::Error::other("there is no thread")))
 }
 
-/// Tells the observer the sum of what was heard last of each thread, until all have ended.
+/// Sums the latest snapshots, until all threads end.
 fn observe_threads(
     snapshots: impl IntoIterator<Item = (usize, TimeSeries, RunPhase)>,
     count: usize,
@@ -92,8 +89,7 @@ fn observe_threads(
         if let Some(slot) = latest.get_mut(index) {
             *slot = Some(snapshot);
         }
-        // Once for all threads, when the last has had its say; one that has ended has no more to say, so
-        // nobody waits for it longer than until another speaks again.
+        // Once per round: all have reported, or one reports again, because an ended thread reports nothing.
         let mut snapshots = latest.iter().flatten();
         if (reports_again || has_reported.iter().all(|reported| *reported))
             && let Some(mut sum) = snapshots.next().cloned()
@@ -119,7 +115,7 @@ mod tests {
     fn observer_gets_sum_once_per_round_after_thread_ended() {
         let (sender, receiver) = mpsc::channel();
         let mut metrics = [0, 1].map(|_| Metrics::new(1, Duration::from_secs(1)));
-        // Two rounds of both threads; then the first has ended.
+        // Two rounds of both threads; then the first thread has ended.
         for (secs, index) in [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1)] {
             metrics[index].record_sent(0);
             let phase = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };

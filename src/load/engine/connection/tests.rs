@@ -1,6 +1,6 @@
-//! The machine in virtual time: bytes in, requests out, and the balance of what became of each.
+//! Tests of [`LoadProtocol`] in virtual time: bytes in, requests out, request totals.
 //!
-//! A [`ConnectionFixture`] keeps the contract of the link, and looks at the balance whenever a connection is over.
+//! [`ConnectionFixture`] takes the part of `net::Connection`. It checks the totals after each connection.
 
 mod ends;
 mod hot_path;
@@ -29,7 +29,7 @@ fn plan() -> Plan {
     Plan { targets, request, stop, timeout: TIMEOUT, ..Plan::default() }
 }
 
-/// One machine and its run, driven by hand.
+/// One protocol and its run.
 struct ConnectionFixture {
     protocol: LoadProtocol,
     run: ThreadRun,
@@ -61,7 +61,7 @@ impl ConnectionFixture {
         }
     }
 
-    /// A stage whose connection is made.
+    /// Fixture with an established connection.
     fn connected(plan: &Plan) -> Self {
         let mut fixture = Self::new(plan);
         assert_eq!(fixture.advance(), Want::Input);
@@ -81,19 +81,19 @@ impl ConnectionFixture {
         self.apply(want)
     }
 
-    /// The link keeps its word: what is over is told so.
+    /// Like `net::Connection`, reports the close to the protocol.
     fn apply(&mut self, want: Want) -> Want {
         if let Want::Close(reason) = want {
             self.protocol.closed(reason, &self.send_queue, &mut self.run, self.now);
             let [sent, answered, failed, unfinished] = self.totals();
-            // What is stranded in the warm-up counts as little as all else.
+            // Unanswered requests of the warm-up do not count.
             let counts = self.run.scheduler.measured_from <= self.now.instant;
             assert!(!counts || sent == answered + failed + unfinished + self.run.slots.unanswered as u64);
         }
         want
     }
 
-    /// The seat has a new connection, some time after the last one has ended.
+    /// New connection of the slot, some time after the last one ended.
     fn reconnect(&mut self, pause: Duration) {
         self.advance_time(pause);
         let (slot_index, _) = self.run.slots.pop_closed(self.now.instant).expect("its seat is vacant");
@@ -219,7 +219,7 @@ fn timed_out_request_has_timeout_as_latency() {
     assert!(waited >= TIMEOUT && waited < TIMEOUT + TIMEOUT / 100, "{waited:?}");
 }
 
-/// The last answer on its connection.
+/// Last response on its connection.
 const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 #[test]
@@ -240,7 +240,7 @@ fn pipelined_requests_after_connection_close_are_resent() {
     fixture.receive(&[OK, OK].concat());
     assert_eq!((fixture.totals(), fixture.failures()), ([6, 6, 0, 0], vec![]));
     assert!(fixture.run.scheduler.is_finished(fixture.now.instant));
-    // Each counts from when it was first sent.
+    // Each latency counts from the first sending.
     let longest = fixture.run.metrics.uncorrected().quantile_us(1.0);
     assert_eq!(longest / 1000, 200);
 }
@@ -251,7 +251,7 @@ fn bad_response_fails_only_its_own_request() {
     fixture.receive(&[OK, b"what?"].concat());
     assert_eq!(fixture.failures(), [(LoadFailure::TooLong, 1)]);
     assert_eq!((fixture.totals(), fixture.run.slots.unanswered), ([4, 1, 1, 0], 2));
-    // Nobody sends them any more, if the run ends before that.
+    // They stay unsent if the run ends first.
     fixture.run.end(fixture.now.instant);
     assert_eq!(fixture.totals(), [4, 1, 1, 2]);
 }
@@ -259,18 +259,18 @@ fn bad_response_fails_only_its_own_request() {
 #[test]
 fn unanswered_request_times_out_from_its_first_sending() {
     let plan = Plan { pipeline: 3, ..plan() };
-    // Without another connection ...
+    // The request times out without another connection.
     let mut fixture = ConnectionFixture::connected(&plan);
     fixture.receive(LAST);
     fixture.advance_time(TIMEOUT);
     fixture.run.on_connect_failed(0, LoadFailure::Refused, fixture.now.instant);
     assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 2)], [3, 1, 2, 0]));
-    // ... when there is one again ...
+    // It times out when a new connection exists.
     let mut fixture = ConnectionFixture::connected(&plan);
     fixture.receive(LAST);
     fixture.reconnect(TIMEOUT);
     assert_eq!((fixture.failures(), fixture.totals()), (vec![(LoadFailure::TimedOut, 2)], [6, 1, 2, 0]));
-    // ... and on it, counted from when it was sent first.
+    // It times out on the new connection, counted from its first sending.
     let mut fixture = ConnectionFixture::connected(&plan);
     fixture.receive(LAST);
     fixture.reconnect(TIMEOUT / 2);
@@ -290,7 +290,7 @@ fn surplus_bytes_are_too_long_or_unsolicited() {
         fixture.receive(bytes);
         assert_eq!((fixture.failures(), fixture.totals()), (vec![(failure, 1)], [2, 1, 1, 0]));
     }
-    // When nothing is on its way no request has failed, and it is told all the same.
+    // Without a request in flight no request fails, but the bytes are counted.
     let mut fixture =
         ConnectionFixture::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
     fixture.receive(OK);
@@ -346,14 +346,15 @@ fn late_request_latency_counts_from_intended_time() {
     let mut fixture = ConnectionFixture::connected(&Plan { schedule, ..plan() });
     fixture.advance_time(Duration::from_millis(250));
     fixture.receive(OK);
-    // The second was due at 100 ms and leaves at 250 ms, when the first is answered: no fault of ours.
+    // The second request is due at 100 ms and leaves at 250 ms, after the first response. This delay is not
+    // lag.
     assert_eq!(fixture.totals(), [2, 1, 0, 0]);
     fixture.advance_time(Duration::from_millis(10));
     fixture.receive(OK);
     let (corrected, uncorrected) = (fixture.run.metrics.corrected(), fixture.run.metrics.uncorrected());
     assert_eq!((corrected.quantile_us(0.5) / 1000, uncorrected.quantile_us(0.5) / 1000), (160, 10));
     assert!(fixture.run.metrics.lag.quantile_us(1.0) <= 1);
-    // The third, due at 200 ms, is on the way; after it the connection rests until the clock says so.
+    // The third request, due at 200 ms, is in flight. Then the connection is idle until the next due time.
     fixture.receive(OK);
     assert_eq!((fixture.totals(), fixture.protocol.phase), ([3, 3, 0, 0], LoadPhase::Idle));
     fixture.advance_time(Duration::from_millis(45));

@@ -1,7 +1,6 @@
-//! What counts at the ends of a run, and what does not: the warm-up, what is unfinished, and whether a run
-//! that nobody answers is given up.
+//! Tests of the ends of a run: the warm-up, unfinished requests, and the abort of an unreachable run.
 //!
-//! In virtual time, like the tests of the machine.
+//! They run in virtual time.
 
 use super::*;
 
@@ -34,7 +33,7 @@ fn unfinished_latency_counts_from_intended_time() {
     fixture.receive(OK);
     fixture.advance_time(Duration::from_millis(10));
     fixture.apply(Want::Close(CloseReason::Shutdown));
-    // It was due at 100 ms and sent at 250 ms.
+    // The request was due at 100 ms and sent at 250 ms.
     assert_eq!(
         (fixture.totals(), fixture.run.metrics.unfinished.quantile_us(1.0) / 1000),
         ([2, 1, 0, 1], 160)

@@ -1,7 +1,7 @@
-//! What a request costs in memory once a run is under way: nothing.
+//! Allocation test: a request in a running load test allocates nothing.
 //!
-//! The machine is driven by hand, so that only its own allocations count, and those of the tickets, the
-//! templates and the figures; the reactor around it is for `load_engine`, among the tests of programs.
+//! The protocol runs without a reactor, so the count covers protocol, scheduler, templates and metrics only.
+//! `load_engine` in `tests/` covers the reactor.
 
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
@@ -12,12 +12,11 @@ use mio::net::TcpStream;
 use super::*;
 use crate::net::Transport;
 
-/// Requests of each run.
 const REQUESTS: u64 = 10_000;
-/// From one batch of answers to the next: the whole run lies within one slice of the series.
+/// Time between two batches of responses; the whole run fits in one interval of the time series.
 const PAUSE: Duration = Duration::from_micros(20);
 
-/// A socket that takes everything and keeps nothing.
+/// Transport that accepts and discards all output.
 struct NullTransport;
 
 impl Transport for NullTransport {
@@ -49,7 +48,7 @@ impl Transport for NullTransport {
 }
 
 impl ConnectionFixture {
-    /// Has so many requests answered that are pipelined like this; what is due goes out in between.
+    /// Answers this many requests, `pipeline` at a time; due requests leave between the batches.
     fn exchange(&mut self, requests: u64, responses: &[u8], pipeline: u64) {
         for _ in 0..requests / pipeline {
             self.advance_time(PAUSE);
@@ -70,14 +69,14 @@ fn load_request_allocates_nothing() {
     let request = RequestTemplate::new(&targets, &parts).expect("good placeholders");
     let changing = Plan { targets, request, order: UrlOrder::Random, ..plan() };
     for pipeline in [1, 8] {
-        // As many are due in two pauses as are answered in them.
+        // Two pauses make as many requests due as they answer.
         let per_sec = pipeline as f64 / (2.0 * PAUSE.as_secs_f64());
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec }] {
             for plan in [&plan(), &changing] {
                 let plan = Plan { pipeline, schedule: schedule.clone(), ..plan.clone() };
                 let mut fixture = ConnectionFixture::new(&plan);
                 assert_eq!(fixture.advance(), Want::Input);
-                // By a schedule, the first request is alone and the others follow in time.
+                // With a schedule, the first request is alone and the others follow later.
                 while fixture.totals()[0] < pipeline as u64 {
                     fixture.advance_time(PAUSE);
                     fixture.advance();
@@ -91,6 +90,6 @@ fn load_request_allocates_nothing() {
             }
         }
     }
-    // The counter counts.
+    // The counter counts something.
     assert!(measure(|| drop(ConnectionFixture::new(&plan()))).count_total > 0);
 }
