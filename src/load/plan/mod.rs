@@ -1,6 +1,6 @@
-//! What a run does: its schedule, its URLs and the templates of its requests.
+//! Plan of a run: schedule, URLs and request templates.
 //!
-//! Owns the plan and how it is made of the settings. It sends nothing and counts nothing.
+//! It sends nothing.
 
 pub mod random;
 pub mod run_plan;

@@ -1,26 +1,26 @@
-//! Numbers that look random and are the same for the same seed.
+//! Seeded pseudo-random numbers.
 //!
-//! SplitMix64 (Steele, Lea and Flood, 2014): a counter and a mixer; it is not for secrets.
+//! SplitMix64 (Steele, Lea and Flood, 2014); not for secrets.
 
-/// What the counter goes on by: the golden ratio, as 64 bits.
+/// Golden ratio as 64 bits.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A source of numbers. Each thread has its own, with a seed of its own.
+/// Generator; each thread has its own seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random(u64);
 
 impl Random {
-    /// The source with this seed.
+    /// Generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The source of one of several that share a seed: no two begin alike.
+    /// Generator of a thread; threads with one seed start differently.
     pub fn for_thread(seed: u64, index: u64) -> Self {
         Self::new(Self::new(seed ^ index.wrapping_mul(GOLDEN).rotate_left(32)).next_u64())
     }
 
-    /// The next 64 bits.
+    /// Next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,14 +28,14 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, or 0 if that is 0 (Lemire's method, without its last correction: the
-    /// error is below one in 2^64 / `bound`).
+    /// Number below `bound`, or 0 if `bound` is 0. Lemire's method without its last correction; bias below
+    /// `bound` / 2^64.
     pub fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.next_u64()) * u128::from(bound);
         u64::try_from(wide >> 64).unwrap_or_default()
     }
 
-    /// A number from `first` to `last`, both included.
+    /// Number from `first` to `last`, inclusive.
     pub fn between(&mut self, first: u64, last: u64) -> u64 {
         match last.wrapping_sub(first).checked_add(1) {
             Some(span) => first.wrapping_add(self.below(span)),
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn random_same_seed_same_numbers_other_seed_differs() {
-        // The first numbers of the reference implementation with this seed.
+        // First numbers of the reference implementation with this seed.
         let mut random = Random::new(1_234_567);
         let wanted = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!([random.next_u64(), random.next_u64(), random.next_u64()], wanted);

@@ -1,7 +1,6 @@
-//! What a run is to do: typed, and checked as a whole.
+//! Validated plan of a run.
 //!
-//! It owns what goes together and what does not. It reads no command line, opens nothing and
-//! resolves nothing; the engine takes it as it is.
+//! It reads no options and resolves no names.
 
 use std::time::Duration;
 
@@ -15,47 +14,47 @@ use super::template::RequestTemplate;
 use crate::load::engine::pacer::Schedule;
 use crate::load::stats::latency_histogram::maybe_micros;
 
-/// How long a run lasts if nothing else is said.
+/// Default length of a run.
 pub const DURATION_DEFAULT: Duration = Duration::from_secs(10);
-/// How many connections a run has if nothing else is said: what hey and oha have.
+/// Default connections, as in hey and oha.
 pub const CONCURRENCY_DEFAULT: usize = 50;
-/// How long a request may take if nothing else is said.
+/// Default request time-out.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-/// More requests than this on the way on one connection measure a queue, not a server.
+/// Pipeline limit: more measures a queue, not the server.
 pub const PIPELINE_MAX: usize = 1024;
-/// More reactors than this have no cores to run on.
+/// Thread limit: more have no cores to run on.
 pub const THREADS_MAX: usize = 256;
 
-/// Everything the engine needs to know of a run.
+/// Plan of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Whom to ask, in the order of the requests' templates; at least one.
+    /// Targets, at least one.
     pub targets: Vec<ClientTarget>,
-    /// How the next of them is chosen.
+    /// Order of the targets.
     pub order: UrlOrder,
-    /// What is sent, by the index of the target.
+    /// Request template of each target.
     pub request: RequestTemplate,
-    /// The method, for reading answers: one to HEAD has no body.
+    /// Method: a response to HEAD has no body.
     pub method: Method,
-    /// Connections, over all threads; at least one for each.
+    /// Connections over all threads, at least one each.
     pub concurrency: usize,
-    /// When it is over.
+    /// End conditions.
     pub stop: Stop,
-    /// When requests are due.
+    /// Schedule of the requests.
     pub schedule: Schedule,
-    /// How long it runs before anything counts. It comes before what [`Plan::stop`] says.
+    /// Time before measuring; [`Plan::stop`] counts after it.
     pub warmup: Duration,
-    /// Requests that may be on the way on one connection, 1 or more.
+    /// Requests in flight on a connection, at least 1.
     pub pipeline: usize,
-    /// Whether a connection is kept for another request.
+    /// Whether connections are reused.
     pub keep_alive: bool,
-    /// After so many requests a connection is closed and opened again.
+    /// Requests after which a connection is replaced.
     pub requests_per_connection: Option<u64>,
-    /// How long a request may take, and a connection to be made.
+    /// Time-out of requests and connects.
     pub timeout: Duration,
-    /// Reactors, each in a thread of its own.
+    /// Threads, each with a reactor.
     pub threads: usize,
-    /// What random choices follow from.
+    /// Random seed.
     pub seed: u64,
 }
 
@@ -64,15 +63,15 @@ pub struct Plan {
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum UrlOrder {
-    /// One after the other, from the first again after the last.
+    /// List order, repeated.
     #[default]
     Sequential,
-    /// Any, each as likely as the others.
+    /// Uniform random.
     Random,
 }
 
 impl UrlOrder {
-    /// Its name.
+    /// Name of the order.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sequential => "sequential",
@@ -80,10 +79,10 @@ impl UrlOrder {
         }
     }
 
-    /// Reads `sequential` or `random`.
+    /// Parses `sequential` or `random`.
     ///
     /// # Errors
-    /// In words to stand behind a colon.
+    /// A message to follow a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "sequential" => Ok(Self::Sequential),
@@ -93,18 +92,18 @@ impl UrlOrder {
     }
 }
 
-/// When a run is over: at the first of the two that comes. At least one is there.
+/// End conditions, at least one; the first ends the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// When so many requests have been sent and have come to an end.
+    /// Ended requests.
     pub requests: Option<u64>,
-    /// When so much time has passed.
+    /// Measured time.
     #[serde(rename = "duration_us", with = "maybe_micros")]
     pub duration: Option<Duration>,
 }
 
 impl Default for Plan {
-    /// One connection in a closed loop without an end, and nobody to ask yet.
+    /// One connection, closed loop, no end, no targets.
     fn default() -> Self {
         Self {
             targets: Vec::new(),
@@ -126,10 +125,10 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Checks what does not follow from single values.
+    /// Checks combinations of values.
     ///
     /// # Errors
-    /// What does not go together, and what to do about it, in one line.
+    /// The conflict and the remedy.
     pub fn check(&self) -> Result<(), String> {
         let Self { concurrency, threads, pipeline, .. } = *self;
         if threads > concurrency {

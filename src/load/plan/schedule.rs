@@ -1,6 +1,6 @@
-//! Schedules as people write them, both ways: `200/s`, `100:30s,200:30s`, `0..5000/60s`, `closed`.
+//! Text form of schedules: `200/s`, `100:30s,200:30s`, `0..5000/60s`, `closed`.
 //!
-//! What is written here is read back as the same schedule. When each request is due is [`crate::load::engine::pacer`]'s.
+//! Formatted schedules parse to the same value.
 
 use std::fmt;
 
@@ -11,10 +11,9 @@ use crate::client::options::parse_positive_time;
 use crate::load::engine::pacer::Schedule;
 use crate::text::parse_rate;
 
-/// More steps than this are a slip.
+/// More steps are a mistake.
 const STEPS_MAX: usize = 1000;
 
-/// Where there is no schedule.
 const CLOSED: &str = "closed";
 
 impl fmt::Display for Schedule {
@@ -45,10 +44,6 @@ impl<'de> Deserialize<'de> for Schedule {
 }
 
 impl Schedule {
-    /// Reads what [`Display`](fmt::Display) writes.
-    ///
-    /// # Errors
-    /// In words to stand behind a colon.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         match text {
             CLOSED => Ok(Self::Closed),
@@ -59,10 +54,6 @@ impl Schedule {
     }
 }
 
-/// Reads `100:30s,200:30s`.
-///
-/// # Errors
-/// In words to stand behind a colon.
 pub(in crate::load) fn parse_steps(text: &str) -> Result<Schedule, String> {
     const NOT_STEPS: &str = "steps are rates and times, such as 100:30s,200:30s";
     let step = |step: &str| {
@@ -81,10 +72,6 @@ pub(in crate::load) fn parse_steps(text: &str) -> Result<Schedule, String> {
     }
 }
 
-/// Reads `0..5000/60s`.
-///
-/// # Errors
-/// In words to stand behind a colon.
 pub(in crate::load) fn parse_ramp(text: &str) -> Result<Schedule, String> {
     const NOT_A_RAMP: &str = "a ramp is two rates and a time, such as 0..5000/60s";
     let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;

@@ -1,8 +1,7 @@
-//! Text with placeholders, rendered anew for each request: `{SEQ}` and `{RAND:a:b}`.
+//! Text with placeholders, rendered for each request: `{SEQ}` and `{RAND:a:b}`.
 //!
-//! It owns how placeholders are written and escaped; the requests of a run are put together in `request`. A brace that begins
-//! no placeholder is itself, so JSON needs no care; `{{SEQ}` sends `{SEQ}`. Rendering allocates
-//! nothing of its own, and without placeholders it is one copy.
+//! Other braces are literal, so JSON needs no escapes; `{{SEQ}` sends `{SEQ}`. Rendering allocates nothing;
+//! without placeholders it is one copy.
 
 mod request;
 
@@ -13,32 +12,28 @@ use super::random::Random;
 
 pub use request::{RequestParts, RequestTemplate};
 
-/// What a refusal recommends.
 const REMEDY: &str = "there are {SEQ} and {RAND:1:100}; for the text itself, write {{";
 
-/// The longest name that is taken for that of a placeholder: a body may hold any bytes.
+/// Longest name: a body may contain any bytes.
 const NAME_LEN_MAX: usize = 16;
 
-/// A part of what is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TemplatePart {
-    /// Always the same.
     Bytes(Vec<u8>),
-    /// The number of the request.
     Sequence,
-    /// A whole number from the first to the second.
+    /// First and last, inclusive.
     Random(u64, u64),
 }
 
-/// Bytes with placeholders among them.
+/// Bytes with placeholders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template(Vec<TemplatePart>);
 
 impl Template {
-    /// Reads the placeholders in a text.
+    /// Parses placeholders.
     ///
     /// # Errors
-    /// A placeholder that there is not, in words to stand behind a colon; they name the remedy.
+    /// An unknown placeholder and the remedy, to follow a colon.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let mut template = Self::default();
         let mut rest = text;
@@ -51,12 +46,12 @@ impl Template {
         Ok(template)
     }
 
-    /// These bytes, whatever is in them.
+    /// Literal bytes.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(vec![TemplatePart::Bytes(bytes)])
     }
 
-    /// Appends what this request has in the place of the placeholders.
+    /// Appends the bytes for request `seq`.
     pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
         for part in &self.0 {
             match part {
@@ -67,7 +62,7 @@ impl Template {
         }
     }
 
-    /// The bytes, if there are no placeholders among them.
+    /// The bytes, if none vary.
     pub fn constant(&self) -> Option<&[u8]> {
         match self.0.as_slice() {
             [] => Some(b""),
@@ -76,12 +71,10 @@ impl Template {
         }
     }
 
-    /// Whether it differs from one time to the next by chance.
     fn is_random(&self) -> bool {
         self.0.iter().any(|part| matches!(part, TemplatePart::Random(..)))
     }
 
-    /// Takes what begins with a brace; returns what follows.
     fn parse_brace<'a>(&mut self, from: &'a [u8]) -> Result<&'a [u8], String> {
         let inner = from.get(1..).unwrap_or_default();
         if let Some(escaped) = inner.strip_prefix(b"{")
@@ -112,8 +105,7 @@ impl Template {
     }
 }
 
-/// The name of the placeholder that begins here, behind its brace: capital letters up to `}` or `:`, or
-/// a name that there is, in small ones.
+/// Placeholder name: capitals up to `}` or `:`, or a known name in any case.
 fn placeholder_name(inner: &[u8]) -> Option<&str> {
     let len = inner.iter().take(NAME_LEN_MAX).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let name = std::str::from_utf8(inner.get(..len)?).ok().filter(|name| !name.is_empty())?;
@@ -122,7 +114,6 @@ fn placeholder_name(inner: &[u8]) -> Option<&str> {
     (ends && (is_known || name.bytes().all(|byte| byte.is_ascii_uppercase()))).then_some(name)
 }
 
-/// Understands what stands between the braces.
 fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
     let parts: Vec<&str> = placeholder_text.split(':').collect();
     let shown = quote(format!("{{{placeholder_text}}}"));
@@ -143,7 +134,7 @@ fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
     }
 }
 
-/// Percent-encodes the braces of a path that belong to no placeholder: they cannot be sent as they are.
+/// Percent-encodes literal braces: a request target cannot contain them.
 pub(super) fn encode_loose_braces(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     let mut rest = path;
@@ -154,7 +145,7 @@ pub(super) fn encode_loose_braces(path: &str) -> String {
         let is_named = |inner: &str| is_open && placeholder_name(inner.as_bytes()).is_some();
         rest = from.get(1..).unwrap_or_default();
         if is_named(rest) {
-            // One that is never closed is refused later, by its name.
+            // Rejected later by name, if unclosed.
             let (inner, after) = rest.split_at(rest.find('}').map_or(0, |len| len + 1));
             encoded.push('{');
             encoded.push_str(inner);

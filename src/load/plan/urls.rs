@@ -1,20 +1,17 @@
-//! The URLs of a run from a list: one place a line.
+//! URL list of a run: one target per line.
 //!
-//! It owns the form of the list and its bounds. What a place is, `target` knows.
+//! It owns the format and its limits.
 
 use crate::client::target::{ClientTarget, Overrides, parse_operands};
 
-/// A longer list is refused: it would be kept in memory whole, rendered.
+/// Limit in bytes: the rendered list stays in memory.
 pub(in crate::load) const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
-/// More URLs than this are refused: each of them is a request that is kept rendered.
+/// Each URL has a rendered request.
 const URLS_MAX: usize = 100_000;
-/// A longer line is refused: servers take 8 KiB or so (RFC 9112 section 3), and an error would repeat it.
+/// Limit in bytes: servers take about 8 KiB (RFC 9112 section 3), and an error repeats the line.
 const URL_LEN_MAX: usize = 64 * 1024;
 
-/// Understands a list. Empty lines, and those that begin with `#`, are left out.
-///
-/// # Errors
-/// The first line that makes no sense, by its number, or that there are too many or none.
+/// Parses a list; skips empty lines and `#` lines. An error names the first invalid line.
 pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
         let valid = list.get(..error.valid_up_to()).unwrap_or_default();

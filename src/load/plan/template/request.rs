@@ -1,7 +1,6 @@
-//! The requests of a run, one for each URL, rendered as far as they are the same each time.
+//! Request templates, one per URL.
 //!
-//! It owns what the head of such a request has, and where the length of a body with placeholders
-//! goes. Nothing is sent here.
+//! The length of a body with placeholders is inserted when rendered.
 
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
@@ -12,49 +11,47 @@ use crate::http::{decimal, end_head, field, request_line};
 use super::{Template, encode_loose_braces};
 use crate::load::plan::random::Random;
 
-/// What the requests of a run have in common.
+/// Parts common to all requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestParts<'a> {
-    /// The method, as it is sent.
+    /// Method, as sent.
     pub method: &'a str,
-    /// Changes to the fields, in the order given; values may have placeholders.
+    /// Field edits in order; values may have placeholders.
     pub fields: &'a [(String, FieldEdit)],
-    /// The body, if there is one.
+    /// Body, if any.
     pub body: Option<&'a Template>,
-    /// Whether the connection is kept for another request.
+    /// Whether connections are reused.
     pub keep_alive: bool,
 }
 
-/// The requests of a run, one for each URL, as far as they are the same each time.
+/// Request templates by URL index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestTemplate(Vec<UrlTemplate>);
 
-/// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct UrlTemplate {
-    /// All of it if its length is always the same, else what stands before the length.
+    /// Whole request, or the part before a variable length.
     head: Template,
-    /// What follows the length: the rest of the head, and the body.
     after_length: Option<(Template, Template)>,
 }
 
 impl RequestTemplate {
-    /// Puts the requests together; paths and the values of fields may have placeholders.
+    /// Builds the templates; paths and field values may have placeholders.
     ///
     /// # Errors
-    /// A placeholder that there is not, and where it stands.
+    /// An unknown placeholder and its place.
     pub fn new(targets: &[ClientTarget], parts: &RequestParts<'_>) -> Result<Self, String> {
         targets.iter().map(|target| UrlTemplate::new(target, parts)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether anything in them is left to chance.
+    /// Whether a template is random.
     pub fn is_random(&self) -> bool {
         self.0.iter().any(|UrlTemplate { head, after_length: sized }| {
             head.is_random() || sized.as_ref().is_some_and(|(_, body)| body.is_random())
         })
     }
 
-    /// Appends request `seq` of the run, which is for this URL.
+    /// Appends request `seq` for the URL.
     pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
         if let Some(request) = usize::try_from(url).ok().and_then(|url| self.0.get(url)) {
             request.render(out, seq, random);
@@ -94,7 +91,7 @@ impl UrlTemplate {
         Self::with_body(head, body)
     }
 
-    /// The length comes last, so that it is known where it stands.
+    /// `Content-Length` is last, so that its position is known.
     fn with_body(mut head: Vec<u8>, body: &Template) -> Result<Self, String> {
         head.extend_from_slice(b"Content-Length: ");
         let mut head = Template::parse(&head)?;
@@ -122,7 +119,7 @@ impl UrlTemplate {
         after.render(out, seq, random);
         let body_at = out.len();
         body.render(out, seq, random);
-        // The length is known only now: it is written behind the rest, which then moves behind it.
+        // The length is known only now: rotate it to its place.
         let end = out.len();
         decimal(out, (end - body_at) as u64);
         let len_len = out.len() - end;

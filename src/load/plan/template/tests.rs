@@ -1,5 +1,6 @@
-//! What templates promise: placeholders, escapes, refusals, and requests that are framed right whatever is
-//! drawn. Random texts must never panic.
+//! Tests of templates: placeholders, escapes, errors, and the framing of rendered requests.
+//!
+//! Random texts must never panic.
 
 use proptest::prelude::*;
 
