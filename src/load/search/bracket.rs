@@ -1,11 +1,8 @@
-//! The highest rate that meets an objective: which rate is to be tried next, or what was found.
+//! Bracketing search for the highest rate that meets the objective.
 //!
-//! A pure function of what was tried so far, without a clock: [`next`]. From where it begins it doubles
-//! the rate until the objective is missed, or divides it by four until it is met; then it halves the
-//! interval on a logarithmic scale until the two ends are within [`PRECISION`] of one another.
-//!
-//! Measuring is noisy, and one hiccup of the machine is not the server's limit. So a rate that does not
-//! meet the objective is tried once more, and [`combined_verdict`] says what both come to.
+//! [`next`] is a pure function of the steps. The rate doubles until a miss, or is divided by four until a
+//! success. Then it is bisected on a logarithmic scale to [`PRECISION`].
+//! A failed rate is tried once more: a hiccup of the system is not the server's limit.
 
 use std::fmt;
 
@@ -13,90 +10,86 @@ use serde::Serialize;
 
 use crate::text::RATE_MAX;
 
-/// The answer is found when the lowest rate that fails is at most so many times the highest that does not.
+/// Largest final ratio of failed to met rate.
 pub const PRECISION: f64 = 1.05;
-/// No rate below this is tried, in requests a second: it is no load any more.
+/// Lowest rate, per second; less is no load.
 pub const RATE_MIN: f64 = 1.0;
-/// No search takes more steps, whatever is found: from `RATE_MAX` down to `RATE_MIN`, or back, and
-/// then into the interval, with each rate that fails tried twice. It bounds how long a search takes.
+/// Limit of the search time: from `RATE_MAX` to `RATE_MIN` or back, then bisection, with failed rates tried
+/// twice.
 pub const STEPS_MAX: usize = 48;
 
-/// What the rate is multiplied by as long as the objective is met.
 const RATE_UP_FACTOR: f64 = 2.0;
-/// What it is divided by as long as it is not: where the search begins much too high, the steps that
-/// are yet to come are long.
+/// Larger than [`RATE_UP_FACTOR`]: steps at lower rates are longer.
 const RATE_DOWN_DIVISOR: f64 = 4.0;
 
-/// What a step came to.
+/// Result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SloVerdict {
     /// The objective was met.
     Met,
-    /// The server did not meet it.
+    /// The server missed the objective.
     Missed,
-    /// It was not met, and the generator is to blame, so nothing is known of the server.
+    /// Missed because of the generator; the server's limit is unknown.
     ClientBound,
 }
 
-/// Its name for scripts.
 impl fmt::Display for SloVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-/// A step that was made.
+/// Rate and verdict of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepResult {
-    /// Requests a second.
+    /// Requests per second.
     pub rate: f64,
-    /// What it came to.
+    /// Verdict.
     pub verdict: SloVerdict,
 }
 
-/// What is to be done.
+/// Next action of a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NextStep {
     /// Try this rate.
     Try(f64),
-    /// Stop: this was found.
+    /// Stop with this outcome.
     Done(SearchOutcome),
 }
 
-/// What a search came to. Rates are requests a second.
+/// Outcome of a search, in requests per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SearchOutcome {
-    /// The highest rate that meets the objective, within [`PRECISION`].
+    /// Highest rate that meets the objective, to [`PRECISION`].
     Found {
-        /// It.
+        /// That rate.
         rate: f64,
-        /// The lowest rate that does not; none where no higher rate can be asked for.
+        /// Lowest rate that fails; `None` if no higher rate is possible.
         above: Option<f64>,
     },
-    /// The server takes at least this rate; what more it takes, this generator cannot tell.
+    /// The generator failed first: the server may take more than `rate`.
     GaveOut {
-        /// The highest rate that met the objective, if one did.
+        /// Highest rate that met the objective.
         rate: Option<f64>,
-        /// Where the generator gave out.
+        /// Rate at which the generator failed.
         above: f64,
     },
-    /// Not even the lowest rate meets it.
+    /// Even the lowest rate failed.
     NotMet {
-        /// The lowest.
+        /// That rate.
         lowest: f64,
     },
-    /// It was ended before its time.
+    /// The search ended early.
     Interrupted {
-        /// The highest rate so far that met the objective.
+        /// Highest rate that met the objective.
         rate: Option<f64>,
-        /// The lowest so far that did not.
+        /// Lowest rate that failed.
         above: Option<f64>,
     },
 }
 
-/// Between which rates the answer lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Bracket {
     met: Option<f64>,
@@ -104,7 +97,6 @@ struct Bracket {
 }
 
 impl Bracket {
-    /// What the steps so far come to.
     fn of(steps: &[StepResult]) -> Self {
         let mut bracket = Self::default();
         for tries in steps.chunk_by(|one, other| one.rate == other.rate) {
@@ -117,7 +109,6 @@ impl Bracket {
         bracket
     }
 
-    /// The rate that tells most, if the answer is not there yet.
     fn next(&self, start: f64) -> NextStep {
         match (self.met, self.above) {
             (None, None) => NextStep::Try(rounded(start).clamp(RATE_MIN, RATE_MAX)),
@@ -135,8 +126,7 @@ impl Bracket {
     }
 }
 
-/// What to try when these steps have been made, in this order, or what was found. The first rate is
-/// `start`.
+/// Next rate, or the outcome. `steps` are in order; the first rate is `start`.
 pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
     if let Some(unsure) = unconfirmed(steps) {
         return NextStep::Try(unsure.rate);
@@ -147,21 +137,20 @@ pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
     }
 }
 
-/// What the tries at one rate come to: it is met if one of them met it. If none did, and one of them
-/// says that it was the generator, that stands: what may be its fault is not laid to the server.
+/// Verdict on one rate: met if any try met it; else client-bound if any was, because the server may not be at
+/// fault.
 pub fn combined_verdict(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
     let rank = |verdict: &SloVerdict| (*verdict == SloVerdict::Met, *verdict == SloVerdict::ClientBound);
     verdicts.max_by_key(rank).unwrap_or(SloVerdict::ClientBound)
 }
 
-/// What is known when a search is ended before its time. What failed only once is not believed.
+/// Outcome of an interrupted search; ignores a single failed try.
 pub fn so_far(steps: &[StepResult]) -> SearchOutcome {
     let confirmed = steps.len() - usize::from(unconfirmed(steps).is_some());
     let bracket = Bracket::of(steps.get(..confirmed).unwrap_or_default());
     SearchOutcome::Interrupted { rate: bracket.met, above: bracket.above.map(|above| above.rate) }
 }
 
-/// The last step, if its rate failed and was tried only once.
 fn unconfirmed(steps: &[StepResult]) -> Option<StepResult> {
     let (last, before) = steps.split_last()?;
     let is_second = before.last().is_some_and(|before| before.rate == last.rate);
@@ -176,10 +165,10 @@ fn outcome(met: Option<f64>, above: StepResult) -> SearchOutcome {
     }
 }
 
-/// To three digits, which can be read and repeated; the interval is never as narrow as that.
+/// Rounds to three digits: readable, repeatable, finer than the interval.
 fn rounded(rate: f64) -> f64 {
     let unit = 10_f64.powf(rate.max(f64::MIN_POSITIVE).log10().floor() - 2.0);
-    // Where the unit is a fraction, dividing by its inverse is what gives 1.02 and not a hair more.
+    // For a unit below 1, dividing by its inverse gives exactly 1.02.
     let rounded =
         if unit < 1.0 { (rate / unit).round() / unit.recip().round() } else { (rate / unit).round() * unit };
     if rounded.is_finite() && rounded > 0.0 { rounded } else { rate }

@@ -1,8 +1,6 @@
-//! What a search came to: a step for each rate that was tried, and the answer. Every report of a search
-//! is a function of a [`Curve`] and of nothing else.
+//! Results of a search, the only input of its reports.
 //!
-//! It owns the figures of each step, and which step stands for a rate that was tried twice. It runs and
-//! judges nothing.
+//! It selects the deciding step of a repeated rate.
 
 use std::time::Duration;
 
@@ -16,24 +14,24 @@ use crate::load::stats::summary::{Spread, Summary};
 use crate::load::stats::validity::WALL_MIN;
 use crate::text::units::rate;
 
-/// A search and its figures. Its JSON is what it was made under.
+/// Settings and results of a search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Curve {
-    /// What was asked.
+    /// Request method and URL.
     pub target: String,
-    /// How many addresses.
+    /// Number of URLs.
     #[serde(rename = "addresses")]
     pub urls: u64,
-    /// How all steps were set up.
+    /// Setup of all steps.
     #[serde(skip)]
     pub setup: Setup,
-    /// The clauses of --slo, as they were written.
+    /// Clauses of --slo, as written.
     pub objective: String,
-    /// Its first clause on the latency, and the limit in microseconds.
+    /// First latency clause, and its limit in microseconds.
     #[serde(skip)]
     pub latency_limit: Option<(String, f64)>,
-    /// Requests that a step needs to tell whether they hold.
+    /// Requests needed per step.
     pub requests_min: u64,
     /// Connections at a time.
     pub concurrency: u64,
@@ -41,56 +39,56 @@ pub struct Curve {
     pub pipeline: u64,
     /// Threads of the client.
     pub threads: u64,
-    /// When it began.
+    /// Start of the search.
     pub started_unix_secs: u64,
-    /// How long all runs of the search took, warm-ups included.
+    /// Length of all runs, with warm-ups.
     #[serde(rename = "wall_secs", serialize_with = "secs")]
     #[cfg_attr(test, schemars(with = "f64"))]
     pub wall: Duration,
-    /// The steps, in the order in which they were made.
+    /// Steps in order.
     #[serde(skip)]
     pub steps: Vec<RateStep>,
-    /// What was found.
+    /// Outcome.
     #[serde(skip)]
     pub answer: SearchOutcome,
 }
 
-/// What one rate came to.
+/// Results at one rate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RateStep {
-    /// Requests a second, as they were to be sent.
+    /// Scheduled requests a second.
     #[serde(rename = "rate_per_sec")]
     pub rate: f64,
-    /// How long it took, warm-up left out.
+    /// Length, without warm-up.
     #[serde(rename = "length_secs", serialize_with = "secs")]
     #[cfg_attr(test, schemars(with = "f64"))]
     pub wall: Duration,
-    /// How it came out.
+    /// Verdict.
     #[serde(flatten)]
     pub slo_result: SloResult,
-    /// Requests that were to be sent.
+    /// Requests that were due.
     pub due: u64,
-    /// Of those, sent.
+    /// Due requests that were sent.
     pub sent: u64,
-    /// Of those, answered, whatever the status.
+    /// Sent requests with a whole response, of any status.
     pub answered: u64,
-    /// Answers a second.
+    /// Responses a second.
     pub answers_per_sec: f64,
-    /// Of those that came to an end, failed or answered with 400 or above.
+    /// Failures and statuses of 400 or above, as a share of ended requests.
     pub error_share: f64,
-    /// From when a request was due.
+    /// Latency from the due time.
     pub latency: Option<Spread>,
-    /// What the client's busiest thread used of its CPU time.
+    /// CPU share of the client's busiest thread.
     #[serde(rename = "client_cpu_share_max")]
     pub cpu_share_max: f64,
-    /// Whether there were as many as run.requests_min, but for one in a hundred.
+    /// Whether 99 % of run.requests_min were due.
     #[serde(rename = "enough_requests")]
     pub has_enough_requests: bool,
 }
 
 impl RateStep {
-    /// The figures of a step at this rate.
+    /// Metrics of a step.
     pub fn of(rate: f64, objective: &Slo, summary: &Summary) -> Self {
         let totals = &summary.totals;
         let due = summary.info.due.unwrap_or(totals.sent);
@@ -105,27 +103,26 @@ impl RateStep {
             error_share: summary.error_share,
             latency: summary.corrected,
             cpu_share_max: summary.client.cpu_share_max,
-            // The last of a thousand may fall on the end of the step.
+            // Tolerance of 1 %: the last requests may be due after the end.
             has_enough_requests: due.saturating_add(due / 100) >= objective.requests_min(),
         }
     }
 
-    /// What the search needs to know of it.
+    /// Rate and verdict.
     pub fn result(&self) -> StepResult {
         StepResult { rate: self.rate, verdict: self.slo_result.verdict }
     }
 }
 
 impl Curve {
-    /// The steps by rate; those at the same rate stay in the order in which they were made. With the
-    /// number of each, from 1.
+    /// Steps by rate, then by number, with numbers from 1.
     pub fn by_rate(&self) -> Vec<(usize, &RateStep)> {
         let mut steps: Vec<_> = (1..).zip(&self.steps).collect();
         steps.sort_unstable_by(|(i, one), (j, other)| one.rate.total_cmp(&other.rate).then(i.cmp(j)));
         steps
     }
 
-    /// What was found, in one sentence.
+    /// Outcome as a sentence.
     pub fn in_words(&self) -> String {
         match self.answer {
             SearchOutcome::Found { rate: found, above: Some(above) } => {
@@ -156,7 +153,7 @@ impl Curve {
         }
     }
 
-    /// The answer's name for scripts.
+    /// Outcome for scripts.
     pub fn outcome_name(&self) -> &'static str {
         match self.answer {
             SearchOutcome::Found { .. } => "found",
@@ -166,7 +163,7 @@ impl Curve {
         }
     }
 
-    /// The highest rate that is known to meet the objective, and the lowest that is known not to.
+    /// Highest rate met and lowest rate missed, if known.
     pub fn ends(&self) -> (Option<f64>, Option<f64>) {
         match self.answer {
             SearchOutcome::Found { rate, above } => (Some(rate), above),
@@ -176,12 +173,12 @@ impl Curve {
         }
     }
 
-    /// Whether steps were too short to tell how busy the generator was.
+    /// Whether steps were too short to measure the generator's CPU.
     pub fn has_short_steps(&self) -> bool {
         self.steps.iter().any(|step| step.wall < WALL_MIN)
     }
 
-    /// Of the steps at each rate the last that says what they come to together, by rate.
+    /// Last step with the combined verdict of each rate, by rate.
     pub fn deciding_steps(&self) -> Vec<&RateStep> {
         let by_rate = self.by_rate();
         let rates = by_rate.chunk_by(|(_, one), (_, other)| one.rate == other.rate);
@@ -193,7 +190,7 @@ impl Curve {
         telling.collect()
     }
 
-    /// Those of them that did not meet the objective.
+    /// Deciding steps that missed the objective.
     pub fn failed(&self) -> Vec<&RateStep> {
         let mut steps = self.deciding_steps();
         steps.retain(|step| step.slo_result.verdict != SloVerdict::Met);

@@ -1,7 +1,6 @@
-//! A search from its settings to its report and its exit code: a run for each rate that is tried.
+//! Search driver: settings to report and exit code, with one run per rate.
 //!
-//! Which rate is next is [`bracket::next`]'s to say, how a step came out its objective's. Of each run only
-//! figures are kept.
+//! It keeps only the metrics of a run.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -24,21 +23,15 @@ use crate::load::run_info::RunInfo;
 use crate::load::stats::summary::Summary;
 use crate::text::units;
 
-/// How long a closed loop tells how fast the server is about, if nobody says where to begin.
+/// Length of the closed loop that estimates the first rate.
 const ESTIMATE_LEN: Duration = Duration::from_secs(1);
-/// The search begins at this part of what the closed loop comes to: most often the objective is met
-/// there, and not any more at four times of it.
+/// Share of the closed loop's rate to begin at: usually it meets the objective, and four times as much fails.
 const START_SHARE: f64 = 0.5;
-/// The warm-up of a step, if nobody says how long: connections are made and a backlog of the step before
-/// is gone.
+/// Longest default warm-up: connects, and drains the previous step's backlog.
 const WARMUP_MAX: Duration = Duration::from_millis(500);
-/// It is at most this part of the step.
+/// Smallest ratio of step to default warm-up.
 const WARMUP_DIVISOR: u32 = 4;
 
-/// Makes the search that the settings describe with this task, and reports on it.
-///
-/// # Errors
-/// A run cannot be made, or nothing was found.
 pub(in crate::load) fn find_rate(
     settings: &Settings,
     options: &SearchSettings,
@@ -54,14 +47,12 @@ pub(in crate::load) fn find_rate(
     judge(&curve)
 }
 
-/// Whether nothing was answered at the lowest rate that failed: the rate may be too high, or the server is
-/// gone. The highest rate that met the objective tells, once more.
+/// Without responses, the server may be down: the highest met rate is tried again.
 fn has_no_responses_above(steps: &[RateStep], above: Option<f64>) -> bool {
     let mut tries = steps.iter().filter(|step| Some(step.rate) == above).peekable();
     tries.peek().is_some() && tries.all(|step| step.answered == 0)
 }
 
-/// What the exit code tells of a search.
 fn judge(curve: &Curve) -> Result<(), LoadError> {
     match curve.answer {
         SearchOutcome::Interrupted { .. } => Err(LoadError::Failed(curve.in_words())),
@@ -72,16 +63,13 @@ fn judge(curve: &Curve) -> Result<(), LoadError> {
     }
 }
 
-/// A search under way.
 struct RateSearch<'a> {
     settings: &'a Settings,
     wanted: &'a SearchSettings,
     prepared: &'a PreparedRun,
-    /// It may also come between two runs.
+    /// The signal may come between two runs.
     interrupt: &'a Interrupt,
-    /// What the first run was made under.
     first_info: Option<RunInfo>,
-    /// How long all runs took together, with their warm-ups.
     wall: Duration,
 }
 
@@ -129,7 +117,6 @@ impl RateSearch<'_> {
         }
     }
 
-    /// Where to begin.
     fn estimate_start(&mut self) -> Result<f64, LoadError> {
         let len = self.wanted.step_len.map_or(ESTIMATE_LEN, |len| len.min(ESTIMATE_LEN));
         self.say("a closed loop tells where to begin\n");
@@ -141,7 +128,6 @@ impl RateSearch<'_> {
         Ok((summary.rate * START_SHARE).max(RATE_MIN))
     }
 
-    /// Runs at one rate, and judges what comes of it.
     fn step(&mut self, number: usize, rate: f64) -> Result<Option<RateStep>, LoadError> {
         let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.slo.step_len(rate));
         let (rate_text, len_text) = (units::rate(rate), units::time(len.as_secs_f64() * 1e6));
@@ -165,7 +151,7 @@ impl RateSearch<'_> {
         Plan { schedule, stop, warmup, ..self.prepared.plan.clone() }
     }
 
-    /// Makes one run; none if it was cut short, for that tells nothing.
+    /// `None` for an interrupted run, which proves nothing.
     fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
         let run = match self.prepared.run(plan, self.settings, self.interrupt) {
             Err(LoadError::NothingMeasured) => return Ok(None),
@@ -176,7 +162,7 @@ impl RateSearch<'_> {
         Ok((!self.interrupt.has_signal()).then(|| run.summary()))
     }
 
-    /// Tells how it is going. Who has closed standard error, or does not read it, does not want to know.
+    /// Standard error may be closed or blocked.
     fn say(&self, text: &str) {
         if !self.settings.silent && is_stderr_writable() {
             let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -1,6 +1,6 @@
-//! `--find-rate`: the highest rate that meets an objective.
+//! Rate search (`--find-rate`): the highest rate that meets a service-level objective.
 //!
-//! Owns the objective, the bracket of rates, the driver of the steps and the curve that is reported.
+//! It owns the objective, the bracketing, the driver and the curve.
 
 pub mod bracket;
 pub mod curve;

@@ -1,7 +1,6 @@
-//! What a server is to keep up to: `--slo 'p99<10ms,errors<0.1%'`.
+//! Service-level objective: `--slo 'p99<10ms,errors<0.1%'`.
 //!
-//! The clauses of an assertion that a lower rate keeps more easily, how long a step must be to tell
-//! whether they hold, and whether they held. It runs nothing.
+//! It owns the allowed clauses, and a step's length and verdict.
 
 use std::time::Duration;
 
@@ -15,38 +14,38 @@ use crate::load::stats::summary::{PERCENTILES, Summary};
 use crate::load::stats::validity::{ClientBound, Warning};
 use crate::text::units::count;
 
-/// A percentile is told from at least so many requests beyond it: fewer are chance.
+/// Requests needed beyond a percentile; fewer are chance.
 const TAIL_COUNT_MIN: f64 = 10.0;
-/// A step has so many requests at least, so that the p99 that is always shown means something.
+/// Makes the p99, which is always shown, meaningful.
 const REQUESTS_MIN: f64 = 1_000.0;
-/// A step is at least so long: what servers do once a second is then in each.
+/// Shortest step; includes what servers do once a second.
 pub const STEP_LEN_MIN: Duration = Duration::from_secs(2);
-/// A step is at most so long, even if that leaves it with too few requests: a search must end.
+/// Longest step, even with too few requests: a search must end.
 pub const STEP_LEN_MAX: Duration = Duration::from_secs(60);
 
-/// An objective, checked.
+/// Validated objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slo {
-    /// The clauses as they were written.
+    /// Clauses as written.
     pub text: String,
     assertion: Assertion,
 }
 
-/// How a step came out.
+/// Verdict on a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SloResult {
-    /// client-bound: the objective was not met, and the client is to blame, so nothing is known of the server.
+    /// client-bound: missed because of the client, so the server's limit is unknown.
     pub verdict: SloVerdict,
     /// Why the objective was not met, in words.
     pub reasons: Vec<String>,
 }
 
 impl Slo {
-    /// Reads the clauses.
+    /// Parses the clauses.
     ///
     /// # Errors
-    /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
+    /// The invalid clause and why, to follow a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         let assertion = Assertion::parse(text)?;
         match assertion.0.iter().find_map(|clause| Some((clause, unsupported_reason(clause)?))) {
@@ -55,22 +54,22 @@ impl Slo {
         }
     }
 
-    /// The first clause on the latency, and its limit in microseconds.
+    /// First latency clause, and its limit in microseconds.
     pub fn latency_limit(&self) -> Option<(String, f64)> {
         let is_latency = |clause: &&Clause| matches!(clause.metric, Metric::Time(TimeKind::Corrected, _));
         let clause = self.assertion.0.iter().find(is_latency)?;
         Some((clause.text.clone(), clause.limit))
     }
 
-    /// How many requests it takes to tell.
+    /// Requests needed for a verdict.
     pub fn requests_min(&self) -> u64 {
         let needed = self.assertion.0.iter().map(requests_needed).fold(REQUESTS_MIN, f64::max);
-        // A share that is all but nought saturates, and the length of the step has its own bound.
+        // Saturates for a share close to 0; [`STEP_LEN_MAX`] bounds the step.
         needed.ceil() as u64
     }
 
-    /// How long a step at this rate must be: long enough for its rarest percentile, and for a queue
-    /// that grows because the rate is too high by [`PRECISION`] to become longer than a limit.
+    /// Step length for the rarest percentile, and for the queue of a rate too high by [`PRECISION`] to exceed
+    /// a limit.
     pub fn step_len(&self, rate: f64) -> Duration {
         let times = self.assertion.0.iter().filter(|its| matches!(its.metric, Metric::Time(..)));
         let limit_us = times.map(|clause| clause.limit).fold(0.0, f64::max);
@@ -79,10 +78,8 @@ impl Slo {
         Duration::try_from_secs_f64(secs).unwrap_or(STEP_LEN_MAX).clamp(STEP_LEN_MIN, STEP_LEN_MAX)
     }
 
-    /// Judges a step.
-    ///
-    /// What the generator does badly only adds to latencies and takes from what is sent. So a step that
-    /// meets the objective in spite of it does meet it; of one that does not, nothing is known.
+    /// Judges a step. Generator faults only add latency and reduce what is sent: despite them, a met
+    /// objective is valid, but a missed one proves nothing.
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
@@ -105,8 +102,8 @@ impl Slo {
         SloResult { verdict, reasons }
     }
 
-    /// Requests without an answer have no latency, so no percentile shows them. At the end of a step
-    /// that keeps its percentile, no more wait than have just been sent, or are among those beyond it.
+    /// Percentiles omit requests without a response. If a percentile holds, only recent requests, or the
+    /// share beyond it, wait at the end.
     fn waiting(&self, summary: &Summary) -> Option<String> {
         let due = summary.info.due?;
         let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
@@ -126,7 +123,6 @@ impl Slo {
     }
 }
 
-/// Why a clause is no part of an objective.
 fn unsupported_reason(clause: &Clause) -> Option<&'static str> {
     match (clause.metric, clause.relation) {
         (Metric::Rate, _) => Some("the rate is what is searched for: leave it out"),
@@ -142,12 +138,11 @@ fn unsupported_reason(clause: &Clause) -> Option<&'static str> {
     }
 }
 
-/// How many requests it takes to tell whether a clause holds.
 fn requests_needed(clause: &Clause) -> f64 {
     match clause.metric {
         Metric::Time(_, Statistic::Percentile(index)) => {
             let beyond = PERCENTILES.get(index).map_or(1.0, |(_, quantile)| 1.0 - quantile);
-            // Rounded, for 1 - 0.99 is not quite 0.01.
+            // 1 - 0.99 is not exactly 0.01.
             (TAIL_COUNT_MIN / beyond).round()
         }
         Metric::Errors if clause.limit > 0.0 => (TAIL_COUNT_MIN / clause.limit).round(),
@@ -155,7 +150,6 @@ fn requests_needed(clause: &Clause) -> f64 {
     }
 }
 
-/// How most requests or connections failed, in words; none if none did.
 pub(super) fn most_common_failure(summary: &Summary) -> Option<String> {
     let failures = summary.failures.seen().chain(summary.connect_failures.seen());
     let (failure, times) = failures.max_by_key(|(_, times)| *times)?;

@@ -1,12 +1,13 @@
-//! The search in a world without time: servers and generators that are made up, with a limit each, and
-//! hiccups.
+//! Tests of the bracketing search against simulated servers and generators.
+//!
+//! Each has a limit; some fail at random.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::load::plan::random::Random;
 
-/// What a search does to a server, and what it finds.
+/// Runs a whole search; returns its steps and outcome.
 fn search(start: f64, mut verdict: impl FnMut(f64) -> SloVerdict) -> (Vec<StepResult>, SearchOutcome) {
     let mut steps = Vec::new();
     loop {
@@ -18,8 +19,7 @@ fn search(start: f64, mut verdict: impl FnMut(f64) -> SloVerdict) -> (Vec<StepRe
     }
 }
 
-/// A server whose p99 explodes at its capacity, as waiting lines do: the objective is met below
-/// `capacity · (1 - base / limit)`.
+/// p99 of a server that queues at its capacity: the objective is met below `capacity · (1 - base / limit)`.
 fn p99_ms(rate: f64, capacity: f64) -> f64 {
     if rate < capacity { 1.0 / (1.0 - rate / capacity) } else { f64::INFINITY }
 }

@@ -1,12 +1,13 @@
-//! Searches that are made up, for the tests of everything that reads a curve; and what is said of each
-//! answer.
+//! Tests of the description of each outcome.
+//!
+//! Tests of the reports use these example searches.
 
 use super::*;
 use crate::load::run_info::tests::setup;
 use crate::load::search::bracket;
 use crate::load::search::bracket::NextStep;
 
-/// The spread of a server whose latency explodes at 1000 requests a second.
+/// Latency of a server with a capacity of 1000 requests per second.
 fn latency(rate: f64) -> Option<Spread> {
     let p50_us = (200.0 / (1.0 - (rate / 1_000.0).min(0.99))) as u64;
     Some(Spread {
@@ -63,7 +64,7 @@ fn curve(steps: Vec<RateStep>, answer: SearchOutcome) -> Curve {
     }
 }
 
-/// A search that has found what there is.
+/// Search that found the rate.
 pub(in crate::load) fn found_curve() -> Curve {
     let mut steps: Vec<RateStep> = Vec::new();
     loop {
@@ -75,8 +76,7 @@ pub(in crate::load) fn found_curve() -> Curve {
     }
 }
 
-/// A search in which the generator gave out, after a step without answers and one that a second try
-/// has mended.
+/// Client-bound search, with a step without responses and a step that a second try corrected.
 pub(in crate::load) fn client_bound_curve() -> Curve {
     let with = |rate, verdict, reason: &str| RateStep {
         slo_result: SloResult { verdict, reasons: vec![reason.to_owned()] },
@@ -97,7 +97,7 @@ pub(in crate::load) fn client_bound_curve() -> Curve {
     Curve { pipeline: 4, threads: 2, ..curve }
 }
 
-/// A search that was ended before its first step was over.
+/// Search that was interrupted in its first step.
 pub(in crate::load) fn nothing() -> Curve {
     curve(Vec::new(), SearchOutcome::Interrupted { rate: None, above: None })
 }

@@ -1,6 +1,6 @@
-//! What an objective may say, how long its steps are, and how it judges runs.
+//! Tests of objectives: allowed clauses, step lengths and verdicts.
 //!
-//! The runs are made up, of ten seconds each.
+//! The runs are simulated and last ten seconds.
 
 use super::*;
 use crate::load::run_info::RunInfo;
@@ -59,8 +59,8 @@ fn step_len_covers_rarest_percentile_and_longest_limit() {
     }
 }
 
-/// A run of ten seconds at 100 a second: so many were answered within 5 ms, so many took 50 ms, so many
-/// have no answer, and the rest of a thousand was not sent.
+/// Run of ten seconds at 100 requests per second: `fast` requests within 5 ms, `slow` in 50 ms, `unfinished`
+/// without a response. The rest of 1000 was not sent.
 fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> Summary {
     let mut metrics = metrics(0);
     for number in 0..fast + slow {
@@ -118,7 +118,7 @@ fn slo_judges_steps_met_missed_or_client_bound() {
 
 #[test]
 fn strictest_limit_bounds_unanswered_requests() {
-    // p50 alone would bear 600 of them.
+    // p50 alone would allow 600 unanswered requests.
     for text in ["p50<1s,p99<10ms", "p99<10ms,p50<1s"] {
         let judgement = objective(text).judge(&run(987, 0, 13, |_| ()));
         assert_eq!(judgement.verdict, SloVerdict::Missed, "{text}: {judgement:?}");
