@@ -1,8 +1,7 @@
-//! What a person sees while a run lasts: a block on a terminal, else a line every so often.
+//! Progress display on standard error: a block on a terminal, else lines.
 //!
-//! It owns what is drawn over what. Words and figures only; they go to standard error, so that the
-//! report stays alone on standard output. Time is an argument, and where lines go is too. It colours
-//! nothing and hides no cursor, so whatever ends the run leaves the terminal as it was.
+//! Standard output has only the report. Without colours or a hidden cursor, any exit leaves the terminal
+//! intact.
 
 mod status_view;
 
@@ -19,27 +18,25 @@ use rustix::termios::tcgetwinsize;
 
 use status_view::{StatusView, warmup_block, whole_secs_text};
 
-/// Less of a warm-up than this is not worth a line: it would say "0 s left".
+/// Less would display as "0 s left".
 const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 
-/// What is shown, and where.
 pub(super) struct LiveDisplay<W> {
     out: W,
-    /// Whether it takes something now; never, if nothing is to be shown.
+    /// Whether a write would not block; false if silent.
     is_writable: fn() -> bool,
     mode: DisplayMode,
     stop: Stop,
 }
 
 enum DisplayMode {
-    /// A line, the next one at this time of what counts; the warm-up is told of once.
+    /// `next` is in measured time; the warm-up has one line.
     Lines { every: Duration, next: Duration, has_shown_warmup: bool },
-    /// A block that is redrawn in the room that there is by then; so long are the lines that are there.
+    /// Each redraw uses the current terminal size.
     Block { size: fn() -> Room, drawn_lens: Vec<usize> },
 }
 
 impl LiveDisplay<io::Stderr> {
-    /// A block if standard error is a terminal that can show it, lines if not, nothing if so wanted.
     pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> Self {
         let out = io::stderr();
         let mode = match out.is_terminal() && can_redraw() {
@@ -52,8 +49,7 @@ impl LiveDisplay<io::Stderr> {
 }
 
 impl<W: Write> LiveDisplay<W> {
-    /// Shows how it is going, if it is time. Who has closed the stream does not want to know, and who
-    /// does not read it, or has stopped the terminal, must not hold up the run.
+    /// Shows due progress. Errors are ignored; a stopped terminal or stalled reader must not block the run.
     pub(super) fn show(&mut self, so_far: &TimeSeries, phase: RunPhase) {
         if !(self.is_writable)() {
             return;
@@ -79,14 +75,13 @@ impl<W: Write> LiveDisplay<W> {
                     RunPhase::WarmUp { left } => warmup_block(left, size),
                     RunPhase::Measuring { elapsed } => StatusView::of(so_far, elapsed).block(self.stop, size),
                 };
-                // In one write, so that nobody sees half of it.
+                // One write: no half block is visible.
                 let _ = self.out.write_all(redraw_text(&block, drawn_lens, size).as_bytes());
                 *drawn_lens = block.iter().map(|line| line.chars().count()).collect();
             }
         }
     }
 
-    /// Takes the block away: the report follows.
     pub(super) fn clear(&mut self) {
         if let DisplayMode::Block { size, drawn_lens } = &mut self.mode
             && (self.is_writable)()
@@ -97,15 +92,14 @@ impl<W: Write> LiveDisplay<W> {
     }
 }
 
-/// Whether something can be written to standard error without waiting until somebody reads it.
 pub(super) fn is_stderr_writable() -> bool {
     let stderr = io::stderr();
     let mut poll_fds = [PollFd::new(&stderr, PollFlags::OUT)];
-    // What cannot be asked is written to.
+    // On error, try to write.
     poll(&mut poll_fds, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
 }
 
-/// A block over the one before: each line to its end, and then what is left of the other.
+/// Clears each line's end and all lines below.
 fn redraw_text(block: &[String], drawn_lens: &[usize], size: Room) -> String {
     let mut text = format!("{}\r", cursor_up(drawn_rows(drawn_lens, size)));
     for line in block {
@@ -116,22 +110,20 @@ fn redraw_text(block: &[String], drawn_lens: &[usize], size: Room) -> String {
     text
 }
 
-/// The rows on which lines stand: in a window that has become narrower a line takes several.
+/// Rows of the drawn lines, which wrap in a narrowed window.
 fn drawn_rows(drawn_lens: &[usize], size: Room) -> usize {
     let rows: usize = drawn_lens.iter().map(|len| len.div_ceil(size.columns).max(1)).sum();
-    // Those that have left the window above are out of reach.
+    // Rows above the window are out of reach.
     rows.min(size.rows.saturating_sub(1))
 }
 
-/// Moves the cursor up.
 fn cursor_up(rows: usize) -> String {
     if rows == 0 { String::new() } else { format!("\x1b[{rows}A") }
 }
 
-/// What a terminal that does not say has, as the first ones had.
+/// VT100 size, if the terminal reports none.
 const DEFAULT_SIZE: Room = Room { columns: 80, rows: 24 };
 
-/// How much fits on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Room {
     columns: usize,
@@ -139,7 +131,7 @@ struct Room {
 }
 
 impl Room {
-    /// Of the terminal that standard error is, now: it may become another at any time.
+    /// Read each time: windows are resized.
     fn on_stderr() -> Self {
         let size = tcgetwinsize(io::stderr());
         size.map_or(DEFAULT_SIZE, |size| Self::of(size.ws_col, size.ws_row))
@@ -151,14 +143,13 @@ impl Room {
     }
 }
 
-/// Whether the surroundings say that escape codes and bars can be shown.
 fn can_redraw() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(env::var_os);
     let locale = locale.into_iter().find(|value| !value.is_empty());
     can_redraw_with(env::var_os("TERM"), locale.as_deref())
 }
 
-/// Where no locale is named, as in most containers, the terminal takes UTF-8 all the same.
+/// Most containers have no locale: assume UTF-8.
 fn can_redraw_with(term: Option<OsString>, locale: Option<&OsStr>) -> bool {
     let is_able = term.is_some_and(|term| !term.is_empty() && term != "dumb");
     let takes_utf8 = locale.is_none_or(|locale| {
@@ -173,7 +164,7 @@ mod tests {
     use super::*;
     use crate::load::stats::metrics::{Metrics, ResponseRecord};
 
-    /// `per_sec` answers in each of so many seconds.
+    /// Metrics with `per_sec[i]` responses in second `i`.
     pub(super) fn metrics(per_sec: &[u64]) -> Metrics {
         let mut metrics = Metrics::new(1, Duration::from_secs(1));
         for (second, count) in per_sec.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! How a run is going, as words and figures: a line, or a block as wide as it may be.
+//! Status of a run as text: a line, or a block for a terminal.
 //!
-//! A function of the sums so far. It writes nowhere and knows no terminal.
+//! It does no I/O.
 
 use std::time::Duration;
 
@@ -9,25 +9,20 @@ use crate::load::plan::run_plan::Stop;
 use crate::load::stats::time_series::{RequestTotals, TimeSeries};
 use crate::text::units::{count, plural};
 
-/// Slices that the sparkline shows.
 const SPARKLINE_LEN_MAX: usize = 60;
-/// Letters of the bar, where there is room for it.
 const BAR_LEN: usize = 30;
-/// A shorter bar shows nothing.
+/// A shorter bar is unreadable.
 const BAR_LEN_MIN: usize = 6;
-/// What stands between two figures of a line.
 const GAP: &str = "   ";
-/// The heights of the sparkline.
 const SPARKLINE_BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// How a run is going.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct StatusView {
     elapsed: Duration,
     totals: RequestTotals,
-    /// Answers in each second so far, the last one whole; per second.
+    /// Responses per second of complete intervals.
     rates: Vec<f64>,
-    /// Of the last slice, in microseconds.
+    /// Percentiles of the last interval.
     p50_us: u64,
     p99_us: u64,
 }
@@ -35,7 +30,7 @@ pub(super) struct StatusView {
 impl StatusView {
     pub(super) fn of(series: &TimeSeries, elapsed: Duration) -> Self {
         let complete_count = complete_intervals(series, elapsed);
-        // In the first second the slice that is not over yet is all there is.
+        // The first second has only an incomplete interval.
         let last = series.slices.get(complete_count.saturating_sub(1));
         let quantile = |quantile| last.map_or(0, |interval| interval.quantile_us(quantile));
         Self {
@@ -51,7 +46,6 @@ impl StatusView {
         self.rates.last().copied().unwrap_or_default()
     }
 
-    /// One line, for whoever has no terminal.
     pub(super) fn line(&self) -> String {
         format!(
             "{}: {} requests/s, p50 {}, p99 {}, {}",
@@ -63,7 +57,7 @@ impl StatusView {
         )
     }
 
-    /// The block of a terminal; what finds no room beside the others stands on a line of its own.
+    /// Metrics wrap if they do not fit.
     pub(super) fn block(&self, stop: Stop, size: Room) -> Vec<String> {
         let (share, left) = self.progress(stop);
         let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs_text(left)));
@@ -82,7 +76,6 @@ impl StatusView {
         fit_to_size(lines, size)
     }
 
-    /// How much of the run is over, and how long it still takes, as far as one can say.
     fn progress(&self, stop: Stop) -> (f64, Option<Duration>) {
         let by_time = stop.duration.map(|duration| {
             let share = self.elapsed.as_secs_f64() / duration.as_secs_f64().max(1e-9);
@@ -94,7 +87,7 @@ impl StatusView {
             let left = Duration::try_from_secs_f64(left).ok();
             (done as f64 / requests.max(1) as f64, left)
         });
-        // The one that comes first is the one that ends it.
+        // The condition met first ends the run.
         match (by_time, by_count) {
             (Some(time), Some(count)) if time.0 < count.0 => count,
             (time, count) => time.or(count).unwrap_or((0.0, None)),
@@ -102,29 +95,26 @@ impl StatusView {
     }
 }
 
-/// What is shown while nothing counts yet.
 pub(super) fn warmup_block(left: Duration, size: Room) -> Vec<String> {
     let text = format!("warming up, {} left", whole_secs_text(left));
     fit_to_size(vec![progress_line(0.0, &text, size)], size)
 }
 
-/// A bar, and words behind it.
 fn progress_line(share: f64, words: &str, size: Room) -> String {
     format!("{}{words}", progress_bar(share, usable_columns(size).saturating_sub(words.len() + 2)))
 }
 
-/// The columns that may be written to: behind a letter in the last one, terminals differ in where they go on.
+/// Terminals differ in the cursor position after the last column.
 fn usable_columns(size: Room) -> usize {
     size.columns.saturating_sub(1).max(1)
 }
 
-/// The lines, cut to the room that there is: the cursor needs a row as well.
+/// The cursor needs a row.
 fn fit_to_size(mut lines: Vec<String>, size: Room) -> Vec<String> {
     lines.truncate(size.rows.saturating_sub(1).max(1));
     lines.iter().map(|line| line.chars().take(usable_columns(size)).collect()).collect()
 }
 
-/// Figures side by side, on as many lines as they take.
 fn wrap_figures(figures: &[String], columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for figure in figures {
@@ -139,24 +129,20 @@ fn wrap_figures(figures: &[String], columns: usize) -> Vec<String> {
     lines
 }
 
-/// A bar that is filled by this share, and two spaces; nothing if there are too few columns for one.
 fn progress_bar(share: f64, columns: usize) -> String {
     let len = columns.min(BAR_LEN);
     if len < BAR_LEN_MIN {
         return String::new();
     }
-    // At most the length of the bar.
     let full = (share.clamp(0.0, 1.0) * len as f64).round() as usize;
     format!("{}{}  ", "━".repeat(full), "╌".repeat(len.saturating_sub(full)))
 }
 
-/// How many slices are over.
 fn complete_intervals(series: &TimeSeries, elapsed: Duration) -> usize {
     let complete_count = elapsed.as_nanos() / series.slice_len.as_nanos().max(1);
     usize::try_from(complete_count).unwrap_or(usize::MAX).min(series.slices.len())
 }
 
-/// Answers a second, slice by slice.
 fn rates(series: &TimeSeries, complete_count: usize, elapsed: Duration) -> Vec<f64> {
     let secs = series.slice_len.as_secs_f64();
     if complete_count == 0 {
@@ -168,7 +154,7 @@ fn rates(series: &TimeSeries, complete_count: usize, elapsed: Duration) -> Vec<f
     shown.iter().map(|interval| interval.answered as f64 / secs).collect()
 }
 
-/// The rates as letters of different heights, the highest at full height.
+/// Scaled to the highest rate.
 fn sparkline(rates: &[f64]) -> String {
     let rate_max = rates.iter().copied().fold(0.0, f64::max);
     let height_max = (SPARKLINE_BARS.len() - 1) as f64;
@@ -192,7 +178,7 @@ pub(super) fn whole_secs_text(time: Duration) -> String {
     }
 }
 
-/// The same, for lines that come more often than once a second.
+/// Precision for intervals below a second.
 fn tenths_text(time: Duration) -> String {
     let tenths = (time.as_secs_f64() * 10.0).round();
     match tenths % 10.0 == 0.0 || tenths >= 1200.0 {

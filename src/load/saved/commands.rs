@@ -1,7 +1,6 @@
-//! Runs that are kept in files: `compare BEFORE AFTER` and `merge RUN RUN…`.
+//! Commands on saved runs: `compare BEFORE AFTER` and `merge RUN RUN…`.
 //!
-//! It owns the two commands' options, and what a comparison may come to. What runs come to beside one another
-//! or together is made elsewhere.
+//! It owns their options and the verdict of `--fail-on`.
 
 use std::ffi::OsString;
 use std::iter;
@@ -17,16 +16,15 @@ use crate::load::error::LoadError;
 use crate::load::output::ReportOutput;
 use crate::load::report::ReportFormat;
 
-/// A command for runs in files.
+/// Command on saved runs.
 #[derive(Debug)]
 pub struct SavedRunCommand {
     program: Program,
-    /// What `--help` shows.
+    /// Help text.
     pub help: &'static str,
     read: fn(&mut ParsedArgs) -> Result<SavedRunTask, String>,
 }
 
-/// Two runs beside one another.
 const COMPARE: SavedRunCommand = SavedRunCommand {
     program: Program {
         name: "reactor-client compare",
@@ -44,7 +42,6 @@ const COMPARE: SavedRunCommand = SavedRunCommand {
     read: read_compare,
 };
 
-/// Several runs as one.
 const MERGE: SavedRunCommand = SavedRunCommand {
     program: Program {
         name: "reactor-client merge",
@@ -61,39 +58,39 @@ const MERGE: SavedRunCommand = SavedRunCommand {
     read: read_merge,
 };
 
-/// What is to be done with which files.
+/// Parsed command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SavedRunTask {
-    /// Puts the second beside the first.
+    /// Compares two runs.
     Compare {
-        /// The two files.
+        /// Runs before and after.
         files: [PathBuf; 2],
-        /// What the second may not come to.
+        /// Limits of `--fail-on`.
         thresholds: Option<Thresholds>,
-        /// What the interval's random choices follow from.
+        /// Seed of the bootstrap.
         seed: u64,
-        /// What the comparison looks like.
+        /// Report format.
         format: ReportFormat,
-        /// Where it goes instead of standard output.
+        /// Report file, else standard output.
         out: Option<PathBuf>,
     },
-    /// Adds them up.
+    /// Merges runs.
     Merge {
-        /// The first file.
+        /// First file.
         first: PathBuf,
-        /// The others, one at least.
+        /// Other files, at least one.
         others: Vec<PathBuf>,
-        /// What the report looks like.
+        /// Report format.
         format: ReportFormat,
-        /// Where it goes instead of standard output.
+        /// Report file, else standard output.
         out: Option<PathBuf>,
-        /// Where the sum is kept.
+        /// File of the merged run.
         save: Option<PathBuf>,
     },
 }
 
 impl SavedRunCommand {
-    /// Which command these arguments, without the program's name, are for.
+    /// Command that the first argument names.
     pub fn from_args(args: &[OsString]) -> Option<&'static Self> {
         match args.first()?.to_str()? {
             "compare" => Some(&COMPARE),
@@ -102,10 +99,10 @@ impl SavedRunCommand {
         }
     }
 
-    /// Reads the arguments, without the program's name; the first is the command.
+    /// Parses the arguments, without the program name.
     ///
     /// # Errors
-    /// A [`UsageError`] that names the option or word at fault.
+    /// The invalid option or word.
     pub fn parse(&self, args: Vec<OsString>) -> Result<Command<SavedRunTask>, UsageError> {
         self.program.command(args, self.read)
     }
@@ -145,10 +142,10 @@ fn read_merge(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
 }
 
 impl SavedRunTask {
-    /// Does it, and writes what comes of it.
+    /// Runs the command and writes its report.
     ///
     /// # Errors
-    /// A file is not to be read or written, runs do not add up, or a limit is broken.
+    /// A file error, runs that do not match, or a broken limit.
     pub fn run(&self) -> Result<(), LoadError> {
         match self {
             Self::Compare { files, thresholds, seed, format, out } => {
@@ -180,10 +177,7 @@ impl SavedRunTask {
     }
 }
 
-/// Checks that a run is not much worse than the one before; says which clauses could not be judged.
-///
-/// # Errors
-/// One of the runs is invalid, or a clause fires.
+/// Fails if a clause fires or a run is invalid; prints clauses that could not be judged.
 pub(in crate::load) fn check_thresholds(
     thresholds: &Thresholds,
     comparison: &Comparison,

@@ -1,7 +1,6 @@
-//! A run in a file, and several runs as one: sums and histograms, never percentiles.
+//! Saved runs: sums and histograms, never percentiles, so that runs can be merged.
 //!
-//! The file is JSON; its histograms are those of all HdrHistograms (V2, compressed, base64). Text in, a run
-//! out; `read_run` reads the file. What was written by somebody else is checked, and refused in words.
+//! JSON with standard HdrHistograms (V2, compressed, base64). Foreign files are validated.
 
 pub mod commands;
 
@@ -21,36 +20,35 @@ use crate::load::stats::metrics::{Latencies, Metrics, URL_FIGURES_MAX};
 use crate::load::stats::summary::Summary;
 use crate::load::stats::time_series::TimeSeries;
 
-/// What stands at the beginning of a file, so that no other JSON is taken for a run.
+/// Distinguishes a saved run from other JSON.
 const FORMAT: &str = "reactor-http load run";
-/// Changes when an older program could not read the file.
+/// Increases when older programs could not read the file.
 const VERSION: u64 = 1;
-/// A longer file is no run of ours: it would be read into memory whole, twice.
+/// Limit in bytes: the file is in memory twice.
 const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
-/// Values of a file, about: a list of a hundred thousand addresses is in it, more was not written here,
-/// and each takes far more memory than the few letters that it may be.
+/// Approximate. A list of 100,000 URLs fits, and this program writes no more; a value takes far more memory
+/// than its text.
 const VALUES_MAX: usize = 250_000;
 
-/// Sums and what they were measured under: all that is known of a run.
+/// Data of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedRun {
-    /// The sums.
+    /// Sums.
     pub metrics: Metrics,
-    /// What they were measured under.
+    /// Configuration and conditions.
     pub info: RunInfo,
 }
 
 impl SavedRun {
-    /// The quotients.
+    /// Computed results.
     pub fn summary(&self) -> Summary {
         Summary::of(&self.metrics, &self.info)
     }
 
-    /// Adds a run that another machine made at the same time.
+    /// Adds a concurrent run of another host.
     ///
     /// # Errors
-    ///
-    /// Why the two do not add up, in words to stand behind a colon.
+    /// Why the runs do not match, to follow a colon.
     pub fn merge(&mut self, other: &Self) -> Result<(), String> {
         let merged = self.merge_info().combine(other.merge_info());
         self.info.merge(&other.info, merged)?;
@@ -58,7 +56,6 @@ impl SavedRun {
         Ok(())
     }
 
-    /// What is to be known of it in a sum.
     fn merge_info(&self) -> Merged {
         self.info.merged.clone().unwrap_or_else(|| Merged {
             runs: 1,
@@ -69,9 +66,9 @@ impl SavedRun {
         })
     }
 
-    /// The file of this run.
+    /// JSON text.
     pub fn to_json(&self) -> String {
-        // Only maps whose keys are not text fail, and a run has none.
+        // Only maps with non-text keys fail; a run has none.
         let mut value = json!(self.metrics);
         let added =
             [("conditions", json!(self.info)), ("format", FORMAT.into()), ("version", VERSION.into())];
@@ -81,11 +78,10 @@ impl SavedRun {
         format!("{value}\n")
     }
 
-    /// Reads the file of a run.
+    /// Parses a saved run.
     ///
     /// # Errors
-    ///
-    /// What is wrong with it, in words to stand behind its name and a colon.
+    /// The fault, to follow the file name and a colon.
     pub fn read(text: &str) -> Result<Self, String> {
         if count_values_max(text) > VALUES_MAX {
             return Err("not a saved run: there is too much in it".to_owned());
@@ -109,8 +105,7 @@ impl SavedRun {
         }
     }
 
-    /// The run in a file. Of what it is made of, each is read by itself and from the same kind of value, for
-    /// flattened fields make a copy of the code that reads them.
+    /// Separate calls: flattened fields duplicate the generated code.
     fn of(value: &Value) -> serde_json::Result<Self> {
         let of_info = value.get("conditions").ok_or_else(|| de::Error::missing_field("conditions"))?;
         let mut metrics = Metrics::deserialize(value)?;
@@ -123,10 +118,6 @@ impl SavedRun {
     }
 }
 
-/// Reads a run that `--save` has kept.
-///
-/// # Errors
-/// It cannot be read, or is no run.
 pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
     let bytes = File::open(path)
         .and_then(|mut file| read_bounded(&mut file, RUN_LEN_MAX))
@@ -136,7 +127,7 @@ pub(super) fn read_run(path: &Path) -> Result<SavedRun, LoadError> {
     run.map_err(|error| LoadError::Failed(format!("{}: {error}", quote(path))))
 }
 
-/// How many values a JSON text has at most: one begins it, and each of the others follows one of these.
+/// Upper bound: the first value, and one after each `,`, `[` and `{`.
 fn count_values_max(text: &str) -> usize {
     let (mut count, mut is_string, mut is_escaped) = (1, false, false);
     for byte in text.bytes() {
@@ -151,10 +142,8 @@ fn count_values_max(text: &str) -> usize {
     count
 }
 
-/// Refuses numbers that cannot be added to many others, and text that a terminal must not be shown.
-///
-/// Nothing is added to a seed. The value of a header field may have tabs. What is asked for is
-/// percent-encoded, so nothing else was written here.
+/// Rejects numbers too large to add, and text unsafe for terminals. Seeds are not added. Field values may
+/// contain tabs. URLs that this program writes are percent-encoded.
 fn check(name: &str, value: &Value) -> Result<(), String> {
     let is_text = |text: &str| !text.chars().any(|letter| letter.is_control() && letter != '\t');
     let is_plain = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());

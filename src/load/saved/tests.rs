@@ -1,6 +1,6 @@
-//! What is saved is read back whole; runs add up by their histograms; other files are refused in words.
+//! Tests of saved runs: round trips, merges, and the rejection of foreign files.
 //!
-//! Files are texts in memory: cut, changed and foreign ones are among them.
+//! Files are texts in memory; some are cut or changed.
 
 use std::time::Duration;
 
