@@ -1,7 +1,6 @@
-//! The command line of load mode: options become [`Settings`], or one line of refusal.
+//! Command line of load mode: options to [`Settings`].
 //!
-//! It owns which options begin load mode, which belong to it and which do not, and what they mean
-//! together; those of a search are read in [`search`]. It never opens, resolves or prints anything.
+//! It owns the options that select load mode and their combinations. It opens and resolves nothing.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,21 +29,16 @@ use crate::load::plan::run_plan::{
 use crate::load::plan::schedule::{parse_ramp, parse_steps};
 use search::{SearchSettings, read_search};
 
-/// How often a run off a terminal says how it is going if nothing else is asked for.
 const PROGRESS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
-/// The engine tells how it is going four times a second.
+/// The engine updates its progress four times a second.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
-/// What load mode begins with.
 const LOAD_MODE_OPTIONS: [&str; 7] =
     ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp", "--find-rate"];
-/// Reads the arguments, without the program's name.
-///
-/// An option given twice counts as given last, but `--header` adds up.
+/// Parses the arguments, without the program name. The last value of an option wins; `--header` accumulates.
 ///
 /// # Errors
-///
-/// A [`UsageError`] that names the option or word at fault.
+/// The invalid option or word.
 pub fn parse(args: Vec<OsString>) -> Result<Command<ClientTask>, UsageError> {
     client::args::PROGRAM.command(args, |parsed| match is_load_mode(parsed) {
         true => read_settings(parsed).map(|settings| ClientTask::Load(Box::new(settings))),
@@ -52,73 +46,68 @@ pub fn parse(args: Vec<OsString>) -> Result<Command<ClientTask>, UsageError> {
     })
 }
 
-/// What the arguments ask for.
+/// Parsed command of `reactor-client`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientTask {
-    /// One request.
+    /// Single request.
     Fetch(Box<client::config::ClientConfig>),
-    /// A run of many.
+    /// Load test.
     Load(Box<Settings>),
 }
 
-/// Everything a run needs to know before its files are read.
+/// Settings of a run, before its files are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// What to do; its targets and requests are yet to be filled in.
+    /// Plan; its targets and requests are added later.
     pub plan: Plan,
-    /// Whom to ask.
+    /// Source of the targets.
     pub target_selection: TargetSelection,
-    /// The method, as it is sent.
+    /// Request method, as sent.
     pub method: String,
-    /// Changes to the fields of the requests; values may have placeholders.
+    /// Field edits; values may have placeholders.
     pub fields: Vec<(String, FieldEdit)>,
-    /// What is sent with each request: a file as it is, or text with placeholders.
+    /// Body: raw file, or text with placeholders.
     pub payload: Option<Payload>,
-    /// What the report looks like.
+    /// Report format.
     pub format: ReportFormat,
-    /// Where the report goes instead of standard output.
+    /// Report file; `None` means standard output.
     pub report_path: Option<PathBuf>,
-    /// How often a run off a terminal says how it is going.
+    /// Interval of progress lines, if standard error is no terminal.
     pub progress_interval: Duration,
-    /// Say nothing but the report.
+    /// Suppresses progress.
     pub silent: bool,
-    /// What the run is judged by.
+    /// Limits of `--assert`.
     pub assertion: Option<Assertion>,
-    /// Where the run is kept, to be compared or merged.
+    /// File of `--save`.
     pub save_path: Option<PathBuf>,
-    /// The run that this one is compared with.
+    /// Saved run of `--compare`.
     pub baseline_path: Option<PathBuf>,
-    /// How much worse than that it may be.
+    /// Limits of `--fail-on`.
     pub thresholds: Option<Thresholds>,
-    /// What is searched for, if it is to be many runs instead of one.
+    /// Settings of `--find-rate`.
     pub search: Option<SearchSettings>,
 }
 
-/// Whom to ask.
+/// Source of the targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetSelection {
-    /// This one.
+    /// Target from the operands.
     One(ClientTarget),
-    /// Those of a list; the options go before what it says.
+    /// List of URLs, overridden by `host` and `port`.
     List {
-        /// Where the list is.
+        /// Location of the list.
         list: Source,
-        /// From `--host`.
+        /// Value of `--host`.
         host: Option<String>,
-        /// From `--port`.
+        /// Value of `--port`.
         port: Option<u16>,
     },
 }
 
-/// Whether these options ask for a run of many requests.
 pub(crate) fn is_load_mode(parsed: &ParsedArgs) -> bool {
     LOAD_MODE_OPTIONS.iter().any(|name| parsed.peek(name).is_some())
 }
 
-/// Reads what a run needs.
-///
-/// # Errors
-/// One line that names the option or word at fault, and the remedy.
 pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String> {
     if let Some((name, instead)) = SINGLE_REQUEST_OPTIONS.iter().find(|(name, _)| parsed.peek(name).is_some())
     {
@@ -160,7 +149,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     Ok(settings)
 }
 
-/// Standard input has one reader.
+/// Standard input can be read once.
 fn check_single_stdin_use(settings: &Settings) -> Result<(), String> {
     let list = matches!(&settings.target_selection, TargetSelection::List { list: Source::Stdin, .. });
     let sent = match &settings.payload {
@@ -174,12 +163,11 @@ fn check_single_stdin_use(settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Where the report goes, unless that is standard output.
+/// Path of `--out`; `-` means standard output.
 pub(super) fn report_path(parsed: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
     Ok(file_name(parsed, "--out")?.filter(|file| file.as_os_str() != "-"))
 }
 
-/// The shape of the run.
 fn read_plan(parsed: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
     let schedule = read_schedule(parsed)?;
     let requests = value(parsed, "--requests", parse_count)?;
@@ -232,7 +220,6 @@ fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
     }
 }
 
-/// Reads a number from 1 to `max`, with `k` or `m` behind it if that fits.
 fn parse_count_at_most(text: &str, max: usize) -> Result<usize, String> {
     match parse_count(text).map(usize::try_from) {
         Ok(Ok(count)) if count <= max => Ok(count),

@@ -1,18 +1,18 @@
-//! What a run must come to: `--assert 'p99<10ms,errors<0.1%,rps>5000'`.
+//! Assertions about a run: `--assert 'p99<10ms,errors<0.1%,rps>5000'`.
 //!
-//! A clause is a figure, `<`, `<=`, `>` or `>=`, and a number with its unit; clauses are separated by
-//! commas and must all hold. A figure that was never recorded breaks its clause: no answer is not fast.
+//! A clause is a metric, `<`, `<=`, `>` or `>=`, and a number with its unit; all must hold. A metric without
+//! values fails its clause: no response is not fast.
 
 use crate::load::stats::metric::Metric;
 use crate::load::stats::summary::Summary;
 
-/// The exit code of a run that broke a clause.
+/// Exit code after a failed clause.
 pub const EXIT_CODE: u8 = 99;
 
-/// Clauses at a time: more is a slip.
+/// More clauses are a mistake.
 const CLAUSES_MAX: usize = 64;
 
-/// How a figure is compared with its limit.
+/// Comparison of a metric with its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
     /// `<`
@@ -26,7 +26,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// Whether a value stands so to its limit.
+    /// Whether the relation holds.
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
             Self::Below => value < limit,
@@ -36,7 +36,6 @@ impl Relation {
         }
     }
 
-    /// Takes `figure < value` apart at its sign.
     pub(super) fn split(clause: &str) -> Option<(&str, Self, &str)> {
         let (metric, rest) = clause.split_at(clause.find(['<', '>'])?);
         let signs = [("<=", Self::AtMost), (">=", Self::AtLeast), ("<", Self::Below), (">", Self::Above)];
@@ -46,7 +45,6 @@ impl Relation {
     }
 }
 
-/// One limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Clause {
     pub(super) text: String,
@@ -55,29 +53,27 @@ pub(super) struct Clause {
     pub(super) limit: f64,
 }
 
-/// Limits that must all hold.
+/// Clauses that must all hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assertion(pub(super) Vec<Clause>);
 
 impl Assertion {
-    /// Reads clauses.
+    /// Parses comma-separated clauses.
     ///
     /// # Errors
-    ///
-    /// The clause that is wrong and how, in words to stand behind the name of the option and a colon.
+    /// The invalid clause and why, to follow a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
         let limit = |metric: Metric, text: &str| metric.unit().parse(text);
         let clause = |text| Clause::parse(text, "a number: p99<10ms", limit);
         split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The clauses that do not hold in this run, each with what was found, in the order in which they were written.
+    /// Failed clauses in order, each with the measured value.
     pub fn judge(&self, summary: &Summary) -> Vec<String> {
         self.0.iter().filter_map(|clause| clause.check(summary)).collect()
     }
 }
 
-/// The clauses of a list, none of them empty.
 pub(super) fn split_clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> {
     let clauses = || text.split(',').map(str::trim);
     if clauses().any(str::is_empty) {
@@ -90,10 +86,7 @@ pub(super) fn split_clauses(text: &str) -> Result<impl Iterator<Item = &str>, St
 }
 
 impl Clause {
-    /// Reads a clause, of which `limit` reads what stands behind the sign; `shape` tells how that is written.
-    ///
-    /// # Errors
-    /// What is wrong with it, behind the clause and a colon.
+    /// `limit` parses the part after the operator; `shape` describes it.
     pub(super) fn parse(
         text: &str,
         shape: &str,

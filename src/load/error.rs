@@ -1,6 +1,6 @@
-//! Errors of a run, with their exit codes.
+//! Errors of a run and their exit codes.
 //!
-//! Each displays as one line for people; nothing is printed here.
+//! Each displays as one line.
 
 use std::fmt;
 use std::io;
@@ -9,41 +9,38 @@ use super::assertion;
 use super::compare::thresholds;
 use super::stats::validity;
 
-/// Wrong usage.
 const EXIT_USAGE: u8 = 2;
-/// The run could not be made, or came to nothing.
 const EXIT_FAILED: u8 = 1;
 
-/// Why a run has not come to a good end. Displays as one line.
+/// Failure of a run.
 #[derive(Debug)]
 pub enum LoadError {
-    /// What was asked for makes no sense, which shows only now.
+    /// Usage error found after parsing.
     Usage(String),
     /// The run could not be made.
     Failed(String),
-    /// Nothing was answered: there are no figures.
+    /// No request was answered.
     NoResponse,
-    /// A signal ended the run before anything was measured.
+    /// A signal came before anything was measured.
     NothingMeasured,
-    /// The generator itself was what was measured.
+    /// The load generator was the bottleneck.
     ClientBound,
-    /// What the run was to come to, it has not.
+    /// Failed clauses of `--assert`.
     AssertionFailed(Vec<String>),
-    /// Not even the lowest rate meets the objective.
+    /// The lowest rate misses the objective.
     SloNotMet(String),
-    /// The generator gave out before the server did.
+    /// The generator failed before the server.
     GeneratorSaturated(String),
-    /// It is worse than the run before, by more than it may be.
+    /// Failed clauses of `--fail-on`.
     Regressed(Vec<String>),
 }
 
 impl LoadError {
-    /// Signals cannot be watched for.
     pub(super) fn signal_watch_failed(error: io::Error) -> Self {
         Self::Failed(format!("cannot watch for signals: {error}"))
     }
 
-    /// The exit code.
+    /// Process exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => EXIT_USAGE,

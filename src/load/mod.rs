@@ -1,17 +1,8 @@
-//! The load generator: many requests, their figures, and a report of them.
+//! Load generator.
 //!
-//! | module | owns |
-//! |---|---|
-//! | [`args`] | the options of a run |
-//! | [`plan`] | what a run does: schedule, URLs, request templates |
-//! | [`run_info`] | what every report tells of a run's plan and circumstances |
-//! | `run_command`, `output`, `live`, `error` | a run from its settings to its exit code, and its progress display |
-//! | [`engine`] | the reactor's application, connections and their states, pacing, threads |
-//! | [`stats`] | sums, quotients, and whether the client was the bottleneck |
-//! | [`report`] | text, JSON, CSV, HdrHistogram and HTML reports |
-//! | [`assertion`], [`compare`](mod@compare) | judgements of one run, and of one against another |
-//! | [`search`] | the highest rate that meets an objective |
-//! | [`saved`] | runs in files, and the commands `compare` and `merge` |
+//! Settings: [`args`], [`plan`], [`run_info`]. Execution: `run_command`, [`engine`], [`search`].
+//! Results: [`stats`], [`report`], [`assertion`], [`compare`](mod@compare), [`saved`], `live` (progress).
+//! It never uses `files` or `server`.
 
 pub mod args;
 pub mod assertion;

@@ -1,9 +1,7 @@
-//! Files: those that are read whole, and where reports and runs go: standard output, or a file that is opened
-//! before the run begins.
+//! Report and run files, and bounded input files.
 //!
-//! Whoever has waited an hour for a run is not told then that its report cannot be written. A file that
-//! is there keeps what it holds until there is something to write; one that was made for nothing is
-//! taken away. What is written is made elsewhere.
+//! Files are opened before the run: a write error must not cost an hour of measuring. An existing file keeps
+//! its content until the write. A new file that stays empty is removed.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -13,41 +11,30 @@ use std::path::{Path, PathBuf};
 use super::error::LoadError;
 use crate::cli::quote;
 
-/// Where something is to be written, once.
 #[derive(Debug)]
 pub(super) enum ReportOutput {
-    /// Standard output.
     Stdout,
-    /// A file.
     File(OutputFile),
 }
 
-/// A file, ready to be written.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
     file: File,
-    /// Nobody has had anything in it, for it was made here and is still empty.
     is_created_empty: bool,
 }
 
 impl ReportOutput {
-    /// Opens the file, or takes standard output if there is none.
-    ///
-    /// # Errors
-    /// It cannot be written.
+    /// Opens the file; without a path, standard output.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, LoadError> {
         path.map_or(Ok(Self::Stdout), |path| OutputFile::open(path).map(Self::File))
     }
 
-    /// Refuses to be written over this file, which is for `what`, however the two are spelled.
-    ///
-    /// # Errors
-    /// It is the same file.
+    /// Rejects an output that is also the file `path` (same device and inode).
     pub(super) fn check_not_same_file(&self, what: &str, path: &Path) -> Result<(), LoadError> {
         let Self::File(out) = self else { return Ok(()) };
         let file_id = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
-        // What cannot be looked at is told of by whoever reads or writes it.
+        // A later read or write reports the error.
         let own_id = out.file.metadata().ok().and_then(file_id);
         match own_id.is_some() && own_id == fs::metadata(path).ok().and_then(file_id) {
             true => Err(LoadError::Usage(format!(
@@ -58,20 +45,13 @@ impl ReportOutput {
         }
     }
 
-    /// Opens the file in which a run is kept beside this, if one is.
-    ///
-    /// # Errors
-    /// It cannot be written, or is this one.
+    /// Opens the file of `--save`; it must not be the report file.
     pub(super) fn open_save_file(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
         let save_file = save.map(OutputFile::open).transpose()?;
         save.map_or(Ok(()), |path| self.check_not_same_file("--save", path))?;
         Ok(save_file)
     }
 
-    /// Writes all of it.
-    ///
-    /// # Errors
-    /// It cannot be written.
     pub(super) fn write(self, text: &str) -> Result<(), LoadError> {
         match self {
             Self::Stdout => io::stdout()
@@ -84,14 +64,11 @@ impl ReportOutput {
 }
 
 impl OutputFile {
-    /// Opens or makes the file; what it holds stays there.
-    ///
-    /// # Errors
-    /// It cannot be written.
+    /// Opens or creates the file without truncating it.
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let created = OpenOptions::new().write(true).create_new(true).open(path);
         let (file, is_blank) = match created {
-            // A link may lead to a file that is not there yet.
+            // The path may be a symbolic link to a missing file.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 (OpenOptions::new().write(true).create(true).truncate(false).open(path), false)
             }
@@ -101,10 +78,6 @@ impl OutputFile {
         Ok(Self { path: path.to_owned(), file, is_created_empty: is_blank })
     }
 
-    /// Puts this in the place of what the file holds.
-    ///
-    /// # Errors
-    /// It cannot be written.
     pub(super) fn write(mut self, text: &str) -> Result<(), LoadError> {
         self.is_created_empty = false;
         overwrite(&mut self.file, text).map_err(|error| write_error(&self.path, &error))
@@ -114,13 +87,13 @@ impl OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if self.is_created_empty {
-            // If it cannot be taken away, an empty file stays: nothing is lost by that.
+            // On error an empty file stays; no data is lost.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Pipes and devices have nothing to be cut off.
+/// Pipes and devices cannot be truncated.
 fn overwrite(file: &mut File, text: &str) -> io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;
@@ -133,10 +106,7 @@ fn write_error(path: &Path, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot write {}: {error}", quote(path)))
 }
 
-/// Reads to the end, which must come within so many bytes.
-///
-/// # Errors
-/// Reading fails, or there is more.
+/// Reads to the end; fails beyond `len_max` bytes.
 pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(len_max + 1).read_to_end(&mut bytes)?;

@@ -1,7 +1,6 @@
-//! From settings to a run: reads the list of URLs and the body, puts the requests together, resolves names.
+//! Run preparation: reads the URL list and body, renders requests, resolves host names.
 //!
-//! It owns the bounds of what is read and what is said when it cannot be. A [`PreparedRun`] is run as often
-//! as a search needs, and reports on nothing.
+//! It owns the limits of these inputs.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -28,14 +27,14 @@ use crate::load::plan::urls::{LIST_LEN_MAX, parse_list};
 use crate::load::run_info::{LoadProfile, RunInfo, Setup};
 use crate::load::saved::SavedRun;
 
-/// Descriptors for what is no connection: standard streams, signals, the report, the resolver.
+/// Descriptors for standard streams, signals, report and resolver.
 const RESERVED_FDS: u64 = 32;
-/// Descriptors that each reactor has for itself: epoll, its waker, signals.
+/// Descriptors of a reactor: epoll, waker, signals.
 const FDS_PER_THREAD: u64 = 8;
-/// A longer body is refused: each request that is on the way has a copy of it.
+/// Limit in bytes: each request in flight has a copy.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// All that a run needs from elsewhere, ready to be run; a search runs variants of its plan.
+/// Plan with its inputs loaded; a search varies the plan.
 pub(in crate::load) struct PreparedRun {
     pub(in crate::load) plan: Plan,
     pub(in crate::load) setup: Setup,
@@ -43,10 +42,7 @@ pub(in crate::load) struct PreparedRun {
 }
 
 impl PreparedRun {
-    /// Resolves the names, which may wait for others.
-    ///
-    /// # Errors
-    /// There are too few descriptors, or a name has no address.
+    /// Resolves the host names; may block.
     pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
         check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
@@ -54,10 +50,7 @@ impl PreparedRun {
         Ok(Self { plan, setup, addresses })
     }
 
-    /// Runs this plan, and shows how it is going.
-    ///
-    /// # Errors
-    /// The event loop fails, or a signal has ended the run before anything was measured.
+    /// Runs this plan and shows progress. Fails if a signal comes before measuring.
     pub(in crate::load) fn run(
         &self,
         plan: &Plan,
@@ -93,10 +86,7 @@ impl PreparedRun {
     }
 }
 
-/// Fills in what the settings leave to files.
-///
-/// # Errors
-/// What cannot be read, or makes no sense when it is.
+/// Builds the plan; reads the files that the settings name.
 pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
     let targets = read_targets(&settings.target_selection)?;
     let body = read_body(settings.payload.as_ref())?;
@@ -158,7 +148,7 @@ fn read_error(source: &Source, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot read {source}: {error}"))
 }
 
-/// The addresses of each target; each name is looked up once.
+/// Resolves each name once.
 fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
     let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
     let addresses = targets.iter().map(|ClientTarget { host, port, .. }| match known.entry((host, *port)) {
@@ -175,10 +165,6 @@ fn lookup_host(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {
     if found.is_empty() { Err(unknown("it has no address")) } else { Ok(found) }
 }
 
-/// Checks that so many connections have room below a limit.
-///
-/// # Errors
-/// One line that says what is needed, and what to do.
 fn check_fd_limit(limit: u64, concurrency: usize, threads: usize) -> Result<(), String> {
     let concurrency = concurrency as u64;
     let reserved = RESERVED_FDS + FDS_PER_THREAD.saturating_mul(threads as u64);

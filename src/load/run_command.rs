@@ -1,6 +1,6 @@
-//! A run from its settings to its report and its exit code.
+//! Load run command: settings to report and exit code.
 //!
-//! It hands what comes of a run to whoever it is for, and judges it. It makes no figure of its own.
+//! It computes no metrics.
 
 use std::io::{self, Write};
 
@@ -16,10 +16,10 @@ use crate::load::saved::commands::check_thresholds;
 use crate::load::search::driver::find_rate;
 use crate::load::stats::summary::Summary;
 
-/// Makes the run that the settings describe, and reports on it.
+/// Runs the load test and reports.
 ///
 /// # Errors
-/// Whatever keeps the run from being made, or from having come to what it should.
+/// The run fails, or its result misses a requirement.
 pub fn run(settings: &Settings) -> Result<(), LoadError> {
     let interrupt = Interrupt::watch(&STOP_SIGNALS).map_err(LoadError::signal_watch_failed)?;
     let (prepared, baseline, out, save) =
@@ -28,7 +28,7 @@ pub fn run(settings: &Settings) -> Result<(), LoadError> {
         return find_rate(settings, search, &prepared, &interrupt, out);
     }
     let run = prepared.run(&prepared.plan, settings, &interrupt)?;
-    // From here on a signal ends the program: the report may wait for somebody who never reads it.
+    // Writing the report may block forever: from here a signal ends the program.
     interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
     let summary = run.summary();
     let comparison = baseline.map(|baseline| compare(&baseline.summary(), &summary, prepared.plan.seed));
@@ -39,13 +39,13 @@ pub fn run(settings: &Settings) -> Result<(), LoadError> {
     if let Some(comparison) = &comparison
         && !settings.format.supports_comparison()
     {
-        // Who has closed standard error does not want to know.
+        // Standard error may be closed.
         let _ = io::stderr().lock().write_all(ReportFormat::Text.render_comparison(comparison).as_bytes());
     }
     judge(settings, &summary, comparison.as_ref())
 }
 
-/// Reads, opens and resolves; each of those may wait for others.
+/// Each step may block.
 fn prepare_run(
     settings: &Settings,
 ) -> Result<(PreparedRun, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {
@@ -58,7 +58,7 @@ fn prepare_run(
     Ok((prepared, baseline, out, save))
 }
 
-/// A run that says nothing of the server is not judged by what it should come to.
+/// A client-bound run says nothing about the server.
 fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>) -> Result<(), LoadError> {
     if !summary.validity.is_valid() {
         return Err(LoadError::ClientBound);

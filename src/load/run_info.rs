@@ -1,7 +1,6 @@
-//! Run configuration and conditions: what the figures of a run were measured under.
+//! Configuration and conditions of a run, for reports and saved runs.
 //!
-//! Reports and saved runs show it; its JSON is that of a saved run. Built once from the plan, without the
-//! values of secret fields. It also finds in what two runs differ, and adds up runs.
+//! Built once from the plan, without secret field values. It compares and merges them.
 
 use std::time::Duration;
 
@@ -16,67 +15,65 @@ use crate::load::plan::template::Template;
 use crate::load::stats::latency_histogram::{maybe_micros, micros};
 use crate::text::units::{bytes, count, time};
 
-/// Schedules of more steps than this are cut for people.
+/// Limit of steps shown as text.
 const STEPS_SHOWN_MAX: usize = 4;
-/// More differences between the runs of a sum are not told one by one: who adds up runs of so many kinds
-/// knows.
+/// Limit of listed differences: with more, the user knows that the runs differ.
 const DIFFERENCES_SHOWN_MAX: usize = 20;
 
-/// What a run was measured under.
+/// Configuration and conditions of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// What was asked, in words: `GET http://localhost:8080/`.
+    /// Method and URL: `GET http://localhost:8080/`.
     pub target: String,
-    /// The addresses, in the order of the figures; may be empty when there is one.
+    /// URLs in the order of the metrics; may be empty for one.
     pub urls: Vec<String>,
-    /// How it was set up; of a sum, the first of its runs.
+    /// Setup; after a merge, the setup of the first run.
     pub setup: Setup,
-    /// What was to happen when; of a sum, in each of its runs.
+    /// Load profile; after a merge, the profile of each run.
     #[serde(rename = "course")]
     pub profile: LoadProfile,
-    /// Requests that the schedule wanted sent by the end of the run; none in a closed loop.
+    /// Requests due by the end; `None` in a closed loop.
     pub due: Option<u64>,
-    /// Connections at a time, all threads together.
+    /// Connections over all threads.
     pub concurrency: u64,
-    /// Requests on one connection at a time.
+    /// Requests in flight on one connection.
     pub pipeline: u64,
-    /// Threads.
+    /// Threads of the generator.
     pub threads: u64,
-    /// How long the run took, warm-up left out.
+    /// Length without warm-up.
     #[serde(rename = "wall_us", with = "micros")]
     pub wall: Duration,
-    /// What it took of the processors in that time.
+    /// CPU usage in that time.
     #[serde(flatten, skip_deserializing)]
     pub cpu_usage: CpuUsage,
-    /// When the run began, in seconds since 1970.
+    /// Start, in Unix seconds.
     pub started_unix_secs: u64,
-    /// Whether a signal ended the run before its time.
+    /// Whether a signal ended the run early.
     #[serde(rename = "interrupted")]
     pub was_interrupted: bool,
-    /// What is known of the runs that were added up to this one, if it is a sum.
+    /// Data about merged runs; `None` for a single run.
     pub merged: Option<Merged>,
 }
 
-/// How all runs of one command line are set up.
+/// Setup shared by all runs of a command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
-    /// The method, as it is sent.
+    /// Request method, as sent.
     pub method: String,
-    /// Fields beside those that are always sent, in the order given.
+    /// Non-default fields, in the order given.
     pub fields: Vec<SentField>,
-    /// Bytes of each body, 0 without one; none if they differ, for the body has placeholders.
+    /// Body length in bytes, 0 without a body; `None` if it varies.
     pub body_len: Option<u64>,
-    /// How the next address is chosen; none if there is one.
+    /// URL order; `None` for one URL.
     pub order: Option<UrlOrder>,
-    /// What random choices follow from; none if there are none.
+    /// Random seed; `None` if nothing is random.
     pub seed: Option<u64>,
-    /// Requests for which a connection is kept: 0 if the server is told that there is no other, none if
-    /// that is the server's to say.
+    /// Requests per connection: 0 without keep-alive, `None` if the server decides.
     pub keep_alive_for: Option<u64>,
-    /// How long a request may take, and a connection to be made.
+    /// Time-out of requests and connects.
     #[serde(rename = "timeout_us", with = "micros")]
     pub timeout: Duration,
-    /// The version of the reactor-client that made the run.
+    /// Version of `reactor-client`.
     pub client_version: String,
 }
 
@@ -90,55 +87,53 @@ pub struct SentField {
     pub value: Option<String>,
 }
 
-/// What was to happen when.
+/// Schedule, end and warm-up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadProfile {
-    /// When requests were due.
+    /// Schedule of the requests.
     pub schedule: Schedule,
-    /// When it was to be over.
+    /// End conditions.
     #[serde(flatten, skip_deserializing)]
     pub stop: Stop,
-    /// How long it ran before anything counted.
+    /// Time before measuring begins.
     #[serde(rename = "warmup_us", with = "micros")]
     pub warmup: Duration,
 }
 
-/// Processor time of the generator while the run counted: whether it was the generator that was measured.
+/// CPU usage of the generator while measuring; shows a client bottleneck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuUsage {
-    /// CPU time, in user mode and in the kernel, of all threads together.
+    /// User and kernel CPU time of all threads.
     #[serde(rename = "cpu_us", with = "micros")]
     pub cpu: Duration,
-    /// The same of the thread that used most: the run was bound by it if this is as long as the run.
+    /// CPU time of the busiest thread; if equal to `wall`, it bounded the run.
     #[serde(rename = "cpu_busiest_us", with = "micros")]
     pub thread_cpu_max: Duration,
-    /// For how long all threads together were ready to run and waited for a processor; nothing if that
-    /// is not known.
+    /// Run-queue wait of all threads; `None` if unknown.
     #[serde(rename = "waited_us", with = "maybe_micros")]
     pub run_queue_wait: Option<Duration>,
-    /// What was used and, if known, waited for by the thread for which that is most.
+    /// Largest CPU time plus known run-queue wait of one thread.
     #[serde(rename = "wanted_most_us", with = "micros")]
     pub thread_demand_max: Duration,
 }
 
-/// Runs that were added up.
+/// Merged runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merged {
-    /// How many.
+    /// Number of runs.
     pub runs: u64,
-    /// Those of them that were invalid by themselves: sums hide what bound a single one.
+    /// Runs that were invalid alone: sums hide a single run's bottleneck.
     pub client_bound: u64,
-    /// How long the shortest of them took; the rate is over the longest.
+    /// Length of the shortest run; the rate uses the longest.
     #[serde(rename = "wall_min_us", with = "micros")]
     pub wall_min: Duration,
-    /// When the last of them began, in seconds since 1970.
+    /// Latest start, in Unix seconds.
     pub last_started_unix_secs: u64,
-    /// In what their settings differ, in words.
+    /// Differing settings, as text.
     pub differences: Vec<String>,
 }
 
 impl RunInfo {
-    /// What was asked, in words, and the addresses, if there are several.
     pub(super) fn target_and_urls(plan: &Plan, method: &str) -> (String, Vec<String>) {
         let url = |target: &ClientTarget| format!("http://{}{}", target.authority(), target.path);
         let urls: Vec<_> = plan.targets.iter().map(url).collect();
@@ -149,10 +144,7 @@ impl RunInfo {
         }
     }
 
-    /// Adds a run that another machine made at the same time. `merged` tells of the runs of both.
-    ///
-    /// # Errors
-    /// Why the two do not add up, in words to stand behind a colon.
+    /// Adds a concurrent run of another host; `merged` describes both. The error text follows a colon.
     pub(super) fn merge(&mut self, other: &Self, mut merged: Merged) -> Result<(), String> {
         if self.due.is_some() != other.due.is_some() {
             return Err("one run followed a schedule and the other did not".to_owned());
@@ -178,7 +170,7 @@ impl RunInfo {
 }
 
 impl Setup {
-    /// What of a plan its figures depend on, secrets left out.
+    /// Settings that affect metrics, without secrets.
     pub(super) fn of(
         plan: &Plan,
         method: &str,
@@ -209,7 +201,6 @@ impl Setup {
         }
     }
 
-    /// Names and values for people; what does not apply is empty.
     pub(super) fn entries(&self) -> [(&'static str, String); 8] {
         let field = |SentField { name, value }: &SentField| match value {
             Some(value) => format!("{name}: {value}"),
@@ -238,7 +229,7 @@ impl Setup {
         ]
     }
 
-    /// In one line, without what the line of the target says.
+    /// One line without the method, which the target line shows.
     pub(super) fn summary_line(&self) -> String {
         let named = |(name, value): (&str, String)| match (name, value.as_str()) {
             ("method", _) | (_, "") | ("body", "none") => None,
@@ -249,11 +240,10 @@ impl Setup {
     }
 }
 
-/// Runs are to differ in their seeds, or nothing is won by making several.
+/// No difference: merged runs need different seeds, or they repeat one another.
 const SEED_ENTRY: &str = "seed";
 
 impl LoadProfile {
-    /// The schedule, which is cut if it is long.
     pub(super) fn schedule_text(&self) -> String {
         match &self.schedule {
             Schedule::Steps(steps) if steps.len() > STEPS_SHOWN_MAX => {
@@ -264,7 +254,6 @@ impl LoadProfile {
         }
     }
 
-    /// Names and values for people; what does not apply is empty.
     pub(super) fn entries(&self) -> [(&'static str, String); 3] {
         let ends = [
             self.stop.requests.map(|requests| format!("{} requests", count(requests))),
@@ -283,7 +272,7 @@ fn time_text(len: Duration) -> String {
 }
 
 impl CpuUsage {
-    /// That of one thread.
+    /// CPU usage of one thread.
     pub fn of_thread(cpu: Duration, waited: Option<Duration>) -> Self {
         Self {
             cpu,
@@ -293,7 +282,7 @@ impl CpuUsage {
         }
     }
 
-    /// Adds that of other threads, or of another run.
+    /// Adds other threads or another run.
     pub fn merge(&mut self, other: &Self) {
         self.cpu = self.cpu.saturating_add(other.cpu);
         self.thread_cpu_max = self.thread_cpu_max.max(other.thread_cpu_max);
@@ -304,7 +293,6 @@ impl CpuUsage {
 }
 
 impl Merged {
-    /// The runs of both.
     pub(super) fn combine(mut self, other: Self) -> Self {
         self.runs = self.runs.saturating_add(other.runs);
         self.client_bound = self.client_bound.saturating_add(other.client_bound);
@@ -314,7 +302,6 @@ impl Merged {
         self
     }
 
-    /// Adds what is not there yet.
     fn add_differences(&mut self, differences: Vec<String>) {
         for difference in differences {
             if self.differences.len() < DIFFERENCES_SHOWN_MAX && !self.differences.contains(&difference) {
@@ -324,7 +311,7 @@ impl Merged {
     }
 }
 
-/// In what the set-ups of two runs differ so that their figures may: `time-out: 30.0 s and 5.00 s`.
+/// Differences that can affect metrics: `time-out: 30.0 s and 5.00 s`.
 pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
     let mut pairs: Vec<_> = one.setup.entries().into_iter().zip(other.setup.entries()).collect();
     pairs.retain(|((name, _), _)| *name != SEED_ENTRY);

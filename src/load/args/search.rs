@@ -1,6 +1,6 @@
-//! The options of a search: `--find-rate`, `--slo`, and what the others mean beside them.
+//! Options of a rate search: `--find-rate`, `--slo`.
 //!
-//! It owns which options a search refuses, and why. It runs nothing.
+//! It owns the rejected options, with reasons.
 
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use crate::load::report::ReportFormat;
 use crate::load::search::bracket::RATE_MIN;
 use crate::load::search::slo::Slo;
 
-/// What makes no sense in a search, and why.
 const SEARCH_CONFLICTS: [(&str, &str); 7] = [
     ("--assert", "--slo is what it judges by"),
     ("--compare", "it is no single run that could be compared"),
@@ -23,23 +22,21 @@ const SEARCH_CONFLICTS: [(&str, &str); 7] = [
     ("--steps", "it chooses the rates itself; -q is the first"),
 ];
 
-/// The one format that a search does not have.
 const HDR_FORMAT_ERROR: &str = "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve";
 
-/// What is searched for.
+/// Settings of a rate search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchSettings {
-    /// What the server is to keep up to.
+    /// Service-level objective.
     pub slo: Slo,
-    /// The first rate; without it, it follows from what a closed loop comes to.
+    /// First rate in requests per second; `None`: from a closed loop.
     pub start_rate: Option<f64>,
-    /// How long each step is; without it, as long as it takes to tell.
+    /// Step length; `None`: [`Slo::step_len`].
     pub step_len: Option<Duration>,
-    /// The warm-up of each step.
+    /// Warm-up of each step.
     pub warmup: Option<Duration>,
 }
 
-/// Reads what a search needs, if one is asked for; those options are then used up.
 pub(super) fn read_search(
     parsed: &mut ParsedArgs,
     format: ReportFormat,

@@ -1,5 +1,6 @@
-//! What the command line of load mode promises, in tables: what each option comes to, and what is said
-//! of each mistake. Nothing is opened or sent.
+//! Tests of the load mode command line: the setting of each option, and each error message.
+//!
+//! Nothing is opened or sent.
 
 use super::*;
 
@@ -177,11 +178,11 @@ fn urls_option_reads_file_or_stdin() {
     );
 }
 
-/// Checks what is said of each of these lines.
+/// Checks the error message of each line.
 #[track_caller]
 fn check_errors(rows: &[(&str, &str)]) {
     for (line, wanted) in rows {
-        // A question has its own mark.
+        // A message that ends in a question mark needs no semicolon.
         let separator = if wanted.ends_with('?') { "" } else { ";" };
         assert_eq!(
             try_settings(line),

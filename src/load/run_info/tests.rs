@@ -1,6 +1,6 @@
-//! What of a command line gets into the reports: all that figures depend on, and no secret.
+//! Tests of the run info: it has all that affects metrics, and no secret.
 //!
-//! Set-ups that are made up are here, too, for the tests of everything that tells of them.
+//! Other tests use its fixtures.
 
 use std::ffi::OsString;
 
@@ -11,7 +11,7 @@ use crate::load::args::Settings;
 use crate::load::prepared_run::build_plan;
 use crate::load::stats::summary::tests::info;
 
-/// A run that was set up as most are.
+/// Typical setup.
 pub(in crate::load) fn setup() -> Setup {
     Setup {
         method: "GET".to_owned(),
@@ -25,7 +25,7 @@ pub(in crate::load) fn setup() -> Setup {
     }
 }
 
-/// A run that was set up as no two are.
+/// Setup that differs from the default in each field.
 pub(in crate::load) fn unusual_setup() -> Setup {
     let field = |name: &str, value: Option<&str>| SentField {
         name: name.to_owned(),
@@ -43,7 +43,7 @@ pub(in crate::load) fn unusual_setup() -> Setup {
     }
 }
 
-/// At 200 requests a second for ten seconds.
+/// Profile of 200 requests per second for ten seconds.
 pub(in crate::load) fn profile() -> LoadProfile {
     LoadProfile {
         schedule: Schedule::Constant { per_sec: 200.0 },
@@ -52,7 +52,7 @@ pub(in crate::load) fn profile() -> LoadProfile {
     }
 }
 
-/// The settings of a command line, its words parted by bars.
+/// Settings of a command line, with `|` between its words.
 pub(in crate::load) fn settings(line: &str) -> Settings {
     let words = line.split('|').map(OsString::from).collect();
     match args::parse(words) {
@@ -64,7 +64,7 @@ pub(in crate::load) fn settings(line: &str) -> Settings {
     }
 }
 
-/// What a command line is set up as.
+/// Setup of a command line.
 fn setup_of(line: &str) -> Setup {
     build_plan(&settings(line)).expect("it goes together").1
 }
