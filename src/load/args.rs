@@ -1,6 +1,6 @@
 //! Command line of load mode: options to [`Settings`].
 //!
-//! It owns the options that select load mode and their combinations. It opens and resolves nothing.
+//! It owns the options that select load mode and their combinations.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ impl PreparedRun {
         Ok(Self { plan, setup, addresses })
     }
 
-    /// Runs this plan and shows progress. Fails if a signal comes before measuring.
+    /// Fails if a signal comes before measuring.
     pub(in crate::load) fn run(
         &self,
         plan: &Plan,
@@ -86,7 +86,7 @@ impl PreparedRun {
     }
 }
 
-/// Builds the plan; reads the files that the settings name.
+/// Reads the files that the settings name.
 pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
     let targets = read_targets(&settings.target_selection)?;
     let body = read_body(settings.payload.as_ref())?;

@@ -58,7 +58,7 @@ fn prepare_run(
     Ok((prepared, baseline, out, save))
 }
 
-/// A client-bound run says nothing about the server.
+/// A client-bound run does not measure the server.
 fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>) -> Result<(), LoadError> {
     if !summary.validity.is_valid() {
         return Err(LoadError::ClientBound);

@@ -144,7 +144,7 @@ impl RunInfo {
         }
     }
 
-    /// Adds a concurrent run of another host; `merged` describes both. The error text follows a colon.
+    /// Adds a concurrent run of another host; `merged` describes both.
     pub(super) fn merge(&mut self, other: &Self, mut merged: Merged) -> Result<(), String> {
         if self.due.is_some() != other.due.is_some() {
             return Err("one run followed a schedule and the other did not".to_owned());

@@ -1,6 +1,6 @@
 //! Reactor application of the load generator.
 //!
-//! It opens connections, wakes idle ones when requests are due, and ends the run.
+//! It opens connections, wakes idle ones for due requests, and ends the run.
 
 use std::io;
 use std::net::SocketAddr;

@@ -43,7 +43,7 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Receiving, LoadPhase::Closing),
 ];
 
-/// Protocol of a connection for many requests.
+/// Protocol of one connection.
 #[derive(Debug)]
 pub struct LoadProtocol {
     phase: LoadPhase,

@@ -1,6 +1,6 @@
 //! Connection slots: address, connection and reconnect time.
 //!
-//! A closed slot reopens after a pause, which grows while connects fail.
+//! It opens no socket.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -53,8 +53,7 @@ pub(super) struct ConnectionSlots {
 }
 
 impl ConnectionSlots {
-    /// Spreads slots over hosts in proportion to their targets, and evenly over a host's addresses. Fails
-    /// with fewer connections than hosts, or without an address.
+    /// Spreads slots over hosts in proportion to their targets, and evenly over a host's addresses.
     pub(super) fn new(
         plan: &Plan,
         addresses: &[Vec<SocketAddr>],
@@ -109,8 +108,8 @@ impl ConnectionSlots {
         }
     }
 
-    /// Reopens the slot at once; after an unused connection with a pause, or a server that closes at once
-    /// would get thousands of connections.
+    /// Reopens the slot at once; after an unused connection, with a pause. Without it, a server that closes
+    /// at once would get thousands of connections.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
         self.clear_key(slot_index);
@@ -138,7 +137,6 @@ impl ConnectionSlots {
     fn clear_key(&mut self, slot_index: usize) {
         if let Some(slot) = self.slots.get_mut(slot_index) {
             slot.key = None;
-            // `pop_idle` skips it.
             slot.can_send = false;
         }
     }

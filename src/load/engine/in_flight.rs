@@ -1,6 +1,6 @@
 //! FIFO of one connection's requests in flight.
 //!
-//! The oldest is inline: most runs have one in flight, and with hundreds of connections each further memory
+//! The oldest is inline: most runs have one in flight. With hundreds of connections, each further memory
 //! access is a cache miss.
 
 use std::collections::VecDeque;
@@ -21,6 +21,7 @@ pub(super) struct InFlightRequest {
 
 #[derive(Debug)]
 pub(super) struct InFlightQueue {
+    /// `None` only if the queue is empty.
     oldest: Option<InFlightRequest>,
     others: VecDeque<InFlightRequest>,
 }

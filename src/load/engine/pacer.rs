@@ -78,6 +78,7 @@ impl Schedule {
         count
     }
 
+    /// Integral of the rate.
     fn estimate(&self, secs: f64) -> f64 {
         match self {
             Self::Closed => f64::INFINITY,

@@ -18,6 +18,7 @@ use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
 use crate::reactor::Clock;
 
+/// Initial length of an interval.
 const INTERVAL_LEN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,6 @@
 //! One reactor per thread; no locks or shared counters, only a flag that each thread reads once.
 //!
-//! Each thread sends the calling thread a copy of its time series four times a second. Results are added at
-//! the end.
+//! Each thread sends the caller its time series four times a second. Results are added at the end.
 
 use std::io;
 use std::mem;

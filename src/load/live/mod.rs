@@ -23,7 +23,7 @@ const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 
 pub(super) struct LiveDisplay<W> {
     out: W,
-    /// Whether a write would not block; false if silent.
+    /// Always false if silent.
     is_writable: fn() -> bool,
     mode: DisplayMode,
     stop: Stop,
@@ -32,7 +32,7 @@ pub(super) struct LiveDisplay<W> {
 enum DisplayMode {
     /// `next` is in measured time; the warm-up has one line.
     Lines { every: Duration, next: Duration, has_shown_warmup: bool },
-    /// Each redraw uses the current terminal size.
+    /// Redraws use the current terminal size.
     Block { size: fn() -> Room, drawn_lens: Vec<usize> },
 }
 
@@ -49,7 +49,7 @@ impl LiveDisplay<io::Stderr> {
 }
 
 impl<W: Write> LiveDisplay<W> {
-    /// Shows due progress. Errors are ignored; a stopped terminal or stalled reader must not block the run.
+    /// Ignores errors. A stopped terminal or stalled reader must not block the run.
     pub(super) fn show(&mut self, so_far: &TimeSeries, phase: RunPhase) {
         if !(self.is_writable)() {
             return;

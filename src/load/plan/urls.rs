@@ -11,7 +11,7 @@ const URLS_MAX: usize = 100_000;
 /// Limit in bytes: servers take about 8 KiB (RFC 9112 section 3), and an error repeats the line.
 const URL_LEN_MAX: usize = 64 * 1024;
 
-/// Parses a list; skips empty lines and `#` lines. An error names the first invalid line.
+/// Skips empty lines and `#` lines. An error names the first invalid line.
 pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
         let valid = list.get(..error.valid_up_to()).unwrap_or_default();

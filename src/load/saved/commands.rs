@@ -177,7 +177,7 @@ impl SavedRunTask {
     }
 }
 
-/// Fails if a clause fires or a run is invalid; prints clauses that could not be judged.
+/// Fails if a clause fires or a run is invalid; prints undecided clauses.
 pub(in crate::load) fn check_thresholds(
     thresholds: &Thresholds,
     comparison: &Comparison,

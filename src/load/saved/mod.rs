@@ -26,7 +26,7 @@ const FORMAT: &str = "reactor-http load run";
 const VERSION: u64 = 1;
 /// Limit in bytes: the file is in memory twice.
 const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
-/// Approximate. A list of 100,000 URLs fits, and this program writes no more; a value takes far more memory
+/// Approximate. A list of 100,000 URLs fits, and this program writes no more. A value takes far more memory
 /// than its text.
 const VALUES_MAX: usize = 250_000;
 
@@ -81,7 +81,7 @@ impl SavedRun {
     /// Parses a saved run.
     ///
     /// # Errors
-    /// The fault, to follow the file name and a colon.
+    /// The fault, to follow a colon.
     pub fn read(text: &str) -> Result<Self, String> {
         if count_values_max(text) > VALUES_MAX {
             return Err("not a saved run: there is too much in it".to_owned());

@@ -126,7 +126,7 @@ impl Bracket {
     }
 }
 
-/// Next rate, or the outcome. `steps` are in order; the first rate is `start`.
+/// Next rate, or the outcome; `start` is the first rate.
 pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
     if let Some(unsure) = unconfirmed(steps) {
         return NextStep::Try(unsure.rate);
@@ -137,8 +137,7 @@ pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
     }
 }
 
-/// Verdict on one rate: met if any try met it; else client-bound if any was, because the server may not be at
-/// fault.
+/// Verdict on one rate: met if any try met it; else client-bound if any was. The server may not be at fault.
 pub fn combined_verdict(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdict {
     let rank = |verdict: &SloVerdict| (*verdict == SloVerdict::Met, *verdict == SloVerdict::ClientBound);
     verdicts.max_by_key(rank).unwrap_or(SloVerdict::ClientBound)

@@ -68,8 +68,8 @@ impl Slo {
         needed.ceil() as u64
     }
 
-    /// Step length for the rarest percentile, and for the queue of a rate too high by [`PRECISION`] to exceed
-    /// a limit.
+    /// Step length: enough requests for the rarest percentile. If the rate is too high by [`PRECISION`], the
+    /// queue must outgrow the latency limit.
     pub fn step_len(&self, rate: f64) -> Duration {
         let times = self.assertion.0.iter().filter(|its| matches!(its.metric, Metric::Time(..)));
         let limit_us = times.map(|clause| clause.limit).fold(0.0, f64::max);
@@ -78,7 +78,7 @@ impl Slo {
         Duration::try_from_secs_f64(secs).unwrap_or(STEP_LEN_MAX).clamp(STEP_LEN_MIN, STEP_LEN_MAX)
     }
 
-    /// Judges a step. Generator faults only add latency and reduce what is sent: despite them, a met
+    /// Judges a step. Generator faults only add latency and reduce what is sent. Despite them, a met
     /// objective is valid, but a missed one proves nothing.
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;

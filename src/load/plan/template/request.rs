@@ -1,6 +1,6 @@
 //! Request templates, one per URL.
 //!
-//! The length of a body with placeholders is inserted when rendered.
+//! Nothing is sent here.
 
 use crate::cli::quote;
 use crate::client::config::FieldEdit;

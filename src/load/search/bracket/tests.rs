@@ -19,7 +19,7 @@ fn search(start: f64, mut verdict: impl FnMut(f64) -> SloVerdict) -> (Vec<StepRe
     }
 }
 
-/// p99 of a server that queues at its capacity: the objective is met below `capacity · (1 - base / limit)`.
+/// p99 of a server that queues at its capacity. The objective is met below `capacity · (1 - base / limit)`.
 fn p99_ms(rate: f64, capacity: f64) -> f64 {
     if rate < capacity { 1.0 / (1.0 - rate / capacity) } else { f64::INFINITY }
 }

@@ -59,8 +59,8 @@ fn step_len_covers_rarest_percentile_and_longest_limit() {
     }
 }
 
-/// Run of ten seconds at 100 requests per second: `fast` requests within 5 ms, `slow` in 50 ms, `unfinished`
-/// without a response. The rest of 1000 was not sent.
+/// Run of ten seconds at 100 requests per second. `fast` requests take 5 ms, `slow` take 50 ms, `unfinished`
+/// get no response. The rest of 1000 was not sent.
 fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> Summary {
     let mut metrics = metrics(0);
     for number in 0..fast + slow {

@@ -48,7 +48,7 @@ impl Transport for NullTransport {
 }
 
 impl ConnectionFixture {
-    /// Answers this many requests, `pipeline` at a time; due requests leave between the batches.
+    /// Receives responses to this many requests, `pipeline` at a time. Due requests leave in between.
     fn exchange(&mut self, requests: u64, responses: &[u8], pipeline: u64) {
         for _ in 0..requests / pipeline {
             self.advance_time(PAUSE);
@@ -69,7 +69,7 @@ fn load_request_allocates_nothing() {
     let request = RequestTemplate::new(&targets, &parts).expect("good placeholders");
     let changing = Plan { targets, request, order: UrlOrder::Random, ..plan() };
     for pipeline in [1, 8] {
-        // Two pauses make as many requests due as they answer.
+        // In two pauses, as many requests become due as receive a response.
         let per_sec = pipeline as f64 / (2.0 * PAUSE.as_secs_f64());
         for schedule in [Schedule::Closed, Schedule::Constant { per_sec }] {
             for plan in [&plan(), &changing] {
