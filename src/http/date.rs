@@ -1,7 +1,6 @@
-//! Dates: the one form that is sent, and the three that are understood (RFC 9110 section 5.6.7).
+//! HTTP dates: one output format, three input formats (RFC 9110 section 5.6.7).
 //!
-//! It owns the formatting and the reading, which tells 1994 from 2094 by a time of day that it is given.
-//! It never reads a clock.
+//! The caller's current time distinguishes 1994 from 2094.
 
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,12 +9,12 @@ use httpdate::HttpDate;
 
 use super::syntax::parse_decimal;
 
-/// 9999-12-31 23:59:59, after which the form has no room for the year.
+/// 9999-12-31 23:59:59; later years have five digits.
 const UNIX_SECS_MAX: u64 = 253_402_300_799;
 
-/// A second since 1970 as IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// IMF-fixdate of a Unix time, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 ///
-/// What lies beyond the year 9999 is shown as its last second.
+/// Times after 9999 give its last second.
 pub fn imf_fixdate(unix_secs: u64) -> [u8; 29] {
     let since_epoch = Duration::from_secs(unix_secs.min(UNIX_SECS_MAX));
     let date = HttpDate::from(UNIX_EPOCH + since_epoch);
@@ -25,25 +24,23 @@ pub fn imf_fixdate(unix_secs: u64) -> [u8; 29] {
     text
 }
 
-/// The names of the days, and ...
+/// The short form is the first three letters.
 const DAYS: [&[u8]; 7] =
     [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
-/// ... of the months, of both of which the short forms are the first three letters.
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
 const DAY_SECS: i64 = 24 * 60 * 60;
-/// The mean year of the Gregorian calendar.
+/// Mean Gregorian year.
 const YEAR_SECS: i64 = 31_556_952;
-/// A year of two digits lies no further ahead than this; beyond it, it is one of the last century.
+/// A two-digit year is at most this far ahead; otherwise it is of the last century.
 const AHEAD_SECS_MAX: i64 = 50 * YEAR_SECS;
 
-/// The second since 1970 that a date means: IMF-fixdate, or one of the two obsolete forms,
-/// `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+/// Unix time of an IMF-fixdate or obsolete date; `None` if unreadable.
 ///
-/// None for what is no date; a day of the week that does not go with the date is let pass, as it says
-/// nothing. `now` is the time of day: a year of two digits is the latest that is no more than 50
-/// years ahead of it.
+/// Obsolete: `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+/// A wrong weekday is accepted: it carries no information.
+/// A two-digit year is the latest one at most 50 years ahead.
 pub fn parse_http_date(text: &[u8], now_unix_secs: u64) -> Option<i64> {
     parse_imf_fixdate(text).or_else(|| parse_asctime(text)).or_else(|| parse_rfc850(text, now_unix_secs))
 }
@@ -87,12 +84,11 @@ fn check_day_name(short: &[u8]) -> Option<()> {
     DAYS.iter().any(|name| name.get(..3) == Some(short)).then_some(())
 }
 
-/// 1 to 12.
 fn parse_month(name: &[u8]) -> Option<i64> {
     MONTHS.iter().zip(1..).find(|(month, _)| &month[..] == name).map(|(_, number)| number)
 }
 
-/// The second of the day. A leap second is taken for the first one of the next day.
+/// Second of the day; a leap second becomes the next day's first.
 fn parse_time(text: &[u8]) -> Option<i64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = text else { return None };
     let (hour, minute, second) =
@@ -100,12 +96,12 @@ fn parse_time(text: &[u8]) -> Option<i64> {
     (hour < 24 && minute < 60 && second <= 60).then_some((hour * 60 + minute) * 60 + second)
 }
 
-/// Digits only; there are at most four.
+/// At most four digits.
 fn parse_number(digits: &[u8]) -> Option<i64> {
     parse_decimal(digits).map(u64::cast_signed)
 }
 
-/// The second since 1970 of a day of the Gregorian calendar, if there is such a day.
+/// Gregorian calendar.
 fn unix_secs(year: i64, month: i64, day: i64, secs_of_day: i64) -> Option<i64> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let month_days = match month {
@@ -116,11 +112,11 @@ fn unix_secs(year: i64, month: i64, day: i64, secs_of_day: i64) -> Option<i64> {
     if !(1..=month_days).contains(&day) {
         return None;
     }
-    // Years that begin in March have their leap day at the end, and months of a regular length.
+    // Years from March have the leap day last, and regular month lengths.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year;
-    /// From the first of March of the year 0 to the first of January 1970.
+    /// From 0000-03-01 to 1970-01-01.
     const DAYS_BEFORE_1970: i64 = 719_468;
     Some((days - DAYS_BEFORE_1970) * DAY_SECS + secs_of_day)
 }
@@ -164,7 +160,7 @@ mod tests {
         }
         assert_eq!(parse("Sat Nov 12 08:49:37 1994"), Some(NOV_1994 + 6 * DAY_SECS));
         assert_eq!(parse("Wednesday, 09-Nov-94 08:49:37 GMT"), Some(NOV_1994 + 3 * DAY_SECS));
-        // The wrong day of the week, and times that only others than we would send.
+        // Wrong day of the week, and dates that other servers send.
         assert_eq!(parse("Mon, 06 Nov 1994 08:49:37 GMT"), Some(NOV_1994));
         assert_eq!(parse("Wed, 31 Dec 1969 23:59:59 GMT"), Some(-1));
         assert_eq!(parse("Sat, 01 Jan 0000 00:00:00 GMT"), Some(-62_167_219_200));
@@ -173,7 +169,7 @@ mod tests {
 
     #[test]
     fn imf_fixdate_output_parses_to_same_second() {
-        // Every 11 days and a bit, to the year 9999: each day of the year comes by.
+        // Steps of 11 days and a fraction, to the year 9999: covers each day of the year.
         for unix_secs in (0..=UNIX_SECS_MAX).step_by(977_777) {
             assert_eq!(parse_http_date(&imf_fixdate(unix_secs), NOW), Some(unix_secs.cast_signed()));
         }

@@ -1,10 +1,7 @@
-//! The lines of a head and its fields, borrowed from the buffer they arrived in (RFC 9110 section 5).
+//! Borrowed lines and fields of a head (RFC 9110 section 5).
 //!
-//! It owns the search for the lines of a head that arrives in part, the room for the places of its fields,
-//! and the ways to look into them. Every line must end in CRLF: RFC 9112 section 2.2 lets a recipient take a
-//! bare LF, but two recipients that disagree about lines can be played against each other. A block of field
-//! lines is then taken apart by httparse; `fast_path` knows the places already. It never copies a byte and
-//! never allocates.
+//! Every line must end in CRLF. RFC 9112 section 2.2 allows a bare LF, but recipients that disagree about
+//! lines can be attacked. httparse or `fast_path` splits the fields.
 
 use std::fmt;
 
@@ -12,13 +9,14 @@ use memchr::{memchr, memrchr};
 
 use super::limits::{FIELDS_MAX, HEAD_LEN_MAX};
 
-/// Room for the fields of one head; lives on the caller's stack beside the buffer.
+/// Field spans of one head, on the caller's stack.
 #[derive(Debug)]
 pub struct FieldBuf(pub(super) [FieldSpan; FIELDS_MAX]);
 
-/// Where in a head the name and the value of a field stand. A head has 16 KiB at most, so that 16 bits
-/// are enough: each head begins with empty places, and those of 64 pairs of slices would take longer to
-/// make than a short head takes to read.
+/// Position and length of name and value in a head.
+///
+/// 16 bits suffice for 16 KiB. Each head begins with 64 empty spans. Slices would take longer to initialize
+/// than a short head takes to parse.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct FieldSpan {
     name: (u16, u16),
@@ -26,7 +24,7 @@ pub(super) struct FieldSpan {
 }
 
 impl FieldBuf {
-    /// Empty room.
+    /// Empty buffer.
     pub fn new() -> Self {
         FieldBuf([FieldSpan::default(); FIELDS_MAX])
     }
@@ -41,36 +39,31 @@ impl Default for FieldBuf {
 const _: () = assert!(HEAD_LEN_MAX <= u16::MAX as usize);
 
 impl FieldSpan {
-    /// The place of a name and a value, each given as where it begins and how long it is. All of it is
-    /// within [`HEAD_LEN_MAX`].
+    /// Takes (position, length) pairs within [`HEAD_LEN_MAX`].
     pub(super) fn new(name: (usize, usize), value: (usize, usize)) -> FieldSpan {
         let narrow = |(at, len): (usize, usize)| (at as u16, len as u16);
         FieldSpan { name: narrow(name), value: narrow(value) }
     }
 }
 
-/// The fields of a head in the order in which they came.
+/// Fields of a head, in order.
 #[derive(Clone, Copy)]
 pub struct Fields<'h, 'b> {
     head: &'b [u8],
     spans: &'h [FieldSpan],
 }
 
-/// Why no head can come of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum HeadError {
-    /// A line ends in LF without CR.
     BareLf,
-    /// There is no end of the head within [`HEAD_LEN_MAX`].
     TooLong,
-    /// There are more than [`FIELDS_MAX`] fields.
     TooManyFields,
-    /// A field line is not `name ":" OWS value OWS CRLF`.
+    /// Not `name ":" OWS value OWS CRLF`.
     Field,
 }
 
 impl<'h, 'b> Fields<'h, 'b> {
-    /// Parses a whole block: field lines and the empty line that ends them, all ending in CRLF.
+    /// Parses field lines up to and including the empty line.
     pub(super) fn parse(block: &'b [u8], space: &'h mut FieldBuf) -> Result<Fields<'h, 'b>, HeadError> {
         let mut found = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let found = match httparse::parse_headers(block, &mut found) {
@@ -78,7 +71,7 @@ impl<'h, 'b> Fields<'h, 'b> {
             Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyFields),
             Ok(_) | Err(_) => return Err(HeadError::Field),
         };
-        // What is empty may stand anywhere.
+        // An empty slice may point anywhere.
         let span = |part: &[u8]| (part.as_ptr().addr().saturating_sub(block.as_ptr().addr()), part.len());
         for (span_out, field) in space.0.iter_mut().zip(found) {
             let value = if field.value.is_empty() { (0, 0) } else { span(field.value) };
@@ -87,17 +80,17 @@ impl<'h, 'b> Fields<'h, 'b> {
         Ok(Fields::from_spans(block, space.0.get(..found.len()).unwrap_or_default()))
     }
 
-    /// Those that stand in these places of a head. Their names are tokens.
+    /// Names must be tokens.
     pub(super) fn from_spans(head: &'b [u8], spans: &'h [FieldSpan]) -> Fields<'h, 'b> {
         Fields { head, spans }
     }
 
-    /// Every field as (name, value), in order; values have no white space around them.
+    /// Fields as (name, value), without outer white space.
     pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
         self.iter_bytes().map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
     }
 
-    /// The same, with names that nobody need take for text.
+    /// Fields with names as bytes.
     pub(super) fn iter_bytes(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'h, 'b> {
         let head = self.head;
         let part = move |(at, len): (u16, u16)| {
@@ -107,12 +100,12 @@ impl<'h, 'b> Fields<'h, 'b> {
         self.spans.iter().map(move |span| (part(span.name), part(span.value)))
     }
 
-    /// The value of the first field of that name (names compare without regard to case).
+    /// First value of a field; names ignore case.
     pub fn first(&self, name: &str) -> Option<&'b [u8]> {
         self.all(name).next()
     }
 
-    /// The values of all fields of that name, in order.
+    /// Values of a field, in order.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         let is_meant = |candidate: &[u8]| candidate.eq_ignore_ascii_case(name.as_bytes());
         self.iter_bytes().filter(move |(candidate, _)| is_meant(candidate)).map(|(_, value)| value)
@@ -127,36 +120,32 @@ impl fmt::Debug for Fields<'_, '_> {
     }
 }
 
-/// Walks the complete lines of a head that has arrived in part.
+/// Iterator over the complete lines of a partial head.
 ///
-/// All that is kept between two arrivals is how far line ends were searched, in the caller's hands.
+/// Between calls, the caller keeps only `searched`.
 #[derive(Debug)]
 pub(super) struct LineScan<'s, 'b> {
     buf: &'b [u8],
     head_start: usize,
-    /// Where the next line begins, once it is known; an earlier arrival may have begun it.
+    /// Start of the next line; `None` if it may be before `searched`.
     start: Option<usize>,
     searched: &'s mut usize,
 }
 
-/// One complete line.
 #[derive(Debug)]
 pub(super) struct HeadLine<'b> {
-    /// The line without its CRLF.
+    /// Without CRLF.
     pub(super) bytes: &'b [u8],
-    /// Where it begins in the buffer.
     pub(super) start: usize,
-    /// Where the next line begins.
     pub(super) end: usize,
 }
 
 impl<'s, 'b> LineScan<'s, 'b> {
-    /// A walk over the lines of the head that begins at `head_start`; those before `searched` are done.
     pub(super) fn new(buf: &'b [u8], first: usize, searched: &'s mut usize) -> Self {
         LineScan { buf, head_start: first, start: (*searched <= first).then_some(first), searched }
     }
 
-    /// The next line that was not yet seen complete; `None` when more has to arrive first.
+    /// Next newly complete line.
     pub(super) fn next(&mut self) -> Result<Option<HeadLine<'b>>, HeadError> {
         let limit = self.buf.len().min(HEAD_LEN_MAX);
         let from = (*self.searched).max(self.head_start).min(limit);
@@ -179,7 +168,7 @@ impl<'s, 'b> LineScan<'s, 'b> {
         Ok(Some(HeadLine { bytes, start, end }))
     }
 
-    /// The first line, which an earlier walk has already found complete.
+    /// First line, already complete.
     pub(super) fn first_line(&self) -> &'b [u8] {
         let from_first = self.buf.get(self.head_start..).unwrap_or_default();
         let len = memchr(b'\n', from_first).unwrap_or(from_first.len());
@@ -221,7 +210,7 @@ mod tests {
         }
     }
 
-    /// httparse looks at 8, 16 or 32 bytes at once, so each byte is tried at several offsets.
+    /// httparse scans 8, 16 or 32 bytes at once: tests each byte at several offsets.
     #[test]
     fn fields_name_needs_tchar_and_value_needs_text_bytes() {
         for byte in 0..=u8::MAX {

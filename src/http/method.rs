@@ -1,8 +1,6 @@
 //! Request methods (RFC 9110 section 9).
-//!
-//! It owns the names. It never decides which of them is served.
 
-/// A request method; those that we have no name for are [`Method::Unknown`].
+/// Request method.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "each variant is the method it names")]
 pub enum Method {
@@ -15,12 +13,12 @@ pub enum Method {
     Patch,
     Trace,
     Connect,
-    /// A well-formed method of another name.
+    /// Any other well-formed method.
     Unknown,
 }
 
 impl Method {
-    /// The method of that name; names are case-sensitive.
+    /// Method with this name. Names are case-sensitive.
     pub fn from_token(token: &[u8]) -> Method {
         match token {
             b"GET" => Method::Get,

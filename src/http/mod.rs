@@ -1,11 +1,7 @@
-//! HTTP/1.1 as values: bytes in, typed values out, bytes out, for server and client alike.
+//! HTTP/1.1 parsers, rules and writers for server and client.
 //!
-//! It owns the grammar and the rules of RFC 9110 and RFC 9112: heads, targets, fields and the framing of
-//! bodies; dates, entity-tags, conditions, ranges and what Accept and Accept-Encoding ask for; and the
-//! writing of heads. It is strict where laxness is a smuggling risk, and does no more than a plain request
-//! would where a condition or a range cannot be read.
-//! It never touches a socket, a file or a clock, and owns no buffer: a parser is handed what has
-//! arrived and answers (consumed, value), "need more", or what is wrong with it.
+//! Owns the grammar and rules of RFC 9110 and RFC 9112; strict where laxness enables request smuggling.
+//! Never uses sockets, files, clocks or own buffers; parsers return (consumed, value) or "need more".
 
 pub mod body;
 pub mod date;

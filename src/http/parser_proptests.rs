@@ -1,8 +1,6 @@
-//! Properties of the parsers over bytes that nobody thought of.
+//! Property tests of the parsers over arbitrary bytes.
 //!
-//! It owns two promises: no bytes make a parser panic, and what a parser says does not depend on
-//! how the bytes arrived. The bytes are arbitrary, or pieces of HTTP in an arbitrary order, which
-//! go deeper. The assertions are those of `testing`.
+//! No bytes cause a panic or depend on their arrival. Shuffled HTTP fragments reach deeper states.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +10,7 @@ use super::rules::negotiation;
 use super::testing::{body, body_in_pieces, request, response};
 use super::{BodyDecoder, ChunkedDecoder, Method};
 
-/// Pieces that heads and bodies are made of, well-formed and not.
+/// HTTP fragments, well-formed and malformed.
 const PIECES: &[&[u8]] = &[
     b"GET ",
     b"OPTIONS ",
@@ -76,7 +74,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => http_like(), 1 => vec(any::<u8>(), 0..200)]
 }
 
-/// A beginning that is fine, so that more cases get as far as the fields.
+/// Input with a valid first line, so that more cases reach the fields.
 fn beginning_with(line: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
     bytes().prop_map(move |rest| [line, &rest, b"\r\n\r\n"].concat())
 }

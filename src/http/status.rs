@@ -1,11 +1,10 @@
-//! The status codes this project answers with, each with its reason phrase (RFC 9110 section 15).
+//! Status codes of our responses (RFC 9110 section 15).
 //!
-//! It owns the list and what a code says about framing. It never decides which code fits: that is
-//! for whoever answers. A code that came from a peer is a plain `u16` in `ResponseHead`.
+//! A peer's status is a plain `u16` in `ResponseHead`.
 
 use std::fmt;
 
-/// A status code that a reply of ours can carry; only the listed ones can be made.
+/// Status code; only the listed codes exist.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Status(&'static (u16, &'static str));
 
@@ -39,28 +38,28 @@ impl Status {
 }
 
 impl Status {
-    /// The three digits, as a number.
+    /// Numeric code.
     pub const fn code(self) -> u16 {
         self.0.0
     }
 
-    /// The reason phrase of RFC 9110 section 15 (431: RFC 6585, 507: RFC 4918).
+    /// Reason phrase (RFC 9110 section 15; 431: RFC 6585; 507: RFC 4918).
     pub const fn reason(self) -> &'static str {
         self.0.1
     }
 
-    /// Whether it says that the request failed, by the client's fault (4xx) or ours (5xx).
+    /// Whether the code is 4xx or 5xx.
     pub const fn is_error(self) -> bool {
         self.code() >= 400
     }
 
-    /// Whether it sends the client to another address. 304 does not.
+    /// Whether the code redirects; 304 does not.
     pub const fn is_redirect(self) -> bool {
         matches!(self.code(), 301..=303 | 307 | 308)
     }
 }
 
-/// [`Status::has_body`] for a code that came from a peer.
+/// Whether a response with this code has a body.
 pub(super) const fn code_has_body(code: u16) -> bool {
     !matches!(code, 100..=199 | 204 | 304)
 }

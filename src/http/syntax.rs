@@ -1,22 +1,16 @@
-//! The small grammar that several parsers share (RFC 9110 section 5.6).
-//!
-//! It owns byte classes, white space, comma lists, decimal numbers, and the search for the end of bytes of
-//! one class, eight bytes at a time (SWAR). It never knows which field or line it is looking at.
+//! Grammar shared by the parsers (RFC 9110 section 5.6).
 
 use memchr::memchr;
 
-/// Which bytes are `tchar`: what methods, field names and tokens are made of.
 static TCHAR: ByteSet = ByteSet::ALPHANUMERIC.with(b"!#$%&'*+-.^_`|~");
 
-/// A set of bytes as a table: looking a byte up costs the same, whatever the set is made of.
+/// Byte table: any set costs one lookup.
 pub(super) struct ByteSet([bool; 256]);
 
 impl ByteSet {
-    /// ASCII letters and digits.
     pub(super) const ALPHANUMERIC: ByteSet =
         ByteSet([false; 256]).with(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    /// The same and these.
     pub(super) const fn with(mut self, bytes: &[u8]) -> ByteSet {
         let mut at = 0;
         while at < bytes.len() {
@@ -26,49 +20,45 @@ impl ByteSet {
         self
     }
 
-    /// Whether the byte is in it.
     pub(super) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
     }
 }
 
-/// `tchar` (RFC 9110 section 5.6.2).
+/// `tchar` (section 5.6.2).
 pub(super) fn is_tchar(byte: u8) -> bool {
     TCHAR.contains(byte)
 }
 
-/// `token` (RFC 9110 section 5.6.2): one `tchar` or more, as in a method or the name of a field.
+/// `token` (section 5.6.2).
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
 }
 
-/// `token, token, ...` (RFC 9110 section 5.6.1): one or more, and no empty one among them.
+/// `token, token, ...`, none empty (section 5.6.1).
 pub fn is_token_list(list: &[u8]) -> bool {
     elements(list).all(is_token)
 }
 
-/// How many bytes of a token there are in front.
 pub(super) fn token_len(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|&&byte| is_tchar(byte)).count()
 }
 
-/// How many bytes in front can be in the value of a field.
 pub(super) fn text_len(bytes: &[u8]) -> usize {
     let len = len_before_mark(bytes, |word| mark_below(word, b' ') | mark_equal(word, 0x7f));
     match bytes.get(len..) {
-        // The one control byte that can be there, and hardly ever is.
+        // The only control byte allowed, and rare.
         Some(rest @ [b'\t', ..]) => len + rest.iter().take_while(|&&byte| is_text(byte)).count(),
         _ => len,
     }
 }
 
-/// What can be sent as the value of a field (RFC 9110 section 5.5): no control bytes but HTAB, and no
-/// white space around it.
+/// Field value without outer white space (section 5.5); HTAB is the only control byte.
 pub fn is_field_value(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| is_text(byte)) && trim_ows(bytes).len() == bytes.len()
 }
 
-/// `type/subtype`, perhaps with parameters (RFC 9110 section 8.3.1).
+/// `type/subtype`, perhaps with parameters (section 8.3.1).
 pub fn is_media_type(bytes: &[u8]) -> bool {
     let (essence, parameters) = bytes.split_at(memchr(b';', bytes).unwrap_or(bytes.len()));
     let mut names = trim_ows(essence).splitn(2, |&byte| byte == b'/');
@@ -76,7 +66,7 @@ pub fn is_media_type(bytes: &[u8]) -> bool {
     is_essence && is_field_value(bytes) && are_parameters(parameters)
 }
 
-/// `*( OWS ";" OWS name "=" value )` (RFC 9110 section 5.6.6); a value is a token or is quoted.
+/// `*( OWS ";" OWS name "=" value )` (section 5.6.6); a value is a token or quoted.
 fn are_parameters(mut rest: &[u8]) -> bool {
     while let [b';', after @ ..] = rest {
         let after = trim_ows(after);
@@ -96,7 +86,7 @@ fn are_parameters(mut rest: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// The length of a `quoted-string` behind its opening quote, the closing one included.
+/// Length of a `quoted-string` after its opening quote.
 fn quoted_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -108,12 +98,11 @@ fn quoted_len(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// What a field value, a reason phrase or a chunk extension may hold: HTAB, SP, VCHAR, obs-text.
+/// HTAB, SP, VCHAR, obs-text: field value, reason phrase, chunk extension.
 pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=0x7e | 0x80..)
 }
 
-/// `bytes` without the optional white space (SP, HTAB) around it.
 pub(super) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -121,12 +110,12 @@ pub(super) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The elements of a comma list, trimmed; empty ones too, so that a strict caller can refuse them.
+/// Trimmed list elements; empty ones stay, for strict callers.
 pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(trim_ows)
 }
 
-/// `1*DIGIT` that fits: no sign, no white space, no overflow.
+/// `1*DIGIT` that fits into 64 bits.
 pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -137,27 +126,25 @@ pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
-// A word of eight bytes is tested for all of them at once, by arithmetic in which no byte disturbs those
-// behind it, and may only disturb those before it. The last byte of the word is the first in memory, so that
-// the first byte found is always the right one.
+// SWAR: tests eight bytes at once. A borrow makes wrong marks only later in memory, as the first byte is
+// the least significant. So the lowest mark is right.
 const HIGH_BITS: u64 = repeat(0x80);
 
 const fn repeat(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// Marks the bytes below `limit`, which is 0x80 at most: the lowest mark is true, others may not be.
+/// Marks bytes below `limit`, at most 0x80; only the lowest mark is reliable.
 pub(super) const fn mark_below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(repeat(limit)) & !word & HIGH_BITS
 }
 
-/// Marks the bytes that are this one, in the same way.
+/// Marks equal bytes; only the lowest mark is reliable.
 pub(super) const fn mark_equal(word: u64, byte: u8) -> u64 {
     mark_below(word ^ repeat(byte), 1)
 }
 
-/// How many bytes there are in front of the first that `mark` marks; it marks NUL, which stands behind
-/// the last byte.
+/// Length before the first marked byte; `mark` must mark NUL, the padding.
 #[inline]
 pub(super) fn len_before_mark(bytes: &[u8], mark: impl Fn(u64) -> u64) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();

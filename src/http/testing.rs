@@ -1,7 +1,6 @@
-//! How the parsers are tested: each case whole, one byte at a time, and with bytes behind it.
+//! Test drivers for the parsers: each case at once, byte by byte, and with trailing bytes.
 //!
-//! It owns those three ways and the assertion that they agree. It holds no cases: they stand
-//! beside what they test.
+//! They assert that the three results agree. Cases are in the files that they test.
 
 use std::fmt::Debug;
 
@@ -10,10 +9,10 @@ use super::{
     parse_response,
 };
 
-/// Bytes behind a message, which must make no difference to it.
+/// Bytes after a message, which must not change the result.
 const TRAILING: [&[u8]; 4] = [b"\n", b"\r\n\r\n", b"GET / HTTP/1.1\r\n", b"\0\xff"];
 
-/// What `inspect` sees in the request head at the beginning of `input`, parsed three ways.
+/// Result of `inspect` on the request head at the start of `input`, parsed three ways.
 pub(super) fn request<T: PartialEq + Debug>(
     input: &[u8],
     inspect: impl Fn(usize, &RequestHead<'_, '_>) -> T,
@@ -26,7 +25,7 @@ pub(super) fn request<T: PartialEq + Debug>(
     .map(|seen| seen.map(|(_, inspected)| inspected))
 }
 
-/// What `inspect` sees in the response head at the beginning of `input`, parsed three ways.
+/// Result of `inspect` on the response head at the start of `input`, parsed three ways.
 pub(super) fn response<T: PartialEq + Debug>(
     input: &[u8],
     method: Method,
@@ -62,7 +61,7 @@ fn parse_three_ways<T: PartialEq + Debug, E: PartialEq + Debug>(
     whole
 }
 
-/// What came of reading a body.
+/// Decoded body.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct DecodedBody {
     pub(super) data: Vec<u8>,
@@ -70,7 +69,7 @@ pub(super) struct DecodedBody {
     pub(super) is_done: bool,
 }
 
-/// Reads the body at the beginning of `input` three ways.
+/// Decodes the body at the start of `input` three ways.
 pub(super) fn body(input: &[u8], decoder: &BodyDecoder) -> Result<DecodedBody, Reject> {
     let whole = body_in_pieces(input, decoder, input.len().max(1));
     let bytewise = body_in_pieces(input, decoder, 1);
@@ -85,7 +84,7 @@ pub(super) fn body(input: &[u8], decoder: &BodyDecoder) -> Result<DecodedBody, R
     whole
 }
 
-/// Reads the body at the beginning of `input`, which arrives in pieces of `piece_len` bytes.
+/// Decodes the body at the start of `input`, which arrives `piece_len` bytes at a time.
 pub(super) fn body_in_pieces(
     input: &[u8],
     decoder: &BodyDecoder,

@@ -1,28 +1,26 @@
-//! The version of a message (RFC 9112 section 2.3).
+//! HTTP version of a message (RFC 9112 section 2.3).
 //!
-//! It owns which versions we speak. It never decides how to refuse the others: a request and a
-//! response with a foreign version are different faults.
+//! Callers map `VersionError` to a request or response fault.
 
-/// The versions we speak; a later HTTP/1.x is HTTP/1.1 to us (RFC 9110 section 2.5).
+/// Supported HTTP version. A later HTTP/1.x counts as HTTP/1.1 (RFC 9110 section 2.5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Version {
-    /// HTTP/1.0: closes after each answer unless asked not to, knows no chunks and no 100.
+    /// HTTP/1.0: closes by default; no chunks or 100 responses.
     Http10,
     /// HTTP/1.1.
     Http11,
 }
 
-/// Why some bytes are no version of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum VersionError {
     /// Not `"HTTP/" DIGIT "." DIGIT`.
     Malformed,
-    /// Well-formed, but the major version is not 1.
+    /// Major version other than 1.
     Unsupported,
 }
 
 impl Version {
-    /// As it stands on the wire; a later HTTP/1.x reads as the 1.1 that it is to us.
+    /// Version in a message: a later HTTP/1.x gives `HTTP/1.1`.
     pub fn as_str(self) -> &'static str {
         match self {
             Version::Http10 => "HTTP/1.0",

@@ -1,7 +1,4 @@
-//! Writing heads: small appenders onto a byte vector.
-//!
-//! It owns the spelling of lines, numbers, percent-encoded paths and names of files. It never decides what is
-//! said and never allocates beyond what the vector needs to grow. Lines end in CRLF.
+//! Writers of head lines, each with CRLF, into a byte vector.
 
 use std::io::Write;
 
@@ -9,14 +6,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{ByteRange, Status};
 
-/// What is encoded in a path: all but what RFC 3986 section 3.3 lets stand in a segment, and the
-/// colon too, which in a first segment would read as the end of a scheme.
+/// Bytes encoded in a path (RFC 3986 section 3.3).
+///
+/// Includes the colon, which would end a scheme in a first segment.
 const PATH_ENCODED: &AsciiSet = &all_but(b"/-._~!$&'()*+,;=@");
 
-/// What is encoded in a parameter: all but what RFC 8187 section 3.2.1 lets stand as it is.
+/// Bytes encoded in a parameter (RFC 8187 section 3.2.1).
 const PARAMETER_ENCODED: &AsciiSet = &all_but(b"!#$&+-.^_`|~");
 
-/// Encodes all bytes but these, letters and digits.
 const fn all_but(kept: &[u8]) -> AsciiSet {
     let mut encoded = NON_ALPHANUMERIC.union(AsciiSet::EMPTY);
     let mut at = 0;
@@ -45,8 +42,9 @@ pub fn request_line(out: &mut Vec<u8>, method: &str, target: &str) {
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
-/// `name: value` (RFC 9112 section 5). Whoever passes on bytes of others has to have checked that
-/// they hold no line end; debug builds assert it.
+/// `name: value` (RFC 9112 section 5).
+///
+/// Callers must check foreign bytes for line ends; only debug builds assert.
 pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     debug_assert!(is_on_one_line(name.as_bytes()), "the name of a field");
     debug_assert!(is_on_one_line(value), "the value of the field {name}");
@@ -63,35 +61,35 @@ pub fn content_length(out: &mut Vec<u8>, len: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `Content-Range: bytes 5-9/100`: which bytes of how many these are (RFC 9110 section 14.4).
+/// `Content-Range: bytes 5-9/100` (RFC 9110 section 14.4).
 pub fn content_range(out: &mut Vec<u8>, range: ByteRange, complete_len: u64) {
-    // Writing to a vector cannot fail.
+    // Cannot fail for a vector.
     let _ = write!(out, "Content-Range: bytes {}-{}/{complete_len}\r\n", range.first, range.last);
 }
 
-/// `Content-Range: bytes */100`: how many there are, for who has asked for others.
+/// `Content-Range: bytes */100`, for an unsatisfiable range.
 pub fn unsatisfied_range(out: &mut Vec<u8>, complete_len: u64) {
     let _ = write!(out, "Content-Range: bytes */{complete_len}\r\n");
 }
 
-/// The empty line that ends a head.
+/// Empty line that ends a head.
 pub fn end_head(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// One chunk of a body (RFC 9112 section 7.1); without data it is the last one, with no trailers.
+/// One chunk (RFC 9112 section 7.1); empty data gives the last one, without trailers.
 pub fn chunk(out: &mut Vec<u8>, data: &[u8]) {
     chunk_size(out, data.len() as u64);
     out.extend_from_slice(data);
     out.extend_from_slice(b"\r\n");
 }
 
-/// The line before the data of a chunk; CRLF is to follow the data.
+/// Size line of a chunk; CRLF must follow the data.
 pub fn chunk_size(out: &mut Vec<u8>, len: u64) {
     out.extend_from_slice(format!("{len:x}\r\n").as_bytes());
 }
 
-/// A number in decimal digits.
+/// Decimal number.
 pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
     // 2^64 - 1 has 20 digits.
     let mut digits = [b'0'; 20];
@@ -107,10 +105,10 @@ pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[digits.len() - used..]);
 }
 
-/// A decoded path, percent-encoded so that it can stand in a Location or a link.
+/// Percent-encoded path for Location or a link.
 ///
-/// A path that begins with `//` is written as `/.//`: alone it would name another host
-/// (RFC 3986 section 4.2), and the dot segment goes away again when the reference is resolved.
+/// `//` at the start becomes `/.//`: alone it would name a host (RFC 3986 section 4.2).
+/// Resolution removes the dot segment.
 pub fn percent_encode_path(out: &mut Vec<u8>, path: &[u8]) {
     if path.starts_with(b"//") {
         out.extend_from_slice(b"/.");
@@ -120,9 +118,10 @@ pub fn percent_encode_path(out: &mut Vec<u8>, path: &[u8]) {
     }
 }
 
-/// The value of Content-Disposition for a body that is to be saved under this name (RFC 6266). No name can
-/// end the value early or add a field. What not every client understands in a quoted string is `_` there, and
-/// the name itself follows, encoded.
+/// Content-Disposition with a file name (RFC 6266).
+///
+/// No name can end the value or add a field. `_` replaces characters that clients read differently;
+/// `filename*` then has the encoded name.
 pub fn attachment(name: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(name);
     let plain: String = text.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
@@ -134,8 +133,9 @@ pub fn attachment(name: &[u8]) -> Vec<u8> {
     value.into_bytes()
 }
 
-/// Whether a quoted string may have it (RFC 6266 appendix D): no backslash or quote, which are escaped
-/// in ways that clients disagree on; no percent sign, which some decode; no slash, which names a folder.
+/// Whether a quoted string may contain `c` (RFC 6266 appendix D).
+///
+/// Clients unescape backslash and quote differently; some decode `%`; a slash names a directory.
 fn is_plain(c: char) -> bool {
     matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%' | '/')
 }

@@ -1,21 +1,18 @@
-//! Taking the chunks off a body (RFC 9112 section 7.1).
+//! Strict decoder for chunked bodies (RFC 9112 section 7.1).
 //!
-//! It owns the chunked grammar, read byte by byte and strictly (a decoder that takes a bare LF or
-//! an empty size for fine can be made to see another message than the peer did), and the bounds on
-//! what is not data. Extensions and trailers are checked and dropped. It never keeps a byte of the
-//! input and never copies data.
+//! A decoder that accepts a bare LF or an empty size may see another message than its peer.
+//! Extensions and trailers are checked and dropped. Never keeps or copies input.
 
 use crate::http::syntax::{is_tchar, is_text};
 use crate::http::{Reject, Status};
 
-/// How long the line before a chunk may be, without CRLF: extensions are hardly ever used.
+/// Longest size line in bytes, without CRLF; extensions are rare.
 pub const CHUNK_LINE_LEN_MAX: usize = 256;
-/// How long all trailer fields together may be, line ends included.
+/// Longest trailer section in bytes, with line ends.
 pub const TRAILERS_LEN_MAX: usize = 4 * 1024;
-/// So many hex digits always fit into 64 bits.
+/// 16 hex digits always fit into 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;
 
-// Why a chunked body cannot be read on; the peer's fault.
 pub(in crate::http) const BAD_SIZE: Reject =
     Reject::bad_request("A chunk size in the body is missing or not hexadecimal.");
 const SIZE_TOO_LONG: Reject = Reject::bad_request("A chunk size in the body has more than 16 digits.");
@@ -29,31 +26,28 @@ const BAD_TRAILER: Reject = Reject::bad_request("A trailer field after the chunk
 const TRAILERS_TOO_LONG: Reject =
     Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The trailer fields are longer than 4 KiB.");
 
-/// One step of reading a body.
+/// Decoding step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decoded<'i> {
-    /// So many bytes of the input are done with, framing included. With 0, more input is needed,
-    /// or the body is done.
+    /// Consumed bytes, framing included; 0 if the body is done or needs input.
     pub consumed: usize,
-    /// The data among them; may be empty although bytes were consumed.
+    /// Data among them; may be empty.
     pub data: &'i [u8],
 }
 
-/// Decodes one chunked body, in as many pieces as it arrives in.
+/// Incremental decoder of one chunked body.
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: ChunkedState,
-    /// The size of the present chunk as far as its digits have been read, then what is left of its data.
+    /// Size so far, then remaining data bytes.
     left: u64,
-    /// Bytes of the present size line, or of all trailers: what the bounds are on.
+    /// Bytes of the size line or of all trailers, for the limits.
     overhead_len: usize,
 }
 
-/// What the next byte belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ChunkedState {
     Size,
-    /// White space between the size and the `;` of an extension.
     BeforeExtension,
     Extension,
     SizeLf,
@@ -69,15 +63,15 @@ enum ChunkedState {
 }
 
 impl ChunkedDecoder {
-    /// A decoder that waits for the first chunk size.
+    /// Initial decoder.
     pub const NEW: ChunkedDecoder = ChunkedDecoder { state: ChunkedState::Size, left: 0, overhead_len: 0 };
 
-    /// Whether the last chunk and the trailers have been read to their end.
+    /// Whether the body is complete, trailers included.
     pub fn is_done(&self) -> bool {
         self.state == ChunkedState::Done
     }
 
-    /// Decodes up to and including the first data in `input`; what follows it is for the next call.
+    /// Decodes up to the end of the first data.
     pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, Reject> {
         for (consumed, &byte) in input.iter().enumerate() {
             match self.state {
@@ -95,7 +89,7 @@ impl ChunkedDecoder {
         Ok(Decoded { consumed: input.len(), data: b"" })
     }
 
-    /// One byte of what is not data. Each arm is one row of the grammar.
+    /// One framing byte; each arm is a row of the grammar.
     fn step(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         match state {
             ChunkedState::Size | ChunkedState::BeforeExtension | ChunkedState::Extension => {
@@ -118,10 +112,10 @@ impl ChunkedDecoder {
         }
     }
 
-    /// `chunk-size [ chunk-ext ] CR`. An extension is not looked into: any text will do.
+    /// `chunk-size [ chunk-ext ] CR`; an extension may be any text.
     fn step_in_size_line(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         let next = match (state, byte) {
-            // In this state, all of the line so far is digits.
+            // In `Size`, `overhead_len` counts only digits.
             (ChunkedState::Size, b'\r' | b';' | b' ' | b'\t') if self.overhead_len == 0 => {
                 return Err(BAD_SIZE);
             }
@@ -147,7 +141,7 @@ impl ChunkedDecoder {
         Ok(next)
     }
 
-    /// `*( field-name ":" field-value CRLF ) CR`, up to the LF that ends the body.
+    /// `*( field-name ":" field-value CRLF ) CR`.
     fn step_in_trailer(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         let next = match (state, byte) {
             (ChunkedState::TrailerStart, b'\r') => return Ok(ChunkedState::EndLf),
@@ -174,7 +168,7 @@ impl ChunkedDecoder {
     }
 }
 
-/// The part of `input` that belongs to a body or chunk of which this many bytes are left; counts it off.
+/// At most `left` bytes of `input`, subtracted from `left`.
 pub(super) fn take_up_to<'i>(left: &mut u64, input: &'i [u8]) -> &'i [u8] {
     let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
     *left -= len as u64;
@@ -187,7 +181,7 @@ mod tests {
     use crate::http::BodyDecoder;
     use crate::http::testing::body;
 
-    /// The data of a whole body, `None` if more has to come; read three ways.
+    /// Data of a complete body, `None` if incomplete; read three ways.
     fn decoded(input: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
         let seen = body(input, &BodyDecoder::Chunked(ChunkedDecoder::NEW))?;
         assert!(!seen.is_done || seen.consumed == input.len());

@@ -1,28 +1,26 @@
-//! Reading a body of any framing out of the bytes that arrive.
-//!
-//! It owns how much of the input belongs to the body and which of it is data. It never keeps,
-//! copies or allocates: data is handed on as slices of the input.
+//! Incremental body decoder for every framing, without copies.
 
 use super::chunked::{ChunkedDecoder, Decoded, take_up_to};
 use crate::http::{Reject, RequestBody, ResponseBody};
 
-/// Where one body stands.
+/// Decoder of one body.
 #[derive(Clone, Debug)]
 pub enum BodyDecoder {
-    /// So many bytes are still to come.
+    /// Known length.
     Sized {
-        /// Bytes still to come.
+        /// Remaining bytes.
         left: u64,
     },
-    /// Chunks (RFC 9112 section 7.1).
+    /// Chunked body.
     Chunked(ChunkedDecoder),
-    /// Everything up to the end of the connection.
+    /// Body until the connection ends.
     UntilClose,
 }
 
 impl BodyDecoder {
-    /// Reads on in `input`, which begins where the last call's `consumed` ended. Each call gives at
-    /// most one slice of data; go on until it consumes nothing. Bytes after the body stay unread.
+    /// Decodes `input` from the last call's `consumed`: at most one slice of data.
+    ///
+    /// Repeat until nothing is consumed. Bytes after the body stay unread.
     pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Decoded<'i>, Reject> {
         let data = match self {
             BodyDecoder::Chunked(decoder) => return decoder.decode(input),
@@ -32,7 +30,7 @@ impl BodyDecoder {
         Ok(Decoded { consumed: data.len(), data })
     }
 
-    /// Whether the body has been read to its end; never for one that ends with the connection.
+    /// Whether the body is complete; never for `UntilClose`.
     pub fn is_done(&self) -> bool {
         match self {
             BodyDecoder::Sized { left } => *left == 0,

@@ -1,38 +1,37 @@
-//! Where the body of a message ends (RFC 9112 section 6).
+//! Body framing by Content-Length and Transfer-Encoding (RFC 9112 section 6).
 //!
-//! It owns the reading of Content-Length and Transfer-Encoding and the rules over both: of a
-//! request everything that two readers could understand differently is refused, of a response only
-//! what has no single meaning. It never reads the body itself: that is `body`.
+//! Rejects a request that two recipients could read differently. Rejects a response only if it has no
+//! single meaning.
 
 use crate::http::status::code_has_body;
 use crate::http::syntax::{elements, is_token, parse_decimal};
 use crate::http::{Method, Reject, ResponseHeadError, Status, Version};
 
-/// How the body of a request is framed; a request cannot hold two framings.
+/// Framing of a request body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestBody {
-    /// No body, or one of no bytes.
+    /// No body, or an empty one.
     None,
-    /// So many bytes, never 0.
+    /// Length in bytes, never 0.
     Length(u64),
-    /// Chunks (RFC 9112 section 7.1).
+    /// Chunked body.
     Chunked,
 }
 
-/// How the body of a response is framed.
+/// Framing of a response body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ResponseBody {
-    /// No body, whatever the fields say: the answer to HEAD, 1xx, 204, 304.
+    /// No body, whatever the fields: HEAD, 1xx, 204, 304.
     None,
-    /// So many bytes, possibly 0.
+    /// Length in bytes, possibly 0.
     Length(u64),
-    /// Chunks (RFC 9112 section 7.1).
+    /// Chunked body.
     Chunked,
-    /// Everything until the server closes; a body that was cut short cannot be told from a whole.
+    /// Body until the server closes; truncation is undetectable.
     UntilClose,
 }
 
-/// What a head says of its body, gathered line by line.
+/// Framing fields of one head.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct Framing {
     length: LengthSeen,
@@ -51,14 +50,13 @@ struct LengthSeen {
 struct CodingsSeen {
     present: bool,
     chunked: bool,
-    /// A coding other than chunked, which we don't know.
+    /// Coding other than chunked.
     unknown: bool,
-    /// Not a list of codings, or one in which something follows chunked.
+    /// Malformed list, or a coding after chunked.
     invalid: bool,
 }
 
 impl Framing {
-    /// Takes in the value of one Content-Length field.
     pub(in crate::http) fn add_content_length(&mut self, value: &[u8]) {
         let seen = &mut self.length;
         for element in elements(value) {
@@ -70,7 +68,6 @@ impl Framing {
         }
     }
 
-    /// Takes in the value of one Transfer-Encoding field.
     pub(in crate::http) fn add_transfer_encoding(&mut self, value: &[u8]) {
         let seen = &mut self.transfer_codings;
         seen.present = true;
@@ -86,13 +83,12 @@ impl Framing {
         self.length.value.is_some() || self.length.invalid
     }
 
-    /// Whether both fields were there, which RFC 9112 section 6.1 suspects of smuggling, or a
-    /// Transfer-Encoding in a version that does not know it.
+    /// Whether to suspect smuggling (RFC 9112 section 6.1): both fields, or Transfer-Encoding in HTTP/1.0.
     pub(in crate::http) fn is_ambiguous(&self, version: Version) -> bool {
         self.transfer_codings.present && (self.has_length() || version == Version::Http10)
     }
 
-    /// The body of a request: the strict reading of RFC 9112 section 6.3.
+    /// Strict request framing (RFC 9112 section 6.3).
     pub(in crate::http) fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
         let message = match (self.transfer_codings, self.length) {
             (CodingsSeen { present: true, .. }, _) if self.has_length() => {
@@ -118,7 +114,7 @@ impl Framing {
         Err(Reject::bad_request(message))
     }
 
-    /// The body of the response to a request of that method (RFC 9112 section 6.3).
+    /// Response framing (RFC 9112 section 6.3).
     pub(in crate::http) fn response_body(
         &self,
         method: Method,
@@ -144,7 +140,7 @@ impl Framing {
 const UNKNOWN_CODING: Reject =
     Reject::new(Status::NOT_IMPLEMENTED, "The only Transfer-Encoding that is understood here is chunked.");
 
-/// `transfer-coding`: a token, possibly with parameters, which only codings unknown to us have.
+/// Token other than chunked, perhaps with parameters.
 fn is_coding(coding: &[u8]) -> bool {
     let name_len =
         coding.iter().position(|&byte| matches!(byte, b';' | b' ' | b'\t')).unwrap_or(coding.len());

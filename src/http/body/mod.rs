@@ -1,6 +1,6 @@
-//! Message bodies: framing, chunked coding, decoding and multipart ranges.
+//! Message bodies (RFC 9112 sections 6 and 7).
 //!
-//! Owns RFC 9112 sections 6 and 7. It buffers no body and knows nothing of files.
+//! Owns framing, decoding and multipart ranges. Never buffers a body or uses a file.
 
 pub mod chunked;
 pub mod decoder;

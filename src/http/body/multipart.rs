@@ -1,31 +1,29 @@
-//! `multipart/byteranges`: several parts of one representation as one body (RFC 9110 section 14.6).
+//! `multipart/byteranges` body (RFC 9110 section 14.6).
 //!
-//! It owns what stands between the parts, and the length of it all. The bytes of the parts are the
-//! caller's, who queues them between the heads. The boundary comes in as a number, which whoever
-//! stores content must not be able to guess.
+//! The caller queues the bytes of the parts between the heads.
+//! Users who store content must be unable to guess the boundary.
 
 use crate::http::write::content_range;
 use crate::http::{ByteRange, end_head, field};
 
-/// A body of several parts.
+/// Multipart body.
 #[derive(Clone, Copy, Debug)]
 pub struct Multipart<'a> {
-    /// What stands between the parts, and so must not occur in them.
+    /// Delimiter between parts; must not occur in them.
     pub boundary: u64,
-    /// The media type of the representation.
+    /// Media type of the representation.
     pub media_type: &'a [u8],
-    /// The length of the whole representation.
+    /// Length of the representation.
     pub complete_len: u64,
 }
 
 impl Multipart<'_> {
-    /// The media type of the body, for its Content-Type.
+    /// Content-Type value.
     pub fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary())
     }
 
-    /// What comes before the bytes of a part; the end of the line that follows the bytes of the part
-    /// before belongs to it.
+    /// Head of a part, after the CRLF of the previous part.
     pub fn part_head(&self, out: &mut Vec<u8>, part: ByteRange, is_first: bool) {
         let line_end = if is_first { "" } else { "\r\n" };
         out.extend_from_slice(format!("{line_end}--{}\r\n", self.boundary()).as_bytes());
@@ -34,13 +32,12 @@ impl Multipart<'_> {
         end_head(out);
     }
 
-    /// What comes after the bytes of the last part.
+    /// Closing delimiter.
     pub fn close(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("\r\n--{}--\r\n", self.boundary()).as_bytes());
     }
 
-    /// The length of the whole body. Parts that do not overlap cannot exceed the number that there is;
-    /// the bound is for those that do.
+    /// Body length in bytes; saturates for overlapping parts, other sums fit.
     pub fn body_len(&self, parts: &[ByteRange]) -> u64 {
         let mut between = Vec::new();
         for (index, part) in parts.iter().enumerate() {

@@ -1,8 +1,7 @@
-//! The head that is all there at first sight, as nearly all are: read in one pass over its bytes.
+//! One-pass parser for complete, ordinary request heads: nearly all.
 //!
-//! It only ever says yes. What is not complete, or odd in any way, is left to the walk in `head`, line by
-//! line and with httparse, which alone decides what to refuse and why. That both take the same heads for
-//! the same is what the tests of the parser check: each case arrives in both ways.
+//! `None` for others: `head` parses them by lines and with httparse, and alone rejects.
+//! Parser tests compare both.
 
 use super::request_line::RequestLine;
 use crate::http::fields::FieldSpan;
@@ -10,17 +9,15 @@ use crate::http::limits::HEAD_LEN_MAX;
 use crate::http::syntax::{text_len, token_len};
 use crate::http::{FIELDS_MAX, FieldBuf};
 
-/// A whole head.
 #[derive(Debug)]
 pub(super) struct WholeHead<'b> {
     pub(super) line: RequestLine<'b>,
-    /// How many places of the space its fields take.
+    /// Number of spans used.
     pub(super) fields_len: usize,
-    /// Where it ends, as does the empty line behind it.
+    /// End of the head.
     pub(super) end: usize,
 }
 
-/// The head that begins at `start`, with the places of its fields in `space`.
 pub(super) fn parse<'b>(buf: &'b [u8], start: usize, space: &mut FieldBuf) -> Option<WholeHead<'b>> {
     let buf = buf.get(..HEAD_LEN_MAX).unwrap_or(buf);
     let line = RequestLine::parse_prefix(buf.get(start..)?)?;
@@ -30,10 +27,9 @@ pub(super) fn parse<'b>(buf: &'b [u8], start: usize, space: &mut FieldBuf) -> Op
 
 const CRLF: &[u8] = b"\r\n";
 
-/// Finds the fields from `at` on (RFC 9112 section 5): `name ":" OWS value OWS CRLF` each. Returns how
-/// many they are, and where the empty line behind them ends.
+/// Parses `name ":" OWS value OWS CRLF` lines (RFC 9112 section 5): (count, head end).
 ///
-/// Apart from its caller, for the registers that the loop would not have there.
+/// Not inlined: within its caller, the loop gets too few registers.
 #[inline(never)]
 fn parse_fields(buf: &[u8], mut at: usize, space: &mut FieldBuf) -> Option<(usize, usize)> {
     let mut spans = space.0.iter_mut();
@@ -113,7 +109,7 @@ mod tests {
     }
 
     proptest! {
-        /// A head that comes byte by byte is left to the other parser, so this compares the two.
+        /// A head that arrives byte by byte goes to the slow path, so this compares both.
         #[test]
         fn fast_and_slow_path_parse_the_same(
             lines in proptest::collection::vec("[A-Za-z-]{1,12}:[ \t]{0,2}[ -~]{0,20}[ \t]{0,2}", 0..6),

@@ -1,8 +1,6 @@
-//! The head of a request: finding it, bounding it, and what its line and fields come to.
+//! Strict request head parser (RFC 9112 sections 2 and 5).
 //!
-//! It owns the strict reading of RFC 9112 sections 2 and 5, the one pass over the fields, and which of them
-//! matter before routing. It never owns the bytes, never waits for them, and never routes: it says (consumed, head), "need more",
-//! or what to refuse the request with. Each refusal comes as soon as the bytes show it.
+//! Rejects a request as soon as the bytes show its fault. Never waits, routes or owns bytes.
 
 use memchr::memchr;
 
@@ -18,54 +16,54 @@ use crate::http::{
     AcceptedCodings, FieldBuf, Fields, Method, Reject, RequestBody, RequestTarget, Status, Version,
 };
 
-/// Empty lines that may precede a request line; some old clients send one after a body.
+/// Empty lines allowed before a request line; some old clients send one after a body.
 const EMPTY_LINES_MAX: usize = 4;
-/// The first byte of a TLS record that carries a handshake (RFC 8446 section 5.1).
+/// First byte of a TLS handshake (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 const TLS_ON_PLAIN_PORT: Reject = Reject::bad_request(
     "TLS was sent, but this port speaks plain HTTP, not TLS: use http:// instead of https://.",
 );
 
-/// One request, as far as its head tells. It borrows from the buffer (`'b`) and from the
-/// [`FieldBuf`] (`'h`).
+/// Request head, borrowed from the buffer (`'b`) and [`FieldBuf`] (`'h`).
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'h, 'b> {
-    /// What to do.
+    /// Request method.
     pub method: Method,
-    /// With what.
+    /// Request target.
     pub target: RequestTarget<'b>,
-    /// What the client speaks.
+    /// HTTP version.
     pub version: Version,
-    /// The request line as it came, without CRLF, for the log; may hold bytes of 0x80 and above.
+    /// Request line without CRLF, for the log; may have bytes of 0x80 and above.
     pub line: &'b [u8],
-    /// All fields.
+    /// Header fields.
     pub fields: Fields<'h, 'b>,
-    /// How the body is framed.
+    /// Body framing.
     pub body: RequestBody,
-    /// Whether the connection may carry another request after this one.
+    /// Whether the connection may carry another request.
     pub keep_alive: bool,
-    /// HTTP/1.0 that asked to keep the connection: the answer has to say `Connection: keep-alive`.
+    /// HTTP/1.0 keep-alive: the response needs `Connection: keep-alive`.
     pub http10_keep_alive: bool,
-    /// The client sends its body only after a 100 (or never, after a final answer).
+    /// The client sends its body only after 100; never after a final response.
     pub expects_continue: bool,
-    /// The first Accept field.
+    /// First Accept field.
     pub accept: Option<&'b [u8]>,
-    /// What content may be encoded with.
+    /// Accepted content codings.
     pub content_codings: AcceptedCodings,
-    /// The first Referer field.
+    /// First Referer field.
     pub referer: Option<&'b [u8]>,
-    /// The first User-Agent field.
+    /// First User-Agent field.
     pub user_agent: Option<&'b [u8]>,
-    /// Whether it has a Range field, or one of the conditions that are looked for without one.
+    /// Whether Range or a condition other than If-Range exists; only then are they looked up.
     pub has_conditions_or_range: bool,
 }
 
-/// Parses the request head at the beginning of `buf`: (consumed bytes, head), or `None` when more
-/// has to arrive first.
+/// Parses the request head at the start of `buf`: (consumed bytes, head), `None` if incomplete.
 ///
-/// `searched` is 0 for a new head; between two calls for the same head it remembers how much was
-/// seen, so that a head that arrives byte by byte costs no more than its length. It is 0 again
-/// after a whole head. What was refused is to be answered and closed, not parsed again.
+/// `searched` is 0 for a new head and after a complete one. It keeps the searched length between calls:
+/// a head that arrives byte by byte costs only its length.
+///
+/// # Errors
+/// Fault of the peer: respond and close, never parse again.
 pub fn parse_request<'h, 'b>(
     buf: &'b [u8],
     searched: &mut usize,
@@ -102,7 +100,7 @@ pub fn parse_request<'h, 'b>(
     Ok(None)
 }
 
-/// Where the request line begins (RFC 9112 section 2.2); `None` when not even that can be told.
+/// Start of the request line (RFC 9112 section 2.2), if known.
 fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
     let mut start = 0;
     for _ in 0..=EMPTY_LINES_MAX {
@@ -118,8 +116,7 @@ fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
     Err(Reject::bad_request("There are too many empty lines before the request line."))
 }
 
-/// 414 as soon as it is certain, which is when the line can no longer end in time. Only the call
-/// that first sees so many bytes has to look.
+/// 414 once the line cannot end within its limit; only the first call with enough bytes searches.
 fn check_request_line_len(buf: &[u8], start: usize, searched: usize) -> Result<(), Reject> {
     let bound = start + REQUEST_LINE_LEN_MAX + "\r\n".len();
     if searched >= bound {
@@ -131,7 +128,6 @@ fn check_request_line_len(buf: &[u8], start: usize, searched: usize) -> Result<(
     }
 }
 
-/// Puts the head together, refusing what the fields say against the rules.
 fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<RequestHead<'h, 'b>, Reject> {
     let version = line.version;
     let mut summary = HeaderSummary::default();
@@ -148,7 +144,7 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         body,
         keep_alive: summary.persistence.persists(version),
         http10_keep_alive: version == Version::Http10 && summary.persistence.persists(version),
-        // A client that has no body to send cannot be waiting to send it.
+        // Only a client with a body can wait to send it.
         expects_continue: expects_continue && body != RequestBody::None,
         accept: summary.accept,
         content_codings: summary.content_codings.accepted(),
@@ -178,12 +174,9 @@ impl From<HeadError> for Reject {
     }
 }
 
-/// What one pass over the fields of a request found.
 #[derive(Default, Debug)]
 struct HeaderSummary<'b> {
-    /// Whether Host is valid, if there is one.
     host: Option<Result<(), Reject>>,
-    /// Whether what is expected can be met, if anything is.
     expect: Option<bool>,
     framing: Framing,
     persistence: Persistence,
@@ -191,12 +184,11 @@ struct HeaderSummary<'b> {
     content_codings: CodingWeights,
     referer: Option<&'b [u8]>,
     user_agent: Option<&'b [u8]>,
-    /// There is a condition, or a Range: those fields are looked up only then.
     has_conditions_or_range: bool,
 }
 
 impl<'b> HeaderSummary<'b> {
-    /// The length tells nearly all names apart, so that most fields cost one comparison.
+    /// Compares the length first: it separates nearly all names, so most fields cost one comparison.
     fn add_field(&mut self, name: &[u8], value: &'b [u8]) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
@@ -226,7 +218,7 @@ impl<'b> HeaderSummary<'b> {
         });
     }
 
-    /// Host: once and valid in HTTP/1.1, at most once and valid in HTTP/1.0 (RFC 9112 section 3.2).
+    /// HTTP/1.1 needs one valid Host, HTTP/1.0 at most one (RFC 9112 section 3.2).
     fn check_host(&self, version: Version) -> Result<(), Reject> {
         match self.host {
             Some(checked) => checked,
@@ -240,7 +232,7 @@ impl<'b> HeaderSummary<'b> {
         self.expect = Some(is_continue && self.expect != Some(false));
     }
 
-    /// Whether the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1).
+    /// Whether the client waits for 100 (RFC 9110 section 10.1.1).
     fn expects_continue(&self, version: Version) -> Result<bool, Reject> {
         match self.expect {
             _ if version == Version::Http10 => Ok(false),

@@ -1,7 +1,6 @@
-//! Request heads: from bytes to a checked [`RequestHead`](head::RequestHead).
+//! Request head parser: bytes to a checked [`RequestHead`](head::RequestHead).
 //!
-//! Owns the request line, the target and what a server reads from the header fields. It owns no buffer and
-//! reads no body.
+//! Never owns a buffer or reads a body.
 
 mod fast_path;
 pub mod head;

@@ -1,8 +1,4 @@
-//! The request line (RFC 9112 section 3), taken apart by hand.
-//!
-//! It owns the strict reading of one line: exactly one space each time, a version of ours, bounds
-//! on its parts. It never looks for the end of the line, and leaves the forms of a target to
-//! `target`.
+//! Strict, hand-written request line parser (RFC 9112 section 3).
 
 use memchr::memchr;
 
@@ -12,15 +8,14 @@ use crate::http::syntax::{is_token, token_len};
 use crate::http::version::VersionError;
 use crate::http::{Method, Reject, RequestTarget, Status, Version};
 
-/// How long a method may be; the longest registered one has 17 bytes.
+/// Longest method in bytes; the longest registered one has 17.
 const METHOD_LEN_MAX: usize = 32;
-/// A request line that is longer, without its CRLF, cannot be fine.
 pub(super) const REQUEST_LINE_LEN_MAX: usize = METHOD_LEN_MAX + 1 + TARGET_LEN_MAX + 1 + "HTTP/1.1".len();
 
-/// `method SP request-target SP HTTP-version` (RFC 9112 section 3), exactly one SP each time.
+/// `method SP request-target SP HTTP-version`, exactly one SP each time.
 #[derive(Debug)]
 pub(super) struct RequestLine<'b> {
-    /// The whole line, without CRLF.
+    /// Without CRLF.
     pub(super) bytes: &'b [u8],
     pub(super) method: Method,
     pub(super) target: RequestTarget<'b>,
@@ -49,8 +44,7 @@ impl<'b> RequestLine<'b> {
         Ok(RequestLine { bytes, method, target: target::parse(method, target)?, version })
     }
 
-    /// The line at the beginning of `buf`, which ends in CRLF there; `None` where it is not whole, or has
-    /// anything to refuse.
+    /// Line up to CRLF; `None` if incomplete or invalid.
     pub(super) fn parse_prefix(buf: &'b [u8]) -> Option<RequestLine<'b>> {
         let (method, rest) = buf.split_at_checked(token_len(buf))?;
         let rest = rest.strip_prefix(b" ")?;
@@ -69,7 +63,7 @@ impl<'b> RequestLine<'b> {
     }
 }
 
-/// The first line of a client that takes it for known that a server speaks HTTP/2 (RFC 9113 section 3.4).
+/// First line of a client that assumes HTTP/2 (RFC 9113 section 3.4).
 const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
 const HTTP_2: Reject = Reject::new(
     Status::VERSION_NOT_SUPPORTED,
@@ -85,7 +79,7 @@ fn split_at_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }
 
-/// What both a line without end and a long target are refused with.
+/// Also for a line without end.
 pub(super) const TARGET_TOO_LONG: Reject =
     Reject::new(Status::URI_TOO_LONG, "The request target is longer than 8 KiB.");
 
@@ -128,7 +122,7 @@ mod tests {
             (b"Host: h\r\n", 400),
         ];
         for (input, expected) in cases {
-            // 0: more has to come.
+            // 0: incomplete.
             let status = match request(input, |_, _| ()) {
                 Ok(seen) => u16::from(seen.is_some()),
                 Err(reject) => reject.status.code(),

@@ -1,45 +1,40 @@
-//! The request target in its four forms (RFC 9112 section 3.2), and the host grammar beside it.
-//!
-//! It owns which bytes a target may have and which form goes with which method. It never decodes
-//! a percent sign and never looks for files: the path leaves here as it came.
+//! Request target in four forms (RFC 9112 section 3.2), and host syntax.
 
 use memchr::memmem;
 
 use crate::http::syntax::{ByteSet, len_before_mark, mark_below, mark_equal};
 use crate::http::{Method, Reject};
 
-/// What a request asks for, borrowed from the request line.
+/// Request target; its path stays percent-encoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestTarget<'b> {
-    /// `/path?query`, the usual form; begins with `/`.
+    /// `/path?query`, the usual form.
     Origin(&'b [u8]),
-    /// `http://authority/path?query`, as to a proxy.
+    /// `http://authority/path?query`, as sent to a proxy.
     Absolute {
-        /// `host` or `host:port`, never empty, without user information.
+        /// Non-empty `host` or `host:port`, without user information.
         authority: &'b [u8],
-        /// `/path?query`; `/` when the URI has neither, and a bare `?query` when it has no path:
-        /// ask [`RequestTarget::path`], which says `/` then.
+        /// `/path?query`, `/`, or `?query` without a path, for which [`RequestTarget::path`] gives `/`.
         path_and_query: &'b [u8],
     },
-    /// `host:port`, of CONNECT only.
+    /// `host:port`, for CONNECT only.
     Authority(&'b [u8]),
-    /// `*`, of OPTIONS only.
+    /// `*`, for OPTIONS only.
     Asterisk,
 }
 
 impl<'b> RequestTarget<'b> {
-    /// The path without the query, still percent-encoded: it begins with `/`, or is `*` for
-    /// [`RequestTarget::Asterisk`], or empty for [`RequestTarget::Authority`].
+    /// Percent-encoded path: starts with `/`, is `*`, or empty for [`RequestTarget::Authority`].
     pub fn path(&self) -> &'b [u8] {
         self.path_and_query().0
     }
 
-    /// What follows the first `?`, if there is one.
+    /// Bytes after the first `?`.
     pub fn query(&self) -> Option<&'b [u8]> {
         self.path_and_query().1
     }
 
-    /// Both, for who needs both.
+    /// Path and query.
     pub fn path_and_query(&self) -> (&'b [u8], Option<&'b [u8]>) {
         let whole = match *self {
             RequestTarget::Origin(whole) => whole,
@@ -51,12 +46,12 @@ impl<'b> RequestTarget<'b> {
             Some((path, [_, query @ ..])) => (path, Some(query)),
             _ => (whole, None),
         };
-        // Only what stands behind an authority may do without its slash.
+        // Only the absolute form may lack a path.
         (if path.is_empty() { b"/" } else { path }, query)
     }
 }
 
-/// Parses a request target; the form has to go with the method (RFC 9112 section 3.2).
+/// Parses a target; its form must fit the method (RFC 9112 section 3.2).
 pub fn parse(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     if target_len(bytes) < bytes.len() {
         return Err(BAD_BYTE);
@@ -64,15 +59,16 @@ pub fn parse(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> 
     parse_form(method, bytes)
 }
 
-/// How many bytes in front are let into a target. `#` never goes on the wire; bytes of 0x80 and above
-/// should be percent-encoded but do no harm to framing, and old clients send them.
+/// Length of the allowed prefix.
+///
+/// `#` never goes on the wire. Old clients send bytes of 0x80 and above unencoded, harmless to framing.
 pub(super) fn target_len(bytes: &[u8]) -> usize {
     len_before_mark(bytes, |word| {
         mark_below(word, b' ' + 1) | mark_equal(word, 0x7f) | mark_equal(word, b'#')
     })
 }
 
-/// The same as [`parse`] of bytes that can be in a target.
+/// [`parse`] for bytes checked by [`target_len`].
 pub(super) fn parse_form(method: Method, bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     match (bytes, method) {
         (_, Method::Connect) => parse_authority(bytes),
@@ -90,9 +86,8 @@ const BAD_FORM: Reject =
     Reject::bad_request("The request target has to begin with \"/\", or be a whole http or https URL.");
 const BAD_AUTHORITY: Reject = Reject::bad_request("The host in the request target is missing or malformed.");
 
-/// What a host is made of ...
 static HOST: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=");
-/// ... and what a literal address is.
+/// Address in brackets.
 static LITERAL: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=:");
 
 fn parse_authority(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
@@ -119,13 +114,14 @@ fn parse_absolute(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     Ok(RequestTarget::Absolute { authority, path_and_query })
 }
 
-/// Whether this is `uri-host [":" port]` (RFC 9110 section 7.2) with a host that is not empty.
+/// Whether this is `uri-host [":" port]` with a non-empty host (RFC 9110 section 7.2).
 pub fn has_host(bytes: &[u8]) -> bool {
     is_authority(bytes) && !matches!(bytes, [] | [b':', ..])
 }
 
-/// `uri-host [":" port]` (RFC 9110 section 7.2), where the host may be empty. Of the characters
-/// that RFC 3986 allows in a host the comma is refused: it would make a list of two hosts.
+/// `uri-host [":" port]` (RFC 9110 section 7.2) with a possibly empty host.
+///
+/// RFC 3986 allows commas; rejected here, as they would make a list of hosts.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
     let after_host = match bytes {
         [b'[', literal @ ..] => match literal.iter().position(|&byte| !LITERAL.contains(byte)) {

@@ -1,8 +1,6 @@
-//! The head of a response: the status line and the fields, checked and understood.
+//! Strict response head parser (RFC 9112 sections 4 and 6.3).
 //!
-//! It owns the reading of RFC 9112 sections 4 and 6.3 from the client's side, as strict about
-//! lines as the server's. It never follows, retries or shows anything: a 1xx is a head like any
-//! other, and the caller reads on.
+//! A 1xx is a head like any other: the caller reads on.
 
 use crate::http::body::framing::Framing;
 use crate::http::fields::{HeadError, LineScan};
@@ -11,29 +9,26 @@ use crate::http::syntax::{is_text, parse_decimal};
 use crate::http::version::VersionError;
 use crate::http::{FieldBuf, Fields, Method, ResponseBody, ResponseHeadError, Version};
 
-/// One response, as far as its head tells. It borrows from the buffer (`'b`) and from the
-/// [`FieldBuf`] (`'h`).
+/// Response head, borrowed from the buffer (`'b`) and [`FieldBuf`] (`'h`).
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'h, 'b> {
-    /// What the server speaks.
+    /// HTTP version.
     pub version: Version,
-    /// The status code, 100 to 999.
+    /// Status code, 100 to 999.
     pub status: u16,
-    /// The reason phrase, often empty; may hold bytes of 0x80 and above, but no control bytes.
+    /// Reason phrase, often empty; bytes of 0x80 and above, but no control bytes except HTAB.
     pub reason: &'b [u8],
-    /// All fields.
+    /// Header fields.
     pub fields: Fields<'h, 'b>,
-    /// How the body is framed.
+    /// Body framing.
     pub body: ResponseBody,
-    /// Whether the connection can carry another request after this response.
+    /// Whether the connection can carry another request.
     pub keep_alive: bool,
 }
 
-/// Parses the response head at the beginning of `buf`, which answers a request of that method:
-/// (consumed bytes, head), or `None` when more has to arrive first.
+/// Parses the response head at the start of `buf`: (consumed bytes, head), `None` if incomplete.
 ///
-/// `searched` is as with [`parse_request`](crate::http::parse_request): 0 for a new head, kept between
-/// two calls for the same head, and 0 again after a whole head.
+/// `method` is the request's; for `searched`, see [`parse_request`](crate::http::parse_request).
 pub fn parse_response<'h, 'b>(
     buf: &'b [u8],
     searched: &mut usize,
@@ -74,15 +69,15 @@ fn build_head<'h, 'b>(
         }
     }
     let body = framing.response_body(method, status)?;
-    // With two framings, or one that its version does not know, nothing after this body can be
-    // trusted (RFC 9112 section 6.1).
+    // Two framings, or one unknown to HTTP/1.0: later bytes cannot be trusted (RFC 9112 section 6.1).
     let is_suspect = framing.is_ambiguous(version) || body == ResponseBody::UntilClose;
     let keep_alive = persistence.persists(version) && !is_suspect;
     Ok(ResponseHead { version, status, reason, fields, body, keep_alive })
 }
 
-/// `HTTP-version SP status-code SP [reason]` (RFC 9112 section 4); the second SP may be missing
-/// where there is no reason, as many servers have it.
+/// `HTTP-version SP status-code SP [reason]` (RFC 9112 section 4).
+///
+/// Many servers omit the second SP without a reason.
 fn parse_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), ResponseHeadError> {
     let (version, rest) = line.split_at_checked("HTTP/1.1".len()).ok_or(ResponseHeadError::STATUS_LINE)?;
     let version = Version::parse(version).map_err(|error| match error {

@@ -1,7 +1,6 @@
-//! Responses as a client reads them: the head, and whole responses piece by piece.
+//! Response parsers for clients: heads and complete responses.
 //!
-//! Owns the status line, the response head and the sequence of interim and final heads. It follows, retries and
-//! shows nothing.
+//! Never follows redirects, retries or prints.
 
 pub mod head;
 pub mod reader;

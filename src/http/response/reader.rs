@@ -1,34 +1,33 @@
-//! Reading a response: interim heads, the final head, the body, the end.
+//! Incremental response reader: interim heads, final head, body, end.
 //!
-//! Bytes in, events out: it owns no buffer and no connection, so one reader serves the client, which wants
-//! each part ([`ResponseReader::next`]), and the load generator, which only wants to know that the response
-//! is valid ([`ResponseReader::check`]). Framing is checked to the last byte (RFC 9112 section 6.3).
+//! Owns no buffer or connection: the client and the load generator share it. The client needs each part
+//! ([`ResponseReader::next`]); the load generator only validates ([`ResponseReader::check`]).
+//! Checks framing to the last byte (RFC 9112 section 6.3).
 
 use std::fmt;
 
 use super::head::{ResponseHead, parse_response};
 use crate::http::{BodyDecoder, FieldBuf, Method, Reject, ResponseBody, ResponseHeadError};
 
-/// Interim responses (1xx) before the final one: more of them are an attack or a fault.
+/// Most interim responses; more are an attack or a fault.
 const INTERIMS_MAX: u32 = 16;
 
-/// The response to a request for another protocol.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// A head longer than this is not remembered in a [`LastHead`]: such heads are rare, and the copy costs time.
+/// Longest stored head: longer ones are rare, and copies cost time.
 const LAST_HEAD_LEN_MAX: usize = 1024;
 
-/// One response that is being read.
+/// Reader of one response.
 #[derive(Debug)]
 pub struct ResponseReader {
     method: Method,
     stage: ReadStage,
     interims: u32,
-    /// The status of the final response; 0 until its head has come.
+    /// Final status; 0 before the final head.
     pub status: u16,
     /// Whether the connection can carry another request.
     pub keep_alive: bool,
-    /// Bytes taken by [`Self::check`] so far: heads, framing and body.
+    /// Bytes that [`Self::check`] consumed, framing included.
     pub received_len: u64,
 }
 
@@ -39,35 +38,35 @@ enum ReadStage {
     Ended,
 }
 
-/// A part of a response.
+/// Part of a response.
 #[derive(Debug)]
 pub enum ResponseEvent<'h, 'b> {
-    /// The head of an interim response (1xx); another follows.
+    /// Interim head (1xx); another follows.
     Interim(ResponseHead<'h, 'b>),
-    /// The head of the final response.
+    /// Final head.
     Head(ResponseHead<'h, 'b>),
-    /// A part of its body; empty where only framing was read.
+    /// Body data; empty for framing alone.
     Body(&'b [u8]),
-    /// The response is whole.
+    /// End of the response.
     End,
 }
 
-/// Why a response cannot be read to its end.
+/// Error in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseError {
-    /// Its head is malformed.
+    /// Malformed head.
     Head(ResponseHeadError),
-    /// Its chunks are malformed.
+    /// Malformed chunk.
     Chunk(Reject),
-    /// There are too many interim responses.
+    /// Too many interim responses.
     TooManyInterims,
-    /// The server switches to a protocol that nobody has asked for (RFC 9110 section 15.2.2).
+    /// Unrequested protocol switch (RFC 9110 section 15.2.2).
     SwitchingProtocols,
-    /// The connection ended before anything of a response had come.
+    /// Connection end before the response.
     Empty,
-    /// The connection ended within the head.
+    /// Connection end in the head.
     HeadCutShort,
-    /// The connection ended within the body; so many bytes were still to come, if that was known.
+    /// Connection end in the body; missing bytes, if known.
     BodyCutShort(Option<u64>),
 }
 
@@ -90,15 +89,15 @@ impl fmt::Display for ResponseError {
 
 impl std::error::Error for ResponseError {}
 
-/// The last head that was checked, and what it says. A server under load sends the same head again and
-/// again, but for its date; a head of the same bytes need not be parsed again.
+/// Last checked head.
+///
+/// Under load, only the date in a server's heads changes. Equal bytes need no second parse.
 #[derive(Debug, Default)]
 pub struct LastHead {
     bytes: Vec<u8>,
     summary: Option<HeadSummary>,
 }
 
-/// What the head of a final response says.
 #[derive(Clone, Copy, Debug)]
 struct HeadSummary {
     method: Method,
@@ -123,17 +122,16 @@ impl LastHead {
 }
 
 impl ResponseReader {
-    /// A reader of the response to a request with this method: the response to HEAD has no body.
+    /// Reader for the response to `method`; HEAD gives no body.
     pub fn new(method: Method) -> Self {
         let stage = ReadStage::Head { searched_len: 0, has_begun: false };
         Self { method, stage, interims: 0, status: 0, keep_alive: false, received_len: 0 }
     }
 
-    /// Reads the next part of `bytes`: how many of them it took, and what it is; `None` when more must
-    /// come first.
+    /// Next part: (consumed bytes, part), `None` if incomplete.
     ///
     /// # Errors
-    /// When the bytes are no response.
+    /// Invalid response.
     pub fn next<'h, 'b>(
         &mut self,
         bytes: &'b [u8],
@@ -145,10 +143,10 @@ impl ResponseReader {
         }
     }
 
-    /// Takes what belongs to the response off `bytes`: how many those are, and whether it is whole.
+    /// Validates and consumes bytes: (consumed bytes, is complete).
     ///
     /// # Errors
-    /// When the bytes are no response.
+    /// Invalid response.
     pub fn check(&mut self, bytes: &[u8], last: &mut LastHead) -> Result<(usize, bool), ResponseError> {
         let mut taken = 0;
         loop {
@@ -227,7 +225,7 @@ impl ResponseReader {
                 return Ok(Some((taken, ResponseEvent::Body(decoded.data))));
             }
             if decoded.consumed == 0 {
-                // Framing alone has no data to hand out.
+                // Framing alone has no data.
                 return Ok((taken > 0).then_some((taken, ResponseEvent::Body(&[]))));
             }
         }
@@ -235,10 +233,10 @@ impl ResponseReader {
         Ok(Some((taken, ResponseEvent::End)))
     }
 
-    /// The connection has ended: is the response whole?
+    /// Checks completeness at the end of the connection.
     ///
     /// # Errors
-    /// What is missing.
+    /// Incomplete response.
     pub fn end_of_input(&self) -> Result<(), ResponseError> {
         match &self.stage {
             ReadStage::Ended => Ok(()),
@@ -265,8 +263,7 @@ mod tests {
 
     type Read = Result<(usize, u16), ResponseError>;
 
-    /// What becomes of these bytes and then the end of the connection, whole and byte by byte: how much
-    /// is taken, and the status or the failure.
+    /// Result of these bytes, at once and byte by byte: consumed length, and status or error.
     fn read(bytes: &[u8]) -> Read {
         let whole = read_in_pieces(bytes, bytes.len().max(1));
         assert_eq!(whole, read_in_pieces(bytes, 1), "{}", bytes.escape_ascii());
@@ -345,7 +342,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(read(hello, Method::Get), (Ok((hello.len(), true)), 200, true));
         }
-        // The same head with another method, a shorter body, another status; a head cut short; a longer one.
+        // Other method, shorter body, other status, truncated head, longer head.
         assert_eq!(read(&hello[..38], Method::Head), (Ok((38, true)), 200, true));
         assert_eq!(read(&hello[..40], Method::Get), (Ok((40, false)), 200, true));
         assert_eq!(read(&hello.replace("200", "404"), Method::Get).1, 404);

@@ -1,8 +1,6 @@
-//! Conditional requests: whether a request still applies to what is there now (RFC 9110 section 13).
+//! Conditional requests (RFC 9110 section 13).
 //!
-//! It owns the five condition fields, their precedence and what becomes of one that cannot be read:
-//! it is never taken for a reason to do more than an unconditional request would, nor to say that
-//! nothing has changed. It never looks for a representation, never answers, and reads no clock.
+//! An unreadable condition never makes a request do more than an unconditional one. It never gives 304.
 
 use std::borrow::Cow;
 
@@ -11,59 +9,60 @@ use crate::http::date::parse_http_date;
 use crate::http::syntax::trim_ows;
 use crate::http::{Fields, Method};
 
-/// What tells the selected representation from its earlier and later selves (section 8.8).
+/// Validators of a representation (section 8.8).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Validators<'a> {
-    /// Its entity-tag as it is sent, if it has one.
+    /// Entity-tag as sent.
     pub entity_tag: Option<&'a [u8]>,
-    /// The one that the same version of it has in another encoding, for who changes all of them at once.
+    /// Tag of this version in another encoding: an upload changes all encodings.
     pub encoded_tag: Option<&'a [u8]>,
-    /// When it was last modified, if that is known.
+    /// Last modification.
     pub modified: Option<Modified>,
 }
 
-/// The time of the last modification.
+/// Modification time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Modified {
-    /// In seconds since 1970.
+    /// Seconds since 1970.
     pub unix_secs: i64,
-    /// Whether the next modification is sure to have a later second. Until then, who names this second
-    /// may have seen something else.
+    /// Whether the next modification must have a later second.
+    ///
+    /// If not, a client may have seen other content with this second.
     pub is_stable: bool,
 }
 
-/// What the conditions of a request come to.
+/// Result of the preconditions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PreconditionResult {
-    /// The request is to be performed.
+    /// Perform the request.
     Perform,
-    /// 304: what the client has is as good as what is there.
+    /// 304: the client's copy is current.
     NotModified,
-    /// 412: nothing is to be done.
+    /// 412: do nothing.
     Failed,
 }
 
-/// The conditions of one request, each as its field has it; repeated fields are joined to one list.
+/// Condition fields of one request; repeated fields are one list.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Preconditions<'b>([Option<Cow<'b, [u8]>>; 4]);
 
-/// The fields with conditions, in the order of [`Preconditions`].
+/// In the order of [`Preconditions`].
 const CONDITION_FIELDS: [&str; 4] = ["if-match", "if-unmodified-since", "if-none-match", "if-modified-since"];
 
 impl<'b> Preconditions<'b> {
-    /// Those among these fields.
+    /// Conditions among fields.
     pub fn from_fields(fields: Fields<'_, 'b>) -> Preconditions<'b> {
         Preconditions(CONDITION_FIELDS.map(|name| join_values(fields, name)))
     }
 
-    /// The same for longer than the bytes that they came in.
+    /// Copy that outlives the receive buffer.
     pub fn into_owned(self) -> Preconditions<'static> {
         Preconditions(self.0.map(|value| value.map(|value| Cow::Owned(value.into_owned()))))
     }
 
-    /// Compares them with what is there now, none if nothing is, in the order of section 13.2.2.
+    /// Evaluates in the order of section 13.2.2.
     ///
-    /// The method is one that selects or changes a representation. `now_unix_secs` is the time of day.
+    /// `current` is `None` if nothing exists. The method must select or change a representation.
     pub fn evaluate(
         &self,
         method: Method,
@@ -72,7 +71,7 @@ impl<'b> Preconditions<'b> {
     ) -> PreconditionResult {
         let [if_match, if_unmodified_since, if_none_match, if_modified_since] = &self.0;
         let is_satisfied = match (if_match, if_unmodified_since) {
-            // A list that cannot be read holds for nothing: it was a guard.
+            // Unreadable: matches nothing, because it was a guard.
             (Some(list), _) => matches(list, current, |tag, wanted| tag.strong_eq(wanted)) == Some(true),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
@@ -82,8 +81,7 @@ impl<'b> Preconditions<'b> {
         }
         let is_get_or_head = matches!(method, Method::Get | Method::Head);
         let is_unchanged = match (if_none_match, if_modified_since) {
-            // A list that cannot be read matches nothing for who fetches, which costs no more than the
-            // bytes; who changes something has wanted to be kept from overwriting it.
+            // Unreadable: a fetch costs only bytes, but a change must not overwrite.
             (Some(list), _) => {
                 matches(list, current, |tag, wanted| tag.weak_eq(wanted)).unwrap_or(!is_get_or_head)
             }
@@ -98,8 +96,9 @@ impl<'b> Preconditions<'b> {
     }
 }
 
-/// Whether a Range field applies, given the values of the If-Range fields beside it: none, or one
-/// validator of the very bytes that are there now (section 13.1.5). All else means the whole.
+/// Whether Range applies (section 13.1.5): no If-Range, or one strong validator of the current bytes.
+///
+/// If not, send everything.
 pub fn if_range_matches<'v>(
     mut values: impl Iterator<Item = &'v [u8]>,
     current: Validators<'_>,
@@ -112,7 +111,7 @@ pub fn if_range_matches<'v>(
     if let Some(requested) = EntityTag::parse(value) {
         return tags_of(current).any(|tag| tag.strong_eq(requested));
     }
-    // A date is a strong validator only when nothing else can have had it (section 8.8.2.2).
+    // A date is strong only if no other content can have it (section 8.8.2.2).
     let requested = parse_http_date(value, now_unix_secs);
     current.modified.is_some_and(|modified| modified.is_stable && Some(modified.unix_secs) == requested)
 }
@@ -127,8 +126,7 @@ fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> +
     [current.entity_tag, current.encoded_tag].into_iter().flatten().filter_map(EntityTag::parse)
 }
 
-/// Whether the list of If-Match (section 13.1.1) or If-None-Match (section 13.1.2) names what is there now;
-/// `None` if it cannot be read.
+/// If-Match (section 13.1.1) or If-None-Match (section 13.1.2); `None` if unreadable.
 fn matches(
     list: &[u8],
     current: Option<Validators<'_>>,
@@ -141,9 +139,9 @@ fn matches(
     any_tag_matches(list, |requested| tags.clone().any(|tag| is_equal(tag, requested)))
 }
 
-/// Whether nothing has been modified after that date: If-Unmodified-Since (section 13.1.4), and the contrary
-/// of If-Modified-Since (section 13.1.3). Both are ignored, which `if_ignored` stands for, if they are no date
-/// or if there is none to compare with.
+/// If-Unmodified-Since (section 13.1.4), the inverse of If-Modified-Since (section 13.1.3).
+///
+/// `if_ignored` is the result without a readable date or a modification time.
 fn is_unmodified_since(
     date: &[u8],
     current: Option<Validators<'_>>,
@@ -173,14 +171,14 @@ mod tests {
     const YOUNG: Modified = Modified { is_stable: false, ..SETTLED };
     const FILE: Option<Validators<'_>> =
         Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: Some(SETTLED) });
-    /// An entity-tag and no date, as pages of the binary have; a young large file has neither.
+    /// Entity-tag without a date, as for embedded pages; a new large file has neither.
     const DATELESS: Option<Validators<'_>> =
         Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: None });
     const TAGLESS: Option<Validators<'_>> =
         Some(Validators { entity_tag: None, encoded_tag: None, modified: Some(YOUNG) });
     const NOTHING: Option<Validators<'_>> = None;
 
-    /// The verdicts on a GET and on a PUT with these field lines.
+    /// Results for a GET and a PUT with these field lines.
     fn outcomes(lines: &[&str], current: Option<Validators<'_>>) -> (PreconditionResult, PreconditionResult) {
         let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let input = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
@@ -230,7 +228,7 @@ mod tests {
             ("\"x\"", TAGLESS, Perform, Perform),
             ("\"x\"", NOTHING, Perform, Perform),
             ("*", NOTHING, Perform, Perform),
-            // Who fetches gets the whole; who changes something is kept from it.
+            // GET gives everything; PUT is rejected.
             ("x", FILE, Perform, Failed),
             ("\"x\", *", FILE, Perform, Failed),
             ("", NOTHING, Perform, Failed),
@@ -258,7 +256,7 @@ mod tests {
         assert_eq!(outcomes(&[none, "X: y", "if-none-match: \"b\""], FILE), (Perform, Perform));
         assert_eq!(outcomes(&["If-Match: \"a\"", "If-Match: \"x\""], FILE), (Perform, Perform));
         assert_eq!(outcomes(&["If-Match: *", "If-Match: \"x\""], FILE), (Failed, Failed));
-        // Two dates are none.
+        // A list of two dates is unreadable.
         let since = format!("If-Modified-Since: {THEN}");
         assert_eq!(outcomes(&[&since, &since], FILE), (Perform, Perform));
     }
@@ -297,13 +295,13 @@ mod tests {
         let modified = |date| format!("If-Modified-Since: {date}");
         let cases: [(&[&str], PreconditionResult, PreconditionResult); 12] = [
             (&[], Perform, Perform),
-            // If-Match silences If-Unmodified-Since ...
+            // If-Match overrides If-Unmodified-Since.
             (&[matching, &unmodified(BEFORE)], Perform, Perform),
             (&[other, &unmodified(AFTER)], Failed, Failed),
-            // ... and If-None-Match silences If-Modified-Since.
+            // If-None-Match overrides If-Modified-Since.
             (&[same, &modified(BEFORE)], NotModified, Failed),
             (&[changed, &modified(AFTER)], Perform, Perform),
-            // The guards come first.
+            // If-Match and If-Unmodified-Since come first.
             (&[other, same], Failed, Failed),
             (&[matching, same], NotModified, Failed),
             (&[matching, changed], Perform, Perform),

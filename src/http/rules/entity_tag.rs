@@ -1,26 +1,23 @@
-//! Entity-tags: reading them, alone and in lists, and comparing them (RFC 9110 section 8.8.3).
+//! Entity-tags (RFC 9110 section 8.8.3).
 //!
-//! It owns their grammar, which is read strictly: a tag holds commas and white space in its quotes, so
-//! nothing can be split before it is understood. It never makes a tag and knows no field.
+//! A tag may contain commas, so lists cannot be split before parsing.
 
 use crate::http::syntax::trim_ows;
 
-/// An entity-tag as a field has it.
+/// Entity-tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntityTag<'a> {
-    /// `W/`: it is the same for what is good enough in the place of another.
+    /// `W/`: equivalent content, perhaps other bytes.
     is_weak: bool,
-    /// The rest, quotes and all.
     opaque: &'a [u8],
 }
 
 impl<'a> EntityTag<'a> {
-    /// A tag that stands alone.
+    /// Parses a single tag.
     pub fn parse(text: &'a [u8]) -> Option<EntityTag<'a>> {
         EntityTag::parse_prefix(text).filter(|(_, rest)| rest.is_empty()).map(|(tag, _)| tag)
     }
 
-    /// The tag at the beginning of `text`, and what follows it.
     fn parse_prefix(text: &'a [u8]) -> Option<(EntityTag<'a>, &'a [u8])> {
         let is_weak = text.starts_with(b"W/");
         let text = text.strip_prefix(b"W/").unwrap_or(text);
@@ -30,19 +27,20 @@ impl<'a> EntityTag<'a> {
         opaque.ends_with(b"\"").then_some((EntityTag { is_weak, opaque }, rest))
     }
 
-    /// The strong comparison (section 8.8.3.2): both tell of the very bytes.
+    /// Strong comparison (section 8.8.3.2): equal bytes.
     pub fn strong_eq(self, other: EntityTag<'_>) -> bool {
         !self.is_weak && !other.is_weak && self.opaque == other.opaque
     }
 
-    /// The weak comparison: one is as good as the other.
+    /// Weak comparison: equivalent content.
     pub fn weak_eq(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }
 }
 
-/// Whether a tag of the list is `wanted`; none if it is not a list of one tag or more. Elements may be
-/// empty (section 5.6.1.2).
+/// Whether a tag is `wanted`; `None` if unreadable or without tags.
+///
+/// Elements may be empty (section 5.6.1.2).
 pub(super) fn any_tag_matches(list: &[u8], wanted: impl Fn(EntityTag<'_>) -> bool) -> Option<bool> {
     let (mut rest, mut tags, mut is_found) = (trim_ows(list), 0, false);
     while !rest.is_empty() {
@@ -61,7 +59,6 @@ pub(super) fn any_tag_matches(list: &[u8], wanted: impl Fn(EntityTag<'_>) -> boo
     (tags > 0).then_some(is_found)
 }
 
-/// What stands between the quotes.
 fn is_etagc(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }

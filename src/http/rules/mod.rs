@@ -1,6 +1,6 @@
-//! Rules of RFC 9110 as pure functions: conditions, entity-tags, ranges, negotiation, persistence.
+//! Rules of RFC 9110 as pure functions.
 //!
-//! Owns what fields mean for a response. It reads no file and writes no bytes.
+//! Owns the meaning of fields. Never reads a file or writes bytes.
 
 pub mod conditional;
 pub mod entity_tag;

@@ -1,31 +1,28 @@
-//! Proactive negotiation: the media type and the coding that suit a client (RFC 9110 section 12).
+//! Proactive negotiation of media type and content coding (RFC 9110 section 12).
 //!
-//! By Accept it chooses the form of a sentence for a person ([`ErrorFormat`]) and that of a list, which programs
-//! read too ([`ListingFormat`]). By Accept-Encoding it reads what the content of a file may be encoded with. Nothing
-//! here refuses a request: a field that makes no sense says nothing, and content as it is (`identity`) can
-//! always be sent. It knows no file, keeps no bytes and never allocates.
+//! Never rejects a request: unreadable fields are ignored, and `identity` can always be sent.
+//! Never allocates.
 
 use std::cmp::Reverse;
 
 use crate::http::syntax::{elements, trim_ows};
 
-/// A content coding that files are found in or can be put into (RFC 9110 section 8.4.1).
+/// Content coding (RFC 9110 section 8.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ContentCoding {
     /// `br` (RFC 7932).
     Brotli,
     /// `zstd` (RFC 8878).
     Zstd,
-    /// `gzip` (RFC 1952), which may also be asked for as `x-gzip`.
+    /// `gzip` (RFC 1952), also named `x-gzip`.
     Gzip,
 }
 
 impl ContentCoding {
-    /// All of them, the one that commonly gives the fewest bytes first: our order, where the client
-    /// has none.
+    /// Server order, usually fewest bytes first; decides ties.
     const ALL: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstd, ContentCoding::Gzip];
 
-    /// Its name in Content-Encoding.
+    /// Name in Content-Encoding.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -35,27 +32,25 @@ impl ContentCoding {
     }
 }
 
-/// The codings that a client accepts, the one it likes best first; where it likes two the same, `br`
-/// comes before `zstd` and that before `gzip`.
+/// Accepted codings, best first; ties: `br`, `zstd`, `gzip`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct AcceptedCodings([Option<ContentCoding>; ContentCoding::ALL.len()]);
 
 impl AcceptedCodings {
-    /// None but the content as it is.
+    /// Whether only `identity` is accepted.
     pub fn is_empty(&self) -> bool {
         self.0[0].is_none()
     }
 
-    /// The codings, the best first.
+    /// Codings, best first.
     pub fn iter(&self) -> impl Iterator<Item = ContentCoding> {
         self.0.into_iter().flatten()
     }
 }
 
-/// What the Accept-Encoding fields of one request give each coding. Several fields are one list.
+/// Weights of the Accept-Encoding fields, as one list.
 ///
-/// An element that cannot be read says nothing; of a coding that is named twice, the lesser weight
-/// counts, so that what was forbidden once stays forbidden.
+/// Unreadable elements are ignored. A repeated coding has its lowest weight: if forbidden, it stays so.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct CodingWeights {
     named: [Option<Weight>; ContentCoding::ALL.len()],
@@ -64,7 +59,6 @@ pub(in crate::http) struct CodingWeights {
 }
 
 impl CodingWeights {
-    /// Takes in one field.
     pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
         for element in elements(value) {
             let mut parts = element.splitn(2, |&byte| byte == b';').map(trim_ows);
@@ -90,22 +84,22 @@ impl CodingWeights {
         })
     }
 
-    /// Those that are accepted and weigh no less than the content as it is, if that is weighed at all.
+    /// Codings with at least the weight of `identity`, if any.
     pub(in crate::http) fn accepted(&self) -> AcceptedCodings {
-        // Who asks for nothing of the kind gets nothing of the kind.
+        // Only requested codings are accepted.
         if self.wildcard.is_none() && self.named.iter().all(Option::is_none) {
             return AcceptedCodings::default();
         }
         let least = self.identity.unwrap_or(0).max(1);
         let weight = |coding: ContentCoding| self.named[coding as usize].or(self.wildcard).unwrap_or(0);
         let mut weighed = ContentCoding::ALL.map(|coding| (weight(coding), coding));
-        // The sort is stable: codings of equal weight keep their order.
+        // Stable sort: equal weights keep their order.
         weighed.sort_by_key(|(weight, _)| Reverse(*weight));
         AcceptedCodings(weighed.map(|(weight, coding)| (weight >= least).then_some(coding)))
     }
 }
 
-/// The forms in which a list can be sent.
+/// Listing format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListingFormat {
     /// `text/html`, for browsers.
@@ -117,7 +111,7 @@ pub enum ListingFormat {
     Plain,
 }
 
-/// How a form is named by a media range. The most exact name of a form is the one that counts.
+/// Match of a media range; the most exact one counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum MatchedBy {
     Wildcard,
@@ -126,10 +120,10 @@ enum MatchedBy {
 }
 
 impl ListingFormat {
-    /// All of them. Where a client names several and prefers none, the first of these is meant.
+    /// Server order; decides ties.
     pub const ALL: [ListingFormat; 3] = [ListingFormat::Html, ListingFormat::Json, ListingFormat::Plain];
 
-    /// The media type, with its charset where it has one.
+    /// Media type, perhaps with charset.
     pub fn media_type(self) -> &'static str {
         match self {
             ListingFormat::Html => "text/html; charset=utf-8",
@@ -153,24 +147,23 @@ impl ListingFormat {
         }
     }
 
-    /// What this form weighs, and by which name.
     fn weight(self, accept: &[u8]) -> Option<(MatchedBy, Weight)> {
         let named = elements(accept).filter_map(|range| {
             let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
             let matched_by = self.matched_by(parts.next().unwrap_or_default())?;
             let weight = parts.find(|parameter| matches!(parameter, [b'q' | b'Q', b'=', ..]));
-            // A range whose weight cannot be read says nothing.
             Some((matched_by, weight.map_or(Some(WEIGHT_MAX), parse_weight)?))
         });
         named.max()
     }
 }
 
-/// The form to answer in: the one that weighs most, of several the one that is named most exactly.
-/// Who would take anything gets lines.
+/// Listing format with the highest weight, then the most exact match.
+///
+/// Plain text for a client that accepts anything.
 pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     let accept = accept.unwrap_or_default();
-    // What weighs nothing is not wanted.
+    // Weight 0: not acceptable.
     let mut best = (0, MatchedBy::Exact, ListingFormat::Plain);
     for format in ListingFormat::ALL {
         let Some((matched_by, weight)) = format.weight(accept) else { continue };
@@ -183,7 +176,7 @@ pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     best.2
 }
 
-/// The two forms in which prose (an error page, a redirect) can be sent.
+/// Format of error pages and redirects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorFormat {
     /// `text/html`, for browsers.
@@ -192,7 +185,7 @@ pub enum ErrorFormat {
     Text,
 }
 
-/// The form to answer in: HTML when HTML (or `text/*`) is named and weighs no less than plain text.
+/// HTML if named (or `text/*`) with at least the weight of plain text.
 ///
 /// Browsers name it; curl, wget and scripts send `*/*` or nothing, and get plain text.
 pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
@@ -206,7 +199,7 @@ pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
     }
 }
 
-/// The same for what was refused as a request: should one of its lines be an Accept field, it tells.
+/// [`error_format`] by the first Accept line of a rejected request.
 pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
     let accept = received.split(|&byte| byte == b'\n').find_map(|line| {
         let (name, value) = line.split_at_checked("Accept:".len())?;
@@ -215,13 +208,13 @@ pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
     error_format(accept)
 }
 
-/// A weight in thousandths: 1000 is `q=1`.
+/// Thousandths: 1000 is `q=1`.
 type Weight = u16;
 
-/// The weight of what has no parameter that says so.
+/// Weight without `q`.
 const WEIGHT_MAX: Weight = 1000;
 
-/// `q=` and a `qvalue` (RFC 9110 section 12.4.2): 0 to 1 with at most three decimals.
+/// `q=` and a `qvalue` (RFC 9110 section 12.4.2): 0 to 1, at most three decimals.
 fn parse_weight(parameter: &[u8]) -> Option<Weight> {
     let (whole, decimals) = match parameter {
         [b'q' | b'Q', b'=', whole @ (b'0' | b'1')] => (*whole, &b""[..]),

@@ -1,11 +1,9 @@
-//! Whether a connection persists after a message (RFC 9112 section 9.3).
-//!
-//! It owns the reading of the Connection field. It never closes anything.
+//! Connection persistence after a message (RFC 9112 section 9.3).
 
 use crate::http::Version;
 use crate::http::syntax::elements;
 
-/// The connection options of one message, gathered line by line.
+/// Connection options of one message.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct Persistence {
     close: bool,
@@ -13,7 +11,6 @@ pub(in crate::http) struct Persistence {
 }
 
 impl Persistence {
-    /// Takes in the value of one Connection field.
     pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
         for option in elements(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
@@ -21,7 +18,6 @@ impl Persistence {
         }
     }
 
-    /// Whether the connection persists after a message of that version.
     pub(in crate::http) fn persists(self, version: Version) -> bool {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }

@@ -1,46 +1,43 @@
-//! Range requests: which bytes of a representation a client asks for (RFC 9110 section 14).
+//! Range requests (RFC 9110 section 14).
 //!
-//! It owns the reading of Range, the fitting of what it asks for to a length, and the bounds that keep
-//! many, tiny or overlapping ranges from costing more than the whole. It never has a byte of content
-//! in its hands and never answers.
+//! Many, tiny or overlapping ranges never cost more than the complete representation.
 
 use crate::http::syntax::{elements, parse_decimal};
 
-/// The parts that are sent at most: nobody who reads a file has use for more at once.
+/// Most parts in a response; file readers need no more.
 pub const PARTS_MAX: usize = 32;
-/// Ranges with a gap of no more than this between them become one: the head of another part would be
-/// longer than the gap (section 15.3.7.2).
+/// Longest merged gap in bytes: the head of another part would be longer (section 15.3.7.2).
 pub const GAP_LEN_MAX: u64 = 80;
 
-/// Bytes of a representation, from the first to the last, which is one of them.
+/// Inclusive byte range.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ByteRange {
-    /// The position of the first byte.
+    /// First position.
     pub first: u64,
-    /// The position of the last.
+    /// Last position.
     pub last: u64,
 }
 
-/// What a Range field selects of a representation.
+/// Selection by a Range field.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RangeSelection {
-    /// All of it: the field asks for nothing in particular, or for more than it is worth.
+    /// Everything: unreadable field, too many ranges, or empty representation.
     Whole,
-    /// These bytes.
+    /// One range.
     One(ByteRange),
-    /// These, in this order: two or more, none of which touches another.
+    /// Several ranges in request order, with gaps.
     Several(Vec<ByteRange>),
-    /// 416: nothing that was asked for is there.
+    /// 416: no requested byte exists.
     Unsatisfiable,
 }
 
-/// What a representation of `len` bytes has for the value of a Range field.
+/// Selects from a representation of `len` bytes.
 ///
-/// Units other than bytes, and what cannot be read, are ignored (section 14.2): they select all.
+/// Other units and unreadable values are ignored (section 14.2).
 pub fn select_ranges(value: &[u8], len: u64) -> RangeSelection {
     match satisfiable_ranges(value, len).map(coalesce) {
         Some(parts) if parts.is_empty() => RangeSelection::Unsatisfiable,
-        // An empty part cannot be told of in a Content-Range: it is the whole, see `resolve_spec`.
+        // Content-Range cannot express an empty part, see `resolve_spec`.
         Some(parts) if len > 0 && parts.len() <= PARTS_MAX => match *parts {
             [part] => RangeSelection::One(part),
             _ => RangeSelection::Several(parts),
@@ -49,8 +46,7 @@ pub fn select_ranges(value: &[u8], len: u64) -> RangeSelection {
     }
 }
 
-/// The ranges that can be satisfied, in the order of the field; none if it cannot be read. As the field
-/// is part of a head, there are some thousands of them at most.
+/// Satisfiable ranges in field order, `None` if unreadable; a head has some thousands at most.
 fn satisfiable_ranges(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
     let (unit, set) = value.split_at_checked("bytes=".len())?;
     if !unit.eq_ignore_ascii_case(b"bytes=") {
@@ -64,10 +60,9 @@ fn satisfiable_ranges(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
     (specs > 0).then_some(ranges)
 }
 
-/// The bytes that an element asks for, if it can be satisfied (section 14.1.2); none if it cannot be read.
+/// Range of an element: outer `None` if unreadable, inner if unsatisfiable (section 14.1.2).
 ///
-/// A suffix is satisfiable if it is not of length 0, and takes what there is. Of an empty representation
-/// that is nothing, for which there is no range: it stands as one here.
+/// A suffix above 0 is satisfiable; of an empty representation, it gives byte 0.
 fn resolve_spec(element: &[u8], len: u64) -> Option<Option<ByteRange>> {
     let dash = element.iter().position(|&byte| byte == b'-')?;
     let (first, last) = (element.get(..dash)?, element.get(dash + 1..)?);
@@ -83,14 +78,13 @@ fn resolve_spec(element: &[u8], len: u64) -> Option<Option<ByteRange>> {
     (first <= last).then(|| (first < len).then(|| ByteRange { first, last: last.min(end) }))
 }
 
-/// Digits. A position that does not fit is beyond every end.
+/// Decimal position; overflow is beyond every end.
 fn parse_position(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_number.then(|| parse_decimal(digits).unwrap_or(u64::MAX))
 }
 
-/// The same bytes, and what lies in small gaps, as ranges that touch no other. One that takes others in
-/// comes where the first of them was asked for.
+/// Merges ranges with small or no gaps; a merged range has the position of its first part.
 fn coalesce(ranges: Vec<ByteRange>) -> Vec<ByteRange> {
     let mut indexed: Vec<(usize, ByteRange)> = ranges.into_iter().enumerate().collect();
     indexed.sort_unstable_by_key(|(_, range)| *range);
@@ -107,7 +101,7 @@ fn coalesce(ranges: Vec<ByteRange>) -> Vec<ByteRange> {
 }
 
 impl ByteRange {
-    /// How many bytes it has; there is no empty range.
+    /// Length in bytes, at least 1.
     pub fn content_len(self) -> u64 {
         (self.last - self.first).saturating_add(1)
     }
@@ -125,7 +119,7 @@ mod tests {
         ByteRange { first, last }
     }
 
-    /// One range, or several, or all for none.
+    /// Selection of these ranges; everything if there are none.
     fn parts(ranges: &[(u64, u64)]) -> RangeSelection {
         match ranges {
             [] => RangeSelection::Whole,
@@ -212,7 +206,7 @@ mod tests {
             ("0-", RangeSelection::Unsatisfiable),
             ("0-0", RangeSelection::Unsatisfiable),
             ("-0", RangeSelection::Unsatisfiable),
-            // Satisfiable, and the whole is what it asks for.
+            // Satisfiable: selects everything.
             ("-1", RangeSelection::Whole),
             ("0-0,-5", RangeSelection::Whole),
             ("-1,-2", RangeSelection::Whole),
@@ -250,12 +244,12 @@ mod tests {
         let seen = select_ranges(set(32).as_bytes(), 1_000_000);
         assert!(matches!(&seen, RangeSelection::Several(parts) if parts.len() == 32), "{seen:?}");
         assert_eq!(select_ranges(set(33).as_bytes(), 1_000_000), RangeSelection::Whole);
-        // What counts is what is left of them.
+        // The limit is on merged ranges.
         let overlapping = "bytes=".to_owned() + &"0-9,".repeat(3000);
         assert_eq!(select_ranges(overlapping.as_bytes(), KIB), parts(&[(0, 9)]));
     }
 
-    /// The bytes that a selection gives, none for those that are not there.
+    /// Selected bytes as marks; `None` for the complete representation.
     fn selected_bytes(selection: &RangeSelection, len: usize) -> Option<Vec<bool>> {
         let ranges = match selection {
             RangeSelection::Whole => return None,
@@ -273,7 +267,7 @@ mod tests {
         Some(marks)
     }
 
-    /// A range as a test makes it, and its bytes by the letter of the RFC.
+    /// Range as text, and its bytes according to the RFC.
     fn requested_range(kind: u8, a: usize, b: usize, len: usize) -> (String, std::ops::Range<usize>) {
         let (first, last) = (a.min(b), a.max(b));
         match kind {
@@ -312,8 +306,7 @@ mod tests {
             let selection = select_ranges(format!("bytes={}", set.join(",")).as_bytes(), len as u64);
             let selected = selected_bytes(&selection, len).expect("twelve are not too many");
             let gaps = |marks: &[bool]| -> Vec<bool> { marks.iter().map(|mark| !mark).collect() };
-            // Nothing that was asked for is missing; what was not asked for lies in a gap that is short,
-            // between two bytes that were.
+            // Every requested byte is selected; other selected bytes are in short gaps between them.
             prop_assert!(requested.iter().zip(&selected).all(|(requested, selected)| *selected || !*requested));
             let mut at = 0;
             for run in gaps(&requested).chunk_by(|one, other| one == other) {

@@ -1,6 +1,6 @@
-//! Tests of request heads: what is refused, when, and what the fields come to.
+//! Tests of request heads: rejections, their time, and the parsed fields.
 //!
-//! Each case arrives whole, byte by byte, and with bytes behind it.
+//! Each case arrives at once, byte by byte, and with trailing bytes.
 
 use std::fmt::Debug;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::http::limits::{HEAD_LEN_MAX, TARGET_LEN_MAX};
 use crate::http::testing::request;
 
-/// The status that the request is refused with, 200 if it is fine, 0 if more has to come.
+/// Status of the rejection; 200 if valid, 0 if incomplete.
 fn status_of(input: &[u8]) -> u16 {
     match request(input, |_, _| ()) {
         Ok(Some(())) => 200,
@@ -182,7 +182,7 @@ fn framing_fields_decide_request_body() {
     }
 }
 
-/// What `inspect` sees in a POST of that version with those field lines, or the refusing status.
+/// Result of `inspect` on a POST with this version and these field lines, or the status of the rejection.
 fn post<T: PartialEq + Debug>(
     version: &str,
     lines: &str,
@@ -296,7 +296,7 @@ fn has_conditions_or_range_true_for_range_and_if_fields() {
         ("if-none-match: *", true),
         ("If-Modified-Since:", true),
         ("If-Unmodified-Since: x", true),
-        // Means nothing without a Range.
+        // Has no effect without Range.
         ("If-Range: \"x\"", false),
         ("If-Batch: x", false),
         ("Content-Range: bytes 0-1/2", false),

@@ -1,6 +1,4 @@
-//! Tests of negotiation: what clients send, and what nobody should.
-//!
-//! The promises hold for any bytes.
+//! Tests of negotiation: fields of real clients, malformed fields, arbitrary bytes.
 
 use super::*;
 use proptest::prelude::*;
@@ -21,7 +19,7 @@ fn names(values: &[&str]) -> String {
 #[test]
 fn codings_rank_by_weight_then_server_order() {
     for (value, codings) in [
-        // What browsers, curl and scripts send.
+        // Fields of browsers, curl and scripts.
         ("gzip, deflate, br, zstd", "br zstd gzip"),
         ("gzip, deflate, br", "br gzip"),
         ("deflate, gzip, br, zstd", "br zstd gzip"),
@@ -40,7 +38,7 @@ fn codings_rank_by_weight_then_server_order() {
         ("gzip;q=0.001", "gzip"),
         ("gzip;Q=1.000, br;q=0.999", "gzip br"),
         ("br \t;\t q=0.2 , gzip ; q=0.3", "gzip br"),
-        // What is forbidden, and what the asterisk covers.
+        // Forbidden codings, and codings that `*` covers.
         ("gzip;q=0", ""),
         ("gzip;q=0.000, br", "br"),
         ("*;q=0", ""),
@@ -50,14 +48,14 @@ fn codings_rank_by_weight_then_server_order() {
         ("br;q=0.4, *;q=0.5", "zstd gzip br"),
         ("gzip, *;q=0.5", "gzip br zstd"),
         ("zstd, gzip;q=0.5, br;q=0.5", "zstd br gzip"),
-        // Against the content as it is, where that is weighed.
+        // Compared with the weight of `identity`.
         ("identity, gzip;q=0.5", ""),
         ("identity;q=0.5, gzip;q=0.5", "gzip"),
         ("identity;q=0.6, gzip;q=0.5, br;q=0.7", "br"),
         ("identity;q=0, gzip", "gzip"),
         ("identity;q=0", ""),
         ("gzip;q=0.1, *;q=1, identity;q=0.2", "br zstd"),
-        // Named twice.
+        // Repeated codings.
         ("gzip, gzip;q=0", ""),
         ("gzip;q=0, gzip", ""),
         ("gzip, x-gzip;q=0.2, br;q=0.3", "br gzip"),
@@ -117,13 +115,13 @@ fn repeated_accept_encoding_fields_are_one_list() {
     assert_eq!(names(&[]), "");
 }
 
-/// Elements that are nearly right, and some that are.
+/// Fragments of valid and almost valid elements.
 const PIECES: [&str; 22] = [
     "gzip", "x-gzip", "br", "zstd", "identity", "*", ";q=0", ";q=0.5", ";q=0.25", ";q=1", ";q=0.000", ";q=",
     ";", ",", ",", ",", " ", "\t", "deflate", "=", "q", "\u{e9}",
 ];
 
-/// The weights that `value` gives to `name`, by a reading of its own.
+/// Weights that `value` gives to `name`, by an independent parser.
 fn weights_given_to(value: &str, name: &str) -> Vec<f32> {
     let weight = |element: &str| -> Option<f32> {
         let mut parts =
