@@ -1,10 +1,11 @@
-//! Characters that deceive a reader: the one rule for names and addresses that are shown.
+//! Deceptive characters in displayed names and addresses.
 //!
-//! Whether such a character is escaped, replaced or refused is the caller's decision.
+//! Callers escape, replace or reject them.
 
-/// What cannot be seen, or makes what is around it seem other than it is: controls, separators of
-/// lines, and the characters that turn the direction of text (Unicode Standard Annex 9) or have no
-/// width. Joiners are left alone, for words of several scripts and many pictures need them.
+/// Whether a character is invisible or changes how its neighbours appear.
+///
+/// Controls, line separators, direction marks (Unicode Standard Annex 9), zero-width characters.
+/// Joiners are excluded: several scripts and many emoji need them.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}')
@@ -13,7 +14,7 @@ pub fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
-/// Text of any origin with U+FFFD for each deceptive character and for bytes that are not UTF-8.
+/// Text with U+FFFD for deceptive characters and invalid UTF-8.
 pub fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace(is_deceptive, "\u{fffd}")
 }
@@ -33,7 +34,7 @@ mod tests {
         for c in "\0\n\x1b\x7f\u{85}\u{ad}\u{200b}\u{202e}\u{2028}\u{2066}\u{3164}\u{feff}\u{e0041}".chars() {
             assert!(is_deceptive(c), "{c:?}");
         }
-        // Accents, other directions, joiners, pictures.
+        // Accents, right-to-left letters, joiners, emoji.
         for c in " aé\u{5d0}\u{627}\u{200c}\u{200d}\u{1f600}\u{fe0f}".chars() {
             assert!(!is_deceptive(c), "{c:?}");
         }

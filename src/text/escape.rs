@@ -1,19 +1,18 @@
-//! HTML, JSON and one-line escapes, as adapters for formatting.
+//! HTML, JSON and one-line escapes, without allocation.
 //!
-//! An adapter writes its text so that it is only ever text in its place. It copies runs of harmless
-//! characters whole and allocates nothing.
+//! Escaped text cannot leave its context. Runs of plain characters are copied at once.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::is_deceptive;
 
-/// Text in an HTML element or in a quoted attribute.
+/// Text in an HTML element or quoted attribute.
 #[derive(Clone, Copy, Debug)]
 pub struct HtmlText<'a>(pub &'a str);
 
 impl Display for HtmlText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // A parser of HTML drops or changes NUL and CR.
+        // HTML parsers drop or change NUL and CR.
         let is_special = |c| matches!(c, '&' | '<' | '>' | '"' | '\'' | '\0' | '\r');
         escape(f, self.0, is_special, |f, c| {
             f.write_str(match c {
@@ -29,18 +28,18 @@ impl Display for HtmlText<'_> {
     }
 }
 
-/// Appends a JSON string with its quotes (RFC 8259 section 7). Deceptive characters are `\u` escapes.
+/// Appends a JSON string (RFC 8259 section 7); deceptive characters become `\u` escapes.
 ///
-/// `write` writes the content, unescaped. It is a function and no adapter, for a log writes many strings:
-/// formatting costs twice as much.
+/// `write` writes the unescaped content. A formatting adapter would cost twice as much, and a log
+/// writes many strings.
 pub fn json_string(out: &mut Vec<u8>, write: impl FnOnce(&mut JsonContent<'_>) -> fmt::Result) {
     out.push(b'"');
-    // Writing to a vector cannot fail.
+    // Cannot fail for a vector.
     let _ = write(&mut JsonContent(out));
     out.push(b'"');
 }
 
-/// The content of a JSON string; it escapes what is written to it.
+/// Writer that escapes JSON string content.
 #[derive(Debug)]
 pub struct JsonContent<'a>(&'a mut Vec<u8>);
 
@@ -49,7 +48,7 @@ impl Write for JsonContent<'_> {
         let is_special = |c| matches!(c, '"' | '\\') || is_deceptive(c);
         escape(&mut Utf8(self.0), text, is_special, |out, c| match c {
             '"' | '\\' => write!(out, "\\{c}"),
-            // A character beyond U+FFFF has two units.
+            // Characters above U+FFFF need two units.
             _ => c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}")),
         })
     }
@@ -64,9 +63,9 @@ impl Write for Utf8<'_> {
     }
 }
 
-/// Bytes on one line: deceptive characters, bytes that are not UTF-8 and the backslash are escapes.
+/// Bytes on one line, with reversible escapes.
 ///
-/// The bytes can be read back from it.
+/// Escapes deceptive characters, invalid UTF-8 and backslashes.
 #[derive(Clone, Copy, Debug)]
 pub struct OneLine<'a>(pub &'a [u8]);
 
@@ -89,14 +88,13 @@ impl Display for OneLine<'_> {
     }
 }
 
-/// Writes text with an escape in the place of each special character.
 fn escape<W: Write>(
     out: &mut W,
     text: &str,
     is_special: impl Fn(char) -> bool,
     write_escape: impl Fn(&mut W, char) -> fmt::Result,
 ) -> fmt::Result {
-    // ASCII characters that no escape replaces. Nearly all characters are.
+    // ASCII that no escape replaces: nearly all characters.
     let is_plain =
         |byte| matches!(byte, b' '..=b'~') & !matches!(byte, b'"' | b'&' | b'\'' | b'<' | b'>' | b'\\');
     let (mut run_start, mut at) = (0, 0);
@@ -115,8 +113,7 @@ fn escape<W: Write>(
     }
 }
 
-/// How many bytes there are before the first that is not plain. Sixteen bytes are looked at in one go, for
-/// nearly always all of them are.
+/// Length before the first byte that is not plain; tests 16 at once, as nearly all are plain.
 pub fn plain_len(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> usize {
     let are_plain = |chunk: &[u8; 16]| chunk.iter().fold(true, |all, &byte| all & is_plain(byte));
     let (chunks, _) = bytes.as_chunks::<16>();
@@ -184,14 +181,14 @@ mod tests {
         }
     }
 
-    /// What a parser of HTML makes of text without markup.
+    /// Text that an HTML parser reads from a page without markup.
     fn parse_html(page: &str) -> String {
         let known =
             [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#13;", "\r"), ("&amp;", "&")];
         known.iter().fold(page.to_owned(), |text, (entity, c)| text.replace(entity, c))
     }
 
-    /// The bytes that a line stands for.
+    /// Bytes that an escaped line represents.
     fn parse_line(line: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut rest = line;
@@ -225,7 +222,7 @@ mod tests {
         bytes
     }
 
-    /// Names as they are and as they are made to break things.
+    /// Ordinary and hostile names.
     fn name() -> impl Strategy<Value = Vec<u8>> {
         let parts =
             ["<", "&", "\"", "'", "\\", "\n", "\u{202e}", "\u{e9}", "a", "amp;", "x41", "\0", "\u{e0041}"];

@@ -1,7 +1,6 @@
 //! Text rules shared by both programs.
 //!
-//! Owns one rule for each: HTML and JSON escapes, deceptive characters, how quantities are written in
-//! options, units in output. It decides nothing about which text is shown, and uses no other module.
+//! Owns escapes, deceptive characters, quantities and units. Never uses another module.
 
 mod deceptive;
 mod escape;
@@ -15,13 +14,13 @@ pub use quantity::{RATE_MAX, parse_count, parse_duration, parse_rate, parse_size
 use std::fmt;
 use std::io::Write;
 
-/// Appends formatted text to bytes.
+/// Appends formatted text.
 pub fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // Writing to a vector cannot fail.
+    // Cannot fail for a vector.
     let _ = out.write_fmt(text);
 }
 
-/// What is before and behind the first of these bytes.
+/// Parts before and after the first `byte`.
 pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     let at = bytes.iter().position(|&other| other == byte)?;
     Some((bytes.get(..at)?, bytes.get(at + 1..)?))

@@ -1,17 +1,16 @@
-//! Quantities as people write them: durations (`10s`, `1m30s`, `500ms`), sizes (`500k`, `1GiB`), counts
-//! (`10k`) and rates (`5000/s`).
+//! Quantities in options: durations, sizes, counts, rates.
 //!
-//! The one grammar for every option, variable and file of both programs. Only a limit on a time (`p99<10ms`) needs its
-//! unit: a bare number would be seconds, which hardly anybody means there. An error stands behind the value, which
-//! the caller quotes. What an option means by zero is its own.
+//! One grammar for all options, variables and files. Only a time limit (`p99<10ms`) requires a unit:
+//! users rarely intend bare seconds there. Errors follow the value, which the caller quotes.
+//! Each option defines its meaning of zero.
 
 use std::time::Duration;
 
-/// The units of time in seconds, the longer name first where one begins like another.
+/// In seconds; a longer name before its prefix.
 const TIME_UNITS: [(&str, f64); 7] =
     [("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
 
-/// The units of sizes, in small letters, and their bytes.
+/// In bytes.
 const SIZE_UNITS: [(&str, u64); 14] = [
     ("", 1),
     ("b", 1),
@@ -29,15 +28,15 @@ const SIZE_UNITS: [(&str, u64); 14] = [
     ("tib", 1 << 40),
 ];
 
-/// More requests than this are a slip: at a million a second they take thirty years.
+/// Largest count. More is a typing error: at a million per second, it takes 30 years.
 const COUNT_MAX: f64 = 1e15;
-/// The highest rate that can be asked for, a hundred million a second: beyond it a nanosecond counts.
+/// Highest rate per second; above it, single nanoseconds matter.
 pub const RATE_MAX: f64 = 1e8;
 
-/// Reads a time: numbers, perhaps with fractions, each with its unit; a bare number is seconds.
+/// Parses a duration such as `10s`, `1m30s`, `0.5h`; a bare number is seconds.
 ///
 /// # Errors
-/// The text is no time, or longer than `hours_max`, or zero where that is not allowed.
+/// Invalid text, more than `hours_max`, or a forbidden zero.
 pub fn parse_duration(text: &str, zero_allowed: bool, hours_max: u32) -> Result<Duration, String> {
     let secs = parse_secs(text).ok_or("is not a time; write it like 500ms, 10s, 1m30s or 2h")?;
     if secs > f64::from(hours_max) * 3600.0 {
@@ -49,11 +48,11 @@ pub fn parse_duration(text: &str, zero_allowed: bool, hours_max: u32) -> Result<
     }
 }
 
-/// The seconds that `text` stands for, at least zero and perhaps infinite.
+/// At least 0, perhaps infinite.
 fn parse_secs(text: &str) -> Option<f64> {
     let (mut secs, mut rest) = (0.0, text);
     loop {
-        // Floats may be written in more ways than times: no signs, no exponents.
+        // `f64` would also accept signs and exponents.
         let is_number = |c: char| c.is_ascii_digit() || c == '.';
         let (number, after) = rest.split_at(rest.find(|c| !is_number(c)).unwrap_or(rest.len()));
         let number: f64 = number.parse().ok()?;
@@ -69,10 +68,10 @@ fn parse_secs(text: &str) -> Option<f64> {
     }
 }
 
-/// Reads a size above 0: digits and a unit in any case; a bare number is bytes.
+/// Parses a size above 0 such as `500k`, `1GiB`, in any case; a bare number is bytes.
 ///
 /// # Errors
-/// The text is no size, or zero, or more than 64 bits hold.
+/// Invalid text, zero, or more than 64 bits.
 pub fn parse_size(text: &str) -> Result<u64, &'static str> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit_len = SIZE_UNITS.iter().find(|(known, _)| unit.eq_ignore_ascii_case(known));
@@ -86,10 +85,10 @@ pub fn parse_size(text: &str) -> Result<u64, &'static str> {
     }
 }
 
-/// Reads a whole number above 0, perhaps with `k` or `m` behind it: `500`, `10k`, `1.5m`.
+/// Parses a whole number above 0: `500`, `10k`, `1.5m`.
 ///
 /// # Errors
-/// What is wrong, in words to stand behind a colon.
+/// Text for after a colon.
 pub fn parse_count(text: &str) -> Result<u64, &'static str> {
     const NOT_A_COUNT: &str = "it is a whole number above 0, such as 500, 10k or 1.5m";
     let count = parse_scaled(text).ok_or(NOT_A_COUNT)?;
@@ -100,10 +99,10 @@ pub fn parse_count(text: &str) -> Result<u64, &'static str> {
     }
 }
 
-/// Reads a number per second: `200`, `0.5`, `10k`, `10k/s`; nought only if `zero_allowed`.
+/// Parses a rate per second: `200`, `0.5`, `10k/s`; 0 only if `zero_allowed`.
 ///
 /// # Errors
-/// What is wrong, in words to stand behind a colon.
+/// Text for after a colon.
 pub fn parse_rate(text: &str, zero_allowed: bool) -> Result<f64, &'static str> {
     const NOT_A_RATE: &str = "a rate is requests per second, above 0, such as 200, 0.5 or 10k";
     let rate = parse_scaled(text.strip_suffix("/s").unwrap_or(text)).ok_or(NOT_A_RATE)?;
@@ -114,17 +113,16 @@ pub fn parse_rate(text: &str, zero_allowed: bool) -> Result<f64, &'static str> {
     }
 }
 
-/// A decimal number, times a thousand or a million.
 fn parse_scaled(text: &str) -> Option<f64> {
     let (digits, scale) = match text.as_bytes().last()? {
         b'k' | b'K' => (text.get(..text.len() - 1)?, 1e3),
         b'm' | b'M' => (text.get(..text.len() - 1)?, 1e6),
         _ => (text, 1.0),
     };
-    // The parser of floating-point numbers takes signs, exponents and "inf" as well.
+    // `f64` would also accept signs, exponents and "inf".
     let is_plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let number: f64 = is_plain.then(|| digits.parse().ok())??;
-    // What is a whole number on paper is one here: 1.1m is not a hair more than 1,100,000.
+    // Removes float errors: 1.1m must be the whole number 1,100,000.
     let scaled = number * scale;
     Some(if (scaled - scaled.round()).abs() < 1e-6 { scaled.round() } else { scaled })
 }

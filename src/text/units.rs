@@ -1,12 +1,11 @@
-//! Units in output: SI prefixes, three significant digits, a unit beside each number.
+//! Units in output: SI prefixes, three significant digits.
 //!
-//! Every function takes any number, NaN included, and never panics. Reading what a person typed is
-//! another module's task.
+//! Functions accept any number, NaN included, and never panic.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-/// Units of bytes, each a thousand of the one before.
+/// Each is 1000 times the previous unit.
 const BYTE_UNITS: &[&str] = &["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 /// `1,234,567`.
@@ -24,7 +23,7 @@ pub fn duration(time: Duration) -> String {
     self::time(time.as_secs_f64() * 1e6)
 }
 
-/// A duration in microseconds.
+/// Duration in microseconds.
 pub fn time(us: f64) -> String {
     if us >= 60e6 {
         format!("{:.1} min", us / 60e6)
@@ -38,19 +37,19 @@ pub fn bytes(len: f64) -> String {
     Scaled { value: len, digits: 3, units: BYTE_UNITS }.to_string()
 }
 
-/// The length of a file with two significant digits: `532 B`, `4.2 MB`, `17 GB`.
+/// Two significant digits for file sizes: `532 B`, `4.2 MB`.
 pub fn size(len: u64) -> impl Display {
-    // A tie is rounded up: its nearest binary fraction may be below it.
+    // Rounds ties up: the nearest binary fraction may be below the tie.
     Scaled { value: len as f64 * (1.0 + f64::EPSILON), digits: 2, units: BYTE_UNITS }
 }
 
 /// `12,345/s`, `99.5/s`.
 pub fn rate(per_sec: f64) -> String {
-    // Below the largest integer by far; beyond it the conversion saturates.
+    // Real rates fit; the conversion saturates.
     if per_sec >= 99.95 { format!("{}/s", count(per_sec.round() as u64)) } else { format!("{per_sec:.1}/s") }
 }
 
-/// A share of the whole: `0 %`, `0.012 %`, `99.3 %`.
+/// Share: `0 %`, `0.012 %`, `99.3 %`.
 pub fn share(share: f64) -> String {
     match share * 100.0 {
         0.0 => "0 %".to_owned(),
@@ -59,13 +58,13 @@ pub fn share(share: f64) -> String {
     }
 }
 
-/// A change with its sign: `+12.3 %`.
+/// Signed change: `+12.3 %`.
 pub fn change(share: f64) -> String {
-    // Rounded first: what is next to nothing has no sign that is worth showing.
+    // Rounded first: a change near zero shows no minus sign.
     format!("{:+.1} %", (share * 1000.0).round() / 10.0 + 0.0)
 }
 
-/// A difference of shares with its sign, in percentage points: `+0.3 pp`, `-0.012 pp`.
+/// Signed difference of shares in percentage points: `+0.3 pp`, `-0.012 pp`.
 pub fn points(share: f64) -> String {
     let points = share * 100.0;
     match points.abs() {
@@ -75,7 +74,7 @@ pub fn points(share: f64) -> String {
     }
 }
 
-/// A number with commas between its thousands.
+/// Number with thousands separators.
 #[derive(Clone, Copy, Debug)]
 pub struct Grouped(pub u64);
 
@@ -88,7 +87,7 @@ impl Display for Grouped {
     }
 }
 
-/// A number with so many significant digits, in the unit that makes it less than 1000.
+/// Number below 1000 of its unit, with `digits` significant digits.
 struct Scaled {
     value: f64,
     digits: i32,
@@ -97,13 +96,13 @@ struct Scaled {
 
 impl Display for Scaled {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // What rounds to 1000 of a unit is 1 of the next.
+        // A value that rounds to 1000 uses the next unit.
         let is_short = |power: i32| self.value / 1000f64.powi(power) < 999.5;
         let last = self.units.len() as i32 - 1;
         let power =
             (0..last).find(|&power| is_short(power)).unwrap_or(if self.value.is_nan() { 0 } else { last });
         let value = self.value / 1000f64.powi(power);
-        // The first unit has no fractions. What rounds to one digit more before the point has one less behind it.
+        // The first unit has no decimals. Rounding up to another integer digit removes a decimal.
         let decimals_max = if power == 0 { 0 } else { self.digits - 1 };
         let fits = |&decimals: &i32| value < 10f64.powi(self.digits - decimals) - 0.5 * 10f64.powi(-decimals);
         let decimals = (1..=decimals_max).rev().find(fits).unwrap_or_default();
