@@ -1,16 +1,14 @@
-//! The name that was probably meant, by the distance that counts slips of the pen.
+//! Suggestion for a mistyped name, by edit distance.
 //!
-//! It knows no options: names come in as an iterator, in the order in which equals are preferred, all
-//! without dashes or whatever else they have in common.
+//! Names come without common prefixes such as dashes. Earlier names win ties.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// How many slips a name may be off, and one so short that with more of them it were any other.
+/// Most edits for a suggestion. A short name allows one: two edits would match any short name.
 const EDITS_MAX: usize = 2;
 const SHORT_NAME_LEN: usize = 4;
 
-/// The first of the names that are nearest to `wrong`, if that is near enough.
 pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
     let measured = names.map(|name| (edit_distance(name.as_ref(), wrong), name));
     let (edits, name) = measured.min_by_key(|(edits, _)| *edits)?;
@@ -18,7 +16,7 @@ pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong:
     (edits <= edits_max).then_some(name)
 }
 
-/// What is said of a value that is none of these: `the format is text, json or csv; did you mean 'csv'?`.
+/// Error text with a hint: `the format is text, json or csv; did you mean 'csv'?`.
 pub fn invalid_choice_message(what: &str, names: &[&str], wrong: &str) -> String {
     let list = match names {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -29,7 +27,7 @@ pub fn invalid_choice_message(what: &str, names: &[&str], wrong: &str) -> String
     format!("{what} is {list}{hint}")
 }
 
-/// How many letters to insert, remove or replace, or neighbours to swap, to make `b` of `a`.
+/// Optimal string alignment distance.
 fn edit_distance(a: &str, b: &OsStr) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut above = vec![0; b.len() + 1];

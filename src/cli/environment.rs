@@ -1,8 +1,7 @@
 //! Settings from environment variables: `REACTOR_IDLE_TIMEOUT` for `--idle-timeout`.
 //!
-//! Owns what the variables are called and how each kind of option is written in one. The variables are
-//! handed in. Names that are nobody's are told, not refused: whoever starts a program may add
-//! variables that begin alike, as service managers do.
+//! The caller passes the variables. Unknown ones are reported, not rejected: service managers may
+//! add variables with this prefix.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -11,18 +10,17 @@ use super::did_you_mean::nearest_name;
 use super::setting::bare_name;
 use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, escaped, quote};
 
-/// What the names of all variables begin with.
 const PREFIX: &str = "REACTOR_";
 
-/// What turns a flag on, and what turns it off, in any case.
+/// Flag values, in any case.
 const ON: [&str; 4] = ["1", "true", "yes", "on"];
 const OFF: [&str; 4] = ["0", "false", "no", "off"];
 
 impl Program {
-    /// Reads the settings among environment variables; one that is empty sets nothing.
+    /// Settings in environment variables; an empty one sets nothing.
     ///
     /// # Errors
-    /// A variable holds what no option of its kind can be.
+    /// Invalid value.
     pub fn environment_settings(&self, variables: &[(OsString, OsString)]) -> Result<Vec<Setting>, String> {
         let mut settings = Vec::new();
         for spec in self.specs.iter().filter(|known| known.kind != OptionKind::Action) {
@@ -36,7 +34,7 @@ impl Program {
         Ok(settings)
     }
 
-    /// A line for each variable that is called like a setting and is none.
+    /// Warnings about variables with the prefix that set nothing.
     pub fn unknown_variables(&self, variables: &[(OsString, OsString)]) -> Vec<String> {
         let known = self.specs.iter().filter(|known| known.kind != OptionKind::Action);
         let known: Vec<String> = known.map(variable_suffix).collect();
@@ -55,12 +53,11 @@ fn unknown_variable(name: &OsStr, known: &[String]) -> String {
     format!("{PREFIX}{} sets nothing{}", escaped(name), hint.unwrap_or_default())
 }
 
-/// The name of its variable without what all have in common.
 fn variable_suffix(spec: &OptionSpec) -> String {
     bare_name(spec.long).replace('-', "_").to_ascii_uppercase()
 }
 
-/// What the option is set to by a value that is not empty: nothing for off.
+/// `None` turns an option off.
 fn parse_values(spec: &OptionSpec, value: &OsStr) -> Result<Vec<Option<OsString>>, String> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
     match spec.value_kind {
@@ -100,7 +97,7 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
-    /// The texts of all settings with their options, `off` for none.
+    /// Settings as text, with `off` for `None`.
     fn read(name: &str, value: &str) -> Result<String, String> {
         let settings = PROGRAM.environment_settings(&variables(&[("PATH", "/bin"), (name, value)]))?;
         let shown = settings.into_iter().map(|setting| {

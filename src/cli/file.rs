@@ -1,8 +1,6 @@
-//! Settings from a file: TOML, whose keys are the long names of options.
+//! Settings from a TOML file; its keys are long option names.
 //!
-//! Owns how each kind of option is written there, and what is said of what makes no sense, with its
-//! line. The bytes are handed in. It knows types, not values: what a port may be, others know, and
-//! they are told it as text, whatever it was in the file.
+//! Only types are checked: the option's parser gets every value as text. The caller passes the bytes.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::Range;
@@ -15,14 +13,14 @@ use super::did_you_mean::nearest_name;
 use super::setting::bare_name;
 use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, escaped, quote};
 
-/// A value and its name in a table, if it stands in one, and where it is.
+/// Key, if in a table; value; position.
 type TomlEntry<'a, 'i> = (Option<&'a str>, &'a DeValue<'i>, Range<usize>);
 
 impl Program {
-    /// Reads the settings in a file of this name.
+    /// Parses a settings file.
     ///
     /// # Errors
-    /// It is no TOML, or it sets what cannot be set: one line that begins with the name of the file.
+    /// Invalid TOML or setting: one line that starts with file name and line number.
     pub fn file_settings(&self, path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
         let file = TomlFile { path, line_ends: line_ends(bytes), specs: self.specs };
         let text = std::str::from_utf8(bytes)
@@ -39,10 +37,9 @@ impl Program {
     }
 }
 
-/// What is being read.
 struct TomlFile<'a> {
     path: &'a Path,
-    /// Where its lines end, found once: every setting is told with its line.
+    /// Found once: every setting needs its line number.
     line_ends: Vec<usize>,
     specs: &'static [OptionSpec],
 }
@@ -65,7 +62,7 @@ impl TomlFile<'_> {
         option_values(spec, value, span).into_iter().map(setting).collect()
     }
 
-    /// One value as text; `name` is that of its entry in a table, and it may be all there is or not.
+    /// Text of one value; `name` is its key in a table, `is_whole` false if it is nested.
     fn value_text(
         &self,
         spec: &OptionSpec,
@@ -77,7 +74,7 @@ impl TomlFile<'_> {
         let text = text.filter(|text| name.is_some() || !text.is_empty());
         let Some(text) = text else {
             let (wanted, found) = (expected_type(spec), type_name(value));
-            // Which of two lists, or tables, is the one too many.
+            // Distinguishes a nested list or table from the outer one.
             let is_nested = !is_whole && matches!(value, DeValue::Array(_) | DeValue::Table(_));
             let place = if is_nested { " in it" } else { "" };
             return Err(self.error_at(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
@@ -125,7 +122,6 @@ fn line_ends(bytes: &[u8]) -> Vec<usize> {
     ends.map(|(at, _)| at).collect()
 }
 
-/// The entries of a table as they stand in the file.
 fn entries_in_file_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i>> {
     let entry = |(name, value): (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)| {
         (Some(name.get_ref().as_ref()), value.get_ref(), name.span())
@@ -135,7 +131,6 @@ fn entries_in_file_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i
     entries
 }
 
-/// The values of one option: those within, where it may have many.
 fn option_values<'a, 'i>(
     spec: &OptionSpec,
     value: &'a DeValue<'i>,
@@ -150,7 +145,6 @@ fn option_values<'a, 'i>(
     }
 }
 
-/// A value that can be written as text.
 fn scalar_text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
@@ -334,7 +328,7 @@ mod tests {
         }
         let mut parsed = crate::cli::ParsedArgs::new(PROGRAM.specs, settings, Vec::new());
         assert_eq!(parsed.all("--bind").len(), COUNT);
-        // It is one second or two; minutes, if each setting took as long as there are others.
+        // Linear time takes 1 to 2 s; quadratic time takes minutes.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }
 }

@@ -1,10 +1,8 @@
-//! The command line, the same for every program: arguments in, what they ask for or one line out.
+//! Command-line parser for every program.
 //!
-//! Owns what an option is (`option`), how arguments become options (`tokenizer`), set by variables
-//! (`environment`) and by a file (`file`), looked up afterwards (`parsed`) and shown (`show`), and how
-//! a refusal reads. A program brings its table, [`Program`], and makes its own configuration of what
-//! was [`ParsedArgs`]. It knows no program's options but `--help` and `--version`, understands no
-//! value but a host and a port (`values`), and reads neither the environment nor a file: both are handed in.
+//! Owns options, their sources and error messages. A program adds its table ([`Program`]) and builds its
+//! configuration from [`ParsedArgs`]. Knows only `--help` and `--version`.
+//! Never reads the environment or a file: callers pass both.
 
 mod did_you_mean;
 mod environment;
@@ -31,29 +29,29 @@ pub use setting::{Setting, SettingSource};
 pub use tokenizer::ValueCheck;
 pub use values::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, parse_value, value};
 
-/// What the room needs to know of a program.
+/// Program description.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// The name that stands in front of what the program says.
+    /// Message prefix.
     pub name: &'static str,
-    /// Its options, `--help` and `--version` among them.
+    /// Options, with `--help` and `--version`.
     pub specs: &'static [OptionSpec],
-    /// Which values an option may have.
+    /// Rule for option values.
     pub value_check: ValueCheck,
 }
 
-/// What a person asked for.
+/// Requested command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<C> {
     /// Print the help.
     Help,
     /// Print the version.
     Version,
-    /// Do the work, so configured.
+    /// Run with this configuration.
     Run(Box<C>),
 }
 
-/// What makes no sense in the arguments: one line that names the thing and where help is.
+/// Usage error: one line that points to `--help`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageError {
     program: &'static str,
@@ -61,12 +59,12 @@ pub struct UsageError {
 }
 
 impl Program {
-    /// Reads `args`, which are without the program's name; `configure` understands what was given.
+    /// Parses `args` without the program name.
     ///
-    /// A request for help is granted whatever else is wrong: who makes a mistake needs it most.
+    /// `--help` wins over every error: a user with an error needs it most.
     ///
     /// # Errors
-    /// The arguments make no sense, to this room or to `configure`.
+    /// Invalid arguments, or an error of `configure`.
     pub fn command<C>(
         &self,
         args: Vec<OsString>,
@@ -88,7 +86,7 @@ impl Program {
         }
     }
 
-    /// Says why the program fails, on standard error.
+    /// Prints an error to stderr.
     pub fn fail(&self, error: &dyn fmt::Display, code: u8) -> ExitCode {
         say(format_args!("{}: {error}", self.name));
         ExitCode::from(code)
@@ -104,17 +102,16 @@ impl fmt::Display for UsageError {
 
 impl Error for UsageError {}
 
-/// Says a line to the person, on standard error; who has closed that does not want to know.
+/// Prints a line to stderr, unless the user closed it.
 pub fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// What a person wrote, in quotes, and on one line whatever is in it.
+/// User text in quotes, on one line.
 pub fn quote(text: impl AsRef<OsStr>) -> String {
     format!("'{}'", escaped(text.as_ref()))
 }
 
-/// The same without quotes.
 fn escaped(text: &OsStr) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.to_string_lossy().chars() {
@@ -126,7 +123,7 @@ fn escaped(text: &OsStr) -> String {
     shown
 }
 
-/// Says that only one of two can be meant.
+/// Error text for a repeated option.
 pub fn duplicate_message(what: &str, first: &OsStr, second: &OsStr) -> String {
     format!("{what} is given twice, {} and {}; leave one out", quote(first), quote(second))
 }

@@ -1,8 +1,7 @@
-//! What was given, on the command line and beneath it, ready to be looked up.
+//! Options of all layers, for lookup.
 //!
-//! pico-args looks the options up by their long names, in one list that only shrinks. This owns how
-//! often an option may be there, and which layer counts: the uppermost that names it, and nothing of
-//! those beneath. An option that was looked up is used up.
+//! Only the highest layer that sets an option counts. Lookup by long name consumes an option:
+//! the list of pico-args only shrinks.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -10,13 +9,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::{OptionSpec, Setting, SettingSource, ValueKind, duplicate_message, quote};
 
-/// The options and the operands that a program is started with.
+/// Options and operands.
 #[derive(Clone, Debug)]
 pub struct ParsedArgs {
     specs: &'static [OptionSpec],
-    /// All that is in force, whether it has been looked up or not.
     settings: Vec<Setting>,
-    /// What has not been looked up yet.
+    /// Not yet consumed.
     options: pico_args::Arguments,
     operands: Vec<OsString>,
 }
@@ -33,14 +31,14 @@ impl ParsedArgs {
         parsed
     }
 
-    /// Lays settings beneath those that are there: what these name already stays as it is.
+    /// Adds a lower layer. Options already set keep their values.
     pub fn add_layer(&mut self, lower: Vec<Setting>) {
         let is_new = |setting: &Setting| self.settings_of(setting.spec.long).next().is_none();
         let lower = lower.into_iter().filter(is_new).collect();
         self.add(lower);
     }
 
-    /// Takes an operand for the value of this option.
+    /// Sets an option from an operand.
     pub fn set_from_operand(&mut self, name: &'static str, operand: OsString) {
         let spec = self.specs.iter().find(|known| known.long == name);
         debug_assert!(spec.is_some(), "{name} is no option");
@@ -49,9 +47,10 @@ impl ParsedArgs {
         self.add(setting.into_iter().collect());
     }
 
-    /// Spells settings out behind the others, as pico-args reads them: the long name, then the value,
-    /// marked. An option with any number of values is there once: pico-args takes values out one by
-    /// one, which is the square of thousands, so [`ParsedArgs::all`] has them from the settings.
+    /// Adds settings in the form of pico-args: long name, marked value.
+    ///
+    /// A repeatable option is added once, as pico-args needs quadratic time for thousands of values;
+    /// [`ParsedArgs::all`] reads them from the settings.
     fn add(&mut self, mut added: Vec<Setting>) {
         let empty = pico_args::Arguments::from_vec(Vec::new());
         let mut words = std::mem::replace(&mut self.options, empty).finish();
@@ -69,24 +68,24 @@ impl ParsedArgs {
         self.settings.append(&mut added);
     }
 
-    /// All that is in force, whether it has been looked up or not, in the order in which it was given.
+    /// Effective settings in order, consumed or not.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
 
-    /// The value of an option, the first if there are several; it is not used up.
+    /// First value; not consumed.
     pub fn peek(&self, name: &str) -> Option<&OsStr> {
         self.settings_of(name).find_map(|setting| setting.text.as_deref())
     }
 
-    /// Whether an option is turned off in so many words; it is not used up.
+    /// Whether an option is explicitly off; not consumed.
     pub fn is_turned_off(&self, name: &str) -> bool {
         self.settings_of(name).any(|setting| setting.text.is_none())
     }
 
-    /// Puts in front of an error about this option where it is set, if not on the command line.
+    /// Error with the option's source before it, unless that is the command line.
     pub fn locate_error_of(&self, name: &str, error: &str) -> String {
-        // Of several values, it is the one that the error shows, or shows a part of.
+        // Prefers the value that the error shows, at least in part.
         let part = error.split('\'').nth(1).filter(|part| !part.is_empty());
         let shows_whole = |text: &str| error.contains(text);
         let shows_part = |text: &str| part.is_some_and(|part| text.contains(part));
@@ -100,7 +99,7 @@ impl ParsedArgs {
             .map_or_else(|| error.to_owned(), |setting| setting.source.locate_error(setting.spec.long, error))
     }
 
-    /// The same for an error that begins with the option that it is about, as in `--port: 'x' is …`.
+    /// [`Self::locate_error_of`] for an error such as `--port: 'x' is …`.
     pub fn locate_error(&self, error: &str) -> String {
         let start = error.strip_prefix('\'').unwrap_or(error);
         let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
@@ -112,15 +111,15 @@ impl ParsedArgs {
         self.settings.iter().filter(move |setting| setting.spec.long == name)
     }
 
-    /// Whether a flag is there, once or more.
+    /// Whether a flag is set.
     pub fn flag(&mut self, name: &'static str) -> bool {
         self.count_flags(name) > 0
     }
 
-    /// Whether a flag is there.
+    /// Whether a flag is set.
     ///
     /// # Errors
-    /// It is there more than once.
+    /// Set more than once.
     pub fn flag_once(&mut self, name: &'static str) -> Result<bool, String> {
         match self.count_flags(name) {
             0 => Ok(false),
@@ -129,15 +128,15 @@ impl ParsedArgs {
         }
     }
 
-    /// The value of an option, the last one if there are several.
+    /// Last value.
     pub fn last(&mut self, name: &'static str) -> Option<OsString> {
         self.all(name).pop()
     }
 
-    /// The value of an option.
+    /// Single value.
     ///
     /// # Errors
-    /// There are several.
+    /// Several values.
     pub fn once(&mut self, name: &'static str) -> Result<Option<OsString>, String> {
         let mut values = self.all(name);
         match &values[..] {
@@ -146,10 +145,10 @@ impl ParsedArgs {
         }
     }
 
-    /// The value of an option as `parse` reads it.
+    /// Single value, parsed.
     ///
     /// # Errors
-    /// There are several, or `parse` refuses it: with the place where it is set.
+    /// Several values, or an error of `parse`, with its source.
     pub fn read<T>(
         &mut self,
         name: &'static str,
@@ -159,10 +158,10 @@ impl ParsedArgs {
         value.as_deref().map(parse).transpose().map_err(|error| self.locate_error_of(name, &error))
     }
 
-    /// The value of an option, or else its default, as `parse` reads it.
+    /// Single value or default, parsed.
     ///
     /// # Errors
-    /// Those of [`ParsedArgs::read`].
+    /// As [`ParsedArgs::read`].
     pub fn value<T>(
         &mut self,
         name: &'static str,
@@ -172,7 +171,7 @@ impl ParsedArgs {
         self.read(name, &parse)?.map_or_else(|| parse(OsStr::new(default.unwrap_or_default())), Ok)
     }
 
-    /// All the values of an option, in their order.
+    /// Values, in order.
     pub fn all(&mut self, name: &'static str) -> Vec<OsString> {
         let is_many = self.specs.iter().any(|known| known.long == name && known.is_repeatable());
         match is_many {
@@ -180,17 +179,16 @@ impl ParsedArgs {
                 values_of(&self.settings, name).map(OsStr::to_owned).collect()
             }
             true => Vec::new(),
-            // Every name has a value behind it, and every value will do.
+            // Each name has a value, and any value is valid.
             false => self.options.values_from_os_str(name, unmark_value).unwrap_or_default(),
         }
     }
 
-    /// What is no option, in its order.
+    /// Operands, in order.
     pub fn operands(&mut self) -> Vec<OsString> {
         std::mem::take(&mut self.operands)
     }
 
-    /// Whether every option has been looked up.
     pub(super) fn all_consumed(&self) -> bool {
         self.options.clone().finish().is_empty()
     }
@@ -200,7 +198,7 @@ impl ParsedArgs {
     }
 }
 
-/// A value as pico-args must see it finds names wherever they stand, and a value may look like one.
+/// Marks a value, which may look like a name: pico-args searches names everywhere.
 pub(super) fn mark_value(value: &OsStr) -> OsString {
     OsString::from_vec([b"=", value.as_bytes()].concat())
 }
@@ -210,7 +208,7 @@ fn unmark_value(value: &OsStr) -> Result<OsString, Infallible> {
     Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
 }
 
-/// The values of an option among settings, in their order; not what turns it off.
+/// Values, without settings that mean off.
 fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item = &'a OsStr> {
     settings.iter().filter(move |setting| setting.spec.long == name).filter_map(|set| set.text.as_deref())
 }

@@ -1,45 +1,43 @@
-//! One setting: which option, what it is set to, and where that was written.
+//! Setting: option, value and source.
 //!
-//! Owns how the place is told in messages and comments. The command line, the environment and a file
-//! all become settings, so that what understands an option need not know which it was.
+//! Command line, environment and files all give settings, so option parsers need not know the source.
 
 use std::ffi::OsString;
 use std::fmt;
 
 use super::{OptionSpec, escaped};
 
-/// An option that is set.
+/// Option that is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The option.
+    /// Option.
     pub spec: &'static OptionSpec,
-    /// Its value, empty if it takes none or if that was left out; `None` turns it off, whatever lies
-    /// beneath.
+    /// Value; empty if omitted. `None` turns the option off, whatever lower layers set.
     pub text: Option<OsString>,
     /// Where it was written.
     pub source: SettingSource,
 }
 
-/// Where a setting was written.
+/// Place where a setting was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingSource {
-    /// Among the arguments.
+    /// Command line.
     CommandLine,
-    /// In the environment variable of this name.
+    /// Environment variable of this name.
     Environment(String),
-    /// In a file.
+    /// Settings file.
     File {
-        /// Its name as it was given.
+        /// File name as given.
         name: OsString,
-        /// The line, from 1.
+        /// Line number from 1.
         line: usize,
     },
 }
 
 impl SettingSource {
-    /// In front of an error about the option `long`: what it is called in this place.
+    /// Error with its source and the option's name there.
     ///
-    /// The error may begin with the option itself, as in `--port: 'x' is no port`.
+    /// The error may start with the option: `--port: 'x' is no port`.
     pub(super) fn locate_error(&self, long: &str, error: &str) -> String {
         let about = error.strip_prefix(long).and_then(|rest| rest.strip_prefix(": "));
         let names_option = error.starts_with("--") || error.starts_with("'--");
@@ -64,7 +62,6 @@ impl fmt::Display for SettingSource {
     }
 }
 
-/// What an option is called in a file.
 pub(super) fn bare_name(long: &str) -> &str {
     long.trim_start_matches('-')
 }

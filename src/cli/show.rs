@@ -1,7 +1,7 @@
-//! The settings in force, as a file of settings: every option, with where it was set behind it.
+//! Effective settings as TOML, each with its source.
 //!
-//! Owns how options are written as TOML. What it writes, `file` reads to the same settings: paths are
-//! absolute, for the file may be put anywhere. It never looks whether they exist.
+//! `file` reads the output back to equal settings. Paths are absolute: the file may be moved.
+//! Never checks that they exist.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -12,8 +12,9 @@ use super::{OptionKind, OptionSpec, ParsedArgs, Program, Setting, ValueKind};
 use crate::text::is_deceptive;
 
 impl Program {
-    /// Writes every setting down. `defaults` are values that follow from others; where there is none,
-    /// the table of options has it. Relative paths are relative to `directory`.
+    /// TOML of all settings; `defaults`, derived from other settings, override table defaults.
+    ///
+    /// Relative paths start at `directory`.
     pub fn settings_toml(
         &self,
         parsed: &ParsedArgs,
@@ -42,7 +43,6 @@ impl Program {
     }
 }
 
-/// One option with these texts for values.
 fn toml_line(spec: &OptionSpec, texts: &[&OsStr], directory: &Path, source: &str) -> String {
     let name = bare_name(spec.long);
     let texts: Vec<OsString> = texts.iter().map(|text| absolute_path(spec.kind, text, directory)).collect();
@@ -55,7 +55,7 @@ fn toml_line(spec: &OptionSpec, texts: &[&OsStr], directory: &Path, source: &str
     };
     match texts.iter().all(|text| text.to_str().is_some()) {
         true => format!("{name} = {value}  # {source}\n"),
-        // There is no way to write such bytes in TOML.
+        // TOML cannot express such bytes.
         false => format!(
             "# {name} = {}  # {source}; not UTF-8, so a file cannot set it\n",
             value.replace('\n', " ")
@@ -63,7 +63,6 @@ fn toml_line(spec: &OptionSpec, texts: &[&OsStr], directory: &Path, source: &str
     }
 }
 
-/// One after the other, on lines of their own if there are several.
 fn toml_array(texts: &[OsString]) -> String {
     match texts {
         [] => "[]".to_owned(),
@@ -78,14 +77,14 @@ fn toml_array(texts: &[OsString]) -> String {
 fn absolute_path(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
     match kind {
         OptionKind::Path(words) if !words.iter().any(|word| text == *word) => {
-            // Taken apart and put together again: without `.` and doubled slashes.
+            // Removes `.` and doubled slashes.
             directory.join(text).components().collect::<PathBuf>().into()
         }
         _ => text.to_owned(),
     }
 }
 
-/// A number if it reads the same, else a text in quotes.
+/// Integer if it reads back equal, else a quoted string.
 fn toml_value(text: &OsStr) -> String {
     let plain_text = text.to_string_lossy();
     if plain_text.parse::<i64>().is_ok_and(|number| number.to_string() == plain_text) {

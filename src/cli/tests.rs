@@ -1,6 +1,6 @@
-//! What the command line promises whatever the program: help, refusals, and a table of hard command lines.
+//! Tests of the command line for any program: help, errors, and a table of hard command lines.
 //!
-//! Each line is read under both rules for values. What it comes to is told as text.
+//! Each line is parsed under both rules for values. Results are compared as text.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -65,7 +65,7 @@ fn quote_escapes_to_one_line() {
     assert_eq!(quote(OsStr::from_bytes(b"caf\xe9")), "'caf\u{fffd}'");
 }
 
-/// A table with an option of each kind.
+/// Table with an option of each kind.
 const KINDS: &[OptionSpec] = &[
     OptionSpec::value(Some('p'), "--port", "8080"),
     OptionSpec::value(Some('b'), "--bind", "::1").kind(OptionKind::Repeated),
@@ -77,7 +77,7 @@ const KINDS: &[OptionSpec] = &[
     OptionSpec::action(Some('V'), "--version"),
 ];
 
-/// What a command line comes to: its options, a bar and its operands; or an order; or an error.
+/// Result of a command line: options, a bar and operands; or an action; or an error.
 fn outcome(values: ValueCheck, args: Vec<OsString>) -> String {
     let program = Program { name: "prog", specs: KINDS, value_check: values };
     let command = program.command(args, |parsed| {
@@ -124,7 +124,7 @@ fn hard_command_lines_accept_non_utf8() {
 
 type HardLine = (&'static [&'static str], &'static str, Option<&'static str>);
 
-/// Arguments; what they come to if values are checked; and if any value will do, where that differs.
+/// Arguments; result if values are checked; result if any value is valid, if different.
 const HARD_LINES: &[HardLine] = &[
     (&[], "|", None),
     (&["-p8080"], "--port'8080' |", None),
@@ -291,7 +291,7 @@ const BYTE_LINES: &[ByteLine] = &[
     (&[b"--quiet=\xff"], "'--quiet' takes no value"),
 ];
 
-/// Asserts what holds for every program: no two options are spelled alike, and the help has them all.
+/// Asserts that option names are unique and that the help lists each option.
 pub(crate) fn check_table(program: &Program, help: &str) {
     for granted in ["--help", "--version"] {
         let is_action = |known: &OptionSpec| known.long == granted && known.kind == OptionKind::Action;

@@ -1,9 +1,7 @@
-//! Tokenizer of the command line: one pass from left to right over the arguments.
+//! Command-line tokenizer: one pass from left to right.
 //!
-//! Owns the forms: `-sv`, `-fsSo FILE`, `-p8080`, `-p=8080`, `--port=8080`, `--port 8080`, `-u=DIR`
-//! where a value may be left out, and `--` before operands; and what is said of a slip. It knows which
-//! options take a value, so a value is never mistaken for an option. Each option and its value become a
-//! [`Setting`]. Of a value it looks at the first letter only.
+//! Knows which options take a value, so a value is never mistaken for an option.
+//! After `--`, everything is an operand.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -13,19 +11,18 @@ use super::did_you_mean::nearest_name;
 use super::setting::bare_name;
 use super::{OptionSpec, ParsedArgs, Program, Setting, SettingSource, ValueKind, quote};
 
-/// Which values an option may have.
+/// Rule for option values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueCheck {
-    /// Not an empty one, and none that begins with `-` but `-` itself and negative numbers: that is
-    /// more likely the next option, the value forgotten.
+    /// Rejects an empty value and `-x`, except `-` and negative numbers: the value was probably forgotten.
     Checked,
-    /// Whatever stands there, as it is with curl.
+    /// Accepts any value, as curl does.
     Any,
-    /// The same; and a negative number that is no value is an operand.
+    /// `Any`; and a negative number that is not a value is an operand.
     AnyWithNegativeOperands,
 }
 
-/// Splits `args` in one pass, as far as they make sense, and says what is wrong first.
+/// Tokenizes `args` as far as possible; returns the first error too.
 pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (ParsedArgs, Result<(), String>) {
     let mut tokenizer = Tokenizer::new(program, args);
     let outcome = tokenizer.run();
@@ -50,7 +47,7 @@ impl Tokenizer {
         while let Some(arg) = self.args.next() {
             match arg.as_bytes() {
                 b"--" => self.operands.extend(self.args.by_ref()),
-                // After a mistake it goes on: a request for help may follow.
+                // Continues after an error: `--help` may follow.
                 [b'-', digits @ ..] if self.is_negative_operand(digits) => self.operands.push(arg),
                 [b'-', b'-', ..] => outcome = outcome.and(self.read_long(&arg)),
                 [b'-', _, ..] => outcome = outcome.and(self.read_short(&arg)),
@@ -60,7 +57,6 @@ impl Tokenizer {
         outcome
     }
 
-    /// Whether these letters behind a hyphen are no options but a negative number.
     fn is_negative_operand(&self, letters: &[u8]) -> bool {
         self.value_check == ValueCheck::AnyWithNegativeOperands && letters.iter().all(u8::is_ascii_digit)
     }
@@ -75,11 +71,10 @@ impl Tokenizer {
         }
     }
 
-    /// `-s`, `-sv`, `-o FILE`, `-oFILE`, `-o=FILE`, `-sfo FILE`: the first that takes a value takes
-    /// the rest.
+    /// `-s`, `-sv`, `-o FILE`, `-oFILE`, `-o=FILE`, `-sfo FILE`: an option with a value takes the rest.
     fn read_short(&mut self, arg: &OsStr) -> Result<(), String> {
         let (dash, mut letters) = arg.as_bytes().split_at(1);
-        // `-port` is a slip for `--port`, not the port `ort`.
+        // `-port` is a typing error for `--port`, not the port `ort`.
         let is_slip = |known: &OptionSpec| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
         if self.specs.iter().any(is_slip) {
             return Err(self.unknown_option_message(arg));
@@ -87,7 +82,7 @@ impl Tokenizer {
         while let Some((&letter, after)) = letters.split_first() {
             let found = self.specs.iter().find(|known| known.letter == Some(char::from(letter)));
             let Some(spec) = found else {
-                // Of `-xyz` nobody knows which part was meant to be the name; of `-qxyz`, it is the x.
+                // In `-xyz`, the intended name is unknown; in `-qxyz`, it is `x`.
                 let is_whole = letters.len() + dash.len() == arg.len();
                 let first = String::from_utf8_lossy(letters).chars().next().unwrap_or_default();
                 let shown = if is_whole { arg.to_owned() } else { format!("-{first}").into() };
@@ -101,7 +96,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// Takes an option, `shown` as it was written, with the value that hangs on it or follows it.
+    /// `shown` is the option as written; its value is attached or next.
     fn push_option(&mut self, spec: &'static OptionSpec, shown: &str, attached: &[u8]) -> Result<(), String> {
         let example = match spec.value_kind {
             ValueKind::Required(example) => Some(format!("{shown} {example}")),
@@ -115,7 +110,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// A value; one that is refused is left to be read as the option that it looks like.
+    /// A rejected value stays, to be read as an option.
     fn parse_value(&mut self, shown: &str, example: &str, attached: &[u8]) -> Result<OsString, String> {
         let value = match attached {
             [] => self.args.as_slice().first().map(OsString::as_os_str),
@@ -138,7 +133,6 @@ impl Tokenizer {
         Ok(value)
     }
 
-    /// Names the option, and the one that was probably meant.
     fn unknown_option_message(&self, shown: &OsStr) -> String {
         let names = self.specs.iter().map(|known| bare_name(known.long));
         let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
@@ -168,7 +162,7 @@ mod tests {
         OptionSpec::action(Some('V'), "--version"),
     ];
 
-    /// The options spelled out, their values marked, and the operands.
+    /// Long options with marked values, and operands.
     type SplitArgs = (Vec<OsString>, Vec<OsString>);
 
     fn split_args(value_check: ValueCheck, line: &[&str]) -> Result<SplitArgs, String> {

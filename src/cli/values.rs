@@ -1,6 +1,6 @@
-//! Words and values that several commands of the client read: a host, a port.
+//! Values of several client commands: host and port.
 //!
-//! Owns the words about a wrong value, `option '--port': …`. It never resolves a name.
+//! Never resolves a name.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,16 +8,16 @@ use std::net::Ipv6Addr;
 
 use super::{ParsedArgs, quote};
 
-/// The command of `reactor-client` that asks for the number exchange: as the first word it is no host.
+/// Client command for the number exchange; as first word, it is no host.
 pub const SUM_COMMAND: &str = "sum";
 
-/// The host that is asked if none is named.
+/// Default host.
 pub const HOST_DEFAULT: &str = "127.0.0.1";
 
-/// The value of an option as `parse` reads it, the last one if there are several.
+/// Last value of an option, parsed.
 ///
 /// # Errors
-/// What `parse` says, behind the name of the option and the value.
+/// Option, value and error of `parse`.
 pub fn value<T, E: fmt::Display>(
     args: &mut ParsedArgs,
     name: &'static str,
@@ -26,10 +26,10 @@ pub fn value<T, E: fmt::Display>(
     args.last(name).map(|value| parse_value(name, &value, parse)).transpose()
 }
 
-/// Understands the value of an option, or says which value of which option it is not.
+/// Parses the value of an option.
 ///
 /// # Errors
-/// What `parse` says, behind the name of the option and the value.
+/// Option, value and error of `parse`.
 pub fn parse_value<T, E: fmt::Display>(
     name: &str,
     value: &OsStr,
@@ -41,7 +41,7 @@ pub fn parse_value<T, E: fmt::Display>(
     };
     outcome.map_err(|error| {
         let shown = quote(value);
-        // Some errors quote the value themselves; once is enough.
+        // Some errors already quote the value.
         match error.starts_with(&shown) {
             true => format!("option '{name}': {error}"),
             false => format!("option '{name}' with {shown}: {error}"),
@@ -49,22 +49,22 @@ pub fn parse_value<T, E: fmt::Display>(
     })
 }
 
-/// Reads a port to connect to.
+/// Parses a port.
 ///
 /// # Errors
-/// The text is no number from 1 to 65535.
+/// No number from 1 to 65535.
 pub fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse() {
-        // `parse` takes a plus sign.
+        // `parse` accepts a plus sign.
         Ok(port) if port > 0 && !text.starts_with('+') => Ok(port),
         _ => Err(format!("{} is not a port: it is a number from 1 to 65535", quote(text))),
     }
 }
 
-/// Reads a host without a port: a name, an IPv4 address, an IPv6 address with or without brackets.
+/// Parses a name, an IPv4 address, or an IPv6 address with or without brackets.
 ///
 /// # Errors
-/// The text is none of these.
+/// Any other text, such as a host with a port.
 pub fn parse_host(text: &str) -> Result<String, String> {
     let is_ipv6 = |text: &str| text.parse::<Ipv6Addr>().is_ok();
     let bracketed = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
