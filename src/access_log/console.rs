@@ -1,8 +1,6 @@
-//! Lines for the person at the server, on standard output, beside the access log's.
+//! Status lines on standard output, beside the access log.
 //!
-//! It writes through the same writer as the log, so a pipe that nobody reads never holds the loop
-//! up: what does not fit in its bounded buffer is dropped and counted. Unlike the log, it writes at
-//! once. It never makes the lines.
+//! Uses the log's writer: never blocks; drops and counts excess lines.
 
 use std::io;
 use std::time::Instant;
@@ -11,28 +9,28 @@ use super::sink::FdSink;
 use super::writer::{LogWriter, WriteLock};
 use crate::text::append;
 
-/// Standard output, line by line; dropping it writes what is left.
+/// Buffered standard output; dropping it writes the rest.
 #[derive(Debug)]
 pub struct ConsoleLog(LogWriter<FdSink>);
 
 impl ConsoleLog {
-    /// One on standard output.
+    /// Opens standard output.
     ///
     /// # Errors
-    /// When the system has no second descriptor for it.
+    /// The descriptor cannot be duplicated.
     pub fn stdout() -> io::Result<Self> {
         let sink = FdSink::shared(io::stdout())?;
         Ok(Self(LogWriter::new(sink, "standard output", b"\n", WriteLock::default())))
     }
 
-    /// Takes one line, which has no line end of its own; [`Self::tick`] writes it.
+    /// Buffers `line` and a line end.
     pub fn print_line(&mut self, line: &str, now: Instant) {
         self.0.append(now, |buffer| append(buffer, format_args!("{line}\n")));
     }
 
-    /// Writes all that standard output takes; if that is not everything, returns when to call again.
+    /// Writes without blocking; returns when to retry the rest.
     pub fn tick(&mut self, now: Instant) -> Option<Instant> {
-        // As if the loop were always idle: a person watches.
+        // Always `idle`: a person is watching.
         self.0.tick(now, true)
     }
 }

@@ -1,6 +1,6 @@
-//! An access log that is open, or nothing at all.
+//! Access log front end.
 //!
-//! It owns the destination and when a file is opened anew. It never reads the clock.
+//! Owns destination and reopening. Never reads the clock.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,23 +13,22 @@ use super::sink::FdSink;
 use super::time::{TimeCache, local_zone};
 use super::writer::{LogWriter, WriteLock};
 
-/// Where the access log goes.
+/// Destination of the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogDestination {
-    /// Nowhere: no line is formatted at all.
+    /// No log; no line is formatted.
     Off,
-    /// Standard output, whatever it is: a file, a pipe, a terminal, a socket.
+    /// Standard output: file, pipe, terminal or socket.
     Stdout,
-    /// A file, which is created if it is not there and appended to if it is.
+    /// File, appended to; created if missing.
     File(PathBuf),
 }
 
 impl LogDestination {
-    /// Looks whether it could be opened, without making it.
+    /// Checks that opening would succeed; creates no file.
     ///
     /// # Errors
-    ///
-    /// What opening it would say.
+    /// The error of opening.
     pub fn check_open(&self) -> io::Result<()> {
         match self {
             Self::Off | Self::Stdout => Ok(()),
@@ -38,40 +37,34 @@ impl LogDestination {
     }
 }
 
-/// The access log, or nothing at all if it is off.
-///
-/// Dropping it writes what is left.
+/// Access log, or a no-op if off; dropping it writes the rest.
 #[derive(Debug)]
 pub struct AccessLog {
     active: Option<ActiveLog>,
 }
 
-/// What a log needs that is not off.
 #[derive(Debug)]
 struct ActiveLog {
     writer: LogWriter<FdSink>,
     style: LogStyle,
     time: TimeCache,
-    /// The file, if it is one that can be opened anew.
+    /// Set only for a file.
     path: Option<PathBuf>,
 }
 
 impl AccessLog {
-    /// Opens the destination; the system's time zone is looked up here, once.
+    /// Opens the destination; reads the time zone once.
     ///
     /// # Errors
-    ///
-    /// What opening the file says: a directory, no permission, a FIFO without a reader.
+    /// A directory, no permission, a FIFO without reader.
     pub fn open_styled(destination: &LogDestination, style: LogStyle) -> io::Result<Self> {
         Self::open_locked(destination, style, WriteLock::default())
     }
 
-    /// Opens the destination once for each of so many threads: logs that write whole records among
-    /// each other's.
+    /// One log per thread; a shared lock keeps records whole.
     ///
     /// # Errors
-    ///
-    /// As [`AccessLog::open_styled`].
+    /// See [`AccessLog::open_styled`].
     pub fn open_for_threads(
         destination: &LogDestination,
         style: &LogStyle,
@@ -92,18 +85,17 @@ impl AccessLog {
         Ok(Self { active: Some(ActiveLog { writer, style, time, path }) })
     }
 
-    /// How much of an exchange a record needs.
+    /// Parts of an exchange to record.
     pub fn detail(&self) -> Detail {
         self.active.as_ref().map_or(Detail::Nothing, |active| active.style.format.detail())
     }
 
-    /// Whether records go anywhere; if not, there is no need to gather one.
+    /// If false, build no records.
     pub fn is_on(&self) -> bool {
         self.active.is_some()
     }
 
-    /// Appends the record of one exchange, and writes if enough has gathered. What strayed into its
-    /// request line and is nobody's business is hidden from the caller too.
+    /// Appends a record; redacts a stray secret in its `request_line`, for the caller too.
     pub fn record(&mut self, record: &mut LogRecord<'_>, now: Instant) {
         let Some(ActiveLog { writer, style, time, .. }) = &mut self.active else { return };
         let time = time.at(record.unix);
@@ -116,10 +108,9 @@ impl AccessLog {
         });
     }
 
-    /// Opens the file anew, by its name, as those who have renamed it wish; a log that is no file stays.
+    /// Reopens the file by name, after log rotation.
     ///
-    /// All that was recorded before goes to the old file, all that is recorded afterwards to the new
-    /// one. If there can be no new one, that is said, and the old one is kept.
+    /// Earlier records go to the old file, which is kept on error.
     pub fn reopen(&mut self) {
         let Some(ActiveLog { writer, path: Some(path), .. }) = &mut self.active else { return };
         writer.flush();
@@ -135,10 +126,9 @@ impl AccessLog {
         }
     }
 
-    /// Writes if it is time to, and returns when to call again; `None` if nothing waits.
+    /// Writes if due; returns the next call's time, later than `now`.
     ///
-    /// `idle` says that the loop has nothing else to do, which is the best time to write. The instant
-    /// returned is always later than `now`.
+    /// `idle`: the loop has no other work, the best time to write.
     pub fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
         self.active.as_mut()?.writer.tick(now, idle)
     }

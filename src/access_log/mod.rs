@@ -1,11 +1,7 @@
-//! The access log: a record for each answered request, in a file or on standard output.
+//! Access log: one record per exchange, to a file or standard output.
 //!
-//! It owns the buffer, the formats and the rule of when to write: when 64 KiB have gathered, when the
-//! loop is idle, when the oldest record is a second old, and at the end. It never holds the loop up:
-//! a pipe that nobody reads is asked first, and what does not fit in a bounded buffer is dropped and
-//! counted. It never reads the clock, and it knows nothing of sockets, HTTP or the served files.
-//!
-//! A format is a value ([`LogFormat`]) and a function in `formats`.
+//! Owns buffer, formats (a [`LogFormat`] and a function in `formats`) and flush rule. Never blocks,
+//! reads the clock, or uses sockets, HTTP or served files.
 
 mod console;
 mod formats;

@@ -1,99 +1,97 @@
-//! A record, and how a log looks: which format, which header fields, and whether secrets are shown.
+//! Log records and log styles.
 //!
-//! Owns the words by which a person asks for a format or for fields. It renders nothing.
+//! Parses format and field options; renders nothing.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What one record tells: a request and how it was answered.
-///
-/// The bytes are the peer's own; the format makes them harmless.
+/// One exchange, in raw peer bytes; the format escapes them.
 #[derive(Clone, Copy)]
 pub struct LogRecord<'a> {
-    /// The name of this machine, where the log tells of requests that it has made itself.
+    /// This host's name, in the client's log.
     pub host: Option<&'a str>,
-    /// Which connection it was, by a number.
+    /// Connection number.
     pub connection: u64,
-    /// The other side; an IPv4-mapped IPv6 address is printed as IPv4.
+    /// Peer; IPv4-mapped IPv6 is logged as IPv4.
     pub peer: SocketAddr,
-    /// When the head of the request was complete, since 1970.
+    /// Unix time of the complete request head.
     pub unix: Duration,
-    /// From then until the answer was handed to the kernel, or its end was read.
+    /// Time from `unix` until the response was passed to the kernel, or read.
     pub duration: Duration,
-    /// The request line as it came, without its line end; empty if none came, printed as `-`.
+    /// Request line without line end; empty if none.
     pub request_line: &'a [u8],
-    /// The `Referer` field; only asked for by [`Detail::Line`].
+    /// `Referer`, for [`Detail::Line`].
     pub referer: Option<&'a [u8]>,
-    /// The `User-Agent` field; only asked for by [`Detail::Line`].
+    /// `User-Agent`, for [`Detail::Line`].
     pub user_agent: Option<&'a [u8]>,
-    /// The head of the request as it came, as much of it as came; only asked for by [`Detail::Heads`].
+    /// Request head, maybe incomplete, for [`Detail::Heads`].
     pub request_head: &'a [u8],
-    /// The status code of the answer, if there is one.
+    /// Response status code.
     pub status: Option<u16>,
-    /// The head of the answer as it was sent; only asked for by [`Detail::Heads`].
+    /// Response head as sent, for [`Detail::Heads`].
     pub response_head: &'a [u8],
-    /// The bytes of the answer's body that were sent, without its head.
+    /// Body bytes sent, without head.
     pub body_bytes: u64,
-    /// Why the connection ended, if it ended with this exchange.
+    /// Close reason, if the connection ended.
     pub close_reason: Option<&'a dyn Display>,
-    /// What was spoken on the connection.
+    /// Protocol name.
     pub protocol: &'static str,
 }
 
-/// How each record is written.
+/// Format, field selection and redaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogStyle {
-    /// The form of a record.
+    /// Record format.
     pub format: LogFormat,
-    /// Which header fields [`LogFormat::Json`] and [`LogFormat::Headers`] keep.
+    /// Fields in [`LogFormat::Json`] and [`LogFormat::Headers`] records.
     pub headers: HeaderChoice,
-    /// Whether credentials and cookies are written as they are.
+    /// Disables redaction.
     pub shows_secrets: bool,
 }
 
-/// The form of a record.
+/// Record format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// A line, as Apache and nginx write it.
+    /// Combined format of Apache and nginx.
     #[default]
     Combined,
-    /// The same without referer and user agent, as NCSA httpd wrote it.
+    /// Common format of NCSA httpd: no `Referer` or `User-Agent`.
     Common,
-    /// An object on a line of its own, for programs.
+    /// One JSON object per line.
     Json,
-    /// A block of lines with an empty line after it, for people.
+    /// Block of lines, for people.
     Headers,
 }
 
-/// Which header fields are kept.
+/// Header fields to keep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HeaderChoice {
-    /// All of them.
+    /// All fields.
     #[default]
     All,
-    /// None.
+    /// No fields.
     None,
-    /// Those of these names, in any case.
+    /// Fields with these names, case-insensitive.
     Only(Vec<String>),
 }
 
-/// How much of an exchange a log has a use for; nobody needs to keep more.
+/// Parts of an exchange that a log needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Nothing: the log is off.
+    /// Log off.
     Nothing,
-    /// The request line, the referer and the user agent.
+    /// Request line, `Referer`, `User-Agent`.
     Line,
-    /// Both heads as well.
+    /// `Line` and both heads.
     Heads,
 }
 
 impl LogFormat {
-    /// The format that goes by this name.
+    /// Parses a format name.
     ///
     /// # Errors
-    /// There is none; the words say which there are.
+    /// A list of the format names.
     pub fn parse(name: &str) -> Result<Self, &'static str> {
         match name {
             "combined" => Ok(Self::Combined),
@@ -104,7 +102,6 @@ impl LogFormat {
         }
     }
 
-    /// What must be kept of an exchange for this format.
     pub(super) fn detail(self) -> Detail {
         match self {
             Self::Combined | Self::Common => Detail::Line,
@@ -112,7 +109,7 @@ impl LogFormat {
         }
     }
 
-    /// The bytes that end a record, and stand nowhere within one.
+    /// Terminator; never inside a record.
     pub(super) fn record_end(self) -> &'static [u8] {
         match self {
             Self::Combined | Self::Common | Self::Json => b"\n",
@@ -122,10 +119,10 @@ impl LogFormat {
 }
 
 impl HeaderChoice {
-    /// Reads `all`, `none`, or names of header fields with commas between them.
+    /// Parses `all`, `none`, or comma-separated field names.
     ///
     /// # Errors
-    /// What is wrong, in words to stand behind a colon.
+    /// Expected syntax, to print after a colon.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
@@ -139,7 +136,6 @@ impl HeaderChoice {
         }
     }
 
-    /// Whether fields of this name are kept.
     pub(super) fn includes(&self, name: &[u8]) -> bool {
         match self {
             Self::All => true,

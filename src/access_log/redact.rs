@@ -1,39 +1,35 @@
-//! A head as it was on the wire, taken apart for a record: its fields in their order, repeats and all.
+//! Header fields of a raw head, filtered and redacted.
 //!
-//! It takes any bytes, for what was refused is logged too, and loses none of them but the white space
-//! around a value. It owns what is left out and what is hidden. It copies nothing.
+//! Accepts any bytes: rejected requests are logged too. Keeps order and repeats; drops only white
+//! space around values.
 
 use super::record::{HeaderChoice, LogStyle};
 
-/// Header fields whose values let others in (RFC 9110 section 11, RFC 6265): not for a log.
+/// Header fields with credentials (RFC 9110 section 11, RFC 6265).
 const SECRET_FIELDS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
-/// What stands in the place of a secret.
+/// Replacement for a secret.
 pub const REDACTED: &[u8] = b"(redacted)";
 
-/// One field line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeaderField<'a> {
-    /// What stands before the colon.
     pub(super) name: &'a [u8],
-    /// What stands behind it; `None` if there is no colon, and all of the line is in `name`.
+    /// `None` without a colon; `name` is then the whole line.
     pub(super) value: Option<&'a [u8]>,
 }
 
-/// The fields of a head that a log in this style keeps.
-///
-/// The head may be without its end, or followed by something else.
+/// Fields that `style` keeps. The head may be incomplete or have trailing bytes.
 pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<Item = HeaderField<'a>> {
     let mut rest = head;
     while let Some(after) = rest.strip_prefix(b"\r\n") {
         rest = after;
     }
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    // What becomes of the field that the present line belongs to.
+    // State of the current field, for continuation lines.
     let (mut is_logged, mut is_redacted) = (style.headers == HeaderChoice::All, false);
     lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
         let field = split_field(line);
-        // A line that begins with white space goes on with the field before it (RFC 9112 section 5.2).
+        // Leading white space continues the previous field (RFC 9112 section 5.2).
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let name = field.name.trim_ascii();
             is_logged = match field.value {
@@ -49,14 +45,14 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
     })
 }
 
-/// A request line, unless it is a secret that strayed there from a head that was cut in two.
+/// Redacts a secret header field, misplaced by a split head.
 pub(super) fn redact_request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
     let field = split_field(line);
     let is_shown = field.value.is_none() || style.shows_secrets || !is_secret(field.name.trim_ascii());
     if is_shown { line } else { REDACTED }
 }
 
-/// Whether the value of a field of this name is a secret.
+/// True if fields of this name hold secrets.
 pub fn is_secret(name: &[u8]) -> bool {
     SECRET_FIELDS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }

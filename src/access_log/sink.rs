@@ -1,8 +1,6 @@
-//! Where lines are written to: a file descriptor that is never allowed to block the loop.
+//! Log output over a file descriptor.
 //!
-//! It owns the descriptor and knows what is behind it. A regular file takes everything at once. A
-//! pipe, a terminal or a socket may have a reader that has stopped reading: there a write is small,
-//! ends with a line where it can, and is made only if it cannot block. It never buffers or retries.
+//! Never blocks on a stopped reader of a pipe, terminal or socket. Neither buffers nor retries.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,26 +15,23 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, OFlags};
 use rustix::io::Errno;
 
-/// The most that is written to a pipe at once. POSIX promises that PIPE_BUF bytes are written whole or
-/// not at all, and Linux says "writable" only when that many fit.
+/// POSIX writes PIPE_BUF bytes whole or not at all. Linux reports "writable" if they fit.
 const PIPE_WRITE_LEN_MAX: usize = 4096;
 
-/// O_NOCTTY: a server must not make the terminal it logs to its own.
+/// O_NOCTTY: a terminal as log must not become the controlling terminal.
 const NON_BLOCKING: i32 = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed();
 
-/// Links that the system follows one after the other; more are a circle.
+/// Linux's bound on symbolic links; more are a loop.
 const LINKS_MAX: usize = 40;
 
-/// What the buffered writer writes to.
 pub(super) trait LogSink {
-    /// Writes some of the bytes, at least one; `WouldBlock` if none can be taken now.
+    /// Writes at least one byte, else `WouldBlock`.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Waits until bytes can be taken, for so long at most; says whether they can.
+    /// True if writable within `wait_time`.
     fn wait_writable(&mut self, wait_time: Duration) -> io::Result<bool>;
 }
 
-/// A [`LogSink`] over a file descriptor.
 #[derive(Debug)]
 pub(super) struct FdSink {
     file: File,
@@ -45,16 +40,15 @@ pub(super) struct FdSink {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DescriptorKind {
-    /// A regular file: a write may take as long as the disk does, but never waits for a reader.
+    /// Waits for the disk, never for a reader.
     Regular,
-    /// Something else, whose description is ours alone and does not block.
+    /// Own, non-blocking open file description.
     NonBlocking,
-    /// Something else, whose description others use too: it must be left as it is and asked first.
+    /// Shared open file description: keep its flags, poll before writing.
     Blocking,
 }
 
 impl FdSink {
-    /// Opens a file to append to; it is created if it is not there.
     pub(super) fn open_append(path: &Path) -> io::Result<Self> {
         let file = append_options().create(true).open(path).map_err(explain_fifo)?;
         let kind = match file.metadata()?.is_file() {
@@ -64,8 +58,9 @@ impl FdSink {
         Ok(Self { file, kind })
     }
 
-    /// Looks whether [`append`](Self::append) would work: on what is there, or in the directory. A FIFO is
-    /// not opened: its reader would take that for the beginning, and the end, of what it waits for.
+    /// Checks that `open_append` would succeed.
+    ///
+    /// Does not open a FIFO: its reader would see a writer, then end of input.
     pub(super) fn check_open_append(path: &Path) -> io::Result<()> {
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => check_create(path),
@@ -74,24 +69,23 @@ impl FdSink {
         }
     }
 
-    /// Writes to a descriptor that other processes may share, such as standard output.
+    /// For a possibly shared descriptor, such as standard output.
     pub(super) fn shared(fd: impl AsFd) -> io::Result<Self> {
         let fd = fd.as_fd();
         let file = File::from(fd.try_clone_to_owned()?);
         if file.metadata()?.is_file() {
             return Ok(Self { file, kind: DescriptorKind::Regular });
         }
-        // O_NONBLOCK belongs to the open description, which standard output shares with the shell and its
-        // other children; they would be surprised by it.
+        // O_NONBLOCK on a shared description would surprise the shell and its children: open a new
+        // one.
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         Ok(match OpenOptions::new().write(true).custom_flags(NON_BLOCKING).open(path) {
             Ok(file) => Self { file, kind: DescriptorKind::NonBlocking },
-            // A socket, no /proc, or no permission any more.
+            // A socket, no `/proc`, or no permission.
             Err(_) => Self { file, kind: DescriptorKind::Blocking },
         })
     }
 
-    /// Whether both write to one file, pipe or device.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
         let device_and_inode =
             |sink: &Self| sink.file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
@@ -117,8 +111,7 @@ impl LogSink for FdSink {
     }
 }
 
-/// Looks whether a file could be made at `path`, where there is none: it may be a link that leads nowhere,
-/// and then the file would be made where that leads.
+/// Follows a dangling symbolic link: the file would be created at its target.
 fn check_create(path: &Path) -> io::Result<()> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -136,7 +129,7 @@ fn check_create(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(parent.unwrap_or(Path::new(".")), access)?)
 }
 
-/// A regular file does not mind O_NONBLOCK; opening a FIFO without it would wait for a reader.
+/// Without O_NONBLOCK, opening a FIFO waits for a reader. Regular files ignore it.
 fn append_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.append(true).custom_flags(NON_BLOCKING);
@@ -150,12 +143,12 @@ fn explain_fifo(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), "nobody reads it: start its reader first")
 }
 
-/// As many whole records, or at least lines, as one small write holds, or a piece of a longer line.
+/// Whole records, or else lines, for one pipe write; splits longer lines.
 ///
-/// A write this small is atomic, so that diagnostics on the same pipe cannot land inside it.
+/// Atomic at this size: diagnostics on the same pipe cannot land inside.
 fn whole_records(bytes: &[u8]) -> &[u8] {
     let Some(piece) = bytes.get(..PIPE_WRITE_LEN_MAX) else { return bytes };
-    // Records of several lines end in an empty one.
+    // Multi-line records end with an empty line.
     let end = memmem::rfind(piece, b"\n\n").map(|at| at + 1).or_else(|| memchr::memrchr(b'\n', piece));
     end.and_then(|end| piece.get(..=end)).unwrap_or(piece)
 }

@@ -1,6 +1,6 @@
-//! Opening, checking and writing a log, and records that the tests of the formats share.
+//! Tests of opening, checking and writing a log.
 //!
-//! Each format has tests of its own beside it.
+//! Also: test records for the formats.
 
 use super::*;
 
@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
-/// Undoes what [`unquoted`](super::formats) does, for the tests of who uses it.
+/// Undoes [`unquoted`](super::formats).
 pub(super) fn undo_unquoted(text: &str) -> Option<Vec<u8>> {
     let mut value = Vec::new();
     let mut rest = text.as_bytes();
@@ -57,17 +57,17 @@ pub(super) fn record() -> LogRecord<'static> {
     }
 }
 
-/// The names and values of a head, with whatever bytes the wire can carry there.
+/// Names and values of a head, with any bytes that the wire can carry there.
 pub(super) fn arbitrary_head() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
     let name =
         proptest::collection::vec(any::<u8>().prop_filter("a name", |b| !b"\r\n: \t".contains(b)), 1..12);
-    // Mostly the bytes that a forger would try.
+    // Mostly bytes that an attacker would try.
     let byte = prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'>'), Just(0xE2), any::<u8>()];
     let value = proptest::collection::vec(byte.prop_filter("a value", |b| !b"\r\n".contains(b)), 0..40);
     proptest::collection::vec((name, value.prop_map(|value| value.trim_ascii().to_vec())), 0..8)
 }
 
-/// The same as bytes on the wire.
+/// Encodes a head as wire bytes.
 pub(super) fn wire(head: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     let lines = head.iter().map(|(name, value)| [name, &b":"[..], value, b"\r\n"].concat());
     [b"GET / HTTP/1.1\r\n".to_vec(), lines.collect::<Vec<_>>().concat(), b"\r\n".to_vec()].concat()
@@ -129,15 +129,15 @@ fn reopen_writes_to_new_file_or_keeps_old_on_error() {
     log.reopen();
     assert_eq!((line_count(&old), line_count(&path)), (3, 0));
     record_lines(&mut log, 4);
-    // Nobody has renamed it: it goes on.
+    // Not renamed: records still go to the same file.
     log.reopen();
     assert_eq!((line_count(&old), line_count(&path)), (3, 4));
-    // There is a directory of that name now: the old file is kept.
+    // A directory has this name now: the old file is kept.
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     log.reopen();
     record_lines(&mut log, 1);
-    // Nothing waits: the record is written.
+    // The buffer is empty: the record is written.
     assert_eq!(log.tick(Instant::now(), true), None);
     assert_eq!(line_count(&old), 3);
 }
@@ -214,7 +214,7 @@ fn check_returns_the_same_error_as_open() {
         "made/",
         "made/.",
     ] {
-        // Joining would make names plain.
+        // `Path::join` would normalize the names.
         let path = PathBuf::from(format!("{}/{name}", dir.path().display()));
         let destination = LogDestination::File(path.clone());
         let checked = destination.check_open().map_err(|error| error.to_string());
@@ -236,7 +236,7 @@ fn check_does_not_open_a_fifo() {
     let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
     let destination = LogDestination::File(path);
     assert!(destination.check_open().is_ok());
-    // The end of input is told from no input yet by POLLHUP, and that only once there was a writer.
+    // POLLHUP distinguishes end of input from no input yet, and only after a writer existed.
     let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
     assert_eq!(rustix::event::poll(&mut fds, Some(&Default::default())).unwrap(), 0);
     assert!(AccessLog::open_styled(&destination, LogStyle::default()).is_ok());

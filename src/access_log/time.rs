@@ -1,7 +1,6 @@
-//! The time of a record: `20/Nov/2026:12:52:23 +0000` or `2026-11-20T12:52:23.000007+00:00`.
+//! Record time: `20/Nov/2026:12:52:23 +0000` or `2026-11-20T12:52:23.000007+00:00`.
 //!
-//! It owns the time zone of the system and the last rendered second; a busy server asks for the same
-//! second thousands of times. It never reads the clock.
+//! Never reads the clock.
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,13 +15,13 @@ use jiff::tz::TimeZone;
 use super::record::LogFormat;
 use crate::text::append;
 
-/// Where the six digits of the microseconds stand in the time of RFC 3339.
+/// Microsecond digits in RFC 3339 text.
 const MICROS: std::ops::Range<usize> = 20..26;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Renders times in a time zone, and remembers the last second.
+/// Caches the last rendered second, which repeats thousands of times under load.
 #[derive(Debug)]
 pub(super) struct TimeCache {
     zone: TimeZone,
@@ -32,12 +31,10 @@ pub(super) struct TimeCache {
 }
 
 impl TimeCache {
-    /// A cache for one time zone and format.
     pub(super) fn new(zone: TimeZone, format: LogFormat) -> Self {
         Self { zone, format, unix_secs: None, text: Vec::with_capacity(32) }
     }
 
-    /// The text for a time since 1970.
     pub(super) fn at(&mut self, unix: Duration) -> &[u8] {
         let unix_secs = unix.as_secs();
         if self.unix_secs != Some(unix_secs) {
@@ -56,9 +53,9 @@ impl TimeCache {
         &self.text
     }
 
-    /// By hand: the library's `strftime` and the errors that it can have make each program 220 kB larger.
+    /// Not jiff's `strftime`: with its errors it adds 220 kB per program.
     fn render(&mut self, unix_secs: u64) {
-        // Only years beyond 9999 are out of range; a clock that wrong may as well say 1970.
+        // Out of range only after year 9999; then 1970 will do.
         let timestamp = i64::try_from(unix_secs).ok().and_then(|secs| Timestamp::from_second(secs).ok());
         let timestamp = timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
         let offset = self.zone.to_offset(timestamp);
@@ -86,21 +83,18 @@ impl TimeCache {
     }
 }
 
-/// Where systems have theirs.
 const ZONE_FILE: &str = "/etc/localtime";
-/// The longest files of the zones that there are have 4 KiB.
+/// The longest known zone file has 4 KiB.
 const ZONE_LEN_MAX: u64 = 64 * 1024;
 
-/// The time zone that times are local to; UTC if there is none to be found.
+/// Local time zone, or else UTC.
 ///
-/// It is a file, unless the environment names another. The library that understands it would first list
-/// the directories of all time zones there are, to know what the file is called: half of the system calls
-/// of a start, for a name that no record has.
+/// Reads `/etc/localtime` unless `TZ` is set. `TimeZone::system` also lists all zone directories
+/// for an unused name: half of the startup's system calls.
 pub(super) fn local_zone() -> TimeZone {
     zone_from_file(env::var_os("TZ").as_deref(), Path::new(ZONE_FILE)).unwrap_or_else(TimeZone::system)
 }
 
-/// The zone in this file, if the environment leaves it to that and there is one in it.
 fn zone_from_file(tz: Option<&OsStr>, file: &Path) -> Option<TimeZone> {
     if tz.is_some() {
         return None;
@@ -171,8 +165,8 @@ mod tests {
         }
     }
 
-    /// A zone four hours and a half ahead of UTC, all the year: a header and no transitions, then the same
-    /// with numbers of 64 bits and the rule (RFC 8536 section 3).
+    /// A zone at UTC+04:30 all year: a header without transitions, then the 64-bit version and the
+    /// rule (RFC 8536 section 3).
     fn tzif() -> Vec<u8> {
         let header = |version| {
             let counts = [0, 0, 0, 0, 1, 4u32].map(u32::to_be_bytes).concat();

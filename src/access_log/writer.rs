@@ -1,8 +1,7 @@
-//! The buffered writer: lines in, bounded; few and large writes out, none of which blocks.
+//! Bounded, buffered log writer that never blocks.
 //!
-//! It owns the buffer, the moment of writing, and what becomes of trouble: a write that fails or
-//! would block is tried again after a pause that doubles, meanwhile lines gather up to a bound, and
-//! lines beyond it are dropped and counted. It never drops part of a line and never reads the clock.
+//! Failed or blocked writes are retried with doubling pauses. Lines beyond the buffer bound are
+//! dropped whole and counted.
 
 use std::io;
 use std::sync::Arc;
@@ -14,62 +13,53 @@ use rustix::event::{Timespec, poll};
 
 use super::sink::LogSink;
 
-/// So many bytes are written without waiting for a quiet moment: large enough that a system call
-/// costs nothing per line, small enough to be what a pipe holds.
+/// Triggers a write. Amortizes the system call; 64 KiB fill a pipe.
 const FLUSH_LEN: usize = 64 * 1024;
 
-/// The most that waits for a sink in trouble: some ten thousand lines.
+/// Bound while the sink fails: about 10,000 lines.
 const BUFFER_LEN_MAX: usize = 1024 * 1024;
 
-/// So long after the last line the log is thought to be quiet, and is written.
+/// Time without new lines that triggers a write.
 const IDLE_FLUSH: Duration = Duration::from_millis(50);
 
-/// No line waits longer than this on a busy server, so that `tail -f` is useful.
+/// Longest delay of a line, so that `tail -f` is useful.
 const LINE_AGE_MAX: Duration = Duration::from_secs(1);
 
-/// The pause before the second try. Short, because a pipe whose reader is merely busy holds little.
+/// Short, because a pipe with a busy reader holds little.
 const BACKOFF_MIN: Duration = Duration::from_millis(1);
 
-/// The longest pause between tries: a full disk costs one system call a second.
+/// A full disk costs one system call a second.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// At the end, a reader that is busy is given this long at a time to make room for some lines ...
+/// One wait for a slow reader at shutdown.
 const FINAL_WAIT: Duration = Duration::from_millis(25);
 
-/// ... for as long as it takes some, but so often in vain: half a second in all, after which it is
-/// thought to have stopped reading.
+/// Waits without progress before a reader counts as stopped: 0.5 s in total.
 const FINAL_FAILED_WAITS_MAX: u32 = 20;
 
-/// At the end, others are waited for as long as this: each of them gives up a reader that has stopped
-/// much sooner.
+/// Lock wait at shutdown. Other writers abandon stopped readers much sooner.
 const FINAL_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the lock is tried in that time: others hold it for microseconds, unless their reader makes
-/// them wait.
+/// Others hold the lock for microseconds, unless their reader is slow.
 const LOCK_RETRY: Duration = Duration::from_millis(1);
 
-/// A buffer of lines before a [`LogSink`]; dropping it writes what is left.
+/// Line buffer before a sink; dropping it writes the rest.
 #[derive(Debug)]
 pub(super) struct LogWriter<S: LogSink> {
     sink: S,
-    /// What it is called where its trouble is told.
     name: &'static str,
     buffer: LogBuffer,
-    /// Held while a record has been written in part.
+    /// Held while a record is partly written.
     lock: WriteLock,
-    /// When the oldest and the newest of the buffered lines came.
     buffered_times: Option<(Instant, Instant)>,
     backoff: Duration,
-    /// Set while the sink is in trouble: nothing is tried before.
     retry_at: Option<Instant>,
-    /// Whether a failure was said whose end was not.
+    /// A failure was logged, its end not yet.
     is_failing: bool,
-    /// How many lines were dropped in the present trouble.
     dropped: u64,
 }
 
 impl<S: LogSink> LogWriter<S> {
-    /// An empty buffer before a sink, for records that end like this.
     pub(super) fn new(sink: S, name: &'static str, record_end: &'static [u8], lock: WriteLock) -> Self {
         Self {
             sink,
@@ -84,7 +74,6 @@ impl<S: LogSink> LogWriter<S> {
         }
     }
 
-    /// Lets `write_line` append one whole line, and writes if enough has gathered.
     pub(super) fn append(&mut self, now: Instant, write_line: impl FnOnce(&mut Vec<u8>)) {
         if self.buffer.push_with(BUFFER_LEN_MAX, write_line) {
             let oldest = self.buffered_times.map_or(now, |(oldest, _)| oldest);
@@ -97,7 +86,7 @@ impl<S: LogSink> LogWriter<S> {
         }
     }
 
-    /// Writes if the loop is idle, or the lines are old or quiet enough; returns when to call again.
+    /// Writes if `idle` or due; returns the next call's time.
     pub(super) fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
         let due = self.flush_deadline()?;
         if now >= due || (idle && !self.is_backing_off(now)) {
@@ -106,7 +95,7 @@ impl<S: LogSink> LogWriter<S> {
         self.flush_deadline()
     }
 
-    /// Writes all that the sink takes without blocking; says whether that was everything.
+    /// Writes without blocking; true if nothing is left.
     pub(super) fn flush(&mut self) -> bool {
         if !self.lock.try_lock() {
             return self.buffer.unwritten_len() == 0;
@@ -122,8 +111,7 @@ impl<S: LogSink> LogWriter<S> {
         outcome.is_ok()
     }
 
-    /// Writes to another sink from now on. A record that the old one took in part is written whole to
-    /// the new one, unless both are the same underneath.
+    /// Replaces the sink. A partly written record restarts, unless both are the same file.
     pub(super) fn set_sink(&mut self, sink: S, are_same: impl FnOnce(&S, &S) -> bool) {
         if !are_same(&self.sink, &sink) {
             self.buffer.partial_len = 0;
@@ -144,7 +132,6 @@ impl<S: LogSink> LogWriter<S> {
         self.retry_at.is_some_and(|retry_at| now < retry_at)
     }
 
-    /// Flushes, and pauses longer and longer while that gets nothing across.
     fn try_flush(&mut self, now: Instant) {
         let before_len = self.buffer.unwritten_len();
         if self.flush() {
@@ -157,7 +144,6 @@ impl<S: LogSink> LogWriter<S> {
         self.retry_at = Some(now + self.backoff);
     }
 
-    /// Everything is written: whatever the trouble was, it is over.
     fn recover(&mut self) {
         if self.is_failing || self.dropped > 0 {
             log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped);
@@ -170,8 +156,7 @@ impl<S: LogSink> LogWriter<S> {
         self.buffer.bytes.shrink_to(2 * FLUSH_LEN);
     }
 
-    /// Says once that writing fails. A reader that has stopped reading is not a failure, and is not
-    /// spoken of until it is over: standard error may well be the same pipe, and would block.
+    /// Logs a failure once, but never `WouldBlock`: standard error may be the same blocked pipe.
     fn report(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock || self.is_failing {
             return;
@@ -185,7 +170,6 @@ impl<S: LogSink> LogWriter<S> {
         );
     }
 
-    /// Writes what is left, and gives a slow reader a little time to take it.
     fn finish(&mut self) {
         let mut failed_waits = 0;
         while self.lock.lock_within(FINAL_LOCK_TIMEOUT) {
@@ -211,25 +195,21 @@ impl<S: LogSink> Drop for LogWriter<S> {
     }
 }
 
-/// A queue of whole records, of which the first may have been written in part.
-///
-/// A record that was written in part stays, for the rest may have to go elsewhere, and then all of it does.
+/// Whole records: a new sink needs all of a partly written first one.
 #[derive(Debug)]
 struct LogBuffer {
     bytes: Vec<u8>,
-    /// What every record ends with, and has nowhere else.
     record_end: &'static [u8],
-    /// How much of the first record has been written already.
+    /// Written bytes of the first record.
     partial_len: usize,
 }
 
 impl LogBuffer {
-    /// How many bytes are yet to be written.
     fn unwritten_len(&self) -> usize {
         self.bytes.len().saturating_sub(self.partial_len)
     }
 
-    /// Takes the record that `write` appends, unless all would be longer than this; says whether.
+    /// Refuses a record that would exceed `len_max`.
     fn push_with(&mut self, len_max: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let start = self.bytes.len();
         write(&mut self.bytes);
@@ -240,7 +220,6 @@ impl LogBuffer {
         fits
     }
 
-    /// Writes until nothing is left or the sink refuses.
     fn write_to(&mut self, sink: &mut impl LogSink) -> io::Result<()> {
         let mut written_len = self.partial_len;
         let outcome = loop {
@@ -259,7 +238,6 @@ impl LogBuffer {
         outcome
     }
 
-    /// Drops everything; says how many records that were.
     fn drop_all(&mut self) -> u64 {
         let count = memmem::find_iter(&self.bytes, self.record_end).count();
         self.bytes.clear();
@@ -267,7 +245,6 @@ impl LogBuffer {
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 
-    /// Forgets the records that are written whole.
     fn remove_written(&mut self, written_len: usize) {
         let written = self.bytes.get(..written_len).unwrap_or_default();
         let whole_len = match written_len == self.bytes.len() {
@@ -279,10 +256,9 @@ impl LogBuffer {
     }
 }
 
-/// A lock between writers with one destination: a record that does not leave in one piece, to a pipe or on
-/// a full disk, must not have another's in its middle.
+/// Try-lock that keeps records whole between writers with one destination.
 ///
-/// A writer that does not get it tries again later, as if the destination took nothing now.
+/// A pipe or full disk may take a record in pieces. Without the lock, retry as after `WouldBlock`.
 #[derive(Debug, Default)]
 pub(super) struct WriteLock {
     is_locked: Arc<AtomicBool>,
@@ -290,7 +266,6 @@ pub(super) struct WriteLock {
 }
 
 impl WriteLock {
-    /// The same lock for another writer.
     pub(super) fn share(&self) -> Self {
         Self { is_locked: Arc::clone(&self.is_locked), is_held: false }
     }
@@ -300,7 +275,6 @@ impl WriteLock {
         self.is_held
     }
 
-    /// Locks it within this time, if it can be had.
     fn lock_within(&mut self, wait_time: Duration) -> bool {
         let pause = Timespec::try_from(LOCK_RETRY).unwrap_or_default();
         let mut waited = Duration::ZERO;
@@ -308,7 +282,7 @@ impl WriteLock {
             if waited >= wait_time {
                 return false;
             }
-            // Whether it was a signal that ended it does not matter.
+            // An early end by a signal is harmless.
             let _ = poll(&mut [], Some(&pause));
             waited += LOCK_RETRY;
         }

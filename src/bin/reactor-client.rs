@@ -1,6 +1,6 @@
-//! `reactor-client`: arguments, configuration, request, exit code.
+//! `reactor-client`: command dispatch.
 //!
-//! It owns the exit codes that are not a request's own; all else is `reactor_http::client`'s.
+//! The library defines the other exit codes.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -16,9 +16,8 @@ use reactor_http::load::{self, LoadError};
 use reactor_http::sum;
 use reactor_http::sum::args::SumClientConfig;
 
-/// Wrong usage.
 const EXIT_USAGE: u8 = 2;
-/// Standard output could not be written, as curl has it.
+/// curl's exit code for a write error, here on standard output.
 const EXIT_WRITE: u8 = 23;
 
 fn main() -> ExitCode {
@@ -36,7 +35,6 @@ fn main() -> ExitCode {
     })
 }
 
-/// Shows the help or the version, says what is wrong with the arguments, or does what they ask for.
 fn run<T>(command: Result<Command<T>, UsageError>, help: &str, task: impl FnOnce(T) -> ExitCode) -> ExitCode {
     match command {
         Ok(Command::Help) => print(help),

@@ -1,6 +1,6 @@
-//! `reactor-server`: arguments, configuration, server or check, exit code.
+//! `reactor-server`: starts or checks the server.
 //!
-//! It prints the addresses and the host's name before it serves; all else is `reactor_http::server`'s.
+//! Prints addresses and host name before serving.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -11,9 +11,8 @@ use reactor_http::server::config::args;
 use reactor_http::server::config::args::{Command, Invocation, PROGRAM};
 use reactor_http::server::{ProcessEnv, ServerConfig, check, start};
 
-/// Wrong usage.
 const EXIT_USAGE: u8 = 2;
-/// Exit codes of a program that a signal has ended begin here, as shells have it.
+/// Added to the number of a fatal signal, as in shells.
 const EXIT_SIGNAL: i32 = 128;
 
 fn main() -> ExitCode {
@@ -51,8 +50,8 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         for address in server.sum_addresses() {
             lines += &format!("sum {address}\n");
         }
-        // A script may have closed its end; the server serves all the same. On standard error, since
-        // every line of standard output is an address or the log.
+        // Ignore errors: a script may have closed its end. The hint goes to standard error:
+        // standard output carries only addresses and log.
         let _ = print(&lines);
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
         let _ = writeln!(io::stderr(), "{}: this host is {}{hint}", PROGRAM.name, host_name());

@@ -1,8 +1,8 @@
-//! The common log format of NCSA httpd, and the combined one of Apache and nginx.
+//! Common log format (NCSA httpd) and combined format (Apache, nginx).
 //!
-//! Common: `peer - - [time] "request line" status bytes`. Combined: ` "referer" "user agent"` as well,
-//! which GoAccess and its like read. Whatever a client sends, it cannot end a field or a line, nor bring
-//! control sequences to the terminal of whoever reads the log. It never allocates.
+//! Common: `peer - - [time] "request line" status bytes`. Combined adds ` "referer" "user agent"`,
+//! for GoAccess and similar tools. No input can end a field or line, or send control sequences to a
+//! terminal.
 
 use std::net::IpAddr;
 
@@ -10,9 +10,8 @@ use super::{decimal, quoted};
 use crate::access_log::record::LogRecord;
 use crate::text::append;
 
-/// Appends the line of one record, whose time is already text: combined, or common.
 pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, is_combined: bool, time: &[u8]) {
-    // `::ffff:192.0.2.1` is a client of IPv4 on a socket that listens for both: `192.0.2.1`.
+    // IPv4 client on a dual-stack socket: `::ffff:192.0.2.1` becomes `192.0.2.1`.
     address(out, record.peer.ip().to_canonical());
     out.extend_from_slice(b" - - [");
     out.extend_from_slice(time);
@@ -75,7 +74,7 @@ mod tests {
         }
     }
 
-    /// What a reader of logs sees: the fields of a line, with the escapes undone.
+    /// Fields of a line, unescaped as a log reader would.
     fn parse_back(line: &str) -> Option<Vec<Vec<u8>>> {
         let line = line.strip_suffix('\n')?;
         let (peer, rest) = line.split_once(" - - [")?;
@@ -179,7 +178,7 @@ mod tests {
         fn combined_line_round_trips_any_bytes(
             request_line in proptest::collection::vec(any::<u8>(), 1..60),
             referer in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..60)),
-            // Mostly the bytes that a forger would try.
+            // Mostly bytes that an attacker would try.
             user_agent in proptest::collection::vec(
                 prop_oneof![Just(b'"'), Just(b'\\'), Just(b'\n'), Just(b'x'), any::<u8>()], 0..60),
             status in 100_u16..600,

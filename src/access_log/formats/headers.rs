@@ -1,9 +1,7 @@
-//! A block of lines for each exchange, with an empty line after it, for people.
+//! Multi-line record with both heads, for people.
 //!
-//! First time, address, status, bytes and duration; then `> ` before each line of the request and `< `
-//! before each of the answer, as curl shows them; `* ` before the reason if the connection ended with
-//! it. Every line has a prefix of its own and bytes are escaped (`\xHH`, `\\`), so that no client can
-//! write a line, let alone a block. It never allocates.
+//! A title, `> ` request lines, `< ` response lines (as curl), `* ` close reason, an empty line.
+//! Bytes are escaped (`\xHH`, `\\`): no client can forge a line or block.
 
 use std::fmt;
 
@@ -12,7 +10,6 @@ use crate::access_log::record::{LogRecord, LogStyle};
 use crate::access_log::redact::{self, HeaderField};
 use crate::text::append;
 
-/// Appends the block of one record, whose time is already text.
 pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     title(out, record, time);
     let request_line = if record.request_line.is_empty() { b"-" } else { record.request_line };
@@ -21,13 +18,12 @@ pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, st
     lines(out, b"\n< ", status_line, redact::fields(record.response_head, style));
     if let Some(words) = record.close_reason {
         out.extend_from_slice(b"\n* closed: ");
-        // Writing to a vector cannot fail.
+        // A write to a `Vec` cannot fail.
         let _ = fmt::write(&mut EscapingWriter(out), format_args!("{words}"));
     }
     out.extend_from_slice(b"\n\n");
 }
 
-/// What a reader looks for first.
 fn title(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     let mut peer = record.peer;
     peer.set_ip(peer.ip().to_canonical());
@@ -47,7 +43,6 @@ fn title(out: &mut Vec<u8>, record: &LogRecord<'_>, time: &[u8]) {
     append(out, format_args!("{} bytes in {} us", record.body_bytes, record.duration.as_micros()));
 }
 
-/// The first line of a head, if there is one, and its fields.
 fn lines<'a>(
     out: &mut Vec<u8>,
     prefix: &[u8],
@@ -65,7 +60,6 @@ fn lines<'a>(
     }
 }
 
-/// Escapes what is displayed into it.
 struct EscapingWriter<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for EscapingWriter<'_> {

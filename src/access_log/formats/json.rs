@@ -1,15 +1,13 @@
-//! One JSON object a line (RFC 8259, "JSON Lines"), for programs.
+//! JSON Lines format (RFC 8259): one object per line.
 //!
-//! Every line has the same keys in the same order: `time` (RFC 3339, microseconds, local time with its
-//! offset), `host` (the client's log only: the machine that asks), `connection` (a number), `peer`,
-//! `port`, `method`, `target`, `version`, `request_line`, `request_headers`, `status`,
-//! `response_headers`, `body_bytes`, `duration_us`, `close_reason`, `protocol`. Headers are pairs
-//! `[name, value]` in wire order; a line without a colon is `[line, null]`. Where the request line is no
-//! method, target and version, these three are null and `request_line` has it; otherwise that is null.
+//! Keys, in this order: `time` (RFC 3339, local, microseconds), `host` (client's log only),
+//! `connection`, `peer`, `port`, `method`, `target`, `version`, `request_line`, `request_headers`,
+//! `status`, `response_headers`, `body_bytes`, `duration_us`, `close_reason`, `protocol`. Headers
+//! are `[name, value]` in wire order, or `[line, null]` without a colon. `request_line` is null
+//! unless malformed; then `method`, `target` and `version` are null.
 //!
-//! Bytes that are UTF-8 are a string. Others are `{"latin1": string}`, in which each character stands for
-//! the byte of its number: nothing is lost, and no string can be taken for it. Deceptive characters
-//! are `\u` escapes. It never allocates.
+//! Non-UTF-8 bytes become `{"latin1": string}`: lossless, distinct from any string. Deceptive
+//! characters are `\u` escapes.
 
 use std::fmt::Write as _;
 
@@ -17,7 +15,6 @@ use crate::access_log::record::{LogRecord, LogStyle};
 use crate::access_log::redact;
 use crate::text::{append, json_string};
 
-/// Appends the line of one record, whose time is already text.
 pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(time);
@@ -51,7 +48,6 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, sty
     out.extend_from_slice(b"}\n");
 }
 
-/// Method, target and version of a request line; the whole line if it is not these three.
 fn request_line(line: &[u8]) -> [Option<&[u8]>; 4] {
     let mut words = line.split(|&byte| byte == b' ');
     match [words.next(), words.next(), words.next(), words.next()] {
@@ -64,7 +60,6 @@ fn request_line(line: &[u8]) -> [Option<&[u8]>; 4] {
     }
 }
 
-/// The fields of a head that a style keeps, as a list of pairs.
 fn headers(out: &mut Vec<u8>, head: &[u8], style: &LogStyle) {
     out.push(b'[');
     for (index, field) in redact::fields(head, style).enumerate() {
@@ -77,7 +72,6 @@ fn headers(out: &mut Vec<u8>, head: &[u8], style: &LogStyle) {
     out.push(b']');
 }
 
-/// Any bytes, or `null`.
 fn value(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     let Some(bytes) = bytes else { return out.extend_from_slice(b"null") };
     match str::from_utf8(bytes) {
@@ -108,7 +102,7 @@ mod tests {
         String::from_utf8(out).expect("a line is UTF-8")
     }
 
-    /// The bytes that a value stands for.
+    /// Decodes the bytes of a JSON value.
     fn bytes_of(value: &Value) -> Option<Vec<u8>> {
         match value {
             Value::String(text) => Some(text.as_bytes().to_vec()),

@@ -1,7 +1,6 @@
-//! The formats of a record, and the escapes that those for people and for old tools share.
+//! Record formats, and the ASCII escaping of two of them. None allocates.
 //!
-//! It owns one escaping of bytes as printable ASCII: `\xHH` for all that is not, a backslash before a
-//! backslash and, within quotes, before a quote. Undoing it gives the bytes back. It never allocates.
+//! Reversible: `\xHH` outside printable ASCII, `\\`, and `\"` inside quotes.
 
 pub(super) mod combined;
 pub(super) mod headers;
@@ -9,7 +8,7 @@ pub(super) mod json;
 
 use crate::text::plain_len;
 
-/// A value in quotes, or a hyphen in quotes if there is none.
+/// Quoted value; `"-"` if absent.
 pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let Some(value) = value else { return out.extend_from_slice(b"\"-\"") };
     out.push(b'"');
@@ -17,12 +16,11 @@ pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
     out.push(b'"');
 }
 
-/// A value that stands alone, to the end of its line.
 pub(super) fn unquoted(out: &mut Vec<u8>, value: &[u8]) {
     escaped(out, value, is_harmless);
 }
 
-/// A number in decimal digits. What `write!` does for this costs more than the rest of a line.
+/// `write!` costs more than the rest of a line.
 pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
     if number < 10 {
         return out.push(b'0' + number as u8);
@@ -41,7 +39,6 @@ pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
-/// Copies runs of harmless bytes whole, and the others one by one in their disguise.
 fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: impl Fn(u8) -> bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     loop {

@@ -1,10 +1,10 @@
-//! When lines are written, and what becomes of them when they cannot be, against sinks that are scripted.
+//! Tests of write times and failures of `LogWriter`, with scripted sinks and virtual time.
 //!
-//! Real files, pipes and sockets are for the tests of `sink`; time is given.
+//! The tests of `sink` use real files, pipes and sockets.
 
 use super::*;
 
-/// Takes `room` bytes in all, then refuses with `refusal`.
+/// Accepts `room` bytes in total, then returns `refusal`.
 struct ScriptedSink {
     room: usize,
     refusal: io::ErrorKind,
@@ -166,7 +166,7 @@ fn failed_write_is_retried_with_doubling_backoff() {
         let mut pauses = Vec::new();
         for _ in 0..12 {
             let next = writer.tick(now, true).unwrap();
-            // An idle loop does not cut a pause short.
+            // An idle loop does not shorten a pause.
             assert_eq!(writer.tick(now, true), Some(next));
             pauses.push((next - now).as_millis());
             now = next;
@@ -191,7 +191,7 @@ fn failed_flush_sets_is_failing_until_a_flush_succeeds() {
     assert!(writer.flush() && !writer.is_failing);
 }
 
-/// Takes one line after each wait, up to so many.
+/// Accepts one line after each wait, `lines_left` lines in total.
 struct SlowReader {
     lines_left: usize,
     is_ready: bool,
@@ -254,7 +254,7 @@ fn would_block_is_not_a_failure() {
 
 #[test]
 fn finish_writes_what_fits_and_counts_dropped_lines() {
-    // The room there is, and how many of the two lines are lost.
+    // (free bytes, lost lines of two)
     for (room, lost) in [(8, 0), (7, 1), (4, 1), (2, 2)] {
         let mut writer = blocking_after(room);
         append(&mut writer, Instant::now(), "one");
@@ -276,7 +276,7 @@ fn write_lock_is_exclusive_until_unlock_or_drop() {
     assert!(one.try_lock());
 }
 
-/// Takes so many bytes and then no more.
+/// Accepts a fixed number of bytes, then returns `StorageFull`.
 struct LimitedSink(usize, Vec<u8>);
 
 impl LogSink for LimitedSink {
