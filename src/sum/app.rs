@@ -1,7 +1,6 @@
-//! Client application of the number exchange: the number, connecting, two lines, and their sum.
+//! Client application of the number exchange.
 //!
-//! It is an application of the same reactor as everything else. It says nothing but the question for
-//! the number and who talked to whom; what came of it is a [`SumOutcome`] or a [`SumError`].
+//! Prints only prompts and the connected hosts.
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
@@ -18,48 +17,48 @@ use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, 
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 use crate::text::units::duration;
 
-/// A longer line is no number; what follows is taken for the next one.
+/// The rest of a longer line counts as the next.
 const PROMPT_LINE_LEN_MAX: u64 = 256;
-/// After so many lines that are no number, nobody is there who understands the question.
+/// After 100 lines without a number, no person is typing.
 const TRIES_MAX: usize = 100;
 
-/// What came of it. Displays as three lines: what the client said, what the server said, the sum.
+/// Result. Displays as client line, server line, sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SumOutcome {
-    /// What the client said.
+    /// Client's line.
     pub own: SumLine,
-    /// What the server said.
+    /// Server's line.
     pub server: SumLine,
-    /// Both numbers together.
+    /// Sum of both numbers.
     pub sum: i64,
 }
 
-/// Why nothing came of it. Displays as one line.
+/// Error, displayed as one line.
 #[derive(Debug)]
 pub enum SumError {
-    /// There is no number to send, for this reason.
+    /// No number to send.
     NoNumber(String),
-    /// There is no connection.
+    /// No connection.
     Connect(ConnectError),
-    /// A signal ended the run.
+    /// Terminated by this signal.
     Interrupted(i32),
-    /// The event loop itself failed.
+    /// Event loop failure.
     Reactor(io::Error),
-    /// The server gave no number.
+    /// No number from the server.
     Exchange(SumFailure),
-    /// Both numbers are too much.
+    /// The sum exceeds 64 bits.
     Overflow(i64, i64),
 }
 
 impl SumError {
-    /// The exit code, the same as for requests where there is one.
+    /// Exit code, as for requests if possible.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoNumber(_) => 2,
             Self::Connect(ConnectError::Resolve(..)) => 6,
             Self::Connect(ConnectError::Failed(_)) => 7,
             Self::Connect(ConnectError::TimedOut(_)) => 28,
-            // As shells have it.
+            // As in shells.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Reactor(_) => 1,
             Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(_))) => 1,
@@ -70,10 +69,10 @@ impl SumError {
     }
 }
 
-/// Sends the number to the server and takes its own.
+/// Exchanges numbers with the server.
 ///
 /// # Errors
-/// Whatever keeps the two numbers from having a sum.
+/// See [`SumError`].
 pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let number = match config.number {
         Some(number) => number,
@@ -101,13 +100,10 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     Ok(outcome)
 }
 
-/// Asks on `screen` and reads from `input`, again and again until it is an integer.
-///
-/// # Errors
-/// When the input ends before.
+/// Prompts until `input` has an integer, ends or fails.
 fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, String> {
     for _ in 0..TRIES_MAX {
-        // Who has closed the screen can still answer.
+        // Input may still arrive after the screen closes.
         let _ = write!(screen, "Your number: ").and_then(|()| screen.flush());
         let mut line = Vec::new();
         match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
@@ -129,12 +125,10 @@ fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64,
     Err(format!("no number was given in {TRIES_MAX} lines"))
 }
 
-/// The user's name, else this machine's.
 fn default_name() -> Name {
     Name::first_valid([std::env::var("USER").unwrap_or_default(), host_name()])
 }
 
-/// The application of the client's reactor.
 struct SumApp {
     exchange: SumExchange,
     connector: AddressConnector,
@@ -156,7 +150,7 @@ impl SumApp {
         }
     }
 
-    /// An address that takes no connection is not the end: there may be another.
+    /// Tries the next address after a failure.
     fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, SumError> {
         if let Some(Err(SumFailure::Connection(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
             self.exchange.outcome = None;

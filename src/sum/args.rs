@@ -1,7 +1,6 @@
-//! Command line of `reactor-client sum`: words and options become a [`SumClientConfig`].
+//! Command line of `reactor-client sum`.
 //!
-//! It owns the options of the number exchange; they share nothing with those of requests but their
-//! spelling. It never prints, exits, or reads the environment.
+//! Never prints, exits or reads the environment.
 
 use std::ffi::OsString;
 
@@ -13,13 +12,12 @@ use crate::cli::{
 
 pub use crate::cli::Command;
 
-/// What `sum --help` shows.
+/// Text of `sum --help`.
 pub const HELP: &str = include_str!("help.txt");
 
-/// The port that a server of the number exchange has if none is named.
 const PORT_DEFAULT: u16 = 9042;
 
-/// The command and its options.
+/// Command name and options.
 pub const PROGRAM: Program = Program {
     name: "reactor-client sum",
     specs: &[
@@ -32,29 +30,28 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::AnyWithNegativeOperands,
 };
 
-/// What to say, and to whom.
+/// Settings of one exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SumClientConfig {
-    /// The number; `None` is asked for.
+    /// Number; `None` prompts for it.
     pub number: Option<i64>,
-    /// The client's name; `None` is the user's.
+    /// Client name; default: the user's.
     pub name: Option<Name>,
-    /// A name or an address to resolve; an IPv6 address has no brackets.
+    /// Host name or address; IPv6 without brackets.
     pub host: String,
-    /// The port to connect to.
+    /// TCP port.
     pub port: u16,
 }
 
-/// Whether these arguments, without the program's name, are for this command.
+/// True if `args` start with `sum`.
 pub fn is_sum_command(args: &[OsString]) -> bool {
     args.first().is_some_and(|word| word == SUM_COMMAND)
 }
 
-/// Reads the arguments, without the program's name; the first is the command.
+/// Parses `args`, without program name.
 ///
 /// # Errors
-///
-/// A [`UsageError`] that names the option or word at fault.
+/// Wrong option or word.
 pub fn parse(args: Vec<OsString>) -> Result<Command<SumClientConfig>, UsageError> {
     PROGRAM.command(args, read_config)
 }
@@ -80,12 +77,10 @@ fn read_config(parsed_args: &mut ParsedArgs) -> Result<SumClientConfig, String> 
     })
 }
 
-/// Reads a number as a person writes it.
 pub(super) fn parse_number(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 
-/// Says that something is no number.
 pub(super) fn not_a_number(text: impl AsRef<std::ffi::OsStr>) -> String {
     format!("{} is not an integer from {} to {}", quote(text), i64::MIN, i64::MAX)
 }

@@ -1,12 +1,6 @@
-//! The client's side: one line out, one line in.
+//! Client protocol of the number exchange: one line out, one in.
 //!
-//! | state | waits for | leaves to | deadline |
-//! |---|---|---|---|
-//! | [`Connecting`](SumClientPhase::Connecting) | the connection | ReadingLine · Closing (too late) | the attempt's |
-//! | [`ReadingLine`](SumClientPhase::ReadingLine) | the server's line | Closing | [`TIMEOUT`] in all |
-//! | [`Closing`](SumClientPhase::Closing) | nothing: the link closes | gone | the link's |
-//!
-//! It prints nothing and knows no address: whoever runs it reads the outcome from the [`SumExchange`].
+//! The caller reads the outcome from [`SumExchange`].
 
 use std::time::Instant;
 
@@ -16,47 +10,47 @@ use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 use crate::text::append;
 
-/// Why a client has no number from the server.
+/// Reason for a missing server number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SumFailure {
-    /// The connection ended before anything had come.
+    /// Closed before the first byte.
     NoResponse,
-    /// What came is no line of the server.
+    /// Not a server line.
     InvalidLine(SumLineError),
-    /// It took too long.
+    /// Timed out.
     TimedOut,
-    /// The connection could not be made, or broke.
+    /// Connecting failed, or the connection broke.
     Connection(CloseReason),
 }
 
-/// What is asked, and what has come of it.
+/// One exchange.
 #[derive(Debug)]
 pub struct SumExchange {
-    /// What the client says.
+    /// Line to send.
     pub own: SumLine,
-    /// What the server has said, once it is over, or why it has not.
+    /// Set at the end.
     pub outcome: Option<Result<SumLine, SumFailure>>,
 }
 
-/// The names of the states.
+/// Connection states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumClientPhase {
-    /// Waiting for the connection, then queueing the line.
+    /// Waits for the connection, until the attempt's deadline.
     Connecting,
-    /// Waiting for the server's line.
+    /// Waits for the server's line, [`TIMEOUT`] in total.
     ReadingLine,
-    /// Over.
+    /// Waits for nothing: `net` closes the connection.
     Closing,
 }
 
-/// Every transition there is; [`SumClientProtocol`] asserts each it makes against this table.
+/// All transitions; `enter` asserts each.
 pub const TRANSITIONS: &[(SumClientPhase, SumClientPhase)] = &[
     (SumClientPhase::Connecting, SumClientPhase::ReadingLine),
     (SumClientPhase::Connecting, SumClientPhase::Closing),
     (SumClientPhase::ReadingLine, SumClientPhase::Closing),
 ];
 
-/// One connection of the exchange.
+/// Client protocol of one connection.
 #[derive(Debug)]
 pub struct SumClientProtocol {
     phase: SumClientPhase,
@@ -64,17 +58,17 @@ pub struct SumClientProtocol {
 }
 
 impl SumClientProtocol {
-    /// The machine of a connection that is being made, until `deadline` at the latest.
+    /// Protocol of a connection attempt.
     pub fn new(deadline: Instant) -> Self {
         Self { phase: SumClientPhase::Connecting, deadline }
     }
 
-    /// The state it is in.
+    /// Current state.
     pub fn phase(&self) -> SumClientPhase {
         self.phase
     }
 
-    /// The only place where the state changes.
+    /// The only state change.
     fn enter(&mut self, next: SumClientPhase) {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);

@@ -1,21 +1,21 @@
-//! The lines of the number exchange: `Client of NAME: N`, `Server of NAME: N` and `error: WHY`.
+//! Lines of the number exchange.
 //!
-//! Bytes in, values out, and back. It owns no buffer and no connection.
+//! `Client of NAME: N`, `Server of NAME: N`, `error: WHY`.
 
 use std::fmt;
 
 use super::TIMEOUT;
 use crate::text::is_deceptive;
 
-/// The longest line, its end included: a name, a number and some words fit many times over.
+/// Longest line, with line end; ample for name and number.
 pub const LINE_LEN_MAX: usize = 256;
 
-/// Who speaks.
+/// Sender of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumRole {
-    /// Who connects.
+    /// Connecting side.
     Client,
-    /// Who answers.
+    /// Responding side.
     Server,
 }
 
@@ -28,11 +28,9 @@ impl SumRole {
     }
 }
 
-/// How a server's refusal begins.
 pub(super) const ERROR: &str = "error: ";
 
-/// A name that can be shown: not blank, on one line, and without characters that play tricks on
-/// whatever shows it.
+/// Printable name: one non-blank line, no deceptive characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -40,9 +38,9 @@ impl Name {
     /// Checks a name.
     ///
     /// # Errors
-    /// When it is blank, too long for a line, or has a control character in it.
+    /// Blank, too long, or deceptive.
     pub fn new(name: &str) -> Result<Self, SumLineError> {
-        // The other words of a line, and the longest number.
+        // Leaves space for the other words and the longest number.
         const ROOM: usize = LINE_LEN_MAX - "Client of : -9223372036854775808\r\n".len();
         if name.trim().is_empty() || name.len() > ROOM || name.chars().any(is_deceptive) {
             return Err(SumLineError::Name);
@@ -50,7 +48,7 @@ impl Name {
         Ok(Self(name.to_owned()))
     }
 
-    /// The first of these that can be a name; `somebody` if none can.
+    /// First valid candidate, else `somebody`.
     pub fn first_valid<S: AsRef<str>>(candidates: impl IntoIterator<Item = S>) -> Self {
         let name = candidates.into_iter().find_map(|candidate| Self::new(candidate.as_ref()).ok());
         name.unwrap_or_else(|| Self("somebody".to_owned()))
@@ -63,33 +61,33 @@ impl fmt::Display for Name {
     }
 }
 
-/// One line: who, and which number.
+/// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SumLine {
-    /// The name of who speaks.
+    /// Sender's name.
     pub name: Name,
-    /// The number.
+    /// Sender's number.
     pub number: i64,
 }
 
-/// What is wrong with a line, in words for whoever sent it.
+/// Line error, worded for the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SumLineError {
-    /// No line end within [`LINE_LEN_MAX`] bytes.
+    /// No line end in [`LINE_LEN_MAX`] bytes.
     TooLong,
-    /// The connection ended before the line did.
+    /// Closed before the line end.
     CutShort,
     /// Not UTF-8.
     NotUtf8,
-    /// Not of the expected form.
+    /// Not in the role's form.
     Form(SumRole),
-    /// The name is blank, too long, or has control characters.
+    /// Not a valid [`Name`].
     Name,
-    /// Not an integer of 64 bits.
+    /// Not a 64-bit integer.
     Number,
-    /// No whole line within [`super::TIMEOUT`].
+    /// Too slow; see [`super::TIMEOUT`].
     TimedOut,
-    /// The server refused, in these words.
+    /// Server's refusal.
     Refused(String),
 }
 
@@ -111,11 +109,10 @@ impl fmt::Display for SumLineError {
 impl std::error::Error for SumLineError {}
 
 impl SumLine {
-    /// Reads a line of `role` from the beginning of `bytes`: (consumed, line), or `None` when its
-    /// end has yet to come.
+    /// Parses a line: (consumed, line), or `None` if incomplete.
     ///
     /// # Errors
-    /// When it is no such line.
+    /// Invalid line.
     pub fn parse(role: SumRole, bytes: &[u8]) -> Result<Option<(usize, Self)>, SumLineError> {
         let Some(len) = bytes.iter().take(LINE_LEN_MAX).position(|&byte| byte == b'\n') else {
             return if bytes.len() >= LINE_LEN_MAX { Err(SumLineError::TooLong) } else { Ok(None) };
@@ -129,15 +126,15 @@ impl SumLine {
             return Err(SumLineError::Refused(message.chars().filter(|&c| !is_deceptive(c)).collect()));
         }
         let rest = text.strip_prefix(role.prefix()).ok_or(SumLineError::Form(role))?;
-        // The last colon: a name may have colons of its own.
+        // The last colon: names may contain colons.
         let (name, number) = rest.rsplit_once(": ").ok_or(SumLineError::Form(role))?;
         let name = Name::new(name)?;
-        // `parse` takes a plus sign, which the form does not have.
+        // `i64` accepts a plus sign, the form does not.
         let number = number.parse().ok().filter(|_| !number.starts_with('+')).ok_or(SumLineError::Number)?;
         Ok(Some((len + 1, Self { name, number })))
     }
 
-    /// The line as `role` says it, without its end.
+    /// Formats the line, without line end.
     pub fn format_as(&self, role: SumRole) -> String {
         format!("{}{}: {}", role.prefix(), self.name, self.number)
     }

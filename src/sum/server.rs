@@ -1,12 +1,6 @@
-//! The server's side: one line in, one line out.
+//! Server protocol of the number exchange: one line in, one out.
 //!
-//! | state | waits for | leaves to | deadline |
-//! |---|---|---|---|
-//! | [`ReadingLine`](SumServerPhase::ReadingLine) | the client's line | WritingLine · Closing (no line is wanted, or none will come) | [`TIMEOUT`] in all |
-//! | [`WritingLine`](SumServerPhase::WritingLine) | the answer to go out | Closing | [`TIMEOUT`] |
-//! | [`Closing`](SumServerPhase::Closing) | nothing: the link closes | gone | the link's |
-//!
-//! It prints nothing: what is to be said it leaves on the [`SumState`].
+//! Prints nothing; output lines collect in [`SumState`].
 
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
@@ -20,36 +14,35 @@ use crate::net::{CloseReason, Connection, Protocol, RecvBuf, SendQueue, Want, ho
 use crate::reactor::{ListenerId, Now};
 use crate::text::append;
 
-/// A client's number outside of these ends the exchange for all: the last of a class says so.
+/// Other numbers end the exchange for all: the last client of a class sends one.
 const NUMBERS: RangeInclusive<i64> = 1..=100;
 
-/// What all connections of the exchange share.
+/// State shared by all connections.
 #[derive(Debug)]
 pub struct SumState {
     own: SumLine,
     output_lines: Vec<String>,
-    /// Whether a number has ended the exchange.
+    /// True after a number outside 1 to 100.
     pub ended: bool,
     draining: bool,
 }
 
 impl SumState {
-    /// The desk of a server that has this name and tells this number.
+    /// Creates the state.
     pub fn new(name: Name, number: i64) -> Self {
         Self { own: SumLine { name, number }, output_lines: Vec::new(), ended: false, draining: false }
     }
 
-    /// What there is to be said to the person at the server since the last call, a line each.
+    /// Removes and returns new lines for the operator.
     pub fn take_output_lines(&mut self) -> Vec<String> {
         std::mem::take(&mut self.output_lines)
     }
 
-    /// The server shuts down: who has not begun to speak is not waited for.
+    /// At shutdown: lets idle connections close.
     pub fn drain(&mut self) {
         self.draining = true;
     }
 
-    /// Takes a client's line; gives what it is answered with, or why there is no sum.
     fn handle_line(&mut self, client: &SumLine) -> Result<&SumLine, String> {
         let (own, lines) = (&self.own, &mut self.output_lines);
         self.ended |= !NUMBERS.contains(&client.number);
@@ -68,27 +61,26 @@ impl SumState {
     }
 }
 
-/// The exchange in the server: what its connections share, and its listeners.
+/// Number exchange inside the server.
 pub struct SumService {
-    /// What the connections share.
+    /// Shared state.
     pub state: SumState,
-    /// Empty once they are closed.
     listeners: Range<ListenerId>,
 }
 
 impl SumService {
-    /// The exchange with this name, else this machine's, and this number, on these listeners.
+    /// Creates the service; default name: the host's.
     pub fn new(name: Option<Name>, number: i64, listeners: Range<ListenerId>) -> Self {
         let name = name.unwrap_or_else(|| Name::first_valid([host_name()]));
         Self { state: SumState::new(name, number), listeners }
     }
 
-    /// Whether a caller by this listener is for the exchange.
+    /// True for a listener of the exchange.
     pub fn has_listener(&self, listener: ListenerId) -> bool {
         self.listeners.contains(&listener)
     }
 
-    /// Lets a caller in, unless the exchange has ended within this very turn.
+    /// Accepts a connection, unless the exchange ended in this tick.
     pub fn accepted(
         &self,
         stream: TcpStream,
@@ -98,45 +90,43 @@ impl SumService {
         (!self.state.ended).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
     }
 
-    /// The listeners that must be closed, told once: a number has ended the exchange.
+    /// Listeners to close after the end; returned once.
     pub fn take_ended_listeners(&mut self) -> Option<Range<ListenerId>> {
         let ended = self.state.ended && !self.listeners.is_empty();
         ended.then(|| std::mem::take(&mut self.listeners))
     }
 }
 
-/// The names of the states.
+/// Connection states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumServerPhase {
-    /// Waiting for the client's line.
+    /// Waits for the client's line, [`TIMEOUT`] in total.
     ReadingLine,
-    /// Waiting for the socket to take the answer.
+    /// Waits until the response is sent, at most [`TIMEOUT`].
     WritingLine,
-    /// Over.
+    /// Waits for nothing: `net` closes the connection.
     Closing,
 }
 
-/// Every transition there is; [`SumServerProtocol`] asserts each it makes against this table.
+/// All transitions; `enter` asserts each.
 pub const TRANSITIONS: &[(SumServerPhase, SumServerPhase)] = &[
     (SumServerPhase::ReadingLine, SumServerPhase::WritingLine),
     (SumServerPhase::ReadingLine, SumServerPhase::Closing),
     (SumServerPhase::WritingLine, SumServerPhase::Closing),
 ];
 
-/// One connection of the exchange.
+/// Server protocol of one connection.
 #[derive(Debug)]
 pub struct SumServerProtocol {
     peer: SocketAddr,
     phase: SumServerPhase,
     deadline: Instant,
-    /// A byte of the line has come.
     has_input: bool,
-    /// Why the connection ends when the answer has gone out.
     close_reason: CloseReason,
 }
 
 impl SumServerProtocol {
-    /// The machine of a connection that has just been accepted.
+    /// Protocol of an accepted connection.
     pub fn new(peer: SocketAddr, now: Now) -> Self {
         let deadline = now.instant + TIMEOUT;
         Self {
@@ -148,19 +138,19 @@ impl SumServerProtocol {
         }
     }
 
-    /// The state it is in.
+    /// Current state.
     pub fn phase(&self) -> SumServerPhase {
         self.phase
     }
 
-    /// The server shuts down: if nothing of a line has come yet, none is waited for.
+    /// At shutdown: closes, unless part of a line was received.
     pub fn close_if_idle(&mut self, now: Now) {
         if self.phase == SumServerPhase::ReadingLine && !self.has_input {
             self.deadline = now.instant;
         }
     }
 
-    /// The only place where the state changes.
+    /// The only state change.
     fn enter(&mut self, next: SumServerPhase) {
         log::debug!("{}: {:?} -> {next:?}", self.peer, self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
