@@ -1,9 +1,7 @@
-//! The command line of `reactor-client`: arguments become a [`ClientConfig`], or one line of refusal.
+//! Command line of `reactor-client` for single requests.
 //!
-//! It owns which options there are and what they mean together for a single request; those of a run are
-//! read in `load`. One-letter options mean what they mean for curl, those of load mode what they mean for
-//! hey and oha. How options are spelled is the work of `cli`, what words mean that of
-//! `target`. It never prints, exits, or reads the environment.
+//! `load` parses load runs. One-letter options match curl's; those of load mode, hey's and oha's.
+//! Never prints, exits or reads the environment.
 
 use super::config::{ClientConfig, FieldEdit, OutputChoice};
 use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options};
@@ -13,13 +11,13 @@ use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, quote,
 
 pub use crate::cli::Command;
 
-/// What `--help` shows.
+/// Text of `--help`.
 pub const HELP: &str = include_str!("help.txt");
 
-/// What `--version` shows.
+/// Text of `--version`.
 pub const VERSION: &str = concat!("reactor-client ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// The program and its options.
+/// Program name and options.
 pub const PROGRAM: Program = Program {
     name: "reactor-client",
     specs: &[
@@ -73,10 +71,10 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::Any,
 };
 
-/// Reads the options of a single request.
+/// Parses the options of a single request.
 ///
 /// # Errors
-/// One line that names the option or word at fault, and the remedy.
+/// Wrong option or word, and the remedy.
 pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String> {
     refuse_load_options(args)?;
     let overrides = overrides(args, false)?;

@@ -1,8 +1,7 @@
-//! What a signal does while the loop cannot hear of it, for the sink waits for another process: a
-//! pipe that nobody reads, a FIFO that nobody opens.
+//! Termination by signal while the sink blocks the event loop.
 //!
-//! It owns two flags that signal handlers share. Whether the signal comes before the wait or during
-//! it, the run ends; while nothing waits, the loop hears of the signal as of any other event.
+//! A pipe or FIFO without a reader blocks the sink. A signal before or during that wait ends the
+//! run; at other times the loop handles it.
 
 use std::io;
 use std::sync::Arc;
@@ -12,19 +11,16 @@ use signal_hook::flag::{register_conditional_shutdown, register_usize};
 
 use super::run_error::RunError;
 
-/// Ends the run on a signal that comes while the program is held up.
+/// Blocking call that a signal terminates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InterruptibleWait {
     is_waiting: Arc<AtomicBool>,
-    /// The last signal that has come, or 0.
+    /// Last signal, or 0.
     signal: Arc<AtomicUsize>,
 }
 
 impl InterruptibleWait {
-    /// Makes these signals end the program in the middle of what it waits for.
-    ///
-    /// # Errors
-    /// When a handler cannot be installed.
+    /// Makes `signals` end the process during a blocking call.
     pub(crate) fn exit_on_signals(&self, signals: &[i32]) -> io::Result<()> {
         for &signal in signals {
             let number = usize::try_from(signal).unwrap_or_default();
@@ -35,18 +31,14 @@ impl InterruptibleWait {
         Ok(())
     }
 
-    /// Whether a signal has come so far.
     pub(crate) fn has_signal(&self) -> bool {
         self.signal.load(Ordering::SeqCst) != 0
     }
 
-    /// Does what may wait for ever, unless a signal has come that nobody has heard of yet.
-    ///
-    /// # Errors
-    /// [`RunError::Interrupted`] in that case.
+    /// Makes a blocking call, or returns [`RunError::Interrupted`] after an unhandled signal.
     pub(crate) fn run<T>(&self, wait: impl FnOnce() -> T) -> Result<T, RunError> {
         self.is_waiting.store(true, Ordering::SeqCst);
-        // In this order: a signal from now on ends the program, and one before is seen here.
+        // This order: later signals end the process, earlier ones are seen here.
         let outcome = match self.signal.load(Ordering::SeqCst) {
             0 => Ok(wait()),
             signal => Err(RunError::Interrupted(i32::try_from(signal).unwrap_or_default())),

@@ -1,7 +1,6 @@
-//! The settings of one run of the client, checked: what to ask, whom, and what to do with the answer.
+//! Checked settings of one client run.
 //!
-//! It owns the meaning of single values: a header field, a method. It never reads the command line,
-//! opens nothing and resolves nothing.
+//! Opens and resolves nothing.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,64 +10,63 @@ use super::target::ClientTarget;
 use crate::access_log::{LogDestination, LogStyle};
 use crate::http::is_token;
 
-/// Everything one run of the client needs to know.
+/// Settings of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientConfig {
-    /// Whom to ask, and for what.
+    /// Request target.
     pub target: ClientTarget,
-    /// The request's method, as it is sent: `GET`, `HEAD`, ...
+    /// Request method, as sent.
     pub method: String,
-    /// Changes to the fields of the request, in the order given, by field name.
+    /// Changes to request fields, in order, by field name.
     pub fields: Vec<(String, FieldEdit)>,
-    /// Where the body goes.
+    /// Destination of the body.
     pub output: OutputChoice,
-    /// Show the head of the answer on standard output, before the body.
+    /// Writes the response head before the body.
     pub include: bool,
-    /// Show every header field both ways on standard error.
+    /// Shows all header fields on standard error.
     pub verbose: bool,
-    /// Say nothing on standard error, unless `show_error` is set too.
+    /// Disables messages on standard error.
     pub silent: bool,
-    /// Say what went wrong even if `silent`.
+    /// Shows errors despite `silent`.
     pub show_error: bool,
-    /// A status of 400 or above is a failure, and its body is not shown.
+    /// Fails for status 400 and above, without body output.
     pub fail: bool,
-    /// The longest the whole run may take.
+    /// Time limit of the run.
     pub max_time: Option<Duration>,
-    /// The longest that connecting may take.
+    /// Time limit for connecting.
     pub connect_timeout: Option<Duration>,
-    /// Where the exchange is logged.
+    /// Log destination.
     pub log: LogDestination,
-    /// How it is logged.
+    /// Log style.
     pub log_style: LogStyle,
-    /// What is sent as the body of the request.
+    /// Request body.
     pub upload: Option<Payload>,
 }
 
-/// What happens to one field of the request.
+/// Change to one request field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldEdit {
-    /// The field is sent with this value, in the place of a default one; the value may be empty.
+    /// Replaces a default field; the value may be empty.
     Set(String),
-    /// The default field of this name is not sent.
+    /// Omits the default field.
     Remove,
 }
 
-/// Where the body of the answer goes.
+/// Destination of the response body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputChoice {
-    /// To standard output, unless that is a terminal and the body is binary.
+    /// Standard output, except binary bodies to a terminal.
     Stdout,
-    /// To standard output, whatever it is.
+    /// Standard output, always.
     ForcedStdout,
-    /// To this file.
+    /// File.
     File(PathBuf),
 }
 
-/// Reads `N: V`, `N:` or `N;`, as curl's `-H` does (RFC 9110 section 5: token, then field value).
+/// Parses `N: V`, `N:` or `N;`, as curl's `-H` (RFC 9110 section 5: token, then field value).
 ///
 /// # Errors
-///
-/// What is wrong, in words to stand behind a colon.
+/// Text to print after a colon.
 pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static str> {
     let (name, edit) = match (text.split_once(':'), text.strip_suffix(';')) {
         (Some((name, value)), _) => match value.trim_matches([' ', '\t']) {
@@ -89,16 +87,15 @@ pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static st
     }
 }
 
-/// Reads a request method.
+/// Parses a request method.
 ///
 /// # Errors
-///
-/// What is wrong, in words to stand behind a colon.
+/// Text to print after a colon.
 pub(super) fn parse_method(text: &str) -> Result<String, &'static str> {
     if !is_token(text.as_bytes()) {
         return Err("a method is one word such as GET");
     }
-    // Its target is a host and port, and what follows its answer is not a body (RFC 9110 section 9.3.6).
+    // CONNECT takes a host and port; its response has no body (RFC 9110 section 9.3.6).
     if text == "CONNECT" {
         return Err("tunnels are not supported");
     }

@@ -1,4 +1,4 @@
-//! The client's side of one connection: a request out, its answer in.
+//! Client protocol: one request, one response.
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
@@ -7,7 +7,7 @@
 //! | [`ReadingResponse`](FetchPhase::ReadingResponse) | the answer's head and body | Closing |
 //! | [`Closing`](FetchPhase::Closing) | nothing: the link closes | gone |
 //!
-//! It owns no socket and does not decide what becomes of the answer: that is the [`ResponseHandler`]'s.
+//! [`ResponseHandler`] decides what to do with the response.
 
 use std::time::{Duration, Instant};
 
@@ -15,65 +15,65 @@ use crate::http::{FieldBuf, Method, ResponseError, ResponseEvent, ResponseReader
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
-/// Who hears what becomes of a request. Each call may stop the exchange by returning `false`.
+/// Receiver of exchange events.
 pub trait ResponseHandler {
-    /// The connection is made, and this is what is sent.
+    /// Connected; returns the request.
     fn on_connected(&mut self, now: Now) -> &[u8];
-    /// Whether the body of the request waits until the server asks for it (RFC 9110 section 10.1.1).
+    /// True if the body waits for 100 (Continue) (RFC 9110 section 10.1.1).
     fn awaits_continue(&self) -> bool;
-    /// Queues some of the body of the request. Requests without one are whole already.
+    /// Queues more of the body; `Complete` without one.
     fn queue_body(&mut self, send_queue: &mut SendQueue) -> BodyProgress;
-    /// The final answer has come before the request had gone out: the rest of that is not sent.
+    /// Final response before the request was sent; the rest is discarded.
     fn on_early_response(&mut self);
-    /// A piece of the answer has come.
+    /// Part of the response; `false` stops the exchange.
     fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool;
-    /// It is over: the answer is whole, or this is why not.
+    /// End of the exchange.
     fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now);
 }
 
-/// How much of the body of a request there is to send.
+/// Result of queueing body bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyProgress {
-    /// All that was left has been queued.
+    /// The rest was queued.
     Complete,
-    /// Something has been queued; there may be more.
+    /// Part of it was queued.
     Queued,
-    /// Nothing at the moment; the connection is roused when there is more.
+    /// None available yet; the connection will be woken.
     Pending,
-    /// The rest cannot be had.
+    /// The rest is unavailable.
     Failed,
 }
 
-/// How long a body waits to be asked for: an old server may not know how to ask. It is what curl allows.
+/// As in curl: old servers may never send 100 (Continue).
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a request has no whole answer.
+/// Reason for an incomplete response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchError {
-    /// The connection broke, could not be made, or was given up.
+    /// Connection failed or closed.
     Connection(CloseReason),
-    /// What came is no whole answer.
+    /// Invalid or incomplete response.
     Response(ResponseError),
-    /// The audience wanted no more.
+    /// Stopped by the handler.
     Stopped,
-    /// It took too long.
+    /// Timed out.
     TimedOut,
 }
 
-/// The names of the states.
+/// Connection states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchPhase {
-    /// Waiting for the connection, then queueing the request.
+    /// Until connected.
     SendingHead,
-    /// Waiting for the moment to queue more of the request's body, and for an early answer.
+    /// Until the body is queued.
     SendingBody,
-    /// Waiting for the answer.
+    /// Until the response ends.
     ReadingResponse,
-    /// Over.
+    /// Done.
     Closing,
 }
 
-/// Every transition there is; [`FetchProtocol`] asserts each it makes against this table.
+/// All transitions; `enter` asserts each.
 pub const TRANSITIONS: &[(FetchPhase, FetchPhase)] = &[
     (FetchPhase::SendingHead, FetchPhase::SendingBody),
     (FetchPhase::SendingHead, FetchPhase::ReadingResponse),
@@ -83,20 +83,19 @@ pub const TRANSITIONS: &[(FetchPhase, FetchPhase)] = &[
     (FetchPhase::ReadingResponse, FetchPhase::Closing),
 ];
 
-/// One connection of the client, for one request.
+/// Client protocol of one connection and request.
 #[derive(Debug)]
 pub struct FetchProtocol<A> {
     phase: FetchPhase,
     reader: ResponseReader,
-    /// Of the present state: for connecting, and for the body to be asked for.
+    /// For connecting and for 100 (Continue).
     phase_deadline: Option<Instant>,
-    /// Of the whole exchange.
     deadline: Option<Instant>,
     handler: std::marker::PhantomData<fn(&mut A)>,
 }
 
 impl<A: ResponseHandler> FetchProtocol<A> {
-    /// The machine of a connection that is being made.
+    /// Protocol of a connection attempt.
     pub fn new(method: Method, connect_deadline: Option<Instant>, deadline: Option<Instant>) -> Self {
         Self {
             phase: FetchPhase::SendingHead,
@@ -107,12 +106,12 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
     }
 
-    /// The state it is in.
+    /// Current state.
     pub fn phase(&self) -> FetchPhase {
         self.phase
     }
 
-    /// The only place where the state changes.
+    /// The only state change.
     fn enter(&mut self, next: FetchPhase) {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
@@ -132,7 +131,6 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         })
     }
 
-    /// The connection is made.
     fn send_request(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
         let request = handler.on_connected(now);
         send_queue.push_with(|out| out.extend_from_slice(request));
@@ -144,7 +142,6 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         self.queue_body(send_queue, handler, now)
     }
 
-    /// Queues more of the body.
     fn queue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
         let progress = handler.queue_body(send_queue);
         let next = match progress {
@@ -161,7 +158,6 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
     }
 
-    /// Goes on sending when it may, and there is room.
     fn continue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
         match (self.phase_deadline, send_queue.is_empty()) {
             (Some(_), _) => Want::Input,
@@ -170,7 +166,6 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
     }
 
-    /// What a piece of the answer means for the request that is still going out.
     fn on_event(&mut self, event: &ResponseEvent<'_, '_>, send_queue: &mut SendQueue, handler: &mut A) {
         match event {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,

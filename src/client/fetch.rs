@@ -1,7 +1,6 @@
-//! One request from beginning to end: connecting, the exchange, and the outcome.
+//! Client application for one request.
 //!
-//! It is an application of the same reactor as the server. What the answer means to a person is
-//! the session's.
+//! [`Session`] presents the response.
 
 use std::time::{Duration, Instant};
 
@@ -20,27 +19,25 @@ use crate::http::{Method, RequestBody};
 use crate::net::{AddressConnector, Connection, Pool, Tick, host_name};
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 
-/// Bytes read at once: large bodies come in large pieces.
+/// Large reads for large bodies.
 const RECV_BUF_LEN: usize = 64 * 1024;
-/// How long connecting may take when nothing else is asked for: what curl allows.
+/// Default connect timeout, as in curl.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The signals that end the run.
 const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
-/// Those, and one that would end it if nobody watched, when a write goes beyond the limit on file sizes.
+/// Unwatched, SIGXFSZ kills the process when a write exceeds the file size limit.
 const WATCHED_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGXFSZ];
 
-/// The application of the client's reactor.
 struct FetchApp {
     session: Session,
     pool: Pool,
     deadline: Option<Instant>,
 }
 
-/// Sends the request that the settings describe and deals with the answer.
+/// Sends the configured request and handles the response.
 ///
 /// # Errors
-/// Whatever keeps the answer from being whole and where it belongs.
+/// Any failure to deliver the response.
 pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let now = Now::read();
     let deadline = config.max_time.map(|time| now.instant + time);
@@ -83,7 +80,7 @@ impl App for FetchApp {
     type Conn = Connection<FetchProtocol<Session>>;
 
     fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
-        // There may be more to send, whether or not there is something to read.
+        // A stream may have more to send without any input.
         if self.session.framing == RequestBody::Chunked {
             conn.wake();
         }
@@ -93,7 +90,7 @@ impl App for FetchApp {
     }
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
-        // The other is no news: the write has failed, and whoever wrote says so.
+        // Ignore SIGXFSZ: the failed write is reported.
         if let Some(signal) = control.take_signals().into_iter().find(|signal| STOP_SIGNALS.contains(signal))
         {
             self.session.fail(RunError::Interrupted(signal));

@@ -1,7 +1,6 @@
-//! The client's log: the exchange with every header, in the formats of the server's access log.
+//! Client log: one exchange with both heads, in access log formats.
 //!
-//! It owns what is remembered of the exchange until it is over. It is opened before anything is sent,
-//! and written at the end. It shows and saves nothing.
+//! Opened before sending; written at the end.
 
 use std::fmt::Display;
 use std::io;
@@ -12,31 +11,23 @@ use crate::http::{self, Fields, ResponseHead, end_head};
 use crate::net::host_name;
 use crate::reactor::Now;
 
-/// The log of one run.
 pub(super) struct ExchangeLog {
     log: AccessLog,
     exchange: Option<LoggedExchange>,
 }
 
-/// What is known of the exchange that is under way.
 struct LoggedExchange {
     peer: SocketAddr,
     started: Now,
     request_head: Vec<u8>,
-    /// The status and the head of the final response, once it has come.
     response: Option<(u16, Vec<u8>)>,
 }
 
 impl ExchangeLog {
-    /// Opens the log.
-    ///
-    /// # Errors
-    /// What opening the file says.
     pub(super) fn open(destination: &LogDestination, style: &LogStyle) -> io::Result<Self> {
         Ok(Self { log: AccessLog::open_styled(destination, style.clone())?, exchange: None })
     }
 
-    /// A request is being sent.
     pub(super) fn on_request(&mut self, peer: SocketAddr, request_head: &[u8], now: Now) {
         if self.log.is_on() {
             let request_head = request_head.to_vec();
@@ -44,14 +35,12 @@ impl ExchangeLog {
         }
     }
 
-    /// The head of its answer has come.
     pub(super) fn on_response_head(&mut self, head: &ResponseHead<'_, '_>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.response = Some((head.status, render(head)));
         }
     }
 
-    /// It is over, for this reason, after so many bytes of the answer's body.
     pub(super) fn on_finished(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
         let Some(exchange) = self.exchange.take() else { return };
         let mut record = LogRecord {
@@ -74,7 +63,7 @@ impl ExchangeLog {
     }
 }
 
-/// The value of a field of the request, which this program has written itself.
+/// Our own request head: no folded lines.
 fn field_value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     head.split(|&byte| byte == b'\n').skip(1).find_map(|line| {
         let (known, value) = line.split_at_checked(name.len())?;
@@ -82,7 +71,7 @@ fn field_value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-/// The head as it was on the wire, but for white space around values.
+/// Received head, without white space around values.
 fn render(head: &ResponseHead<'_, '_>) -> Vec<u8> {
     let mut out = format!("{} {} ", head.version.as_str(), head.status).into_bytes();
     out.extend_from_slice(head.reason);
@@ -90,7 +79,6 @@ fn render(head: &ResponseHead<'_, '_>) -> Vec<u8> {
     out
 }
 
-/// Ends the status line and appends the fields as they were on the wire.
 pub(super) fn write_fields(out: &mut Vec<u8>, fields: Fields<'_, '_>) {
     end_head(out);
     for (name, value) in fields.iter() {

@@ -1,10 +1,10 @@
-//! Text of the peer, made fit for a terminal.
+//! Terminal-safe text from a peer.
 //!
-//! It shows and saves nothing.
+//! Prints nothing.
 
 use crate::text::is_deceptive;
 
-/// Text that may be the peer's, with U+FFFD for each deceptive character but the tab, which field values may have.
+/// Replaces deceptive characters with U+FFFD, except tabs, which field values may contain.
 pub(super) fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace(|c| is_deceptive(c) && c != '\t', "\u{fffd}")
 }

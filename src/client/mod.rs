@@ -1,8 +1,7 @@
-//! The client: from a command line to a request, over the same reactor and link as the server, to an
-//! answer that is shown or saved.
+//! HTTP client: command line, one request, response shown or saved.
 //!
-//! [`args`] makes a [`config::ClientConfig`] of words; [`fetch`] runs it; [`connection`] is the state machine of
-//! one connection. It never uses `files` or `server`.
+//! [`args`] parses a [`config::ClientConfig`]; [`fetch`] runs it; [`connection`] is the protocol.
+//! Never uses `files` or `server`.
 
 pub mod args;
 pub(super) mod blocking;

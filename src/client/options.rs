@@ -1,6 +1,6 @@
-//! Options that a single request and load mode share.
+//! Options shared by single requests and load mode.
 //!
-//! Owns what the target, the method and the body of a request mean together. It opens nothing.
+//! Opens nothing.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -15,10 +15,9 @@ use super::target::{ClientTarget, Overrides, parse_operands};
 use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
 use crate::text::parse_duration;
 
-/// What a single request and load mode share.
 const SHARED_OPTIONS: [&str; 8] =
     ["--data", "--head", "--header", "--host", "--port", "--request", "--silent", "--upload-file"];
-/// What is for a single request, and what load mode has instead.
+/// Options rejected in load mode, each with its substitute.
 pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--connect-timeout", "--timeout covers connecting"),
     ("--fail", "--assert judges a run"),
@@ -34,26 +33,24 @@ pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--verbose", "answers are counted, not shown"),
 ];
 
-/// The longest time that can be asked for, a year: more is a slip, and could overflow an instant.
+/// One year: more is a typing error and could overflow an `Instant`.
 const HOURS_MAX: u32 = 365 * 24;
 
-/// What the command line says of a request, whether it is sent once or many times.
 pub(crate) struct RequestArgs {
     pub(crate) target: ClientTarget,
     pub(crate) method: String,
     pub(crate) fields: Vec<(String, FieldEdit)>,
     pub(crate) payload: Option<Payload>,
-    /// Whether `-I` is given.
     pub(crate) has_head_option: bool,
 }
 
-/// Reads the words, the method, the fields and the body; with a list of URLs, words can only say the method.
+/// Parses target, method, fields and body. With `has_list`, operands may only name the method.
 pub(crate) fn read_request(
     args: &mut ParsedArgs,
     overrides: &Overrides,
     has_list: bool,
 ) -> Result<RequestArgs, String> {
-    // A file name that is not UTF-8 is percent-encoded, which is how a path is sent anyway.
+    // Percent-encode a non-UTF-8 file name, as paths are sent anyway.
     let encoded = |word: &OsString| percent_encode(word.as_bytes(), &AsciiSet::EMPTY).to_string();
     let text = |word: &OsString| word.to_str().map_or_else(|| encoded(word), str::to_owned);
     let words: Vec<String> = args.operands().iter().map(text).collect();
@@ -87,13 +84,11 @@ pub(crate) fn read_request(
     Ok(RequestArgs { target, method, fields, payload, has_head_option: is_head_asked })
 }
 
-/// Reads what the options say of the target.
 pub(crate) fn overrides(args: &mut ParsedArgs, keeps_braces: bool) -> Result<Overrides, String> {
     let host = value(args, "--host", parse_host)?;
     Ok(Overrides { host, port: value(args, "--port", parse_port)?, keeps_braces })
 }
 
-/// Refuses framing by hand of what is sent.
 fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
     let framing = ["Content-Length", "Transfer-Encoding"];
     let is_framing = |name: &str| framing.iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -102,7 +97,7 @@ fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
     })
 }
 
-/// The method: from a word, `-X` or `-I`, which must not contradict one another.
+/// Method from operand, `-X` or `-I`, which must agree.
 fn method(args: &mut ParsedArgs, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
     let parse = |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
     let word = word.map(parse).transpose()?;
@@ -116,7 +111,6 @@ fn method(args: &mut ParsedArgs, word: Option<String>, head: bool, default: &str
     }
 }
 
-/// The name of a file that an option gives.
 pub(crate) fn file_name(args: &mut ParsedArgs, name: &'static str) -> Result<Option<PathBuf>, String> {
     match args.last(name) {
         Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
@@ -124,17 +118,16 @@ pub(crate) fn file_name(args: &mut ParsedArgs, name: &'static str) -> Result<Opt
     }
 }
 
-/// Reads a time; it may be nought.
+/// Allows 0.
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, true, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
-/// Reads a time above nought.
+/// Rejects 0.
 pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
-/// Refuses what belongs to load mode where there is none.
 pub(in crate::client) fn refuse_load_options(args: &ParsedArgs) -> Result<(), String> {
     let names = args.settings().iter().map(|setting| setting.spec.long);
     let is_single = |name: &str| {

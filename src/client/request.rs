@@ -1,18 +1,16 @@
-//! The request, rendered once from the settings.
+//! Request head.
 //!
-//! Values in, bytes out: the default fields, how the body is framed, and the changes that were asked for.
+//! Default fields, framing, user's changes.
 
 use super::config::{ClientConfig, FieldEdit};
 use crate::http::{RequestBody, content_length, end_head, field, request_line};
 
-/// What `User-Agent` says.
 pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
 
-/// Longer bodies than this wait to be asked for, and so do those of unknown length: it is where curl
-/// begins to expect that it is worth it.
+/// Curl's threshold: longer and unknown-length bodies wait for 100 (Continue).
 const NO_EXPECT_LEN_MAX: u64 = 1024 * 1024;
 
-/// Whether the body waits to be asked for (RFC 9110 section 10.1.1), which `-H Expect:` decides.
+/// `-H Expect:` overrides the default (RFC 9110 section 10.1.1).
 pub(super) fn awaits_continue(config: &ClientConfig, framing: RequestBody) -> bool {
     match last_edit(config, "expect") {
         _ if framing == RequestBody::None => false,
@@ -22,12 +20,11 @@ pub(super) fn awaits_continue(config: &ClientConfig, framing: RequestBody) -> bo
     }
 }
 
-/// The last change to the field of this name, which counts.
+/// The last change counts.
 fn last_edit<'a>(config: &'a ClientConfig, name: &str) -> Option<&'a FieldEdit> {
     config.fields.iter().rfind(|(edited, _)| edited.eq_ignore_ascii_case(name)).map(|(_, edit)| edit)
 }
 
-/// Renders the head of the request.
 pub(super) fn render(config: &ClientConfig, framing: RequestBody) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     request_line(&mut out, &config.method, &config.target.path);

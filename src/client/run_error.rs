@@ -1,6 +1,6 @@
-//! Why a run of the client has failed: the line that says so, and the exit code.
+//! Client errors.
 //!
-//! The codes are curl's where curl has one. It neither connects nor saves.
+//! Exit codes are curl's where curl has one.
 
 use std::fmt;
 use std::io;
@@ -11,35 +11,35 @@ use crate::http::ResponseError;
 use crate::net::{CloseReason, ConnectError};
 use crate::text::units::duration;
 
-/// Why a run has failed. Displays as one line that names the thing; the codes are curl's.
+/// Error of a run. Displays as one line.
 #[derive(Debug)]
 pub enum RunError {
-    /// This source of the request's body cannot be read.
+    /// Body source cannot be read.
     Source(String, io::Error),
-    /// The server was content before it had everything.
+    /// Success response before the whole body was sent.
     EarlyResponse,
-    /// The host has no address, or none that took the connection.
+    /// No address, or none that accepted a connection.
     Connect(ConnectError),
-    /// The answer broke off or makes no sense.
+    /// Incomplete or invalid response.
     Exchange(FetchError),
-    /// The status says that it failed, and that was asked to be a failure.
+    /// Error status with `--fail`.
     Status(u16),
-    /// The body is binary and standard output is a terminal.
+    /// Binary body for a terminal.
     BinaryToTerminal,
-    /// This destination of the body cannot be written.
+    /// Body destination cannot be written.
     Sink(String, io::Error),
-    /// The log of this name cannot be opened.
+    /// Log cannot be opened.
     Log(String, io::Error),
-    /// The time that was given is over.
+    /// Time limit exceeded.
     TimedOut(Duration),
-    /// A signal ended the run.
+    /// Terminated by this signal.
     Interrupted(i32),
-    /// The event loop itself failed.
+    /// Event loop failure.
     Reactor(io::Error),
 }
 
 impl RunError {
-    /// The exit code, curl's where curl has one.
+    /// Exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect(ConnectError::Resolve(..)) => 6,
@@ -55,7 +55,7 @@ impl RunError {
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
             Self::BinaryToTerminal | Self::Sink(..) | Self::Log(..) => 23,
-            // As shells have it.
+            // As in shells.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Reactor(_) => 1,
         }

@@ -1,7 +1,6 @@
-//! What becomes of an answer: it is shown, saved, counted and confirmed.
+//! Response handling: shows, saves, counts and confirms.
 //!
-//! The body goes to the sink untouched; everything for a person goes to standard error. It owns no
-//! connection and chooses no address.
+//! The body goes to the sink unchanged, messages to standard error.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +24,6 @@ use crate::net::{AddressConnector, CloseReason, SendQueue};
 use crate::reactor::Now;
 use crate::text::units::{duration, plural};
 
-/// One request of a person, and how it is going.
 pub(super) struct Session {
     pub(super) config: ClientConfig,
     request: Vec<u8>,
@@ -36,14 +34,13 @@ pub(super) struct Session {
     pub(super) connector: AddressConnector,
     media_type: String,
     received_len: u64,
-    /// How it ended, once it is over.
     pub(super) outcome: Option<Result<(), RunError>>,
     log: ExchangeLog,
     upload: Option<UploadBody>,
     pub(super) framing: RequestBody,
-    /// The final answer came before the request had gone out.
+    /// The final response arrived before the request was sent.
     unsent: bool,
-    /// The status of the final answer: its code, and `403 Forbidden`.
+    /// Code, and text such as `403 Forbidden`.
     status: (u16, String),
 }
 
@@ -79,20 +76,18 @@ impl Session {
         }
     }
 
-    /// So many bytes of the request have gone out.
     pub(super) fn on_sent(&self, sent_total: u64) {
         if self.upload.is_some() && self.status.0 == 0 {
             self.progress.set_position(sent_total.saturating_sub(self.request.len() as u64));
         }
     }
 
-    /// Ends it; the first reason is the one that counts.
+    /// The first error counts.
     pub(super) fn fail(&mut self, error: RunError) {
         self.progress.clear();
         self.outcome.get_or_insert(Err(error));
     }
 
-    /// Says a line to the person.
     fn say(&self, line: fmt::Arguments<'_>) {
         if !self.config.silent {
             say(line);
@@ -145,7 +140,7 @@ impl Session {
         Ok(())
     }
 
-    /// Has the sink do something, which no signal must have to wait for.
+    /// A signal interrupts a blocking call.
     fn with_sink(
         &mut self,
         act: impl FnOnce(&mut OutputSink) -> Result<(), RunError>,
@@ -170,7 +165,6 @@ impl Session {
         Ok(())
     }
 
-    /// Says what has become of what was sent.
     fn report_upload(&self, len: u64) -> Result<(), RunError> {
         let (status, text) = &self.status;
         if !(200..300).contains(status) {
@@ -256,19 +250,16 @@ impl ResponseHandler for Session {
     }
 }
 
-/// The status as a person reads it, without the version of the protocol: `403 Forbidden`.
 fn status_text(head: &ResponseHead<'_, '_>) -> String {
     format!("{} {}", head.status, printable(head.reason)).trim_end().to_owned()
 }
 
-/// The head as it would be on the wire, for whoever asked to have it with the body.
 fn render_head(head: &ResponseHead<'_, '_>) -> Vec<u8> {
     let mut out = format!("{} {}", head.version.as_str(), status_text(head)).into_bytes();
     write_fields(&mut out, head.fields);
     out
 }
 
-/// The essence of the media type, without its parameters.
 fn media_type(fields: Fields<'_, '_>) -> String {
     let value = fields.first("content-type").unwrap_or_default();
     let essence = value.split(|&byte| byte == b';').next().unwrap_or_default();

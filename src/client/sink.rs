@@ -1,7 +1,7 @@
-//! Where the body of an answer goes: standard output, or a file that is whole or not there.
+//! Response body output: standard output, or an atomically written file.
 //!
-//! A file is written under a temporary name in the target's directory and renamed over the target
-//! when the body is whole, so nobody ever sees half of it. It knows nothing of HTTP.
+//! A file gets a temporary name in the target's directory and is renamed when complete: no reader
+//! sees half of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -14,31 +14,26 @@ use super::config::OutputChoice;
 use super::messages::printable;
 use super::run_error::RunError;
 
-/// How much of a body is looked at to tell text from binary.
 const BINARY_CHECK_LEN_MAX: usize = 2000;
 
-/// Takes a body.
 #[derive(Debug)]
 pub(super) struct OutputSink {
-    /// The file to be; standard output if there is none.
+    /// `None`: standard output.
     target: Option<PathBuf>,
-    /// What is written until the file is whole, opened when the first byte or the end comes.
     open: Option<OpenOutput>,
-    /// So much of the body must still be searched for binary data; 0 if standard output is no terminal.
+    /// Bytes still to search; 0 without a terminal.
     binary_check_len: usize,
 }
 
-/// A file under way.
 #[derive(Debug)]
 struct OpenOutput {
     file: File,
-    /// The name of a regular file until it is whole; it is removed if it never is. What cannot be replaced by
-    /// renaming has none: `/dev/null`, a FIFO.
+    /// Removed unless renamed. `None` for targets that renaming cannot replace: `/dev/null`, a
+    /// FIFO.
     temporary: Option<TempPath>,
 }
 
 impl OutputSink {
-    /// The sink that the settings ask for. Nothing is opened yet.
     pub(super) fn new(output: &OutputChoice) -> Self {
         let (target, guarded_len) = match output {
             OutputChoice::Stdout if io::stdout().is_terminal() => (None, BINARY_CHECK_LEN_MAX),
@@ -48,12 +43,11 @@ impl OutputSink {
         Self { target, open: None, binary_check_len: guarded_len }
     }
 
-    /// The file that is written, if it is one.
     pub(super) fn path(&self) -> Option<&Path> {
         self.target.as_deref()
     }
 
-    /// Whether taking more may wait for another process: the reader of a pipe, or who opens a FIFO.
+    /// True if writing or opening may wait for another process.
     pub(super) fn may_block(&self) -> bool {
         match (&self.target, &self.open) {
             (None, _) => true,
@@ -62,10 +56,6 @@ impl OutputSink {
         }
     }
 
-    /// Takes the next part of the body.
-    ///
-    /// # Errors
-    /// When it cannot be written, or should not be.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), RunError> {
         let checked = bytes.get(..self.binary_check_len).unwrap_or(bytes);
         self.binary_check_len -= checked.len();
@@ -75,19 +65,12 @@ impl OutputSink {
         self.write_head(bytes)
     }
 
-    /// Takes the head of the answer, which is text whatever the body is.
-    ///
-    /// # Errors
-    /// When it cannot be written.
+    /// Writes the head, which is always text.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
         get_or_open(target, open)?.file.write_all(head).map_err(|source| file_error(target, source))
     }
 
-    /// The body is whole: gives the file its name.
-    ///
-    /// # Errors
-    /// When that fails.
     pub(super) fn finish(&mut self) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
         get_or_open(target, open)?;
@@ -98,14 +81,14 @@ impl OutputSink {
     }
 }
 
-/// Writes at once, whole lines or not: who reads a pipe wants what has come, not what is complete.
+/// Flushes partial lines: readers of a pipe want data at once.
 fn write_stdout(bytes: &[u8]) -> Result<(), RunError> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     written.map_err(|source| RunError::Sink("standard output".to_owned(), source))
 }
 
-/// Text has no NUL byte: the rule that curl and git have.
+/// Rule of curl and git: text has no NUL byte.
 fn is_binary(bytes: &[u8]) -> bool {
     bytes.contains(&0)
 }
@@ -114,7 +97,6 @@ fn file_error(target: &Path, source: io::Error) -> RunError {
     RunError::Sink(format!("'{}'", printable(target.as_os_str().as_bytes())), source)
 }
 
-/// The file under way, opened now if this is the first call.
 fn get_or_open<'a>(
     target: &mut PathBuf,
     open: &'a mut Option<OpenOutput>,
@@ -127,7 +109,7 @@ fn get_or_open<'a>(
 }
 
 impl OpenOutput {
-    /// Opens what will become `target`; a symbolic link is followed, not replaced.
+    /// Follows a symbolic link instead of replacing it.
     fn new(target: &mut PathBuf) -> io::Result<Self> {
         let mut permissions = None;
         if let Ok(metadata) = fs::metadata(&*target) {
@@ -141,12 +123,12 @@ impl OpenOutput {
             }
         }
         let directory = target.parent().unwrap_or(Path::new("."));
-        // `create_new` makes a file as any other program does: all that the umask allows.
+        // `create_new`: mode by umask, as for other programs.
         let file = tempfile::Builder::new()
             .prefix(".reactor-client.")
             .suffix(".part")
             .make_in(directory, |path| File::create_new(path))?;
-        // What takes the place of a file is as private as that was.
+        // Keep the replaced file's permissions: it may be private.
         if let Some(permissions) = permissions {
             file.as_file().set_permissions(permissions)?;
         }

@@ -1,6 +1,6 @@
-//! Which file a request sends, and under which name: what `-T`, the method and the path come to.
+//! Request body source and remote file name.
 //!
-//! Values in, values out; nothing is opened here.
+//! Opens nothing.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,33 +12,33 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use super::messages::printable;
 use crate::cli::quote;
 
-/// What a file's name keeps in a URL: the unreserved characters (RFC 3986 section 2.3).
+/// Keeps unreserved characters (RFC 3986 section 2.3).
 const FILE_NAME_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a request sends.
+/// Request body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// All of one source, as it is.
+    /// One source, unchanged.
     Source(Source),
-    /// What `-d` says, joined by `&`.
+    /// `-d` values, joined with `&`.
     Data(Vec<Data>),
 }
 
-/// Where bytes come from.
+/// Byte source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// This file.
+    /// File path.
     File(PathBuf),
-    /// Standard input, up to its end.
+    /// Standard input until EOF.
     Stdin,
 }
 
-/// One `-d`.
+/// One `-d` value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// The text itself.
+    /// Literal text.
     Text(OsString),
-    /// A file without its line ends, as curl has it.
+    /// File without line ends, as in curl.
     File(Source),
 }
 
@@ -60,10 +60,9 @@ impl fmt::Display for Source {
     }
 }
 
-/// What `-d` sends unless `-H` says otherwise, as curl has it.
+/// Default media type of `-d`, as in curl.
 pub(crate) const DATA_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// One `-d`: text, or `@FILE`.
 pub(super) fn parse_data_option(text: OsString) -> Result<Data, String> {
     match text.as_encoded_bytes().strip_prefix(b"@") {
         None => Ok(Data::Text(text)),
@@ -77,11 +76,7 @@ pub(super) fn parse_data_option(text: OsString) -> Result<Data, String> {
     }
 }
 
-/// What several `-d` come to. What `read` brings is text, and its line ends are the editor's: like curl,
-/// this leaves them out.
-///
-/// # Errors
-/// Those of `read`.
+/// Joins `-d` values. Removes line ends of files, as curl does: an editor added them.
 pub(crate) fn join_data<E>(
     data: &[Data],
     mut read: impl FnMut(&Source) -> Result<Vec<u8>, E>,
@@ -97,11 +92,8 @@ pub(crate) fn join_data<E>(
     Ok(data.iter().map(text).collect::<Result<Vec<_>, E>>()?.join(&b'&'))
 }
 
-/// What a request with this method to this path sends; `asked` is the value of `-T`. A path that ends
-/// in a slash gets the name of the file, as curl has it.
-///
-/// # Errors
-/// What does not go together, in words.
+/// Chooses the body from `-T` (`asked`), method and path. A path ending in a slash gets the file
+/// name, as in curl.
 pub(super) fn choose(
     asked: Option<OsString>,
     method: &str,
@@ -133,11 +125,10 @@ pub(super) fn choose(
     Ok(Some(source))
 }
 
-/// The file name that a path ends in, percent-decoded: `-O` saves under it, PUT sends it.
+/// Percent-decoded last path segment: file name for `-O` and PUT.
 ///
 /// # Errors
-///
-/// What is wrong, in words to stand behind a colon. A name that would leave the directory is refused.
+/// No file name, or one outside the directory; text to print after a colon.
 pub(super) fn last_segment(path: &str) -> Result<PathBuf, &'static str> {
     let path = path.split_once('?').map_or(path, |(path, _query)| path);
     let segment = path.rsplit_once('/').map_or(path, |(_, segment)| segment);

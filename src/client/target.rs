@@ -1,8 +1,6 @@
-//! Whom to ask and for what: the words of the command line become a host, a port and a path.
+//! Request target from operands.
 //!
-//! It owns the forms that words may take, the order in which they are tried, and the defaults of what
-//! they leave out, and what of a path is percent-encoded. It never resolves a name, and never touches `.` or
-//! `..` segments: what is asked for is sent, and the server judges.
+//! Never resolves names. Keeps `.` and `..` segments: the server decides.
 
 use std::net::Ipv6Addr;
 
@@ -10,17 +8,16 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::cli::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, quote};
 
-/// The port of `reactor-server`, for all words but `http://` URLs.
+/// Port of `reactor-server`, for all but `http://` URLs.
 const PORT_DEFAULT: u16 = 8080;
 
-/// The port of an `http://` URL that names none (RFC 9110 section 4.2.1).
+/// RFC 9110 section 4.2.1.
 const PORT_HTTP: u16 = 80;
 
-/// Methods that a third word is taken for if no fourth follows; other words are files.
+/// Methods as a third, last operand; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
 
-/// What must not stand in a request target as it is: space, controls, and what RFC 3986 leaves out.
-/// `%` is judged by what follows it.
+/// Space, controls, and characters excluded by RFC 3986. `%` depends on what follows.
 const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -33,23 +30,22 @@ const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The same, but braces are kept: whoever renders placeholders sees to those that are none.
+/// Keeps braces: the template renderer encodes loose ones.
 const TEMPLATE_ENCODE_SET: &AsciiSet = &PATH_ENCODE_SET.remove(b'{').remove(b'}');
 
-/// Whom to ask, and for what.
+/// Request target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientTarget {
-    /// A name or an address to resolve; an IPv6 address has no brackets.
+    /// Host name or address; IPv6 without brackets.
     pub host: String,
-    /// The port to connect to.
+    /// TCP port.
     pub port: u16,
-    /// The path and query as they are sent (origin-form, RFC 9112 section 3.2.1), or `*`.
+    /// Path and query in origin-form (RFC 9112 section 3.2.1), or `*`.
     pub path: String,
 }
 
 impl ClientTarget {
-    /// The value of the `Host` field (RFC 9110 section 7.2): brackets around an IPv6 address, and the
-    /// port unless it is 80.
+    /// `Host` field value (RFC 9110 section 7.2): IPv6 in brackets, port unless 80.
     pub fn authority(&self) -> String {
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
@@ -62,30 +58,27 @@ impl ClientTarget {
     }
 }
 
-/// What the options say about the target; it goes before what the words say.
+/// Options that override operands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
-    /// From `--host`, without brackets.
+    /// Without brackets.
     pub(crate) host: Option<String>,
-    /// From `--port`.
     pub(crate) port: Option<u16>,
-    /// Braces are kept in the path as they are: there may be placeholders in it.
+    /// Keeps placeholder braces in the path.
     pub(crate) keeps_braces: bool,
 }
 
-/// What the words alone say; what they leave out has a default.
 #[derive(Default)]
 struct ParsedUrl {
     host: Option<String>,
     port: Option<u16>,
-    /// As it is written; empty if nothing says it.
+    /// Unencoded; empty if absent.
     path: String,
 }
 
-/// Reads the words of the command line; returns the method, if one is among them, and the target.
+/// Parses operands into an optional method and a target.
 ///
-/// The first form that matches wins: nothing; a method first; a second word of digits only; a URL,
-/// `/path` or `:port`; `host[:port][/path]`.
+/// First match wins: nothing; a method first; digits as second word; one target word.
 pub(crate) fn parse_operands(
     words: &[String],
     overrides: &Overrides,
@@ -137,7 +130,7 @@ fn parse_host_port<'a>(
     Ok((method, ParsedUrl { host, port, path: file.cloned().unwrap_or_default() }))
 }
 
-/// One word, or none: a URL, `/path`, `:port/path`, `*`, `host[:port][/path]`; after `--host`, a bare
+/// At most one word: URL, `/path`, `:port/path`, `*`, `host[:port][/path]`. After `--host`, a bare
 /// word is a path.
 fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUrl, String> {
     let word = match words {
@@ -166,7 +159,7 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
     parse_authority_and_path(word)
 }
 
-/// `[host][:port][/path]`, an empty word excepted.
+/// Non-empty `[host][:port][/path]`.
 fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
     let end = text.find(['/', '?', '#']).unwrap_or(text.len());
     let (authority, path) = text.split_at(end);
@@ -179,12 +172,12 @@ fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
     let (host, port) = split_port(authority);
     let has_host = !host.is_empty() || port.is_none();
     let host = has_host.then(|| parse_host(host)).transpose()?;
-    // An empty port is the default one (RFC 3986 section 3.2.3).
+    // RFC 3986 section 3.2.3: an empty port means the default.
     let port = port.filter(|port| !port.is_empty()).map(parse_port).transpose()?;
     Ok(ParsedUrl { host, port, path: path.to_owned() })
 }
 
-/// Splits off what follows the last colon, unless the colons are those of an IPv6 address.
+/// Splits at the last colon, but never an IPv6 address.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((_, port)) if port.ends_with(']') => (authority, None),
@@ -193,7 +186,7 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// `scheme` and what follows `://`, if the word begins so (RFC 3986 section 3.1).
+/// RFC 3986 section 3.1.
 fn split_scheme(word: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = word.split_once("://")?;
     let is_scheme_byte = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
@@ -212,7 +205,7 @@ fn unexpected_word<T>(extra: &str) -> Result<T, String> {
     Err(format!("unexpected word {}", quote(extra)))
 }
 
-/// The path and query that are sent: from the first slash, without a fragment, fit for a request line.
+/// From the first slash, without fragment, encoded.
 fn request_path(text: &str, escaped: &'static AsciiSet) -> String {
     let text = text.split_once('#').map_or(text, |(text, _fragment)| text);
     if text == "*" {
@@ -224,7 +217,7 @@ fn request_path(text: &str, escaped: &'static AsciiSet) -> String {
     }
     for (index, part) in text.split('%').enumerate() {
         if index > 0 {
-            // A percent sign that begins no escape means itself.
+            // A percent sign outside an escape is literal.
             path.push_str(if is_escape(part) { "%" } else { "%25" });
         }
         path.extend(utf8_percent_encode(part, escaped));
@@ -232,7 +225,6 @@ fn request_path(text: &str, escaped: &'static AsciiSet) -> String {
     path
 }
 
-/// Whether what follows a percent sign makes it an escape.
 fn is_escape(rest: &str) -> bool {
     matches!(rest.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }

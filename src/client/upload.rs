@@ -1,7 +1,6 @@
-//! The body of a request: a file, sent as it is, or a stream, sent in chunks as it comes.
+//! Request body: a file by `sendfile`, data, or a chunked stream.
 //!
-//! A file leaves by `sendfile`. A pipe or a terminal is never waited for: it is read when it has
-//! something, one bounded piece for each that has gone out. It knows no connection and no answer.
+//! Pipes and terminals never block: read if readable, one bounded piece per sent piece.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,34 +14,29 @@ use super::source::{Payload, Source, join_data};
 use crate::http::chunk;
 use crate::net::SendQueue;
 
-/// Bytes of a stream that are read at once: what a pipe holds.
+/// A pipe's capacity.
 const PIECE_LEN_MAX: usize = 64 * 1024;
-/// More data than this is a file, which need not be in memory.
+/// Memory bound of `-d`; `-T` sends longer files unbuffered.
 const DATA_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// What a request sends.
 #[derive(Debug)]
 pub(super) struct UploadBody {
     body: UploadContent,
-    /// Bytes of content that have been queued.
     pub(super) queued_len: u64,
 }
 
 #[derive(Debug)]
 enum UploadContent {
-    /// A regular file, which had this length when it was opened.
+    /// Length when opened.
     File { file: Rc<File>, len: u64 },
-    /// What was on the command line, and in the files that it named.
+    /// `-d` values, with the contents of named files.
     Data(Vec<u8>),
-    /// Whatever else can be read.
+    /// Any other readable file.
     Stream { file: File, piece: Vec<u8> },
 }
 
 impl UploadBody {
-    /// Opens what is to be sent.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or is a directory.
+    /// Rejects directories.
     pub(super) fn open(payload: &Payload) -> io::Result<Self> {
         let stream = |file| UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX] };
         let body = match payload {
@@ -61,7 +55,6 @@ impl UploadBody {
         Ok(Self { body, queued_len: 0 })
     }
 
-    /// Its length, if it is known before it is sent.
     pub(super) fn len(&self) -> Option<u64> {
         match &self.body {
             UploadContent::File { len, .. } => Some(*len),
@@ -70,10 +63,6 @@ impl UploadBody {
         }
     }
 
-    /// What may have to be waited for, to be watched.
-    ///
-    /// # Errors
-    /// When there is no descriptor for it.
     pub(super) fn stream_fd(&self) -> io::Result<Option<OwnedFd>> {
         match &self.body {
             UploadContent::File { .. } | UploadContent::Data(_) => Ok(None),
@@ -81,10 +70,7 @@ impl UploadBody {
         }
     }
 
-    /// Queues all of a file, or of a stream a piece, if it has one.
-    ///
-    /// # Errors
-    /// When it cannot be read.
+    /// Queues a whole file, or an available stream piece.
     pub(super) fn supply(&mut self, send_queue: &mut SendQueue) -> io::Result<BodyProgress> {
         match &mut self.body {
             UploadContent::File { file, len } => {
@@ -114,7 +100,6 @@ impl UploadBody {
     }
 }
 
-/// Reads a file that a part of the data is in.
 fn read_data_file(source: &Source) -> io::Result<Vec<u8>> {
     let (mut bytes, limit) = (Vec::new(), DATA_LEN_MAX + 1);
     match source {
@@ -127,7 +112,7 @@ fn read_data_file(source: &Source) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether reading would not have to wait: there are bytes, or the end, or a fault to be told of.
+/// True if a read returns at once: data, EOF or an error.
 fn is_readable(file: &File) -> io::Result<bool> {
     let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&no_wait)) {
@@ -137,7 +122,7 @@ fn is_readable(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Another reader of the same pipe may have been quicker; a signal is news of its own.
+/// Another reader may have emptied the pipe. Signals are handled elsewhere.
 fn is_retryable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,5 +1,6 @@
-//! What the command line promises, in tables: each form and what it comes to, each mistake and what is
-//! said of it. Nothing is asked of anybody.
+//! Tables of command lines with their meaning, or their error.
+//!
+//! No network.
 
 use super::*;
 
