@@ -1,7 +1,7 @@
-//! A site on the disk and a cache of it, for the unit tests of the modules beside it.
+//! Site on disk and its cache, for unit tests.
 //!
-//! Each look is a turn of its own, in an hour, when all that is written now has settled. It knows what
-//! was loaded by counting, and never looks into the cache.
+//! Each lookup is its own tick, one hour ahead, when all times are stable. Loads are counted; the cache is
+//! never inspected.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use super::{
     Lookup, RelativePath, Resource, Root,
 };
 
-/// A site and its cache, whose values count what was loaded or made. Each look is a turn.
+/// Site and cache; values count the loads.
 pub(super) struct CacheFixture {
     dir: TempDir,
     pub(super) store: ContentSource,
@@ -25,12 +25,11 @@ pub(super) struct CacheFixture {
     pub(super) now: SystemTime,
     tick: Instant,
     loads: Cell<u32>,
-    /// A file outside of the site.
+    /// File outside of the site.
     scratch: PathBuf,
 }
 
-/// A directory that the kernel tells all about: the usual one, unless that is on an overlay, as it is in
-/// containers; then one in memory.
+/// Directory that inotify covers: the usual one, or `/dev/shm` if that is on overlayfs, as in containers.
 pub(super) fn watched_dir() -> TempDir {
     let usual = tempfile::tempdir().expect("a directory");
     match is_watchable_fs(File::open(usual.path()).expect("opens")) {
@@ -45,7 +44,7 @@ impl CacheFixture {
         let (site, scratch) = (dir.path().join("site"), dir.path().join("scratch"));
         fs::create_dir(&site).expect("the site");
         let store = ContentSource::Disk(Root::open(&site).expect("opens"));
-        // In an hour, all that is written now has settled.
+        // In an hour, the times of all files written now are stable.
         let now = SystemTime::now() + Duration::from_secs(3600);
         let cache = FileCache::new(CacheLimits::DEFAULT);
         CacheFixture { dir, store, cache, now, tick: Instant::now(), loads: Cell::new(0), scratch }
@@ -59,14 +58,14 @@ impl CacheFixture {
         fs::write(self.path(name), content).expect(name);
     }
 
-    /// Sets when the file was modified, in nanoseconds after a moment long ago.
+    /// Sets mtime to `nanos` after a moment long ago.
     pub(super) fn set_mtime(&self, name: &str, nanos: u64) {
         let file = File::options().write(true).open(self.path(name)).expect(name);
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30) + Duration::from_nanos(nanos);
         file.set_modified(time).expect("sets the time");
     }
 
-    /// One look in the present turn.
+    /// One lookup in the current tick.
     pub(super) fn lookup(&mut self, raw: &str, accepted: &EncodingPreferences) -> Lookup<u32> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         let accepted = EncodingPreferences::new(accepted.accepted(), accepted.tick.map(|_| self.tick));
@@ -83,7 +82,7 @@ impl CacheFixture {
         self.tick += Duration::from_nanos(1);
     }
 
-    /// Looks until there is an answer.
+    /// Repeats the lookup until it is not pending.
     pub(super) fn get(&mut self, raw: &str, accepted: &EncodingPreferences) -> Rc<CachedFile<u32>> {
         for _ in 0..1000 {
             self.next_tick();
@@ -96,7 +95,7 @@ impl CacheFixture {
         panic!("{raw} is never ready");
     }
 
-    /// The twin that is found for who wants these, or the file as it is, and its bytes.
+    /// Coding and content found for `codings`.
     pub(super) fn found(&mut self, raw: &str, codings: &[Coding]) -> (Option<Coding>, String) {
         let entry = self.get(raw, &EncodingPreferences::new(codings.iter().copied(), None));
         let Content::Memory(bytes) = &entry.resource.content else { panic!("{raw} is large") };
@@ -114,8 +113,7 @@ impl CacheFixture {
         self.wait_for_fs_clock();
     }
 
-    /// Waits until the clock of the file system has moved on, as it has for all that has settled: a
-    /// few milliseconds at most.
+    /// Waits for the next tick of the file system clock: some ms at most.
     pub(super) fn wait_for_fs_clock(&self) {
         let changed = || {
             fs::write(&self.scratch, "x").expect("writes");
@@ -126,7 +124,7 @@ impl CacheFixture {
         while changed() == before {}
     }
 
-    /// How often something is loaded by another look for the same.
+    /// Number of loads by one more equal lookup.
     pub(super) fn loads_of(&mut self, codings: &[Coding]) -> u32 {
         let before = self.loads.get();
         self.found("/a.css", codings);
@@ -134,8 +132,8 @@ impl CacheFixture {
     }
 }
 
-/// A site with a folder to archive, the root of it, and a store of it. There is a secret beside the root,
-/// which no archive may ever have.
+/// Site with a directory to archive: guard, root path and store. A secret is beside the root, outside of any
+/// archive.
 pub(super) fn site_with_directory() -> (TempDir, PathBuf, ContentSource) {
     let outer = tempfile::tempdir().expect("a directory");
     let root = outer.path().join("site");

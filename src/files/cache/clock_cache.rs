@@ -1,10 +1,7 @@
-//! A bounded shelf of things by name: how many a cache may hold, and which go first.
+//! CLOCK (second chance) eviction cache.
 //!
-//! The order is that of a clock with second chances: a hand goes round, passes over what was used
-//! since it last came by, and takes what was not. What was only put and never used again goes
-//! first, so that reading a whole site once does not push out the pages that everybody reads.
-//!
-//! Knows nothing of files: whoever puts a thing says what it costs.
+//! The hand skips entries used since its last visit and evicts others. An entry never used after insertion
+//! goes first: one scan of the site must not evict popular pages. Callers state costs.
 
 use std::collections::HashMap;
 use std::mem;
@@ -13,29 +10,30 @@ use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
-/// How much a cache may hold.
+/// Cache limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Files in all.
+    /// Files.
     pub entries_max: usize,
-    /// Bytes of content and of names, and what each file takes beside that.
+    /// Bytes of content, names and overhead.
     pub bytes_max: usize,
-    /// Open descriptors, one for each large file. They come out of what the process may open,
-    /// so connections have that many fewer.
+    /// Descriptors, one per large file; connections have that many fewer.
     pub descriptors_max: usize,
 }
 
 impl CacheLimits {
-    /// For a site of tens of thousands of pages, within memory that no server misses: 1,000 of the
-    /// largest small files, and a quarter of the 1,024 descriptors that a process has at least.
+    /// Limits for tens of thousands of pages.
+    ///
+    /// 1,000 of the largest small files, in memory that any server has. A quarter of the 1,024 descriptors
+    /// that a process has at least.
     pub const DEFAULT: CacheLimits =
         CacheLimits { entries_max: 128 * 1024, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
 
-    /// For who keeps nothing.
+    /// No cache.
     pub const NONE: CacheLimits = CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 };
 }
 
-/// What a thing takes of the limits, its name not counted.
+/// Cost of a value, without its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     pub(super) bytes: usize,
@@ -49,14 +47,12 @@ impl AddAssign for Cost {
     }
 }
 
-/// Things by name, within limits.
 #[derive(Debug)]
 pub(super) struct ClockCache<T> {
     limits: CacheLimits,
     index: HashMap<Rc<[u8]>, usize, RandomState>,
     slots: Vec<Option<ClockSlot<T>>>,
     free_slots: Vec<usize>,
-    /// Where the search for a thing to let go continues.
     hand: usize,
     total_cost: Cost,
     pub(super) evictions_total: u64,
@@ -87,7 +83,7 @@ impl<T> ClockCache<T> {
         self.index.len()
     }
 
-    /// The thing called `name`, which counts as used now.
+    /// Marks the entry as used.
     pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut T> {
         let index = *self.index.get(name)?;
         let slot = self.slots.get_mut(index)?.as_mut()?;
@@ -95,8 +91,7 @@ impl<T> ClockCache<T> {
         Some(&mut slot.value)
     }
 
-    /// The thing called `name` has come to cost something else: others go if it takes more, and it
-    /// goes itself if it is the one that is in the way.
+    /// Evicts others to fit, or this entry if too large.
     pub(super) fn update_cost(&mut self, name: &[u8], mut cost: Cost) {
         cost.bytes += name.len();
         let index = self.index.get(name).copied();
@@ -113,8 +108,7 @@ impl<T> ClockCache<T> {
         self.evict_at(0, Cost::default());
     }
 
-    /// Puts `value` in, in place of what had its name, and lets others go to make room.
-    /// What is larger than the whole shelf is dropped instead.
+    /// Replaces an old value and evicts others to fit. Drops a value larger than the cache.
     pub(super) fn insert(&mut self, name: &[u8], value: T, mut cost: Cost) {
         self.remove(name);
         cost.bytes += name.len();
@@ -124,7 +118,7 @@ impl<T> ClockCache<T> {
         self.evict_at(1, cost);
         let name: Rc<[u8]> = name.into();
         let slot = Some(ClockSlot { name: Rc::clone(&name), value, cost, used_since_hand: false });
-        // The place that was freed last is just behind the hand, so the hand comes here last.
+        // The slot freed last is just behind the hand, so visited last.
         let index = self.free_slots.pop().unwrap_or(self.slots.len());
         match self.slots.get_mut(index) {
             Some(vacant) => *vacant = slot,
@@ -134,7 +128,6 @@ impl<T> ClockCache<T> {
         self.total_cost += cost;
     }
 
-    /// Takes the thing called `name` down.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<T> {
         self.remove_at(*self.index.get(name)?)
     }
@@ -149,12 +142,11 @@ impl<T> ClockCache<T> {
         Some(slot.value)
     }
 
-    /// Whether a thing of this cost is within the limits on its own.
     fn fits(&self, cost: Cost) -> bool {
         cost.bytes <= self.limits.bytes_max && cost.descriptors <= self.limits.descriptors_max
     }
 
-    /// Lets things go until `entries` more, of this cost in all, are within the limits.
+    /// Evicts until `entries` more of total `cost` fit.
     fn evict_at(&mut self, entries: usize, cost: Cost) {
         let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
         while self.total_cost.descriptors + cost.descriptors > descriptors_max {
@@ -165,10 +157,9 @@ impl<T> ClockCache<T> {
         }
     }
 
-    /// Lets go of the next thing of a `is_candidate` cost that was not used since the hand last came by.
-    /// There is one of such a cost: it was just found to be in the way.
+    /// A candidate exists: the caller found a limit exceeded.
     fn evict_unused(&mut self, is_candidate: impl Fn(Cost) -> bool) {
-        // In the first round all may turn out to have been used; the second finds one.
+        // All may be used in the first round, none in the second.
         for _ in 0..2 * self.slots.len() {
             let index = self.hand;
             self.hand = (index + 1) % self.slots.len();
@@ -194,7 +185,7 @@ mod tests {
         ClockCache::new(CacheLimits { entries_max, bytes_max, descriptors_max })
     }
 
-    /// The names on the shelf, without using them.
+    /// Names in the cache; does not mark them as used.
     fn names(cache: &ClockCache<usize>) -> Vec<&str> {
         let mut names: Vec<_> =
             cache.index.keys().map(|name| std::str::from_utf8(name).expect("text")).collect();

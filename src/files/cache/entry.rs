@@ -1,6 +1,4 @@
-//! Cached file, the outcome of a look-up, and the request for a variant of a file.
-//!
-//! Values only. `file_cache` and `variants` decide what is kept and which variant is sent.
+//! Cached file, lookup outcome and variant request: values only.
 
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -9,12 +7,12 @@ use super::clock_cache::Cost;
 use crate::files::coding::EncodingPreferences;
 use crate::files::source::{Content, ContentSource, Resource};
 
-/// A file, and what its user made of it.
+/// File and its derived value.
 #[derive(Debug)]
 pub struct CachedFile<V> {
     /// The file.
     pub resource: Resource,
-    /// What was made of it when it was loaded.
+    /// Value made at load time.
     pub value: V,
 }
 
@@ -23,7 +21,6 @@ impl<V> CachedFile<V> {
         Rc::new(CachedFile { value: make(&resource), resource })
     }
 
-    /// What holding its content takes.
     pub(super) fn cost(&self) -> Cost {
         match &self.resource.content {
             Content::Static(_) | Content::GzipPage(_) => Cost::default(),
@@ -33,31 +30,26 @@ impl<V> CachedFile<V> {
     }
 }
 
-/// What a path stands for.
+/// Result of a cache lookup.
 #[derive(Debug)]
 pub enum Lookup<V> {
-    /// A file, or the index file of a directory. It stays whole in the hands of who sends it,
-    /// whether or not the cache still keeps it.
+    /// File or index file. It stays whole while it is sent, even after eviction.
     File(Rc<CachedFile<V>>),
-    /// A directory that was named without its trailing slash.
+    /// Directory, requested without trailing slash.
     Directory,
-    /// A file of which a variant is being made: the same look in the next turn tells more. Nothing
-    /// has to be remembered meanwhile, and nothing is held for who does not come back.
+    /// A variant is being generated: repeat in the next tick. Nothing is kept for the caller.
     Pending,
 }
 
-/// One request for a file, as far as its variants are concerned.
 #[derive(Clone, Copy)]
 pub(super) struct VariantRequest<'a> {
     pub(super) store: &'a ContentSource,
-    /// The path that was asked for.
     pub(super) key: &'a [u8],
-    /// Whether the next change of the original is sure to change its facts.
+    /// True if the next change is certain to change the attributes.
     pub(super) mtime_is_stable: bool,
-    /// Whether the original is watched, for it was asked for twice in a second.
+    /// True if requested twice in a second.
     pub(super) is_watched: bool,
     pub(super) accepted: &'a EncodingPreferences,
-    /// The time of day, and the same in seconds since 1970.
     pub(super) now: SystemTime,
     pub(super) unix_secs: u64,
 }

@@ -1,16 +1,11 @@
-//! The files that were served lately, and what their user made of each: never stale.
+//! File cache with strict freshness.
 //!
-//! What is asked for twice in a second is watched (`watcher`): then a hit costs no system call at all, but for
-//! one look a second, and no allocation. What is not watched, because inotify does not tell all about it or
-//! it is asked for less often, costs that look (`openat2`, `statx`, `close`) for each hit, and what was found not to
-//! be there is looked for anew; where an encoded variant of a file is wanted, `precompressed` says what that
-//! costs. One function, [`Validation::is_fresh`], decides whether what was loaded is still so.
+//! A path requested twice in a second is watched: a hit then needs no allocation, and no system call but one
+//! check a second. Unwatched, or where inotify is incomplete, each hit costs that check (`openat2`, `statx`,
+//! `close`). Missing files are then searched each time.
 //!
-//! What changed so lately that a further change might not show in its times is kept only while it is
-//! watched: nobody but inotify would tell. Of what is written through a memory map, the kernel tells when
-//! the map is closed; before that, and where nothing is watched, it shows at most in the file's times.
-//!
-//! How many files are kept, and which go when there are too many, is the shelf's work.
+//! A file whose times might not show its next change is kept only while watched. inotify reports
+//! memory-mapped writes when the map closes. Before that, or unwatched, at most the times show them.
 
 use std::borrow::Cow;
 use std::mem;
@@ -29,69 +24,60 @@ use crate::files::root::{FileStat, LookupError};
 use crate::files::source::{Content, ContentSource, FoundContent, Resource, file_name};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 
-/// What an entry takes beside its content and its names, about: what is known of the file, the head of its
-/// answers, its place on the shelf.
+/// Approximate overhead of an entry: attributes, response head, slot.
 const ENTRY_LEN: usize = 1024;
 
-/// What the files were like at some moment, in one second: as long as it is the same, what was certain then
-/// is certain still.
+/// State of all files in one second. Validated results are valid until it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheGeneration {
-    /// How much has changed on disk, and gone from the cache.
     changes: u64,
     unix_secs: u64,
 }
 
-/// Look-ups in the cache since the start.
+/// Lookup counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheLookups {
-    /// Look-ups that found a fresh entry.
+    /// Fresh entries found.
     pub hits: u64,
-    /// Look-ups that asked the disk.
+    /// Disk lookups.
     pub misses: u64,
 }
 
-/// Keeps files by their path, for one [`ContentSource`] and one name of index files.
+/// Cache of files by path, for one source and index name.
 #[derive(Debug)]
 pub struct FileCache<V> {
     entries: ClockCache<CacheEntry<V>>,
     types: MediaTypes,
     gzip_jobs: GzipJobs,
-    /// Counts the look-ups.
+    /// Lookup counters.
     pub lookups: CacheLookups,
     watcher: InotifyWatcher,
-    /// Whether all that was found in this edition is certain, if anything was looked for.
+    /// `None` before the first lookup of a generation.
     all_validated: Option<bool>,
 }
 
 #[derive(Debug)]
 struct CacheEntry<V> {
-    /// None if there is no such file.
     cached_file: Option<Rc<CachedFile<V>>>,
     validation: Validation,
-    /// What tells of changes on disk.
     dependencies: Dependencies,
-    /// What is known of its variants, once somebody has wanted one. It goes when the file changes.
+    /// Dropped when the file changes.
     variants: Option<Box<Variants<V>>>,
-    /// What the shelf has been told that it costs.
     cost: Cost,
 }
 
-/// What must still be so for an entry to be as good as a new one.
 #[derive(Debug)]
 enum Validation {
-    /// A page of the binary, which does not change.
     Embedded,
     Disk {
-        /// The name of the file, once directories and their indexes are resolved.
         name: Box<[u8]>,
-        /// The facts of the file, if they tell it from all that may come after it.
+        /// Set if certain to show the next change.
         stat: Option<FileStat>,
     },
 }
 
 impl<V> FileCache<V> {
-    /// An empty cache. Limits of 0 make it keep nothing.
+    /// Empty cache; limits of 0 disable it.
     pub fn new(limits: CacheLimits) -> Self {
         let (types, gzip_jobs) = (MediaTypes::default(), GzipJobs::default());
         let (entries, watch) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
@@ -99,42 +85,40 @@ impl<V> FileCache<V> {
         FileCache { entries, types, gzip_jobs, lookups, watcher: watch, all_validated: None }
     }
 
-    /// The same, with media types that go before those that are known here.
+    /// Sets types that precede the built-in ones.
     pub fn with_types(self, types: MediaTypes) -> Self {
         FileCache { types, ..self }
     }
 
-    /// The same, without being told of changes: it looks at the file each time.
+    /// Disables inotify: each hit checks its file.
     pub fn unwatched(self) -> Self {
         FileCache { watcher: InotifyWatcher::new(false), ..self }
     }
 
-    /// A request has come, or something was stored: what is found from now on must not be older.
+    /// Announces a request or stored file: later results must not be older.
     pub fn mark_events_pending(&mut self) {
         self.watcher.events_pending = true;
     }
 
-    /// The edition that there is now, or was at the last [`FileCache::mark_events_pending`], in this second.
+    /// Generation at the last [`FileCache::mark_events_pending`] or later.
     pub fn generation(&mut self, unix_secs: u64) -> CacheGeneration {
         self.watcher.drain_events();
         self.all_validated = None;
         CacheGeneration { changes: self.watcher.changes + self.entries.evictions_total, unix_secs }
     }
 
-    /// Whether something was looked for since the edition was asked for, and would be found again, as often
-    /// as there is no other edition.
+    /// True if the lookups since [`FileCache::generation`] are valid until the next generation.
     pub fn is_validated(&self) -> bool {
         self.all_validated == Some(true)
     }
 
-    /// Finds what `path` stands for, as [`ContentSource::lookup`] would at this moment, or would have at the last
-    /// [`FileCache::mark_events_pending`], and of its variants the one that suits `accepted` best.
+    /// Finds the file and its best variant for `accepted`.
     ///
-    /// `store` and `index` are the same at every call. `now` is the time of day at or before this
-    /// call; `make` derives the value from a file, or a variant of one, that was not at hand.
+    /// Never older than the last [`FileCache::mark_events_pending`]. All calls pass equal `store` and
+    /// `index`. `now` is not after the call. `make` derives the value of loaded content.
     ///
     /// # Errors
-    /// As [`ContentSource::lookup`]; none is kept but that there is no such file.
+    /// As [`ContentSource::lookup`]; only `NotFound` is cached.
     pub fn find(
         &mut self,
         store: &ContentSource,
@@ -159,7 +143,7 @@ impl<V> FileCache<V> {
                 let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
                 let is_validated = entry.is_validated(&request, &self.watcher);
                 self.all_validated = Some(is_validated && self.all_validated != Some(false));
-                // What has no variants costs what it did.
+                // Without variants, the cost is unchanged.
                 if entry.variants.is_some() {
                     let cost = entry.current_cost();
                     if mem::replace(&mut entry.cost, cost) != cost {
@@ -173,7 +157,6 @@ impl<V> FileCache<V> {
         self.load(request, (path, index), dependencies, make)
     }
 
-    /// Finds what is not at hand, and keeps it; `dependencies` were there before.
     fn load(
         &mut self,
         request: VariantRequest<'_>,
@@ -203,7 +186,7 @@ impl<V> FileCache<V> {
         let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
         let (validation, may_cache) = match resource.content {
             Content::Static(_) | Content::GzipPage(_) => (Validation::Embedded, true),
-            // What changes while it is read is not for keeping.
+            // A file that changes during the read is not cached.
             Content::Memory(_) | Content::File(_) => {
                 let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on);
                 (Validation::Disk { name: name().into(), stat: stable_stat }, may_cache)
@@ -233,7 +216,6 @@ impl<V> CacheEntry<V> {
         CacheEntry { cached_file, validation, dependencies, variants: None, cost: Cost::default() }
     }
 
-    /// The file, or the variant of it that suits. `name` is that of the file beneath the root.
     fn choose<'n>(
         &mut self,
         name: impl FnOnce() -> Cow<'n, [u8]>,
@@ -252,8 +234,7 @@ impl<V> CacheEntry<V> {
         Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
     }
 
-    /// Whether what was just found in this would be found again without a look at the disk, for the rest of
-    /// this second, unless news come.
+    /// True if the result needs no disk access this second, unless an event arrives.
     fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
         if matches!(self.validation, Validation::Embedded) {
             return true;
@@ -274,8 +255,7 @@ impl<V> CacheEntry<V> {
         cost
     }
 
-    /// Whether what was loaded from here is what a new look would find. If not, what is loaded now can
-    /// be kept with the ties that are here then.
+    /// If false, a new entry may use the dependencies set here.
     fn is_fresh(&mut self, request: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
         let Validation::Disk { name, stat } = &self.validation else {
             return !matches!(request.store, ContentSource::Disk(_));
@@ -292,7 +272,7 @@ impl<V> CacheEntry<V> {
             }
             Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
-        // A look a second is needed even of what is watched, so who asks no more often gains nothing by it.
+        // A watched file needs a check each second too: rarer requests gain nothing.
         let should_watch =
             freshness != Freshness::Unwatched || dependencies.are_used_again(request.unix_secs);
         if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {

@@ -1,9 +1,7 @@
-//! Where files are compressed as they are asked for: little by little, so that nobody has to wait.
+//! gzip compression in slices, so that no request waits long.
 //!
-//! A [`GzipJobs`] makes gzip of what is short at once and of what is long in slices, one a turn of its
-//! caller, in a job that all who ask for the same version of a file share. Calls that are told the same
-//! moment are one turn. Jobs are bounded in number and length, and one that nobody asks for any
-//! more is dropped. It keeps no results: that is the cache's work.
+//! Short files are compressed at once, long files one slice per tick (calls with equal `tick`). Requests for
+//! one file version share a job. Jobs are bounded; a job without requests is dropped. Keeps no results.
 
 use std::io::{self, Write};
 use std::mem;
@@ -17,45 +15,39 @@ use crate::files::open_file::OpenFile;
 use crate::files::root::FileStat;
 use crate::files::source::{Content, Resource, read_up_to};
 
-/// What is shorter, in bytes, is sent as it is: with its head it fits in a packet or two anyway.
+/// A shorter file fits in one or two packets anyway, with its head.
 pub(super) const GZIP_LEN_MIN: u64 = 1024;
-/// What is longer, in bytes, is sent as it is: it would hold too much memory. Above this, people want twins.
+/// Bounds memory; precompression suits larger files.
 pub(super) const GZIP_LEN_MAX: u64 = 8 << 20;
-/// How many bytes are compressed in a turn: less than a millisecond's work. What is no longer than this is
-/// begun while any of it is left, so that it is twice as much at most.
+/// Bytes per tick: under 1 ms. A file up to this length starts while any are left: at most twice this per
+/// tick.
 const SLICE_LEN_MAX: u64 = 64 * 1024;
-/// How many files are compressed at the same time. Each holds a descriptor and 300 KiB beside its result.
+/// Each job holds a descriptor and 300 KiB besides its result.
 const JOBS_MAX: usize = 8;
-/// How long all that is being compressed may be: no result is longer than its original.
+/// Bytes of all jobs: no result exceeds its original.
 const JOBS_LEN_MAX: u64 = 16 << 20;
-/// As good as the usual 6 to the third decimal, in three quarters of the time.
+/// Compresses like level 6 to three decimals, in three quarters of the time.
 const LEVEL: Compression = Compression::new(5);
 
-/// What came of a request for compression.
 #[derive(Debug)]
 pub(super) enum GzipResult {
-    /// The whole, smaller than the original.
+    /// Smaller than the original.
     Compressed(Rc<[u8]>),
-    /// It does not get smaller.
     NotSmaller,
-    /// It is under way: ask again next turn.
+    /// Ask again next tick.
     Pending,
-    /// Not now, or never: there is too much to do, the file changes, or it is too short or too long.
+    /// Too many jobs, a changing file, or length out of bounds.
     Refused,
 }
 
-/// Compresses.
 #[derive(Debug, Default)]
 pub(super) struct GzipJobs {
     jobs: Vec<GzipJob>,
-    /// Counts the turns in which anything was asked for.
     tick: u64,
     tick_began: Option<Instant>,
-    /// How much may still be compressed in this turn.
     left_len: u64,
 }
 
-/// One version of one file, on its way.
 #[derive(Debug)]
 struct GzipJob {
     key: Box<[u8]>,
@@ -64,14 +56,13 @@ struct GzipJob {
     len: u64,
     done_len: u64,
     encoder: GzEncoder<Vec<u8>>,
-    /// The turn in which somebody last asked for it.
     last_asked: u64,
 }
 
 impl GzipJobs {
-    /// The gzip of `original`, whose path is `key`, or the next slice of the work on it.
+    /// Compresses `original`, or its next slice.
     ///
-    /// `is_settled` says that its next change is sure to change its facts; `tick` is the moment of the turn.
+    /// `is_settled`: the next change is certain to change the attributes.
     pub(super) fn gzip(
         &mut self,
         key: &[u8],
@@ -86,15 +77,14 @@ impl GzipJobs {
         match &original.content {
             Content::Memory(bytes) => self.compress_now(bytes),
             Content::Static(bytes) => self.compress_now(bytes),
-            // Of a file that changes between two slices, unseen, the parts would not be of one whole.
+            // Unseen changes between slices would mix versions.
             Content::File(file) if is_settled => self.compress_slice(key, original, file),
-            // What the binary has compressed is not compressed again.
+            // Embedded gzip is not compressed again.
             Content::File(_) | Content::GzipPage(_) => GzipResult::Refused,
         }
     }
 
-    /// Drops the jobs that nobody has asked for since the turn before the last: whoever waits asks in
-    /// every turn.
+    /// Drops jobs without requests: waiting requests ask every tick.
     fn begin_tick(&mut self, tick: Instant) {
         if self.tick_began == Some(tick) {
             return;
@@ -120,7 +110,7 @@ impl GzipJobs {
         job.last_asked = self.tick;
         match job.advance(mem::take(&mut self.left_len)) {
             Ok(true) => gzip_result(job.encoder.finish(), job.len),
-            // There is already as much of the result as there is of the original.
+            // Already as long as the original.
             Ok(false) if job.encoder.get_ref().len() as u64 >= job.len => GzipResult::NotSmaller,
             Ok(false) => {
                 self.jobs.push(job);
@@ -133,9 +123,8 @@ impl GzipJobs {
         }
     }
 
-    /// The job for this version of a file, a new one if need be and there is room for it.
     fn take_job(&mut self, key: &[u8], original: &Resource, file: &Rc<OpenFile>) -> Option<GzipJob> {
-        // Equal facts are those of one version: they had settled.
+        // Equal attributes mean one version: the times were stable.
         let is_same = |job: &GzipJob| *job.key == *key && job.stat == original.stat;
         if let Some(index) = self.jobs.iter().position(is_same) {
             return Some(self.jobs.swap_remove(index));
@@ -157,17 +146,17 @@ impl GzipJobs {
 }
 
 impl GzipJob {
-    /// Compresses up to `slice_len` bytes more; true when all is done.
+    /// True when complete.
     ///
     /// # Errors
-    /// The file cannot be read, or is no longer what it was.
+    /// The file is unreadable or changed.
     fn advance(&mut self, slice_len: u64) -> io::Result<bool> {
         let slice_len = slice_len.min(self.len - self.done_len);
         let bytes = read_up_to(&*self.source, self.done_len, slice_len)?;
         self.encoder.write_all(&bytes)?;
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
-        // It had settled when it was opened: if it is the same at the end, no part is of another version.
+        // Stable at the open and equal at the end: no slice is of another version.
         if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&*self.source).ok() != self.stat) {
             return Err(io::Error::other("it changes while it is read"));
         }
@@ -179,7 +168,7 @@ fn gzip_result(made: io::Result<Vec<u8>>, original_len: u64) -> GzipResult {
     match made {
         Ok(made) if (made.len() as u64) < original_len => GzipResult::Compressed(made.into()),
         Ok(_) => GzipResult::NotSmaller,
-        // Writing to memory does not fail.
+        // Writes to memory cannot fail.
         Err(_) => GzipResult::Refused,
     }
 }
@@ -195,7 +184,7 @@ mod tests {
 
     const LEN: u64 = 3 * SLICE_LEN_MAX;
 
-    /// A long file, and what was known of it when it was opened.
+    /// Long file, and its resource after the open.
     fn long_file() -> (tempfile::TempDir, File, Resource) {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("a.txt");
@@ -208,7 +197,7 @@ mod tests {
         (dir, file, resource)
     }
 
-    /// What comes of it, turn by turn; `change` is called before the last.
+    /// Result after three ticks; `change` is called before the last tick.
     fn made(resource: &Resource, change: impl FnOnce()) -> GzipResult {
         let mut gzip_jobs = GzipJobs::default();
         let start = Instant::now();
@@ -229,7 +218,7 @@ mod tests {
         assert!(matches!(made(&resource, || ()), GzipResult::Compressed(bytes) if !bytes.is_empty()));
         let (_dir, file, resource) = long_file();
         let overwrite = || {
-            // Until the clock of the file system has moved on.
+            // Until the file system clock ticks.
             while FileStat::of(&file).ok() == resource.stat {
                 file.write_all_at(b"other", 7).expect("writes");
             }

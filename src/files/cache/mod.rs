@@ -1,7 +1,6 @@
-//! Cache of files and of their encoded variants, which is never stale.
+//! Cache of files and their encoded variants, never stale.
 //!
-//! Owns which files are kept and which are evicted, the precompressed files beside them, and gzip that is
-//! made on request. It never watches the disk itself: `watch` does.
+//! Owns cached files, eviction, precompressed files and generated gzip. Never watches the disk: `watch` does.
 
 mod clock_cache;
 mod entry;

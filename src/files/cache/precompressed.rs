@@ -1,16 +1,13 @@
-//! The twins of a file: `a.css.br`, `a.css.zst` and `a.css.gz`, which its owner has put beside `a.css`.
+//! Precompressed files (sidecars): `a.css.br`, `.zst` and `.gz` beside `a.css`.
 //!
-//! A twin is used only while it is a regular file beneath the root, not empty and not older than its
-//! original, to the nanosecond. Owns what is known of the twins of one version of one file, and when
-//! that still holds; the original itself is the cache's to keep fresh.
+//! A sidecar is a regular file below the root, not empty, not older than its original, to the nanosecond.
 //!
-//! What that costs, once known: nothing while all three names are watched, as they are when the original
-//! is. Else a look at the twin that is used, at each that is there and cannot be used, and at the
-//! directory, however many are not there at all. That a name is not there is remembered with the
-//! directory's own facts, which change when a name comes or goes. They are those of the directory that
-//! was searched, so that a link in the path that turns elsewhere shows too; a name that is a link is
-//! always looked at itself. What cannot be remembered (what changed lately, what cannot be opened) is
-//! opened each time.
+//! Lookup cost: nothing while all three names are watched, as with a watched original. Otherwise one check
+//! each for the used sidecar, unusable sidecars, and the directory, however many are absent.
+//!
+//! Absence is remembered with the attributes of the searched directory: they show new names and retargeted
+//! symlinks in the path. A symlink name is checked itself. Recently changed or unopenable files are opened
+//! each time.
 
 use std::rc::Rc;
 
@@ -23,15 +20,12 @@ use crate::files::root::{FileStat, OpenedPath, Root};
 use crate::files::source::{Resource, load};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 
-/// What is known of the twins of one version of a file.
 #[derive(Debug)]
 pub(super) struct Precompressed<V> {
-    /// The name of the original beneath the root, directories and their indexes resolved.
     name: Box<[u8]>,
-    /// The facts of its directory when it was searched for what is [`Sidecar::Absent`].
+    /// Attributes when [`Sidecar::Absent`] was found.
     directory_stat: Option<FileStat>,
     sidecars: [Sidecar<V>; Coding::COUNT],
-    /// What tells of changes of any of the three.
     pub(super) dependencies: Dependencies,
 }
 
@@ -39,7 +33,6 @@ pub(super) struct Precompressed<V> {
 enum Sidecar<V> {
     #[default]
     Unknown,
-    /// There was nothing of this name when the directory was searched.
     Absent,
     Present(FoundSidecar<V>),
 }
@@ -48,28 +41,24 @@ enum Sidecar<V> {
 struct FoundSidecar<V> {
     name: Box<[u8]>,
     stat: FileStat,
-    /// None if what has these facts cannot be used: it is older than the original, or empty.
+    /// None if unusable.
     cached_file: Option<Rc<CachedFile<V>>>,
 }
 
 impl<V> FoundSidecar<V> {
-    /// Whether what has this name is what it was.
     fn is_same(&self, root: &Root) -> bool {
         root.stat(&self.name).is_ok_and(|stat| stat == self.stat)
     }
 }
 
-/// The original, and where it was found.
 pub(super) struct OriginalFile<'a> {
     pub(super) root: &'a Root,
     pub(super) resource: &'a Resource,
     pub(super) stat: &'a FileStat,
-    /// Who asks for it.
     pub(super) request: &'a VariantRequest<'a>,
 }
 
 impl<V> Precompressed<V> {
-    /// Nothing is known yet of the twins of the file of this name.
     pub(super) fn new(name: &[u8]) -> Self {
         Precompressed {
             name: name.into(),
@@ -79,7 +68,7 @@ impl<V> Precompressed<V> {
         }
     }
 
-    /// The first twin, in the order that is wanted, that is good for `original` now.
+    /// First accepted sidecar that is usable.
     pub(super) fn find(
         &mut self,
         original: &OriginalFile<'_>,
@@ -113,8 +102,7 @@ impl<V> Precompressed<V> {
         None
     }
 
-    /// Whether all that is known is so without a look. Where it was not, it is watched first if it can
-    /// be, and then looked at once more.
+    /// True if the state needs no check. Watches first, then checks once more.
     fn ensure_validated(&mut self, original: &OriginalFile<'_>, watch: &mut InotifyWatcher) -> bool {
         let OriginalFile { root, request, .. } = *original;
         match self.dependencies.freshness(watch, request.unix_secs) {
@@ -143,8 +131,8 @@ impl<V> Precompressed<V> {
         &mut self.sidecars[coding as usize]
     }
 
-    /// Finds out which names are not there, unless that is known. Directories that have not settled are
-    /// not searched unless they are watched: their facts would not show the next change.
+    /// Finds absent names. An unwatched directory with unstable times is not searched: its attributes would
+    /// not show the next change.
     fn search(&mut self, original: &OriginalFile<'_>, is_watched: bool) {
         let OriginalFile { root, request, .. } = *original;
         let (directory, _) = split_last(&self.name);
@@ -171,7 +159,6 @@ impl<V> Precompressed<V> {
         [&self.name, coding.suffix().as_bytes()].concat()
     }
 
-    /// Looks at the twin itself: what there is to send of it, and what may be remembered.
     fn open(
         &self,
         coding: Coding,
@@ -179,13 +166,13 @@ impl<V> Precompressed<V> {
         make: &impl Fn(&Resource) -> V,
     ) -> (Option<Rc<CachedFile<V>>>, Sidecar<V>) {
         let name = self.name_of(coding);
-        // Whatever keeps a twin from being read, its original can be sent.
+        // Unreadable for any reason: the original is sent.
         let Ok(OpenedPath::File(file, stat)) = original.root.open_file(&name) else {
             return (None, Sidecar::Unknown);
         };
         let (entry, stat) = if is_usable(&stat, original.stat) {
             let Ok(resource) = load(file, stat, &self.name) else { return (None, Sidecar::Unknown) };
-            // It may have changed while it was read; without facts, it still does.
+            // It may have changed during the read; without attributes, it still changes.
             let Some(stat) = resource.stat else { return (None, Sidecar::Unknown) };
             let resource = Resource {
                 media_type: original.resource.media_type.clone(),
@@ -204,7 +191,6 @@ impl<V> Precompressed<V> {
         (entry.clone(), Sidecar::Present(FoundSidecar { name: name.into(), stat, cached_file: entry }))
     }
 
-    /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let mut cost = Cost { bytes: self.name.len() + self.dependencies.bytes(), descriptors: 0 };
         for sidecar in &self.sidecars {
@@ -217,8 +203,7 @@ impl<V> Precompressed<V> {
     }
 }
 
-/// Whether a file with these facts can stand for its original: the shortest gzip stream has 18 bytes,
-/// so an empty one is not finished, or not begun.
+/// The shortest gzip stream has 18 bytes: an empty file is unfinished.
 fn is_usable(sidecar: &FileStat, original: &FileStat) -> bool {
     let modified = |stat: &FileStat| (stat.modified_secs, stat.modified_nanos);
     sidecar.len > 0 && modified(sidecar) >= modified(original)

@@ -1,8 +1,7 @@
-//! Which variant of a file suits who asks for it: a twin, one that is made, or the file as it is.
+//! Choice of file variant: precompressed, generated, or the original.
 //!
-//! A twin comes first: its owner made it with care. What the binary has compressed is at hand. Only else
-//! is gzip made of the file, and kept with it; that it gets no smaller is remembered too. Owns the choice, and what is
-//! known for it of one version of one file. It knows no path and no shelf: those are the cache's.
+//! Sidecars come first: the owner made them with care. Then embedded gzip. Otherwise gzip is generated and
+//! kept, or known not to be smaller.
 
 use std::rc::Rc;
 
@@ -14,29 +13,25 @@ use crate::files::coding::Coding;
 use crate::files::source::{Content, Resource};
 use crate::files::watch::InotifyWatcher;
 
-/// What is known of the variants of one version of a file.
 #[derive(Debug)]
 pub(super) struct Variants<V> {
     pub(super) precompressed: Precompressed<V>,
     gzip: Gzip<V>,
 }
 
-/// What is known of the gzip that is made, or that the binary has.
+/// Generated or embedded gzip.
 #[derive(Debug)]
 enum Gzip<V> {
     Untried,
-    /// It is no smaller than the original.
     NotSmaller,
     Compressed(Rc<CachedFile<V>>),
 }
 
 impl<V> Variants<V> {
-    /// Nothing is known yet of the variants of the file of this name beneath the root.
     pub(super) fn new(name: &[u8]) -> Self {
         Variants { precompressed: Precompressed::new(name), gzip: Gzip::Untried }
     }
 
-    /// Chooses `original`, which is fresh, or a variant of it.
     pub(super) fn choose(
         &mut self,
         original: &Rc<CachedFile<V>>,
@@ -46,7 +41,7 @@ impl<V> Variants<V> {
         make: &impl Fn(&Resource) -> V,
     ) -> Lookup<V> {
         let resource = &original.resource;
-        // What is built in has no facts and no twins: a file of the disk might be of another build.
+        // Embedded pages have no attributes and no sidecars: a file on disk might be from another build.
         if let (Some(root), Some(stat)) = (request.store.root(), &resource.stat) {
             let original_file = OriginalFile { root, resource, stat, request };
             if let Some(entry) = self.precompressed.find(&original_file, watch, make) {
@@ -90,7 +85,6 @@ impl<V> Variants<V> {
         Lookup::File(entry)
     }
 
-    /// What all that is held takes.
     pub(super) fn cost(&self) -> Cost {
         let mut cost = self.precompressed.cost();
         if let Gzip::Compressed(entry) = &self.gzip {
@@ -117,7 +111,7 @@ mod tests {
         EncodingPreferences::new([Coding::Brotli, Coding::Gzip], Some(Instant::now()))
     }
 
-    /// Text of this length, no two lines of which are the same.
+    /// Text of `len` bytes without equal lines.
     fn text(len: u64) -> Vec<u8> {
         let lines = (0..).flat_map(|line: u32| {
             format!("line {line} of many, {:x}\n", line.wrapping_mul(0x9e37_79b9)).into_bytes()
@@ -125,7 +119,7 @@ mod tests {
         lines.take(len as usize).collect()
     }
 
-    /// Bytes of this length that do not get smaller (xorshift).
+    /// Incompressible bytes (xorshift).
     fn noise(len: u64) -> Vec<u8> {
         let mut state = 0x9e37_79b9_7f4a_7c15u64;
         let next = || {
@@ -137,7 +131,7 @@ mod tests {
         std::iter::repeat_with(next).take(len as usize).collect()
     }
 
-    /// What the made variant decodes to; panics if it is none.
+    /// Decoded generated variant; panics if there is none.
     #[track_caller]
     fn decoded(entry: &CachedFile<u32>) -> Vec<u8> {
         let resource = &entry.resource;
@@ -202,7 +196,7 @@ mod tests {
             fixture.write("a.txt", noise(len));
             let entry = fixture.get("/a.txt", &gzip());
             assert_plain(&entry, len);
-            // In the same turn, after which there is no time left to try again.
+            // Same tick: no budget is left for a second attempt.
             fixture.write("b.txt", text(SMALL));
             fixture.next_tick();
             assert!(matches!(fixture.lookup("/b.txt", &gzip()), Lookup::File(_)));
@@ -257,7 +251,7 @@ mod tests {
                 let found = fixture.lookup("/a.txt", &gzip());
                 assert!(matches!(found, Lookup::Pending), "turn {tick}, waiting {waiting}");
             }
-            // Who wants it as it is does not wait.
+            // A request for the original does not wait.
             assert!(matches!(fixture.lookup("/a.txt", &EncodingPreferences::PLAIN), Lookup::File(_)));
         }
         fixture.next_tick();
@@ -311,7 +305,7 @@ mod tests {
                 assert_plain(&entry, 4 * SMALL);
             }
         }
-        // The first two are long: together they are all that may be under way.
+        // The first two files are long and use the whole limit.
         let mut fixture = CacheFixture::new();
         for (name, len) in [("a.txt", GZIP_LEN_MAX), ("b.txt", GZIP_LEN_MAX), ("c.txt", SMALL + 1)] {
             fixture.write(name, text(len));
@@ -319,7 +313,7 @@ mod tests {
         assert!(wait(&mut fixture, "a.txt") && wait(&mut fixture, "b.txt"));
         let Lookup::File(entry) = fixture.lookup("/c.txt", &gzip()) else { panic!("c") };
         assert_plain(&entry, SMALL + 1);
-        // Nobody asks for them any more.
+        // No request asks for them any more.
         fixture.next_tick();
         fixture.next_tick();
         fixture.write("d.txt", text(2000));
@@ -342,7 +336,7 @@ mod tests {
             }
             fixture.wait_for_fs_clock();
         };
-        // Written over: the same file, the same length.
+        // Overwritten: same inode, same length.
         start(&mut fixture);
         let mut file = File::options().write(true).open(fixture.path("a.txt")).expect("opens");
         file.write_all(&new).expect("writes");
@@ -352,7 +346,7 @@ mod tests {
         } else {
             entry.resource.len == old.len() as u64
         });
-        // Replaced by another.
+        // Replaced by another file.
         start(&mut fixture);
         fixture.write("b.txt", text(7 * SMALL));
         fs::rename(fixture.path("b.txt"), fixture.path("a.txt")).expect("replaces");
@@ -391,7 +385,7 @@ mod tests {
             fixture.cache = FileCache::new(CacheLimits::DEFAULT);
             let plain = fixture.get("/server-code.html", &EncodingPreferences::PLAIN);
             let Content::GzipPage(page) = plain.resource.content else { panic!("not built in") };
-            // Nothing is made, so that it may be had whether or not anything may.
+            // No generation, so the gzip is available with and without `tick`.
             let entry = fixture.get("/server-code.html", &EncodingPreferences::new([Coding::Gzip], None));
             assert!(Rc::ptr_eq(&entry, &fixture.get("/server-code.html", &gzip())), "it is kept");
             let resource = &entry.resource;
@@ -419,7 +413,7 @@ mod tests {
         let mut kept = 0;
         for number in 0..20 {
             fixture.next_tick();
-            // The turn's time goes to another, so that only what is at hand is found.
+            // Another file uses the budget of the tick, so only existing variants are found.
             fixture.write("other.txt", text(SMALL));
             fixture.lookup("/other.txt", &gzip());
             kept +=

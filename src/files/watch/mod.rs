@@ -1,7 +1,6 @@
-//! Notification of changes on disk: what is watched, and whether an earlier look at it still holds.
+//! Change detection with inotify: which earlier lookups are still valid.
 //!
-//! Owns the inotify instance and the walk of a path that finds all that it depends on. It never reads a file
-//! and keeps none.
+//! Owns the inotify instance and the path walk that finds dependencies. Never reads or keeps files.
 
 mod inotify;
 mod path_watch;

@@ -1,9 +1,8 @@
-//! The trail of a name: every directory that it leads through, every name that is looked up on the way,
-//! and the file that it ends at, each of which it is tied to.
+//! Path walk that watches every dependency of a lookup.
 //!
-//! Takes the steps that the kernel takes, links included, one by one, and watches each place before it
-//! looks a name up in it: a change comes either before the look, or after the watch. It finds out nothing
-//! but what to watch; what a name stands for is for `root` to say, once the trail is known.
+//! Dependencies: directories on the way, names looked up, the final file. Steps are the kernel's, symlinks
+//! included. Each directory is watched before a lookup in it: a change comes before the lookup or after the
+//! watch.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -14,13 +13,14 @@ use rustix::io::Errno;
 use super::inotify::{Dependencies, Dependency, InotifyWatcher};
 use crate::files::root::Root;
 
-/// Links that the kernel follows in one name, and steps that all of them together may have here: a name
-/// has at most 2,048, and who makes 40 links of as many each is not worth a watch.
+/// Symlinks that the kernel follows, and steps in total. A path has at most 2,048 steps; 40 such symlinks are
+/// not worth a watch.
 const LINKS_MAX: usize = 40;
 const COMPONENTS_MAX: usize = 4096;
 
-/// Watches all that `names` beneath `root` depend on. What is found by them *after* this call stays so
-/// for as long as the ties hold. There are none if not everything can be watched.
+/// Watches all dependencies of `names`; none if any is unwatchable.
+///
+/// A lookup *after* this call is valid while they are unchanged.
 pub(crate) fn watch_paths(
     watcher: &mut InotifyWatcher,
     root: &Root,
@@ -43,10 +43,10 @@ pub(crate) fn watch_paths(
     Dependencies::new(dependencies, watcher, secs)
 }
 
-/// Ties `dependencies` to all that `name` beneath `root` depends on, be there such a file or not.
+/// The file need not exist.
 ///
 /// # Errors
-/// When something on the way cannot be watched, or is no file at its end.
+/// A part is unwatchable, or the final file is not regular.
 fn watch_path(
     root: &Root,
     name: &[u8],
@@ -58,7 +58,7 @@ fn watch_path(
     let mut todo = components(name);
     let mut links = 0;
     for _ in 0..COMPONENTS_MAX {
-        // A name that has no more steps, or leaves the root, depends on nothing more.
+        // A path that has ended or left the root depends on nothing more.
         let (Some(next), Some((directory, wd))) = (todo.pop(), directories.last()) else { return Ok(()) };
         if next == b".." {
             directories.pop();
@@ -66,7 +66,7 @@ fn watch_path(
         }
         dependencies.push(watcher.depend_on(wd, Some(&next)));
         let found = match open_component(directory, &next) {
-            // Whatever comes by this name is told of by the tie.
+            // The dependency reports any later file of this name.
             Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(()),
             found => found?,
         };
@@ -91,7 +91,6 @@ fn watch_path(
     Err(Errno::NAMETOOLONG)
 }
 
-/// A directory on the way, which is watched from now on, and its watch.
 fn enter(
     dir: OwnedFd,
     watcher: &mut InotifyWatcher,
@@ -103,13 +102,11 @@ fn enter(
     Ok((dir, wd))
 }
 
-/// The steps of a path, the last one first.
 fn components(path: &[u8]) -> Vec<Vec<u8>> {
     let steps = path.split(|&byte| byte == b'/').filter(|step| !matches!(*step, b"" | b"."));
     steps.rev().map(<[u8]>::to_vec).collect()
 }
 
-/// What has this name in this directory, be it a link.
 fn open_component(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }

@@ -1,5 +1,6 @@
-//! What the cache promises of single files, at their times: of those that change while they are watched, in
-//! `fresh`; of their variants, in the modules that those have.
+//! Tests of single files in the cache, without variants.
+//!
+//! `fresh` has the tests of changes to watched files. The modules of the variants have their own tests.
 
 mod fresh;
 
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 
-/// A site and its cache, whose values are the number of the load that made them.
+/// Site and cache; each value is the number of the load that made it.
 struct FileCacheFixture {
     dir: TempDir,
     store: ContentSource,
@@ -26,7 +27,7 @@ impl FileCacheFixture {
     fn new(limits: CacheLimits) -> Self {
         let dir = watched_dir();
         let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
-        // In an hour, all that is written now has settled.
+        // In an hour, the times of all files written now are stable.
         let now = SystemTime::now() + Duration::from_secs(3600);
         FileCacheFixture { dir, store, cache: FileCache::new(limits), loads: Cell::new(0), now }
     }
@@ -63,7 +64,7 @@ impl FileCacheFixture {
         }
     }
 
-    /// Whether `raw` is found without loading it.
+    /// True if `raw` is found without a load.
     fn is_cached(&mut self, raw: &str) -> bool {
         let before = self.loads.get();
         self.entry(raw);
@@ -79,7 +80,7 @@ fn unchanged_file_is_loaded_once() {
     let second = fixture.entry("/a.txt");
     assert!(Rc::ptr_eq(&first, &second));
     assert_eq!((second.value, fixture.loads.get()), (1, 1));
-    // The same file by another spelling of its path.
+    // Another spelling of the same path.
     assert!(Rc::ptr_eq(&first, &fixture.entry("//x/../%61.txt")));
 }
 
@@ -114,7 +115,7 @@ fn change_with_same_length_and_mtime_shows() {
     let path = fixture.path("a.txt");
     let before = fixture.entry("/a.txt").resource.stat.expect("settled");
     let modified = fs::metadata(&path).and_then(|stat| stat.modified()).expect("a time");
-    // Until the file system's clock has ticked: a few milliseconds at most.
+    // Until the next tick of the file system clock: some ms at most.
     loop {
         fs::write(&path, "two").expect("writes");
         let file = fs::File::options().write(true).open(&path).expect("opens");

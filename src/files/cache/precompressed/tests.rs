@@ -1,6 +1,6 @@
-//! Which twin is found, and that every change of one shows at the next look.
+//! Tests of sidecar choice, and that every change shows at the next lookup.
 //!
-//! Each look is a turn of its own, on a real directory; what is loaded is counted.
+//! Each lookup is its own tick, on a real directory; loads are counted.
 
 use super::*;
 use crate::files::testing::CacheFixture;
@@ -173,7 +173,7 @@ fn sidecar_symlink_stays_in_root_and_changes_show() {
     relink(outside.path().join("secret").to_str().expect("text"));
     fixture.check(&ALL, None, "plain");
     fs::create_dir(fixture.path("twins")).expect("a directory");
-    // The directory of the link does not change when what it leads to comes, changes and goes.
+    // The directory of the symlink does not change when the target appears, changes or disappears.
     relink("twins/one");
     fixture.check(&ALL, None, "plain");
     fixture.write("twins/one", "twin 1");
@@ -195,7 +195,7 @@ fn retargeted_directory_symlink_changes_sidecar() {
     for name in ["v1", "v2", "v3"] {
         fs::create_dir(fixture.path(name)).expect(name);
     }
-    // One file in all three, so that it alone shows no change.
+    // One file in all three directories, so that the file itself shows no change.
     fixture.write("v1/a.css", "plain");
     for name in ["v2", "v3"] {
         fs::hard_link(fixture.path("v1/a.css"), fixture.path(&format!("{name}/a.css"))).expect("a link");
@@ -230,7 +230,7 @@ fn recently_changed_sidecar_is_loaded_each_time() {
     fixture.now = SystemTime::now() + Duration::from_secs(3600);
     fixture.check(&ALL, Some(Gzip), "twin");
     assert_eq!(fixture.loads_of(&ALL), 0);
-    // The original has settled, its twin and its directory have not.
+    // The times of the original are stable; those of the sidecar and the directory are not.
     let settled =
         fixture.get("/a.css", &EncodingPreferences::PLAIN).resource.stat.expect("settled").changed_secs;
     fixture.set_mtime("a.css.gz", u64::MAX >> 2);

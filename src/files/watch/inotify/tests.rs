@@ -1,5 +1,4 @@
-//! What ties promise, and what happens where nothing can be promised. That the cache believes them where it
-//! may, and only there, is for its own tests.
+//! Tests of dependencies, and of paths that cannot be watched.
 
 use super::super::watch_paths;
 use super::*;
@@ -10,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A second like any other.
+/// Arbitrary second.
 const SECS: u64 = 1_000_000_000;
 
 fn site() -> (TempDir, Root, InotifyWatcher) {
@@ -79,7 +78,7 @@ fn dependencies_are_stale_only_after_relevant_changes() {
             act(dir.path());
             standing(&mut dependencies, &mut watcher) == Freshness::Fresh
         };
-        // Once in a thousand times it shares a counter with something else.
+        // One run in a thousand shares a counter with another name.
         assert_eq!((0..3).any(|_| survives()), !breaks, "{name}: {what}");
     }
 }
@@ -92,7 +91,7 @@ fn dependencies_need_revalidation_after_one_second() {
     assert_eq!(dependencies.freshness(&watcher, SECS + 1), Freshness::Revalidate);
     dependencies.checked_secs = SECS + 1;
     assert_eq!(dependencies.freshness(&watcher, SECS + 1), Freshness::Fresh);
-    // A clock that is put back makes it due as well.
+    // A clock that is set back also makes a check due.
     assert_eq!(dependencies.freshness(&watcher, SECS), Freshness::Revalidate);
 }
 
@@ -169,7 +168,7 @@ fn events_are_read_only_when_marked_pending() {
 fn changes_beyond_one_read_are_not_missed() {
     let (dir, root, mut watcher) = site();
     let mut dependencies = watch_paths(&mut watcher, &root, &[b"a"], SECS);
-    // Two events each, never the same as the ones before.
+    // Two events per file. Adjacent events differ, so the kernel does not merge them.
     for number in 0..EVENTS_MAX * 5 / 8 {
         let path = dir.path().join(["x", "y"][number % 2]);
         fs::File::create(&path).and_then(|_| fs::remove_file(path)).expect("comes and goes");

@@ -1,5 +1,6 @@
-//! Every way in which a file comes to be another shows at the next look, at once and with no help from the
-//! file's times: what is young is kept only because it is watched.
+//! Tests that every kind of change shows at the next lookup.
+//!
+//! The times of the files do not help: recently changed files are cached only because they are watched.
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
@@ -7,10 +8,10 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::*;
 
-/// What is done to the site.
+/// Change of the site.
 type Change = (&'static str, fn(&FileCacheFixture));
 
-/// A file at the end of two links, one of them on the way, and some beside it; all of one length.
+/// File behind two symlinks, one of them to a directory, and other files of equal length.
 fn linked_site(fixture: &FileCacheFixture) {
     for directory in ["v1/deep", "v2/deep", "spare"] {
         fs::create_dir_all(fixture.path(directory)).expect(directory);
@@ -24,7 +25,7 @@ fn linked_site(fixture: &FileCacheFixture) {
     fs::hard_link(fixture.path("v1/deep/real.txt"), fixture.path("spare/other-name.txt")).expect("a link");
 }
 
-/// Does something to a file without its times telling of it.
+/// Changes a file but keeps its mtime.
 fn preserving_mtime(fixture: &FileCacheFixture, name: &str, act: impl FnOnce(&fs::File)) {
     let file = fs::File::options().write(true).open(fixture.path(name)).expect(name);
     let modified = file.metadata().and_then(|stat| stat.modified()).expect("a time");
@@ -42,7 +43,7 @@ fn relink(fixture: &FileCacheFixture, target: &str, link: &str) {
     fs::rename(fixture.path("next"), fixture.path(link)).expect(link);
 }
 
-/// Everything that makes `/now/deep/a.txt` another file or none, or leaves it what it is.
+/// Changes that replace, remove or keep `/now/deep/a.txt`.
 const CHANGES: &[Change] = &[
     ("nothing", |_| ()),
     ("written", |fixture| {
@@ -121,7 +122,7 @@ const CHANGES: &[Change] = &[
     }),
 ];
 
-/// What there is, and what is told of it.
+/// Description of a lookup result.
 fn describe(found: Result<Lookup<u32>, LookupError>) -> String {
     match found {
         Ok(Lookup::File(entry)) => describe_resource(&entry.resource),
@@ -135,7 +136,7 @@ fn describe_resource(resource: &Resource) -> String {
     format!("{:?} {:?} {:?}", String::from_utf8_lossy(bytes), resource.stat, resource.modified_secs)
 }
 
-/// What somebody who keeps nothing finds.
+/// Result of a lookup without a cache.
 fn describe_on_disk(fixture: &FileCacheFixture, raw: &str) -> String {
     let path = RelativePath::parse(raw.as_bytes()).expect(raw);
     match fixture.store.lookup(&path, "index.html") {
@@ -146,12 +147,12 @@ fn describe_on_disk(fixture: &FileCacheFixture, raw: &str) -> String {
 }
 
 impl FileCacheFixture {
-    /// One that lives now, when nothing has settled.
+    /// Fixture at the current time: no file has stable times.
     fn with_current_time() -> FileCacheFixture {
         FileCacheFixture { now: SystemTime::now(), ..FileCacheFixture::new(CacheLimits::DEFAULT) }
     }
 
-    /// Whether the kernel tells of all that `raw` depends on.
+    /// True if inotify reports every dependency of `raw`.
     fn is_watched(&mut self, raw: &str) -> bool {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         self.cache.entries.get(path.key()).is_some_and(|entry| !entry.dependencies.is_empty())
@@ -291,7 +292,7 @@ fn file_moved_out_of_root_is_not_found_through_symlink() {
     const PATH: &str = "/v1/deep/real.txt";
     for moved in ["v1", "v1/deep", "v1/deep/real.txt"] {
         for (looks, is_watched) in [(1, true), (3, true), (3, false)] {
-            // It has settled: by its facts, the file is still what it was.
+            // The times are stable: by its attributes, the file is unchanged.
             let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
             if !is_watched {
                 fixture.cache = FileCache::new(CacheLimits::DEFAULT).unwatched();
@@ -318,7 +319,7 @@ fn inotify_queue_overflow_loses_no_change() {
     linked_site(&fixture);
     let path = "/now/deep/a.txt";
     (0..3).for_each(|_| assert_eq!(fixture.text(path), "one"));
-    // Two events for each, which are never the same as the ones before.
+    // Two events per file. Adjacent events differ, so the kernel does not merge them.
     for number in 0..queue_len / 2 + 1 {
         fs::File::create(fixture.path(["x", "y"][number % 2])).expect("a file");
         fs::remove_file(fixture.path(["x", "y"][number % 2])).expect("removes");
@@ -336,12 +337,12 @@ fn watched_file_is_revalidated_once_a_second() {
     fixture.write("a.txt", "one");
     (0..3).for_each(|_| assert_eq!(fixture.text("/a.txt"), "one"));
     assert_eq!(fixture.loads.get(), 2);
-    // While it is young, it may tell of itself what it could not before.
+    // Without stable times, a due check reloads the file.
     fixture.now += Duration::from_secs(1);
     assert!(!fixture.is_cached("/a.txt") && fixture.is_cached("/a.txt"));
     fixture.now += Duration::from_secs(3600);
     assert!(!fixture.is_cached("/a.txt") && fixture.is_cached("/a.txt"));
-    // Once it has settled, a look is enough.
+    // Once the times are stable, one check is enough.
     fixture.now += Duration::from_secs(1);
     assert!(fixture.is_cached("/a.txt") && fixture.is_watched("/a.txt"));
 }
@@ -394,7 +395,7 @@ fn generation_ends_with_second_change_or_eviction() {
         fixture.write(news.trim_start_matches('/'), "");
         let later = look(&mut fixture, raw);
         assert!(later.1 && later != known, "{raw}");
-        // What takes its place does not tell of its changes.
+        // The new file is not watched.
         let before = generation(&mut fixture, 1);
         assert!(fixture.find(news).is_ok() && generation(&mut fixture, 1) != before, "{raw}");
     }
