@@ -1,28 +1,24 @@
-//! The members of an archive that have been found and not yet been sent.
+//! Archive members not sent yet.
 //!
-//! One buffer for all their paths, for there may be tens of thousands. It knows nothing of directories
-//! or tar.
+//! One buffer for all paths: there may be tens of thousands.
 
 use super::tar_header::Kind;
 use crate::files::embedded::EmbeddedPage;
 
-/// So many are gathered before an archive begins, so that its length is known beforehand ...
+/// Members found before the start, so that the archive length is known.
 const MEMBERS_MAX: usize = 32 * 1024;
-/// ... and so many bytes of their paths: with that, an archive holds some 3 MiB.
+/// Bytes of paths; an archive then holds some 3 MiB.
 const PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
-/// A member, and where its path ends in the buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     path_start: usize,
     path_end: usize,
     pub(super) modified_secs: i64,
     pub(super) kind: Kind,
-    /// If it is a page of the binary.
     pub(super) page: Option<EmbeddedPage>,
 }
 
-/// The members, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     paths: Vec<u8>,
@@ -31,14 +27,13 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Adds one; `path` is beneath the folder, with a slash at the end of a directory's. A `page` is built in.
+    /// `path` is below the archived directory; a directory ends in a slash.
     pub(super) fn push(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<EmbeddedPage>) {
         let path_start = self.paths.len();
         self.paths.extend_from_slice(path);
         self.list.push(Member { path_start, path_end: self.paths.len(), modified_secs, kind, page });
     }
 
-    /// Whether no more are gathered.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= MEMBERS_MAX || self.paths.len() >= PATHS_LEN_MAX
     }
@@ -51,7 +46,6 @@ impl Members {
         self.list.get(index).copied()
     }
 
-    /// The next one that was not taken.
     pub(super) fn next_member(&mut self) -> Option<Member> {
         let member = self.get(self.taken)?;
         self.taken += 1;
@@ -62,7 +56,6 @@ impl Members {
         self.paths.get(member.path_start..member.path_end).unwrap_or_default()
     }
 
-    /// Forgets all.
     pub(super) fn clear(&mut self) {
         self.paths.clear();
         self.list.clear();

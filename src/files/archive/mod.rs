@@ -1,10 +1,8 @@
-//! A folder as one tar file, made in pieces while it is sent.
+//! Tar archive of a directory, generated while it is sent.
 //!
-//! An [`Archive`] has what would be served of the folder: regular files that may be read, no hidden
-//! names, nothing that leads out of the root. A link to a file is that file; a link to a directory is
-//! left out, for it could lead round in circles. What is found beforehand is promised, length and all;
-//! of a folder too large for that, what is there when its turn comes. One member is open at a time, and
-//! one directory. It never writes to anything but the buffer that it is given.
+//! Contains what is served: readable regular files, no hidden names, nothing outside the root. A symlink to a
+//! file is stored as the file. A symlink to a directory could form a loop and is omitted. Never writes to
+//! disk.
 
 mod members;
 mod tar_header;
@@ -23,51 +21,50 @@ use members::{Member, Members};
 use tar_header::Kind;
 use walk::Walk;
 
-/// A piece is made of so many members at most, each of which may have to be opened: through the longest
-/// paths, links among them, that takes some milliseconds ...
+/// Members per slice: opening them by the longest paths and symlinks takes some ms.
 const MEMBERS_PER_SLICE_MAX: usize = 16;
-/// ... and of so many bytes, and one file.
+/// Bytes per slice, plus one file.
 const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
-/// Files up to this length are copied into the piece; longer ones are for `sendfile`.
+/// Maximum length of a copied file; longer files use `sendfile`.
 const COPIED_LEN_MAX: u64 = 16 * 1024;
-/// The longest part of a file that goes with one piece.
+/// Bytes of one [`FileRange`].
 const RANGE_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// A part of an open file.
+/// Part of an open file.
 #[derive(Clone, Debug)]
 pub struct FileRange {
-    /// The file. Read it at explicit offsets.
+    /// Read at explicit offsets.
     pub file: Rc<OpenFile>,
-    /// Where the part begins.
+    /// Start in bytes.
     pub offset: u64,
-    /// How long it is.
+    /// Length in bytes.
     pub len: u64,
 }
 
-/// What follows the bytes that were copied.
+/// Data after the copied bytes.
 #[derive(Clone, Debug)]
 pub enum TarPayload {
-    /// A part of a file.
+    /// Part of a file.
     File(FileRange),
-    /// Bytes of the binary.
+    /// Embedded bytes.
     Static(&'static [u8]),
 }
 
-/// What comes after the bytes that [`Archive::next_slice`] has appended.
+/// Rest of a slice.
 #[derive(Debug)]
 pub struct TarSlice {
-    /// What follows them, if something does.
+    /// Data after the appended bytes.
     pub payload: Option<TarPayload>,
-    /// Whether there is another piece.
+    /// True if another slice follows.
     pub has_more: bool,
 }
 
-/// Why an archive breaks off.
+/// Archive error.
 #[derive(Debug)]
 pub enum ArchiveError {
-    /// A file is shorter than was promised.
+    /// A file shorter than promised.
     Shrank,
-    /// A member, or a directory, cannot be read.
+    /// Unreadable member or directory.
     Failed(LookupError),
 }
 
@@ -95,7 +92,6 @@ impl From<io::Error> for ArchiveError {
 }
 
 impl TarPayload {
-    /// How long it is in bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {
             TarPayload::File(range) => range.len,
@@ -104,29 +100,28 @@ impl TarPayload {
     }
 }
 
-/// A folder on its way into a tar file.
+/// Tar archive in progress.
+///
+/// Members found before the start are promised, with lengths. A larger directory is scanned while it is sent.
+/// One file and one directory are open at a time.
 #[derive(Debug, Default)]
 pub struct Archive {
-    /// What the folder is called in the archive.
     name: Vec<u8>,
     walk: Walk,
     members: Members,
-    /// How many of those found are counted in `len`, while all are being gathered.
     members_measured: usize,
     len: u64,
-    /// Whether all members were found before the first was sent, so that their lengths are promised.
+    /// Set if all members were found before the start.
     is_len_known: bool,
-    /// What is left of the member that is being sent, if it is not copied.
     payload: Option<TarPayload>,
-    /// What is to follow it so that its last block is full.
     padding_len: u64,
 }
 
 impl Archive {
-    /// Begins the archive of the folder at `path`, all of whose members are in a folder `name` there.
+    /// Begins the archive of `path`, stored as `name`.
     ///
     /// # Errors
-    /// As [`ContentSource::lookup`], but `NoIndex`; `NotFound` also for what is no folder.
+    /// As [`ContentSource::lookup`], except `NoIndex`; `NotFound` if `path` is no directory.
     pub fn begin(
         store: &ContentSource,
         path: &RelativePath<'_>,
@@ -151,20 +146,20 @@ impl Archive {
         Ok(Archive { name: name.to_vec(), walk, members, ..Archive::default() })
     }
 
-    /// What the folder is called in the archive.
+    /// Directory name in the archive.
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// The folder's path beneath the root.
+    /// Directory path below the root.
     pub fn directory(&self) -> &[u8] {
         &self.walk.directory
     }
 
-    /// Finds some more members; whether these are all, or as many as are found before the archive begins.
+    /// Finds members; true when complete, or at the limit before the start.
     ///
     /// # Errors
-    /// A directory cannot be read to its end.
+    /// An unreadable directory.
     pub fn scan_slice(&mut self, store: &ContentSource) -> Result<bool, LookupError> {
         self.walk.step(store, &mut self.members)?;
         let mut header = Vec::new();
@@ -181,17 +176,16 @@ impl Archive {
         Ok(self.is_len_known || self.members.is_full())
     }
 
-    /// The length of the archive in bytes, if all its members are known and it is a length at all:
-    /// sparse files, which cost nothing, can come to more together than a file can be long.
+    /// Bytes, if all members are known and the sum fits `i64`: sparse files may exceed it.
     pub fn known_len(&self) -> Option<u64> {
         let len = self.len.saturating_add(tar_header::END.len() as u64);
         (self.is_len_known && i64::try_from(len).is_ok()).then_some(len)
     }
 
-    /// Appends the next bytes of the archive to `out`, and says what follows them.
+    /// Appends the next bytes to `out`.
     ///
     /// # Errors
-    /// What was promised cannot be kept, or a directory cannot be read. There is no next piece then.
+    /// A broken promise or an unreadable directory; no slice follows.
     pub fn next_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
         for _ in 0..MEMBERS_PER_SLICE_MAX {
@@ -208,7 +202,6 @@ impl Archive {
         Ok(TarSlice { payload: None, has_more: true })
     }
 
-    /// The next part of the member that is being sent.
     fn next_payload(&mut self) -> Option<TarPayload> {
         let mut payload = self.payload.take()?;
         if let TarPayload::File(range) = &mut payload
@@ -221,7 +214,6 @@ impl Archive {
         Some(payload)
     }
 
-    /// What was found has been sent: finds more, or ends the archive.
     fn continue_walk(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let has_more = !self.walk.is_done();
         if has_more {
@@ -251,7 +243,7 @@ impl Archive {
             return Ok(());
         };
         let (file, len) = match self.open_member(member, len, store) {
-            // Nobody was told that it would come.
+            // Not promised to the client.
             Err(ArchiveError::Failed(error)) if error.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
         };
@@ -273,8 +265,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Opens a file, and says how much of it is sent: what was promised of it, however long it is now,
-    /// or all.
+    /// Returns the promised length, whatever it is now; else all.
     fn open_member(
         &self,
         member: &Member,

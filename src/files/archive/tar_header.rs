@@ -1,8 +1,6 @@
-//! The headers of a tar archive: ustar (POSIX.1-1988), and pax (POSIX.1-2001) where ustar has no room.
+//! Tar headers: ustar (POSIX.1-1988), and pax (POSIX.1-2001) where ustar is too small.
 //!
-//! Whatever a member is called and however long it is, its header says so in a way that GNU tar,
-//! libarchive and Python read alike. Owners are left out: they are nobody's business but this
-//! machine's. It reads no file; bytes of members are put behind their headers by `archive`.
+//! GNU tar, libarchive and Python read them alike. Owners are omitted: they matter on this host only.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,29 +8,25 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
-/// Everything in an archive is a multiple of this long.
+/// All parts are multiples of it.
 const BLOCK_LEN: usize = 512;
 
-/// The end of an archive: two empty blocks.
+/// Two empty blocks.
 pub(super) const END: &[u8] = &[0; 2 * BLOCK_LEN];
 
-/// The longest file whose length ustar has room for: eleven octal digits.
+/// Eleven octal digits.
 const USTAR_LEN_MAX: u64 = (1 << 33) - 1;
 
-/// What stands in the place of a path that ustar has no room for. Readers of pax never see it.
+/// Placeholder for a long path in ustar; pax readers never see it.
 const LONG_PATH: &[u8] = b"pax-long-path";
 
-/// What a header tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A directory, whose path ends in a slash.
     Directory,
-    /// A file, and whether its owner may run it.
     File { len: u64, is_executable: bool },
 }
 
 impl Kind {
-    /// How long it is in the archive, without the padding.
     pub(super) fn len(self) -> u64 {
         match self {
             Kind::Directory => 0,
@@ -41,7 +35,7 @@ impl Kind {
     }
 }
 
-/// Appends the header of the member at `path`: one block, and those of a pax header before it if need be.
+/// Appends a pax header first if needed.
 pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_secs: i64) {
     let (len, entry_type, mode) = match kind {
         Kind::Directory => (0, EntryType::Directory, 0o755),
@@ -50,7 +44,7 @@ pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_
     };
     let ustar = header_at(path);
     let mut records = Vec::new();
-    // Other bytes than ASCII mean in ustar what the reader's locale makes of them.
+    // Non-ASCII bytes in ustar depend on the reader's locale.
     let needs_utf8_path = !path.is_ascii() && std::str::from_utf8(path).is_ok();
     if ustar.is_none() || needs_utf8_path {
         write_record(&mut records, "path", path);
@@ -66,11 +60,10 @@ pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_
         pad(out, records_len);
     }
     let header = ustar.or_else(|| header_at(LONG_PATH)).unwrap_or_else(Header::new_ustar);
-    // Before 1970 there is no time in ustar.
+    // ustar has no time before 1970.
     finish_header(out, header, entry_type, mode, len, u64::try_from(modified_secs).unwrap_or(0));
 }
 
-/// A header with this path, if there is room for it.
 fn header_at(path: &[u8]) -> Option<Header> {
     let mut header = Header::new_ustar();
     header.set_path(Path::new(OsStr::from_bytes(path))).ok()?;
@@ -95,11 +88,11 @@ fn finish_header(
     out.extend_from_slice(header.as_bytes());
 }
 
-/// Appends a record of a pax header: its own length in decimal digits, the key, the value.
+/// Its length in decimal, key, value.
 fn write_record(out: &mut Vec<u8>, key: &str, value: &[u8]) {
     let rest_len = " =\n".len() + key.len() + value.len();
     let mut len = rest_len;
-    // The digits count too; they may become one more by that, once.
+    // Its own digits count and may add one digit, once.
     while len != rest_len + len.to_string().len() {
         len = rest_len + len.to_string().len();
     }
@@ -108,12 +101,10 @@ fn write_record(out: &mut Vec<u8>, key: &str, value: &[u8]) {
     out.push(b'\n');
 }
 
-/// Fills the last block of what is `len` bytes long.
 pub(super) fn pad(out: &mut Vec<u8>, len: u64) {
     out.resize(out.len() + padding_len(len) as usize, 0);
 }
 
-/// How much is missing to a whole number of blocks.
 pub(super) fn padding_len(len: u64) -> u64 {
     len.next_multiple_of(BLOCK_LEN as u64) - len
 }
@@ -124,14 +115,14 @@ mod tests {
 
     use super::*;
 
-    /// The header of a file, and its length.
+    /// Header of a file, and its length.
     fn header(path: &[u8], len: u64) -> Vec<u8> {
         let mut out = Vec::new();
         write_header(&mut out, path, Kind::File { len, is_executable: false }, 1_000_000_000);
         out
     }
 
-    /// Whether there is a pax header before the header itself, and what it says.
+    /// Records of the pax header before the ustar header, if any.
     fn records(bytes: &[u8]) -> Option<String> {
         let typeflag = bytes.get(156)?;
         (*typeflag == b'x').then(|| {
@@ -185,7 +176,7 @@ mod tests {
             (&[b"d", deep.as_bytes()].concat(), 1, Some("path")),
             ("caf\u{e9}".as_bytes(), 1, Some("path")),
             (b"a\nb\"c", 1, None),
-            // No text in any encoding that is known: the bytes themselves.
+            // Not valid UTF-8: the raw bytes.
             (b"\xff", 1, None),
             (&[0xff; 200], 1, Some("path")),
             (b"a", USTAR_LEN_MAX, None),

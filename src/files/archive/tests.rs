@@ -1,6 +1,6 @@
-//! What an archive of a folder has in it, how long it is, and when it breaks off.
+//! Tests of archive content, known length, and early end.
 //!
-//! Archives are read back by the reader of the `tar` crate.
+//! The `tar` crate reads the archives back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::files::root::Root;
 use crate::files::source::read_up_to;
 use crate::files::testing::site_with_directory as site;
 
-/// More steps and pieces than any archive here needs.
+/// More steps and slices than any archive here needs.
 const STEPS_MAX: usize = 10_000;
 
-/// What the archive of a folder comes to: its members by their paths, and what was promised and sent.
+/// Members of an archive by path, with the promised and sent lengths.
 struct Outcome {
     members: BTreeMap<String, Vec<u8>>,
     promised_len: Option<u64>,
@@ -33,7 +33,7 @@ fn gather(archive: &mut Archive, store: &ContentSource) {
     assert!(steps.is_some(), "it never ends");
 }
 
-/// The rest of the archive, and whether it breaks off.
+/// Rest of the archive, or the error that ends it.
 fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, ArchiveError> {
     let mut whole = Vec::new();
     for _ in 0..STEPS_MAX {
@@ -127,7 +127,7 @@ fn embedded_pages_are_archived_as_served() {
     assert_eq!(outcome.promised_len, Some(outcome.len));
 }
 
-/// Around each length at which the making of an archive changes its way.
+/// Lengths around each limit in the archive code.
 #[test]
 fn archived_files_of_every_length_are_complete() {
     let (outer, _, store) = site();
@@ -146,7 +146,7 @@ fn archived_files_of_every_length_are_complete() {
     assert_eq!(outcome.promised_len, Some(outcome.len));
 }
 
-/// A folder whose paths are too long to be gathered beforehand, with so many files.
+/// Directory of `count` files whose paths exceed the limit before the start.
 fn deep(root: &Path, count: usize) {
     let mut directory = root.join("deep");
     for _ in 0..15 {
@@ -173,7 +173,7 @@ fn large_directory_without_known_length_is_complete() {
 fn archive_keeps_known_length_or_fails_on_change() {
     let (outer, _, store) = site();
     let root = outer.path().join("site");
-    // What happens to a file of 3 bytes after the promise, and what comes of it.
+    // Change of a 3-byte file after the promise, and the expected result.
     type Change = fn(&Path);
     let cases: [(&str, Change, Option<&str>); 6] = [
         ("grown", |path| fs::write(path, "cccccc").expect("written"), None),

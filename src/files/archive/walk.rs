@@ -1,8 +1,6 @@
-//! Walking a folder: what would be served of it, found in bounded steps.
+//! Directory walk in bounded steps, for archives.
 //!
-//! Owns the one directory that is being read and the list of those that are still to be. Each is read
-//! to its end before those in it are entered, so that one descriptor is enough however deep they go.
-//! It opens no file.
+//! A directory is read completely before its subdirectories: one descriptor at any depth. Opens no file.
 
 use std::ffi::CStr;
 use std::io;
@@ -15,49 +13,42 @@ use super::super::source::ContentSource;
 use super::members::Members;
 use super::tar_header;
 
-/// Entries looked at in one step: each costs two or three system calls, so that a step takes about a
-/// millisecond.
+/// Per step, about 1 ms: each costs two or three system calls.
 const ENTRIES_PER_STEP_MAX: usize = 256;
 
-/// A link costs as many entries: following it takes as long as the system lets it, some milliseconds if
-/// forty links lead through one another by the longest paths.
+/// Entries per symlink: 40 nested symlinks with the longest paths take some ms.
 const LINK_COST: usize = 64;
 
-/// A directory costs an entry more for so many bytes of its path, each step of which is looked up.
+/// Path bytes per extra entry of a directory: each component is looked up.
 const PATH_LEN_PER_ENTRY: usize = 256;
 
-/// What the paths of the directories still to be entered may take together: some hundred thousand.
+/// Bytes of pending paths: some 100,000.
 const PENDING_LEN_MAX: usize = 8 * 1024 * 1024;
 
-/// A walk beneath one folder, in no particular order but that a directory comes before what is in it.
+/// Each directory precedes its entries; otherwise unordered.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    /// Beneath the root.
     pub(super) directory: Vec<u8>,
-    /// The directory that is read, and its path beneath the folder: empty or with a slash at its end.
     open: Option<(Dir, Vec<u8>)>,
-    /// Directories still to be entered, beneath the folder.
     pending: Vec<Vec<u8>>,
     pending_len: usize,
 }
 
 impl Walk {
-    /// Opens the folder, and notes it as the first member.
     pub(super) fn begin(root: &Root, directory: &[u8], members: &mut Members) -> Result<Self, LookupError> {
         let mut walk = Walk { directory: directory.to_vec(), ..Walk::default() };
         walk.enter(root, Vec::new(), members)?;
         Ok(walk)
     }
 
-    /// Whether there is nothing left to look at.
     pub(super) fn is_done(&self) -> bool {
         self.open.is_none() && self.pending.is_empty()
     }
 
-    /// Looks at some more entries and notes those that would be served.
+    /// Reads some entries and adds servable members.
     ///
     /// # Errors
-    /// A directory cannot be read to its end.
+    /// An unreadable directory.
     pub(super) fn step(&mut self, store: &ContentSource, members: &mut Members) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let mut cost = 0;
@@ -68,7 +59,7 @@ impl Walk {
                 self.pending_len -= path.len();
                 cost += path.len() / PATH_LEN_PER_ENTRY;
                 match self.enter(root, path, members) {
-                    // What is gone by now, or may not be read, would not be served.
+                    // A missing or unreadable directory is not served.
                     Err(error) if !error.is_unservable() => return Err(error),
                     _ => continue,
                 }
@@ -87,7 +78,6 @@ impl Walk {
         Ok(())
     }
 
-    /// Opens the directory at `path`, which ends in a slash unless it is the folder itself.
     fn enter(&mut self, root: &Root, path: Vec<u8>, members: &mut Members) -> Result<(), LookupError> {
         let dir = root.open_for_reading(&join(&self.directory, path.strip_suffix(b"/").unwrap_or(&path)))?;
         members.push(&path, FileStat::of(&dir)?.modified_secs, tar_header::Kind::Directory, None);
@@ -95,7 +85,6 @@ impl Walk {
         Ok(())
     }
 
-    /// Notes an entry of the open directory, if it would be served.
     fn add_entry(
         &mut self,
         entry: &DirEntry,
@@ -122,7 +111,6 @@ impl Walk {
         }
     }
 
-    /// Keeps a directory for later.
     fn push_pending(&mut self, mut path: Vec<u8>) -> Result<(), LookupError> {
         path.push(b'/');
         self.pending_len += path.len();
@@ -134,8 +122,9 @@ impl Walk {
     }
 }
 
-/// The facts of a directory, or of a regular file that may be read; of a link, those of the file that it
-/// leads to beneath the root. A link to a directory is neither: it could lead round in circles.
+/// Attributes of a directory or readable file; for a symlink, of its file below the root.
+///
+/// None for a symlink to a directory: it could form a loop.
 fn stat_entry(
     entry: &DirEntry,
     dir: &Dir,
@@ -148,7 +137,7 @@ fn stat_entry(
     let stat = match entry.file_type() {
         FileType::Directory | FileType::RegularFile => Some(itself()?),
         FileType::Symlink => beneath()?,
-        // Some file systems do not tell; a link is no file and no directory then.
+        // Some file systems report no type; a symlink is `Other` then.
         FileType::Unknown => match itself()? {
             FileStat { kind: FileKind::Other, .. } => beneath()?,
             stat => Some(stat),
@@ -171,7 +160,7 @@ mod tests {
     use super::*;
     use crate::files::testing::site_with_directory as site;
 
-    /// What is found beneath a folder, in order, with the lengths of files.
+    /// Sorted paths below a directory, with file lengths.
     fn found_paths(store: &ContentSource, directory: &str) -> Vec<String> {
         let mut members = Members::default();
         let root = store.root().expect("a directory");
@@ -191,7 +180,7 @@ mod tests {
         paths
     }
 
-    /// What is in `docs`.
+    /// Content of `docs`.
     const DOCS: [&str; 5] = ["", "b.txt 2", "deep/", "deep/er/", "deep/er/c.txt 3"];
 
     #[test]
@@ -273,7 +262,7 @@ mod tests {
         let is_almighty = fs::read(root.join("docs/b.txt")).is_ok();
         let paths = found_paths(&store, "docs");
         set("docs/deep", 0o755);
-        // Nothing is kept from the superuser.
+        // The superuser can read every file.
         assert_eq!(paths, if is_almighty { &DOCS[..] } else { &[""] });
     }
 
@@ -286,7 +275,8 @@ mod tests {
             directory.push(&name);
         }
         fs::create_dir_all(&directory).expect("folders");
-        // What is deeper has a path of more than 4095 bytes beneath the root; the whole path is longer.
+        // Deeper entries have paths of more than 4095 bytes below the root. The complete path is longer
+        // still.
         let inner = File::open(&directory).expect("the folder");
         rustix::fs::mkdirat(&inner, "e".repeat(255), rustix::fs::Mode::RWXU).expect("a folder");
         rustix::fs::mkdirat(&inner, "f".repeat(255), rustix::fs::Mode::RWXU).expect("a folder");

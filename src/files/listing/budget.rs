@@ -1,36 +1,32 @@
-//! How much memory, and how many open directories, all listings together may have.
+//! Memory and open-directory budget of all listings.
 //!
-//! A [`ListingBudget`] is shared by those that hold a [`Lease`] of it; what was leased is given back
-//! when the lease is dropped, however the listing has ended. It measures nothing: whoever takes
-//! memory says how much.
+//! A dropped [`Lease`] is returned, however the listing ends. Callers state their bytes.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use super::ListingError;
 
-/// The most that one listing may hold, in bytes: some half a million names of usual length.
+/// Bytes of one listing: some 500,000 names of usual length.
 pub const LISTING_LEN_MAX: usize = 32 * 1024 * 1024;
 
-/// The most that all listings together may hold, in bytes: as much as the cache of files.
+/// Bytes of all listings: equal to the file cache.
 pub const LISTINGS_LEN_MAX: usize = 64 * 1024 * 1024;
 
-/// What of that only small listings may take, of [`SMALL_LEN_MAX`] at the most: large ones that are
-/// taken slowly must not keep everybody from seeing a folder of a few files.
+/// Bytes for small listings only: large, slowly read listings must not block small directories.
 const RESERVED_LEN: usize = 4 * 1024 * 1024;
 
-/// What a folder of a few hundred names takes, in bytes.
+/// Bytes for a few hundred names.
 const SMALL_LEN_MAX: usize = 64 * 1024;
 
-/// Directories that are read at a time, and stay open meanwhile. In each turn everybody waits for a
-/// slice of each, about a millisecond, and the fewer there are, the sooner each is done. More wait:
-/// a directory is closed when it has been read, which no peer can hold up.
+/// Directories read at a time. Each costs every tick about 1 ms, and fewer finish sooner. Others wait; no
+/// peer can delay a read.
 pub const DIRECTORIES_OPEN_MAX: usize = 4;
 
-/// What a listing costs beside its entries, generously: it bounds their number, too.
+/// Generous bytes besides entries; also bounds the number of listings.
 const LISTING_LEN_BASE: usize = 4 * 1024;
 
-/// What all listings of a server share.
+/// Budget shared by all listings.
 #[derive(Clone, Debug, Default)]
 pub struct ListingBudget {
     pub(super) held: Rc<BudgetUsage>,
@@ -42,7 +38,6 @@ pub(super) struct BudgetUsage {
     directories: Cell<usize>,
 }
 
-/// What one listing has of the budget.
 #[derive(Debug)]
 pub(super) struct Lease {
     held: Rc<BudgetUsage>,
@@ -51,12 +46,11 @@ pub(super) struct Lease {
 }
 
 impl ListingBudget {
-    /// A budget of which nothing is taken.
+    /// Unused budget.
     pub fn new() -> Self {
         ListingBudget::default()
     }
 
-    /// A lease of what a listing costs at the least.
     pub(super) fn lease(&self) -> Result<Lease, ListingError> {
         let mut lease = Lease { held: Rc::clone(&self.held), bytes: 0, has_directory: false };
         lease.grow(LISTING_LEN_BASE)?;
@@ -65,7 +59,6 @@ impl ListingBudget {
 }
 
 impl Lease {
-    /// Takes so many bytes more.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ListingError> {
         if self.bytes + bytes > LISTING_LEN_MAX {
             return Err(ListingError::TooLarge);
@@ -79,12 +72,12 @@ impl Lease {
         Ok(())
     }
 
-    /// Gives back all but so many bytes for entries.
+    /// Keeps the base and `bytes`.
     pub(super) fn shrink(&mut self, bytes: usize) {
         self.set(self.bytes.min(LISTING_LEN_BASE + bytes));
     }
 
-    /// Whether it may open a directory now, or has one.
+    /// True if it has, or now takes, an open directory.
     pub(super) fn may_open_directory(&mut self) -> bool {
         let open = self.held.directories.get();
         if !self.has_directory && open < DIRECTORIES_OPEN_MAX {
@@ -94,7 +87,6 @@ impl Lease {
         self.has_directory
     }
 
-    /// The directory is closed.
     pub(super) fn close_directory(&mut self) {
         let open = self.held.directories.get();
         self.held.directories.set(open - usize::from(self.has_directory));

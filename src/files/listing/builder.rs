@@ -1,8 +1,6 @@
-//! A directory on its way to being a listing: read in slices, then cut down to the page wanted.
+//! Listing builder: reads slices, then extracts the page.
 //!
-//! It owns the order of the work and nothing of how it is done: reading is `read_dir`'s, sorting and
-//! merging that of `runs`. What is kept of the directory is leased; a page that is picked out of it
-//! is small, and the rest is let go as soon as the page is there.
+//! Memory is leased. A page is small; other entries are freed once it is complete.
 
 use super::budget::Lease;
 use super::read_dir::{DirReader, embedded_pages};
@@ -11,43 +9,33 @@ use super::{Listing, ListingBudget, ListingError, ListingOptions, ListingTotals,
 use crate::files::path::RelativePath;
 use crate::files::source::ContentSource;
 
-/// How many entries are merged in one slice. Each costs a few comparisons of names for every
-/// doubling of the number of runs: some 2 µs, if there are a hundred thousand entries.
+/// Entries per slice. Each costs a few name comparisons per doubling of the runs: 2 µs at 100,000 entries.
 const MERGED_PER_SLICE_MAX: usize = 256;
 
-/// A directory on its way to being a [`Listing`].
+/// Listing in progress.
 #[derive(Debug)]
 pub struct ListingBuilder {
     stage: BuildStage,
     options: ListingOptions,
-    /// How much has been found so far.
     pub(super) totals: ListingTotals,
     merge: Merge,
-    /// Whether it has been found to be more than can be read in one go.
     is_long: bool,
     lease: Lease,
 }
 
-/// What is still to do.
 #[derive(Debug)]
 enum BuildStage {
-    /// The directory at this path is not open yet.
     Waiting(Vec<u8>),
     Reading(DirReader),
-    /// Taking the entries of one page out of what was read.
-    Merging {
-        page: Page,
-        skipped: usize,
-        picked: Run,
-    },
+    Merging { page: Page, skipped: usize, picked: Run },
     Ready(Page),
 }
 
 impl ListingBuilder {
-    /// Begins with the directory at `path`, and asks nothing of it yet.
+    /// Begins without disk access.
     ///
     /// # Errors
-    /// `Busy`, if there is no memory for one more listing.
+    /// `Busy` without memory budget.
     pub fn begin(
         path: &RelativePath<'_>,
         options: ListingOptions,
@@ -59,11 +47,10 @@ impl ListingBuilder {
         Ok(ListingBuilder { stage, options, totals, merge, is_long: false, lease })
     }
 
-    /// Does one slice of the work, which takes about a millisecond at the most. Says whether there is
-    /// more to do; `store` is the same at every call.
+    /// Does one slice, about 1 ms; true if work remains. `store` is equal in all calls.
     ///
     /// # Errors
-    /// See [`ListingError`]; a path that is no directory is `NotFound`.
+    /// See [`ListingError`]; `NotFound` if `path` is no directory.
     pub fn build_slice(&mut self, store: &ContentSource) -> Result<bool, ListingError> {
         if let BuildStage::Waiting(path) = &self.stage {
             let path = path.clone();
@@ -83,9 +70,8 @@ impl ListingBuilder {
         Ok(!matches!(self.stage, BuildStage::Ready(_)))
     }
 
-    /// Opens the directory. If too many are open, it is read only as far as one slice goes, once: of most
-    /// directories that is all, and who asks for one need not wait for those who read long ones. A long
-    /// one waits until there is room, in one of the next turns.
+    /// If too many are open, reads one slice, once: most directories are complete then and need not wait for
+    /// long ones. A long directory waits for a later tick.
     fn open(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let Some(root) = store.root() else {
             self.add_embedded_pages(store, path)?;
@@ -110,13 +96,12 @@ impl ListingBuilder {
         Ok(())
     }
 
-    /// Keeps the pages of the binary that stand in the directory at `path`.
     fn add_embedded_pages(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let pages = embedded_pages(store, path, &mut self.options.filter);
         self.add_run(pages)
     }
 
-    /// The listing, once there is no more to do.
+    /// Listing, once no work remains.
     pub fn finish(self) -> Listing {
         let page = match self.stage {
             BuildStage::Ready(page) | BuildStage::Merging { page, .. } => page,
@@ -125,7 +110,6 @@ impl ListingBuilder {
         Listing { totals: self.totals, page, merge: self.merge, _lease: self.lease }
     }
 
-    /// Keeps what was read, as one more run.
     fn add_run(&mut self, mut run: Run) -> Result<(), ListingError> {
         if run.len() == 0 {
             return Ok(());
@@ -137,7 +121,6 @@ impl ListingBuilder {
         Ok(())
     }
 
-    /// All has been read: if it is more than a page, that page is to be picked.
     fn finish_reading(&mut self) {
         self.lease.close_directory();
         let entries = self.totals.entries();

@@ -1,12 +1,8 @@
-//! What is in a directory, in the order that was asked for.
+//! Directory listing, sorted and paged.
 //!
-//! A directory may hold a hundred thousand names, and one loop serves everybody: so a [`ListingBuilder`]
-//! reads in slices of a few hundred entries, each sorted as a run of its own, and the [`Listing`]
-//! that comes of it merges the runs only as far as entries are taken. No call here takes longer
-//! than about a millisecond, and memory is leased from a [`ListingBudget`] for all listings together.
-//!
-//! Listed is what is served: files, directories, and links to them that stay beneath the root;
-//! neither hidden names nor FIFOs, sockets and devices. Nothing here is kept for the next time.
+//! For 100,000 names: [`ListingBuilder`] reads sorted runs, [`Listing`] merges them on demand, about 1 ms per
+//! call. [`ListingBudget`] bounds memory. Lists only what is served: no hidden names, FIFOs, sockets, devices
+//! or symlinks out of the root. Never caches.
 
 mod budget;
 mod builder;
@@ -24,95 +20,95 @@ pub use budget::{DIRECTORIES_OPEN_MAX, LISTING_LEN_MAX, LISTINGS_LEN_MAX, Listin
 pub use builder::ListingBuilder;
 pub use natural_order::NameFilter;
 
-/// One thing in a directory.
+/// Directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Its name: any bytes but NUL and `/`, not beginning with a dot.
+    /// Any bytes but NUL and `/`; no leading dot.
     pub name: &'a [u8],
-    /// Whether it is a directory; it is a regular file otherwise.
+    /// False for a regular file.
     pub is_directory: bool,
-    /// The length of the file in bytes; of a directory, nothing that means anything.
+    /// Bytes of a file; meaningless for a directory.
     pub len: u64,
-    /// When the content last changed, in seconds since 1970. Embedded pages do not know.
+    /// mtime in Unix seconds; embedded pages have none.
     pub modified_secs: Option<i64>,
 }
 
-/// What a listing is sorted by.
+/// Sort key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
-    /// As people read names: whatever the case of letters, and `file2` before `file10`.
+    /// Case-insensitive, `file2` before `file10`.
     #[default]
     Name,
-    /// The length; directories have none and are sorted by name.
+    /// Length; directories by name.
     Size,
-    /// The time of modification.
+    /// Modification time.
     Time,
 }
 
-/// The order of a listing. Directories come before files in every one.
+/// Sort order, directories first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SortOrder {
-    /// What decides. Names break ties, from A to Z whatever the direction.
+    /// Sort key; ties by name, always A to Z.
     pub key: SortKey,
-    /// Whether the greatest comes first.
+    /// True for greatest first.
     pub descending: bool,
 }
 
-/// Which entries, in which order.
+/// Listing options.
 #[derive(Debug, Default)]
 pub struct ListingOptions {
-    /// The order.
+    /// Sort order.
     pub order: SortOrder,
-    /// Only names that this one lets through.
+    /// Name filter.
     pub filter: Option<NameFilter>,
-    /// Only the entries of one page; all of them if there is none.
+    /// All entries if `None`.
     pub page: Option<PageRequest>,
 }
 
-/// One page of a listing that is cut into such of `len` entries.
+/// Page request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The number of the page, from 1 on.
+    /// Page number, from 1.
     pub number: usize,
-    /// Whether the last page stands in for one beyond it. For a person it should; a program that counts
-    /// pages up has to come to an empty one.
+    /// True for people: the last page replaces any page beyond it. A program that counts up needs an empty
+    /// page.
     pub clamp_to_last_page: bool,
-    /// How many entries a page has, 1 at least.
+    /// Entries per page, at least 1.
     pub len: usize,
 }
 
-/// Where the entries of a listing stand among all that were found.
+/// Page of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The number of the page, from 1 on.
+    /// Page number, from 1.
     pub number: usize,
-    /// How many pages there are, 1 at least.
+    /// Number of pages, at least 1.
     pub count: usize,
-    /// How many entries stand before the first of this page.
+    /// Entries before this page.
     pub skipped: usize,
-    /// How many entries this page has.
+    /// Entries on this page.
     pub len: usize,
 }
 
-/// How much was found, on all pages together.
+/// Totals of all pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListingTotals {
     /// Directories.
     pub directories: usize,
     /// Regular files.
     pub files: usize,
-    /// The lengths of these files together.
+    /// Bytes of all files.
     pub files_len: u64,
 }
 
-/// Why there is no listing.
+/// Listing error.
 #[derive(Debug)]
 pub enum ListingError {
-    /// The directory cannot be read.
+    /// Unreadable directory.
     Lookup(LookupError),
-    /// Too much is being listed at the moment: later will do.
+    /// Budget exhausted: retry later.
     Busy,
-    /// It has more entries than fit in [`LISTING_LEN_MAX`]. A filter may help.
+    /// Above [`LISTING_LEN_MAX`]; a filter may help.
     TooLarge,
 }
 
@@ -137,7 +133,6 @@ impl SortOrder {
 }
 
 impl Page {
-    /// The page that is meant by `request` where there are so many `entries`.
     fn of(request: Option<PageRequest>, entries: usize) -> Page {
         let Some(PageRequest { number, clamp_to_last_page, len }) = request else {
             return Page { number: 1, count: 1, skipped: 0, len: entries };
@@ -169,30 +164,27 @@ impl ListingTotals {
     }
 }
 
-/// The entries of a directory, taken one after the other in their order.
-///
-/// It is of the time when it was gathered; what has changed since does not show.
+/// Snapshot of directory entries, in order.
 #[derive(Debug)]
 pub struct Listing {
     totals: ListingTotals,
     page: Page,
     merge: Merge,
-    /// Given back when the listing is dropped.
     _lease: Lease,
 }
 
 impl Listing {
-    /// How much was found, on all pages together.
+    /// Totals of all pages.
     pub fn totals(&self) -> ListingTotals {
         self.totals
     }
 
-    /// Which of it this listing has.
+    /// Page of this listing.
     pub fn page(&self) -> Page {
         self.page
     }
 
-    /// The next entry. Of a large directory each costs a few comparisons of names: a microsecond.
+    /// Next entry: a few name comparisons, 1 µs in a large directory.
     pub fn next_entry(&mut self) -> Option<Entry<'_>> {
         self.merge.next_entry()
     }

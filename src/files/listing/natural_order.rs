@@ -1,23 +1,21 @@
-//! The order of names that people expect, and a filter of names.
+//! Natural order of names, and a name filter.
 //!
-//! Letters compare whatever their case, runs of digits as the numbers that they are, everything else
-//! by its place in Unicode; names that are alike so far compare byte by byte, so that no two names
-//! are equal. No language has a say: `é` comes after `z`. Names need not be UTF-8.
+//! Letters compare case-insensitively, digit runs as numbers, others by code point; ties by bytes, so no
+//! names are equal. No language: `é` follows `z`. Names need not be UTF-8.
 
 use std::cmp::Ordering;
 use std::str;
 
-/// A piece of a name: a letter, or a whole run of digits. Pieces compare by their fields, in order.
+/// Letter or digit run, compared by fields in order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct NameToken<'a> {
-    /// The letter in its lower case; `0` for every run of digits.
     letter: u32,
-    /// How many digits there are, zeros in front not counted: the longer number is the greater.
+    /// Without leading zeros: the longer number is greater.
     digits_len: usize,
     digits: &'a [u8],
 }
 
-/// Where bytes are put that are no UTF-8: behind all letters.
+/// Sorts non-UTF-8 bytes after all letters.
 const NO_LETTER: u32 = char::MAX as u32 + 1;
 
 struct NameTokens<'a>(&'a [u8]);
@@ -45,7 +43,6 @@ impl<'a> Iterator for NameTokens<'a> {
     }
 }
 
-/// The letter that `bytes` begin with, in its lower case, and its length in bytes.
 fn first_letter(bytes: &[u8]) -> Option<(u32, usize)> {
     (2..=4).find_map(|len| {
         let letter = str::from_utf8(bytes.get(..len)?).ok()?.chars().next()?;
@@ -53,12 +50,11 @@ fn first_letter(bytes: &[u8]) -> Option<(u32, usize)> {
     })
 }
 
-/// The lower case of a letter, as far as it is a single one.
+/// First character only.
 fn fold(letter: char) -> char {
     letter.to_lowercase().next().unwrap_or(letter)
 }
 
-/// Which of two names comes first.
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
     let same = common_tokens_len(left, right);
     tokens_from(left, same).cmp(tokens_from(right, same)).then_with(|| left.cmp(right))
@@ -68,24 +64,22 @@ fn tokens_from(name: &[u8], start: usize) -> NameTokens<'_> {
     NameTokens(name.get(start..).unwrap_or_default())
 }
 
-/// How far two names are the same, up to the end of a piece of both: files of one directory often
-/// have long beginnings in common.
+/// Names in one directory often share long prefixes.
 fn common_tokens_len(left: &[u8], right: &[u8]) -> usize {
     let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
     let ends_token = |byte: &u8| byte.is_ascii() && !byte.is_ascii_digit();
     left.iter().take(same).rposition(ends_token).map_or(0, |last| last + 1)
 }
 
-/// Lets the names through that have a certain text in them, whatever the case of its letters.
+/// Case-insensitive substring filter.
 #[derive(Clone, Debug)]
 pub struct NameFilter {
     folded: String,
-    /// The name that is being looked at, folded: kept for its room.
     name: String,
 }
 
 impl NameFilter {
-    /// A filter for what has `text` in it; none if that is everything.
+    /// `None` if `text` is empty.
     pub fn new(text: &str) -> Option<NameFilter> {
         let folded: String = text.chars().map(fold).collect();
         (!folded.is_empty()).then(|| NameFilter { folded, name: String::new() })

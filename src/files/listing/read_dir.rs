@@ -1,7 +1,6 @@
-//! Where the entries of a listing are read: an open directory, or the table of pages in the binary.
+//! Reader of listing entries: a directory or the embedded pages.
 //!
-//! It asks for the facts of each name, follows links as serving would, and leaves out what is not
-//! served. It reads a bounded slice at a time and sorts nothing.
+//! Follows symlinks as serving does, and omits what is not served. Sorts nothing.
 
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -14,37 +13,30 @@ use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, join};
 use crate::files::root::{FileKind, FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
 
-/// A slice ends with the stretch of names in which it has looked at so many. Each costs a system
-/// call: some microseconds.
+/// Names per slice, rounded up to a buffer. Each costs a system call: some µs.
 const SLICE_NAMES_MIN: usize = 128;
 
-/// What the kernel is asked for in one go, in bytes. An entry takes 24 at the least and 280 at the
-/// most, so that a slice has never more than some 300.
+/// An entry takes 24 to 280 bytes: at most some 300 per slice.
 const DIR_BUFFER_LEN: usize = 4 * 1024;
 
-/// So many links are followed in one slice. Each costs as much as the system lets it: forty links that
-/// lead through one another by paths of four thousand bytes take it some milliseconds.
+/// Per slice: 40 nested symlinks with paths of 4,000 bytes take the kernel some ms.
 const SLICE_LINKS_MAX: usize = 4;
 
-/// A directory that is open to be read.
 #[derive(Debug)]
 pub(super) struct DirReader {
     dir: OwnedFd,
-    /// Names that may be links and have not been followed yet: those of one slice at the most.
     links: Vec<Vec<u8>>,
     is_at_end: bool,
-    /// The path beneath the root.
     path: Vec<u8>,
 }
 
 impl DirReader {
-    /// Opens the directory at `path`.
     pub(super) fn open(root: &Root, path: &[u8]) -> Result<DirReader, LookupError> {
         let dir = root.open_for_reading(path)?;
         Ok(DirReader { dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
     }
 
-    /// Reads on: what the filter lets through, in no order, and whether there is no more to read.
+    /// Filtered, unsorted entries; true at the end.
     pub(super) fn read_slice(
         &mut self,
         store: &ContentSource,
@@ -58,7 +50,6 @@ impl DirReader {
         Ok((run, self.is_at_end && self.links.is_empty()))
     }
 
-    /// Reads names until they are enough for a slice, and puts the links among them aside.
     fn read_names(
         &mut self,
         store: &ContentSource,
@@ -81,7 +72,7 @@ impl DirReader {
                         let stat = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
                         push_entry(run, bytes, stat.map_err(LookupError::from))?;
                     }
-                    // Not every file system says what a name is.
+                    // Some file systems report no type.
                     FileType::Symlink | FileType::Unknown => self.links.push(bytes.to_vec()),
                     _ => {}
                 }
@@ -95,7 +86,6 @@ impl DirReader {
         Ok(())
     }
 
-    /// Finds out what serving some more of the links would find.
     fn follow_links(&mut self, store: &ContentSource, run: &mut Run) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
@@ -110,12 +100,12 @@ fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
     filter.as_mut().is_none_or(|filter| filter.matches(name))
 }
 
-/// Keeps what serving the name would find. What cannot be found out for the moment is an error.
+/// Only a temporary failure is an error.
 fn push_entry(run: &mut Run, name: &[u8], stat: Result<FileStat, LookupError>) -> Result<(), LookupError> {
     let stat = match stat {
         Ok(stat) => stat,
         Err(LookupError::Busy) => return Err(LookupError::Busy),
-        // Links that lead nowhere, and what has gone since: it is not served either.
+        // Dangling symlinks and removed files are not served either.
         Err(_) => return Ok(()),
     };
     let is_directory = match stat.kind {
@@ -127,7 +117,6 @@ fn push_entry(run: &mut Run, name: &[u8], stat: Result<FileStat, LookupError>) -
     Ok(())
 }
 
-/// The pages of the binary that stand in the directory at `path` of this store, in no order.
 pub(super) fn embedded_pages(store: &ContentSource, path: &[u8], filter: &mut Option<NameFilter>) -> Run {
     let mut run = Run::default();
     let mut directories: Vec<&[u8]> = Vec::new();

@@ -1,8 +1,7 @@
-//! Entries in sorted runs, and runs merged into one order, one entry at a time.
+//! Sorted runs of entries, and their merge.
 //!
-//! A [`Run`] is what one slice of reading has found: small records beside one stretch of names. A
-//! [`Merge`] keeps the runs in a heap by their next entries, so that a run more, or an entry less,
-//! costs a few comparisons and nothing is ever sorted or moved as a whole.
+//! A run is one slice: records and a name buffer. [`Merge`] keeps runs in a heap by next entry: adding or
+//! taking costs a few comparisons, and nothing is sorted or moved as a whole.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -11,28 +10,25 @@ use std::mem;
 
 use super::{Entry, SortOrder};
 
-/// Entries, and how many of them have been taken.
 #[derive(Debug, Default)]
 pub(super) struct Run {
     records: Vec<EntryRecord>,
     names: Vec<u8>,
     taken: usize,
-    /// That in which it is sorted.
     order: SortOrder,
 }
 
-/// An entry without its name: 24 bytes, of which a large directory has a hundred thousand.
+/// 24 bytes, as a large directory has 100,000.
 #[derive(Clone, Copy, Debug)]
 struct EntryRecord {
     len: u64,
-    /// `NO_TIME` if it is not known.
     modified_secs: i64,
     name_start: u32,
     name_len: u8,
     is_directory: bool,
 }
 
-/// No file is that old: an `Option` would make records a third larger.
+/// Unknown: no file is that old. An `Option` would make records a third larger.
 const NO_TIME: i64 = i64::MIN;
 
 impl EntryRecord {
@@ -48,8 +44,7 @@ impl EntryRecord {
 }
 
 impl Run {
-    /// Puts an entry behind the others. A name that no file system can have is left out: one longer
-    /// than 255 bytes, or beyond 4 GiB of names.
+    /// Omits names that no file system can have: over 255 bytes, or beyond 4 GiB in total.
     pub(super) fn push(&mut self, entry: &Entry<'_>) {
         let (Ok(name_start), Ok(name_len)) =
             (u32::try_from(self.names.len()), u8::try_from(entry.name.len()))
@@ -74,7 +69,6 @@ impl Run {
         self.records.iter().map(|record| record.entry(&self.names))
     }
 
-    /// Sorts the entries and gives back the room that is not used.
     pub(super) fn sort(&mut self, order: SortOrder) {
         self.order = order;
         let names = &self.names;
@@ -83,7 +77,6 @@ impl Run {
         self.names.shrink_to_fit();
     }
 
-    /// The memory that it holds, in bytes.
     pub(super) fn cost(&self) -> usize {
         mem::size_of::<Run>()
             + self.names.capacity()
@@ -95,7 +88,7 @@ impl Run {
     }
 }
 
-/// The greatest run is that whose next entry comes first: a heap has it on top.
+/// Heap order: the run whose next entry comes first is greatest.
 impl Ord for Run {
     fn cmp(&self, other: &Run) -> Ordering {
         match (self.peek(), other.peek()) {
@@ -119,23 +112,20 @@ impl PartialEq for Run {
     }
 }
 
-/// Sorted runs that are taken as one.
 #[derive(Debug, Default)]
 pub(super) struct Merge {
     heap: BinaryHeap<Run>,
-    /// Whether the next entry of the run on top has been taken.
     is_top_taken: bool,
 }
 
 impl Merge {
-    /// Adds a run that is sorted in the same order as the others, before any entry is taken.
+    /// Requires equal order, and no entry taken yet.
     pub(super) fn push(&mut self, run: Run) {
         if run.peek().is_some() {
             self.heap.push(run);
         }
     }
 
-    /// Takes the entry that comes first of all that are left.
     pub(super) fn next_entry(&mut self) -> Option<Entry<'_>> {
         if mem::replace(&mut self.is_top_taken, true)
             && let Some(mut top) = self.heap.peek_mut()
@@ -165,7 +155,7 @@ mod tests {
         (entry.name.to_vec(), entry.is_directory, entry.len, entry.modified_secs)
     }
 
-    /// Cuts the entries into runs and merges these.
+    /// Splits the entries into runs and merges them.
     fn merged(entries: &[Plain], run_len: usize, order: SortOrder) -> Vec<Plain> {
         let mut merge = Merge::default();
         for chunk in entries.chunks(run_len) {
@@ -219,7 +209,7 @@ mod tests {
                 let mut sorted = entries.clone();
                 sorted.sort_by(|left, right| order.compare(&entry(left), &entry(right)));
                 let taken = merged(&entries, run_len, order);
-                // What is equal in the order may still differ in what the order does not look at.
+                // Entries that are equal in the order may differ in other fields.
                 prop_assert_eq!(taken.len(), sorted.len());
                 for (taken, sorted) in taken.iter().zip(&sorted) {
                     prop_assert!(order.compare(&entry(taken), &entry(sorted)).is_eq());

@@ -1,6 +1,6 @@
-//! What is listed of a real directory, in which order, and what is left out.
+//! Tests of entries, order and omissions for a real directory.
 //!
-//! How it is written for people or programs is for the server's own tests.
+//! `server` tests the output formats.
 
 use super::*;
 use std::fs::{self, File};
@@ -42,7 +42,7 @@ fn listed(store: &ContentSource, path: &str, options: ListingOptions) -> Listing
     builder.finish()
 }
 
-/// The names that are left, directories with a slash.
+/// Remaining names; directories have a slash.
 fn names(mut listing: Listing) -> Vec<String> {
     let mut names = Vec::new();
     while let Some(entry) = listing.next_entry() {
@@ -148,7 +148,7 @@ fn filter_limits_entries_and_totals() {
     assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
 }
 
-/// A page for a person.
+/// Options for a page that a person requests.
 fn page_options(number: usize, len: usize) -> ListingOptions {
     ListingOptions {
         page: Some(PageRequest { number, clamp_to_last_page: true, len }),
@@ -181,7 +181,7 @@ fn page_is_cut_from_full_sort_order() {
     );
 }
 
-/// An empty file of so many names.
+/// Directory with `count` empty files.
 fn many(count: usize) -> (TempDir, ContentSource) {
     let (dir, store) = site(&["entry-0.txt"]);
     let path = |number: usize| dir.path().join(format!("entry-{number}.txt"));

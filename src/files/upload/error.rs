@@ -1,40 +1,38 @@
-//! Why an upload comes to nothing: each reason that whoever sends it has to be told apart.
-//!
-//! It owns what the system's errors mean for an upload. It words nothing for HTTP.
+//! Upload errors that a client must distinguish.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// Why a file cannot be stored.
+/// Upload error.
 #[derive(Debug)]
 pub enum UploadError {
-    /// Uploads are for another directory.
+    /// Outside the upload directory.
     Outside,
-    /// The directory that it should be in is not there, or a link leads out to it.
+    /// Missing parent directory, or a symlink leads out.
     NoParent,
-    /// The name is that of a directory.
+    /// Directory.
     Directory,
-    /// The name is that of a link, FIFO, socket or device.
+    /// Symlink, FIFO, socket or device.
     NotRegular,
-    /// The name is that of a page inside the binary, which would go on hiding the file.
+    /// Embedded page, which would hide the file.
     Embedded,
-    /// Whoever sends it does not want it to replace what has the name now.
+    /// The client's condition fails.
     PreconditionFailed,
-    /// The system does not let this process write there.
+    /// No write permission.
     Forbidden,
-    /// The disk, or this user's share of it, is full.
+    /// Disk or quota full.
     Full,
-    /// Out of descriptors or memory, or the directory is changing too fast: later may do.
+    /// Temporary lack of descriptors or memory, or a directory that changes too fast.
     Busy,
-    /// Anything else, an output error of the disk for one.
+    /// Other error, such as a disk write error.
     Failed(io::Error),
 }
 
 impl From<Errno> for UploadError {
     fn from(errno: Errno) -> Self {
         match errno {
-            // EXDEV: the name leads out of the root, or of the directory for uploads.
+            // EXDEV: the path leaves the root or upload directory.
             Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
                 UploadError::NoParent
             }

@@ -1,7 +1,6 @@
-//! Names in one directory: looking at what has one, files that have none yet, and giving them one.
+//! Names in one directory: lookup, unnamed files, linking.
 //!
-//! Each function is a system call or two, relative to the directory; no link is ever followed. What
-//! they make together is the upload's business.
+//! One or two system calls each; no symlink is followed.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -13,13 +12,11 @@ use rustix::io::Errno;
 
 use super::UploadError;
 
-/// How often a name is tried for that others make or take away at the same moment.
+/// Attempts while others create or remove names.
 pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
-/// What a new file keeps of the mode of the one whose place it takes: not the bits that give the
-/// owner's rights to whoever runs it.
+/// Inherited mode bits. Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
 
-/// The mode that what has the name now hands on, if anything has it.
 pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
     let stat = match statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE | StatxFlags::MODE) {
         Err(Errno::NOENT) => return Ok(None),
@@ -32,7 +29,7 @@ pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, Uplo
     }
 }
 
-/// A file without a name, or none where there can be none, or none that could be given one.
+/// `None` if the file system has no unnamed files, or cannot link them.
 pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, Errno> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
@@ -40,35 +37,33 @@ pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, E
             let is_linkable = statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
             Ok(is_linkable.then(|| File::from(file)))
         }
-        // The last two are how file systems that have never heard of it put it.
+        // The last two are from file systems that do not know `O_TMPFILE`.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
 
-/// A file with a hidden name, and that name.
 pub(super) fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString), Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let (file, name) = retry_hidden(|name| openat(dir, name, flags, Mode::from_raw_mode(mode)))?;
     Ok((File::from(file), name))
 }
 
-/// Gives a file without a name this one.
 pub(super) fn link(file: impl AsFd, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
     linkat(CWD, proc_path(&file.as_fd()), dir, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-/// The one path that a file without a name has.
+/// The only path of an unnamed file.
 fn proc_path(file: &impl AsRawFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Makes something under a hidden name that nothing else has: never served, and told at a glance.
+/// A hidden name is never served and easy to recognize.
 pub(super) fn retry_hidden<T>(
     mut make: impl FnMut(&CString) -> Result<T, Errno>,
 ) -> Result<(T, CString), Errno> {
     for _ in 0..LINK_ATTEMPTS_MAX {
-        // Other processes may be at work in the same directory, and earlier ones may have been killed.
+        // Other processes may use the directory; killed ones leave names.
         let random = RandomState::new().build_hasher().finish();
         let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
         match make(&name) {
@@ -79,12 +74,11 @@ pub(super) fn retry_hidden<T>(
     Err(Errno::AGAIN)
 }
 
-/// The file that has the name, open for reading.
 pub(super) fn open_existing(dir: &OwnedFd, name: &CString) -> Result<Option<File>, UploadError> {
     if mode_of(dir, name)?.is_none() {
         return Ok(None);
     }
-    // Should it be a FIFO by now, nobody waits for its other end.
+    // If it is a FIFO by now, do not wait.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => Ok(Some(file.into())),

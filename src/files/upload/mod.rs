@@ -1,14 +1,8 @@
-//! A file on its way in: it takes its name when it is whole, and leaves nothing if it never is.
+//! Atomic uploads: a file gets its name only when complete.
 //!
-//! The bytes go to a file without a name (`O_TMPFILE`) in the directory of the target, so that not even
-//! the end of the process leaves any of it; whoever reads sees the old file or the new one. Where the
-//! file system makes no such files, a hidden name stands in. Every step is beneath the root, and no
-//! link is followed to the target.
-//!
-//! Conditions on what it may replace are asked once more in `Upload::take_final_name`, before either way to
-//! the name. What is to come has its place: resuming in [`Upload::begin`], digests in
-//! [`Upload::write`], and durability in [`Upload::commit_if`]: the file is synced before it takes its
-//! name, its directory after that.
+//! An unnamed file (`O_TMPFILE`) in the target directory leaves nothing even if the process is killed.
+//! Readers see the old or the new file. Without `O_TMPFILE`, a hidden name is used. All steps stay below the
+//! root; a symlink to the target is never followed.
 
 mod error;
 mod link_name;
@@ -32,57 +26,55 @@ use super::path::{RelativePath, beneath, split_last};
 use super::root::{FileKind, FileStat, LookupError};
 use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
 
-/// Pieces smaller than this are gathered, so that a body in tiny chunks does not cost a system call for
-/// each; larger ones are written as they are.
+/// Tiny chunks are gathered to save system calls.
 const WRITE_BUFFER_LEN: usize = 16 * 1024;
-/// What the umask leaves of this is the mode of a new file.
+/// Before the umask.
 const NEW_FILE_MODE: u32 = 0o666;
 
-/// A file that has been stored.
+/// Stored file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// Whether there was no file of this name before.
+    /// True if the name was free.
     pub created: bool,
-    /// What tells it from any other of the same name, if it is a small file: of a large one that has
-    /// just been written nothing does.
+    /// `None` for a large file: nothing identifies it yet.
     pub version: Option<FileVersion>,
 }
 
-/// What has the name that an upload is to take.
+/// File with the target name.
 #[derive(Debug)]
 pub enum ExistingFile {
-    /// Nothing has it.
+    /// No file.
     Absent,
-    /// A file that this process may replace, but not read.
+    /// Replaceable but not readable.
     Unreadable,
-    /// A file, and what is known of it.
+    /// Readable file.
     File(Box<Resource>),
 }
 
-/// A file on its way in. Dropped before [`Upload::commit`], it leaves nothing.
+/// Upload in progress; leaves nothing if dropped.
+///
+/// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`]; in [`Upload::commit_if`],
+/// sync the file before its name, then the directory.
 #[derive(Debug)]
 pub struct Upload {
     dir: OwnedFd,
     name: CString,
     file: BufWriter<OpenFile>,
-    /// The name that it has until it is whole, if it has one.
     hidden_name: Option<CString>,
     hash: ContentHash,
     closer: FileCloser,
 }
 
-/// Whether uploads can go to the directory `upload_dir`, empty for the root: it is there.
+/// True if the directory exists; empty for the root.
 pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
     store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileKind::Directory))
 }
 
-/// Whether a file can be stored under `path`, as [`Upload::begin`] would say, but for permissions and
-/// room, which only trying tells.
+/// As [`Upload::begin`], except for permissions and space, which only an attempt shows.
 pub fn may_store(store: &ContentSource, upload_dir: &[u8], path: &RelativePath<'_>) -> bool {
     open_parent(store, upload_dir, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
 }
 
-/// The directory that the file `path` is to be in, and its name there.
 fn open_parent(
     store: &ContentSource,
     upload_dir: &[u8],
@@ -99,27 +91,26 @@ fn open_parent(
         return Err(UploadError::Embedded);
     }
     let (parent, name) = split_last(inner);
-    // A `RelativePath` has no NUL in it.
+    // A `RelativePath` has no NUL.
     let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
     Ok((root.open_directory(upload_dir, parent)?, name))
 }
 
 impl Upload {
-    /// How many descriptors each has open: its file and the directory of that.
+    /// Open descriptors: file and directory.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins to store the file that `path` is to name; it has to be below the directory `upload_dir`,
-    /// which is empty for the root.
+    /// Begins an upload below `upload_dir`, empty for the root.
     ///
     /// # Errors
-    /// All of [`UploadError`].
+    /// Every [`UploadError`].
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
         path: &RelativePath<'_>,
     ) -> Result<Upload, UploadError> {
         let (dir, name) = open_parent(store, upload_dir, path)?;
-        // From the first moment no more readable than the file whose place it takes.
+        // Never more readable than the replaced file.
         let mode = mode_of(&dir, &name)?.unwrap_or(NEW_FILE_MODE);
         let (file, hidden) = match create_tmpfile(&dir, mode)? {
             Some(file) => (file, None),
@@ -138,19 +129,19 @@ impl Upload {
         })
     }
 
-    /// Takes the next part of the content.
+    /// Appends content.
     ///
     /// # Errors
-    /// `Full`, `Busy` or `Failed`; what was written so far is of no more use.
+    /// `Full`, `Busy` or `Failed`; the upload is useless then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         self.hash.update(bytes);
         Ok(self.file.write_all(bytes)?)
     }
 
-    /// What has the name now, with what could be relied upon at `now`.
+    /// File with the target name, with validators reliable at `now`.
     ///
     /// # Errors
-    /// `Directory` and `NotRegular` for what is no file; `Busy` or `Failed` if it cannot be looked at.
+    /// `Directory` or `NotRegular`; `Busy` or `Failed` if unreadable.
     pub fn existing_file(&self, now: SystemTime) -> Result<ExistingFile, UploadError> {
         let file = match open_existing(&self.dir, &self.name) {
             Ok(Some(file)) => file,
@@ -169,19 +160,18 @@ impl Upload {
         }
     }
 
-    /// The content is whole: gives the file its name, in the place of the one that had it.
+    /// Names the complete file, replacing any old file.
     ///
     /// # Errors
-    /// All of [`UploadError`] but `Outside`; the old file, if there is one, is what it was.
+    /// Every [`UploadError`] except `Outside`; an old file is unchanged.
     pub fn commit(mut self) -> Result<StoredFile, UploadError> {
         self.commit_if(|_| Ok(true))
     }
 
-    /// The same if `condition` says so of the upload at the moment before; it is asked anew whenever
-    /// somebody else was quicker.
+    /// Commits if `condition` holds, checked again after each lost race.
     ///
     /// # Errors
-    /// `PreconditionFailed` if it does not, and as [`Upload::commit`].
+    /// `PreconditionFailed`, and as [`Upload::commit`].
     pub fn commit_if(
         &mut self,
         mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
@@ -209,11 +199,10 @@ impl Upload {
         Err(UploadError::Busy)
     }
 
-    /// Takes the name if nobody has it.
     fn link_new(&mut self) -> Result<(), Errno> {
         let Some(hidden) = &self.hidden_name else { return link(self.file.get_ref(), &self.dir, &self.name) };
         match renameat_with(&self.dir, hidden, &self.dir, &self.name, RenameFlags::NOREPLACE) {
-            // Not every file system can promise as much.
+            // Not every file system supports this.
             Err(Errno::INVAL | Errno::NOSYS) => renameat(&self.dir, hidden, &self.dir, &self.name)?,
             result => result?,
         }
@@ -221,7 +210,6 @@ impl Upload {
         Ok(())
     }
 
-    /// Takes the name from the file that has it.
     fn rename_over(&mut self) -> Result<(), Errno> {
         let hidden = match self.hidden_name.take() {
             Some(hidden) => hidden,
@@ -272,7 +260,7 @@ mod tests {
         Upload::begin(store, upload_dir.as_bytes(), &RelativePath::parse(path.as_bytes()).expect("a path"))
     }
 
-    /// An upload as it is where files without a name cannot be.
+    /// Upload as on a file system without `O_TMPFILE`.
     fn begin_hidden(directory: &Path, name: &str) -> Upload {
         let root = Root::open(directory).expect("a root");
         let dir = root.open_directory(b"", b"").expect("the folder");
