@@ -1,28 +1,27 @@
-//! The encodings in which a file can be found beside itself, or be made to be sent.
+//! Content codings of precompressed and generated files.
 //!
-//! Owns their names on disk and the order in which a request wants them. It knows nothing of what
-//! they are called in HTTP, and never looks into a file.
+//! Knows no HTTP names and opens no file.
 
 use std::time::Instant;
 
-/// How the bytes of a file are encoded.
+/// Content coding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Coding {
-    /// Brotli, in files named `.br`.
+    /// Suffix `.br`.
     Brotli,
-    /// Zstandard, in files named `.zst`.
+    /// Suffix `.zst`.
     Zstd,
-    /// gzip, in files named `.gz`, and the one that is made where there is no such file.
+    /// Suffix `.gz`; the only generated coding.
     Gzip,
 }
 
 impl Coding {
-    /// How many there are.
+    /// Number of codings.
     pub const COUNT: usize = 3;
 
     pub(super) const ALL: [Coding; Coding::COUNT] = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
 
-    /// What the name of an encoded file has behind the name of the file that it stands for.
+    /// File name suffix.
     pub fn suffix(self) -> &'static str {
         match self {
             Coding::Brotli => ".br",
@@ -32,21 +31,22 @@ impl Coding {
     }
 }
 
-/// The encodings that whoever asks for a file can read.
+/// Accepted codings of a request.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct EncodingPreferences {
-    /// The best first, and those that are there before those that are not.
+    /// Best first.
     codings: [Option<Coding>; Coding::COUNT],
-    /// The turn in which one may be made, if one may.
+    /// Set if a coding may be generated.
     pub(super) tick: Option<Instant>,
 }
 
 impl EncodingPreferences {
-    /// Nothing but the file as it is.
+    /// Original file only.
     pub const PLAIN: EncodingPreferences = EncodingPreferences { codings: [None; Coding::COUNT], tick: None };
 
-    /// These, the best first, of which no more than [`Coding::COUNT`] count. Where the file is in none of
-    /// them, one may be made if `tick` is given: the moment that all who ask in this turn are told.
+    /// Codings, best first; at most [`Coding::COUNT`].
+    ///
+    /// `tick` allows generating a missing coding. All calls in one tick pass one `Instant`.
     pub fn new(codings: impl IntoIterator<Item = Coding>, tick: Option<Instant>) -> EncodingPreferences {
         let mut accepted = EncodingPreferences { tick, ..EncodingPreferences::PLAIN };
         for (slot, coding) in accepted.codings.iter_mut().zip(codings) {
@@ -55,7 +55,7 @@ impl EncodingPreferences {
         accepted
     }
 
-    /// The same encodings in a later tick.
+    /// Equal codings in a later tick.
     pub fn in_tick(self, tick: Instant) -> EncodingPreferences {
         EncodingPreferences { tick: self.tick.map(|_| tick), ..self }
     }

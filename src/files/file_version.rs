@@ -1,54 +1,50 @@
-//! What tells one version of a file from all others, and since when that can be relied upon.
+//! File version: input of validators, and when it is reliable.
 //!
-//! The times of a file do not tell two versions of one tick of the clock apart, and whoever likes can
-//! set one of them. So a small file is known by its bytes too, whatever the clock says; a large one,
-//! which nobody reads before it is sent, only once its times are old enough that its next version is
-//! sure to have others. It never opens a file, and spells nothing: that is for who sends it.
+//! Versions in one clock tick have equal times, and anyone can set mtime. So a small file's version has a
+//! content hash. A large file, not read before it is sent, has a version only once its times are stable.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::root::FileStat;
 
-/// How long ago a file must have changed for its times to tell it from its next version. A file
-/// that changes twice within one tick of its file system's clock keeps its times, and may keep
-/// its length; the coarsest tick in use is that of FAT, 2 s.
+/// Age at which times distinguish a file from its next version.
+///
+/// Two changes in one clock tick keep the times, perhaps the length. The coarsest tick in use is FAT's, 2 s.
 pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 
-/// What a validator (RFC 9110, section 8.8.3) is made of: numbers that do not all stay the same
-/// when the content of a path changes.
+/// Input of a validator (RFC 9110 section 8.8.3).
+///
+/// At least one number changes with the content of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileVersion {
-    /// The number of the file on its device; 0 for an embedded page.
+    /// Inode; 0 for embedded pages.
     pub inode: u64,
-    /// The length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// The time of modification in nanoseconds since 1970; 0 for an embedded page.
+    /// mtime in Unix nanoseconds; 0 for embedded pages.
     pub modified_nanos: u64,
-    /// What changes even if the other three do not, as they may: tools that build reproducibly give
-    /// every file the same time, and numbers of files are used again. The hash of the bytes of a small
-    /// file or an embedded page; of a large file, the time of change in nanoseconds since 1970.
+    /// Content hash; for a large file, ctime in Unix nanoseconds.
+    ///
+    /// The other numbers may stay equal: reproducible builds set one mtime, and inodes are reused.
     pub discriminator: u64,
 }
 
 impl FileVersion {
-    /// The identity of bytes with this hash, which the file of these facts has.
     pub(super) fn of_content(stat: &FileStat, len: u64, hash: u64) -> FileVersion {
         let modified_nanos = unix_nanos(stat.modified_secs, stat.modified_nanos);
         FileVersion { inode: stat.inode, len, modified_nanos, discriminator: hash }
     }
 
-    /// The identity of a page of the binary.
     pub(super) fn of_page(len: u64, hash: u64) -> FileVersion {
         FileVersion { inode: 0, len, modified_nanos: 0, discriminator: hash }
     }
 
-    /// The identity of a file whose facts have settled.
+    /// Requires [`times_are_stable`].
     pub(super) fn of_stat(stat: &FileStat) -> FileVersion {
         FileVersion::of_content(stat, stat.len, unix_nanos(stat.changed_secs, stat.changed_nanos))
     }
 }
 
-/// The hash of content that comes in pieces, as long as it may be that of a small file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ContentHash {
     hash: u64,
@@ -57,12 +53,10 @@ pub(super) struct ContentHash {
 }
 
 impl ContentHash {
-    /// The hash of nothing yet; from more than `len_max` bytes there is none.
     pub(super) fn new(len_max: u64) -> ContentHash {
         ContentHash { hash: FNV1A_64_BASIS, len: 0, len_max }
     }
 
-    /// Takes the next piece.
     pub(super) fn update(&mut self, chunk: &[u8]) {
         self.len = self.len.saturating_add(chunk.len() as u64);
         if self.len <= self.len_max {
@@ -70,19 +64,19 @@ impl ContentHash {
         }
     }
 
-    /// The identity of what has come, as the content of the file of these facts.
+    /// `None` above `len_max` bytes, or if `stat` has another length.
     pub(super) fn version(self, stat: &FileStat) -> Option<FileVersion> {
         let is_known = self.len <= self.len_max && self.len == stat.len;
         is_known.then(|| FileVersion::of_content(stat, self.len, self.hash))
     }
 }
 
-/// Wraps around for times before 1970 and after 2554, which still tell times apart.
+/// Wraps before 1970 and after 2554; different times still differ.
 fn unix_nanos(secs: i64, nanos: u32) -> u64 {
     secs.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.into())
 }
 
-/// Whether the file's next change is sure to give it other times than it has `now`.
+/// True if the next change is certain to change the times.
 pub(super) fn times_are_stable(stat: &FileStat, now: SystemTime) -> bool {
     let Some(limit) = now.duration_since(UNIX_EPOCH).ok().and_then(|t| t.checked_sub(RACY_WINDOW)) else {
         return false;
@@ -91,16 +85,13 @@ pub(super) fn times_are_stable(stat: &FileStat, now: SystemTime) -> bool {
     (stat.modified_secs, stat.modified_nanos) <= limit && (stat.changed_secs, stat.changed_nanos) <= limit
 }
 
-/// The FNV-1a hash of `bytes`: changes when a page does, and is the same in every build of the
-/// same page. It guards against accidents, not against people.
+/// FNV-1a: equal in every build. Guards against accidents, not attackers.
 pub(super) const fn fnv1a_64(bytes: &[u8]) -> u64 {
     fnv1a_64_update(FNV1A_64_BASIS, bytes)
 }
 
-/// The hash of no bytes.
 const FNV1A_64_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// The hash of some bytes and then `bytes`, given the hash of the first.
 const fn fnv1a_64_update(mut hash: u64, bytes: &[u8]) -> u64 {
     let mut at = 0;
     while at < bytes.len() {
@@ -168,7 +159,7 @@ mod tests {
         }
         let later = changed + RACY_WINDOW;
         let before = resource.with_validators_at(later).version;
-        // Changed in place, its length and its time of modification kept: the time of change tells.
+        // Changed in place with equal length and mtime: only ctime differs.
         loop {
             fs::write(&path, vec![b'y'; LARGE]).expect("a file");
             File::options().write(true).open(&path).and_then(|f| f.set_modified(long_ago)).expect("set");
@@ -205,7 +196,7 @@ mod tests {
 
     #[test]
     fn fnv1a_64_matches_test_vectors() {
-        // From the test vectors of the algorithm's authors.
+        // Test vectors of the FNV authors.
         for (bytes, hash) in [
             (&b""[..], 0xcbf2_9ce4_8422_2325),
             (b"a", 0xaf63_dc4c_8601_ec8c),

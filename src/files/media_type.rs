@@ -1,24 +1,22 @@
-//! The media type of a file, by the extension of its name.
+//! Media type by file name extension.
 //!
-//! `mime_guess` knows the long list; this file corrects it where it is behind the times and adds
-//! `charset=utf-8` where the type takes it, for text without one is guessed at by its reader.
-//! Content is never looked at: what a file is called is what its owner says it is, and with
-//! [`MediaTypes`] its owner may say so for each extension. Which types are worth compressing goes by the type
-//! alone, too: whether one file gets smaller is found out when it is tried.
+//! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a
+//! missing charset. Content is never read: the owner decides by name or [`MediaTypes`]. Compressibility
+//! depends on the type too; an attempt shows whether a file shrinks.
 
-/// What nothing is known about (RFC 9110, section 8.3).
+/// Type of unknown extensions (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Text that a browser should show rather than save.
+/// Text that browsers display instead of saving.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The longest extension that is looked up. The longest one known has 22 bytes.
+/// Longest extension looked up; the longest known has 22 bytes.
 const EXTENSION_LEN_MAX: usize = 24;
 
 const CHARSET: &str = "; charset=utf-8";
 
-/// The types that say their charset. JSON is not here: it is UTF-8 by definition and its type has
-/// no such parameter (RFC 8259, section 11); nor is WebAssembly, whose type allows none at all.
+/// Types with a charset. JSON is UTF-8 without such a parameter (RFC 8259 section 11); WebAssembly allows
+/// none.
 const WITH_CHARSET: &[&str] = &[
     "application/atom+xml; charset=utf-8",
     "application/rss+xml; charset=utf-8",
@@ -41,19 +39,18 @@ const WITH_CHARSET: &[&str] = &[
     PLAIN,
 ];
 
-/// The structured syntaxes that are text (RFC 6838, section 4.2.8).
+/// Text syntaxes (RFC 6838 section 4.2.8).
 const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
 
-/// Media types that go before those known here, each for the names that end in an extension.
+/// Configured media types, before the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaTypes(Vec<(String, String)>);
 
 impl MediaTypes {
-    /// Gives the names that end in `.` and `extension` this media type; text is said to be UTF-8 unless
-    /// the type names a charset itself. Capitals do not matter.
+    /// Sets the type of an extension, in any case. Text gets UTF-8 unless it names a charset.
     ///
     /// # Errors
-    /// The extension has a type already: which one.
+    /// The type already set for the extension.
     pub fn insert(&mut self, extension: &str, media_type: &str) -> Result<(), &str> {
         let extension = extension.to_ascii_lowercase();
         if let Some(at) = self.0.iter().position(|(known, _)| *known == extension) {
@@ -63,15 +60,13 @@ impl MediaTypes {
         Ok(())
     }
 
-    /// The media type that was given for the file `name` (a name or a whole path); of `gz` and `tar.gz`,
-    /// that of the longer one.
+    /// Configured type of a name or path; `tar.gz` before `gz`.
     pub fn get(&self, name: &[u8]) -> Option<&str> {
         let fitting = self.0.iter().filter(|(extension, _)| has_extension(name, extension));
         fitting.max_by_key(|(extension, _)| extension.len()).map(|(_, media_type)| media_type.as_str())
     }
 }
 
-/// Whether `name` ends in a dot and this extension, in any case.
 fn has_extension(name: &[u8], extension: &str) -> bool {
     let parts = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at));
     parts.is_some_and(|(before, after)| {
@@ -79,7 +74,6 @@ fn has_extension(name: &[u8], extension: &str) -> bool {
     })
 }
 
-/// `media_type` with the charset that it needs and does not name.
 fn add_charset(media_type: &str) -> String {
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
     let essence = essence.trim().to_ascii_lowercase();
@@ -91,9 +85,9 @@ fn add_charset(media_type: &str) -> String {
     if is_text && !names_charset { media_type.to_owned() + CHARSET } else { media_type.to_owned() }
 }
 
-/// The media type of the file `name` (a name or a whole path), with its charset where it has one.
+/// Media type of a name or path, with any charset.
 ///
-/// Capitals do not matter. A name without a known extension is `application/octet-stream`.
+/// Case-insensitive; `application/octet-stream` if unknown.
 pub fn media_type(name: &[u8]) -> &'static str {
     let mut lower = [0; EXTENSION_LEN_MAX];
     let Some(extension) = lower_extension(name, &mut lower) else {
@@ -102,7 +96,6 @@ pub fn media_type(name: &[u8]) -> &'static str {
     corrected(extension).or_else(|| mime_guess::from_ext(extension).first_raw()).map_or(UNKNOWN, with_charset)
 }
 
-/// The extension of the last segment of `name` in lower case, in the room that `lower` gives.
 fn lower_extension<'a>(name: &[u8], lower: &'a mut [u8; EXTENSION_LEN_MAX]) -> Option<&'a str> {
     let segment = name.rsplit(|&byte| byte == b'/').next()?;
     let dot = segment.iter().rposition(|&byte| byte == b'.')?;
@@ -113,15 +106,15 @@ fn lower_extension<'a>(name: &[u8], lower: &'a mut [u8; EXTENSION_LEN_MAX]) -> O
     std::str::from_utf8(lower).ok()
 }
 
-/// What `mime_guess` lacks, or knows by a name from before the type was registered with IANA.
+/// Types missing in `mime_guess`, or older there than the IANA registration.
 fn corrected(extension: &str) -> Option<&'static str> {
     Some(match extension {
-        // RFC 9239: one type for all JavaScript.
+        // RFC 9239: one JavaScript type.
         "js" | "mjs" | "cjs" => "text/javascript",
-        // RFC 8081: fonts have a top-level type.
+        // RFC 8081: top-level type for fonts.
         "otf" => "font/otf",
         "woff" => "font/woff",
-        // RFC 8216, section 4: playlists, and their MPEG-2 segments.
+        // RFC 8216 section 4: playlists, MPEG-2 segments.
         "m3u8" => "application/vnd.apple.mpegurl",
         "ts" | "mts" | "m2ts" => "video/mp2t",
         // RFC 9559.
@@ -161,7 +154,7 @@ fn corrected(extension: &str) -> Option<&'static str> {
         "vcf" => "text/vcard",
         "warc" => "application/warc",
         "zst" => "application/zstd",
-        // Source code is there to be read.
+        // Source code, to be displayed.
         "adoc" | "asciidoc" | "bash" | "bib" | "clj" | "cmake" | "dart" | "diff" | "elm" | "erl" | "ex"
         | "exs" | "fish" | "frag" | "glsl" | "go" | "gql" | "gradle" | "graphql" | "hs" | "java" | "jl"
         | "kt" | "lock" | "lua" | "ml" | "nim" | "nix" | "org" | "patch" | "pl" | "pm" | "proto" | "ps1"
@@ -171,8 +164,7 @@ fn corrected(extension: &str) -> Option<&'static str> {
     })
 }
 
-/// `essence` with its charset. Text that is not in the table is plain text: few browsers show
-/// `text/x-rust`, and all of them show `text/plain`.
+/// Unlisted text becomes plain text: few browsers show `text/x-rust`, all show `text/plain`.
 fn with_charset(essence: &'static str) -> &'static str {
     let listed = WITH_CHARSET.iter().find(|full| full.strip_suffix(CHARSET) == Some(essence));
     match listed {
@@ -182,13 +174,12 @@ fn with_charset(essence: &'static str) -> &'static str {
     }
 }
 
-/// Whether files of this type, which may have parameters, are worth encoding. Capitals do not matter.
+/// Ignores case and parameters.
 pub(super) fn is_compressible(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     match essence.split_once('/').unwrap_or(("", &essence)) {
         ("text", _) => true,
-        // Text by what is in it, or long runs of the same. What is compressed by itself is not here: woff
-        // fonts, archives, most pictures, sound, film.
+        // Text or long runs. Compressed formats are absent: WOFF, archives, most images, audio, video.
         (
             "application",
             "ecmascript" | "font-sfnt" | "hjson" | "javascript" | "json" | "json5" | "jsonl" | "mbox"

@@ -1,15 +1,7 @@
-//! Names and bytes on disk: which file a request's path means, and what is in it.
+//! Files below a root directory: lookup, cache, uploads, listings and archives.
 //!
-//! A [`RelativePath`] is a name that cannot leave the root; a [`Root`] opens such names beneath
-//! one directory and refuses all but regular files; a [`ContentSource`] is where files come from, a
-//! directory or the pages inside the binary; a [`FileCache`] keeps what was loaded, never stale, and
-//! with it the encoded variants of a file, found beside it or made; an [`Upload`] is a file on its way
-//! in, which has its name only when it is whole; an [`Archive`] is a folder on its way out, as one tar
-//! file; a [`Listing`] is what is in a directory. Both are gathered in slices. A [`FileVersion`] tells one
-//! version of a file from all others.
-//!
-//! Nothing here knows sockets or HTTP: a status or a header is the server's word for what is
-//! found, or not found, here. Time comes in as an argument.
+//! Owns path syntax, file access, file versions and media types. Never uses sockets or HTTP: `server` maps
+//! results to status codes and header fields. Time is an argument.
 
 mod archive;
 mod cache;

@@ -1,8 +1,7 @@
-//! A request's path as a name beneath the root.
+//! Request path as a file name below the root.
 //!
-//! [`RelativePath`] is the proof: whoever holds one holds a name without `..`, without empty or
-//! hidden segments and without NUL, whatever the encoding it came in (RFC 3986, sections 2.1,
-//! 5.2.4 and 6.2.2). It decodes exactly once and never asks the file system anything.
+//! No `..`, no empty or hidden segments, no NUL, in any encoding (RFC 3986 sections 2.1, 5.2.4, 6.2.2).
+//! Decodes exactly once. Never accesses the file system.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,48 +10,45 @@ use percent_encoding::{AsciiSet, percent_decode, percent_encode};
 
 use crate::text::printable;
 
-/// The longest name of one file, in bytes: `NAME_MAX` of Linux. Longer names cannot exist.
+/// Linux `NAME_MAX`, in bytes. Longer names cannot exist.
 pub const NAME_LEN_MAX: usize = 255;
 
-/// The longest path, in bytes: `PATH_MAX` of Linux less the NUL that ends it.
+/// Linux `PATH_MAX` minus the NUL, in bytes.
 pub const PATH_LEN_MAX: usize = 4095;
 
-/// Why the path of a request is not the name of a file.
+/// Request path error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {
-    /// A `%` without two hexadecimal digits behind it.
+    /// `%` without two hexadecimal digits.
     BadEscape,
-    /// A NUL byte, plain or encoded.
+    /// Plain or encoded NUL.
     Nul,
-    /// More `..` than there are segments before it.
+    /// More `..` than segments.
     LeavesRoot,
-    /// A segment that begins with a dot: present or not, it is not served.
+    /// Leading dot: never served, present or not.
     Hidden,
-    /// No file can have this name: a slash within a segment, a name or path that is too long,
-    /// or no slash at the beginning.
+    /// Slash within a segment, no leading slash, or too long.
     NotFound,
 }
 
-/// The name of a file or directory relative to the root, which it cannot leave.
+/// Path relative to the root, which it cannot leave.
 ///
-/// No leading slash; the empty name is the root itself. Whether the path ended in a slash is
-/// kept beside the name, because `docs` and `docs/` are answered differently.
+/// No leading slash; empty for the root. Keeps a trailing slash: `docs` and `docs/` get different responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelativePath<'a> {
-    /// The segments with `/` between them, and behind the last one where the path had it there.
     bytes: Cow<'a, [u8]>,
 }
 
 impl<'a> RelativePath<'a> {
-    /// Reads the path part of a request target: it begins with `/`, and has no query.
+    /// Parses the path of a request target, without query.
     ///
-    /// Allocates only when the path is not in its plain form already.
+    /// Allocates only if the path is not in normal form.
     ///
     /// # Errors
-    /// See [`PathError`]: each variant is one reason.
+    /// See [`PathError`].
     pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
         let path = RelativePath { bytes: normal_form(raw)? };
-        // Asked only now: a hidden segment that a later `..` takes back is no harm. What is plain has none.
+        // A hidden segment removed by a later `..` is harmless. A borrowed path has none.
         let is_hidden = |name: &[u8]| name.starts_with(b".");
         if matches!(&path.bytes, Cow::Owned(bytes) if bytes.split(|&byte| byte == b'/').any(is_hidden)) {
             return Err(PathError::Hidden);
@@ -63,11 +59,10 @@ impl<'a> RelativePath<'a> {
         Ok(path)
     }
 
-    /// Reads a name as a person writes it: relative to the root, with or without a `/` in front, and
-    /// without percent signs that mean anything.
+    /// Parses a path written by a person: no percent-encoding, optional leading `/`.
     ///
     /// # Errors
-    /// As [`RelativePath::parse`], but `BadEscape` and what only an escape can hide.
+    /// As [`RelativePath::parse`], without escape errors.
     pub fn parse_plain(name: &[u8]) -> Result<RelativePath<'static>, PathError> {
         const PERCENT: &AsciiSet = &AsciiSet::EMPTY.add(b'%');
         let raw = format!("/{}", percent_encode(name.strip_prefix(b"/").unwrap_or(name), PERCENT));
@@ -75,8 +70,8 @@ impl<'a> RelativePath<'a> {
         Ok(path.to_owned())
     }
 
-    /// The file that stands for this path where addresses do without the `extension` of a file, such as
-    /// `.html`. None for what ends in a slash, and where no file can have such a name.
+    /// Appends `extension` (`.html`), for URLs without it; `None` after a trailing slash or above a length
+    /// limit.
     pub fn with_extension(&self, extension: &str) -> Option<RelativePath<'static>> {
         let bytes = [&self.bytes, extension.as_bytes()].concat();
         let name_len = bytes.rsplit(|&byte| byte == b'/').next().map_or(0, <[u8]>::len);
@@ -84,44 +79,43 @@ impl<'a> RelativePath<'a> {
         (fits && !self.has_trailing_slash()).then_some(RelativePath { bytes: Cow::Owned(bytes) })
     }
 
-    /// The same path, which borrows nothing.
+    /// Owned copy.
     pub fn to_owned(&self) -> RelativePath<'static> {
         RelativePath { bytes: Cow::Owned(self.bytes.to_vec()) }
     }
 
-    /// The name, without a slash at either end. Empty for the root.
+    /// Path without outer slashes; empty for the root.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.strip_suffix(b"/").unwrap_or(&self.bytes)
     }
 
-    /// Whether the path asks for a directory: the root, or it ended in `/`, `/.` or `/..`.
+    /// True for the root, and after a final `/`, `/.` or `/..`.
     pub fn has_trailing_slash(&self) -> bool {
         self.bytes.is_empty() || self.bytes.ends_with(b"/")
     }
 
-    /// The name and the trailing slash as one string of bytes, different for different paths.
+    /// Unique per path, as it keeps the trailing slash.
     pub(super) fn key(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// The path part of a request target in its normal form: decoded, without its first slash, without
-/// empty and dot segments. Hidden names are let through: this is for comparing, never for opening.
+/// Decoded path without leading slash, empty segments and dot segments.
+///
+/// Keeps hidden names: for comparison, never for opening.
 ///
 /// # Errors
-/// As [`RelativePath::parse`], but `Hidden`.
+/// As [`RelativePath::parse`], except `Hidden`.
 pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     let rest = raw.strip_prefix(b"/").ok_or(PathError::NotFound)?;
     if is_plain(rest) { Ok(Cow::Borrowed(rest)) } else { resolve(rest).map(Cow::Owned) }
 }
 
-/// The path of `name` in the directory `dir`. Either may be empty.
 pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if dir.is_empty() || name.is_empty() { b"" } else { b"/" };
     [dir, slash, name].concat()
 }
 
-/// The directory that `path` is in, and its name there.
 pub(super) fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|&byte| byte == b'/') {
         Some(slash) => (&path[..slash], &path[slash + 1..]),
@@ -129,23 +123,23 @@ pub(super) fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The name of `path` relative to the directory `dir`, if it is in it, however deep.
+/// Path relative to `dir`, at any depth.
 pub(super) fn beneath<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(dir)?;
     let rest = if dir.is_empty() { rest } else { rest.strip_prefix(b"/")? };
     (!rest.is_empty()).then_some(rest)
 }
 
-/// For people: what is not UTF-8, and what would move a terminal's cursor, shows as U+FFFD.
+/// U+FFFD replaces non-UTF-8 bytes and characters that move a terminal cursor.
 impl fmt::Display for RelativePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&printable(&self.bytes))
     }
 }
 
-/// Whether `rest`, a path without its first slash, needs no change and has nothing to refuse.
+/// True if `rest` (no leading slash) is valid and normal.
 fn is_plain(rest: &[u8]) -> bool {
-    // Most names are short as a whole, so that none of their segments need be measured.
+    // Most paths are short as a whole.
     let are_short = rest.len() <= NAME_LEN_MAX || rest.split(|&b| b == b'/').all(|n| n.len() <= NAME_LEN_MAX);
     let mut before = b'/';
     for &byte in rest {
@@ -158,16 +152,15 @@ fn is_plain(rest: &[u8]) -> bool {
     are_short
 }
 
-/// The bytes that can make a path be other than plain: an escape, NUL, and a slash or dot after a slash.
+/// `.` and `/` break the normal form only after a slash.
 static SPECIAL_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     (table[0], table[b'%' as usize], table[b'.' as usize], table[b'/' as usize]) = (true, true, true, true);
     table
 };
 
-/// Decodes `rest` and resolves its dot segments.
 fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
-    // Between segments `out` is empty or ends in a slash.
+    // Between segments, `out` is empty or ends in a slash.
     let mut out = Vec::with_capacity(rest.len() + 1);
     let mut names_directory = true;
     for segment in rest.split(|&byte| byte == b'/') {
@@ -178,7 +171,7 @@ fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
             b"" | b"." => out.truncate(start),
             b".." => {
                 out.truncate(start);
-                // What ends in a slash has a segment before it: empty ones are never kept.
+                // Empty segments are never kept, so a segment precedes the slash.
                 out.pop().ok_or(PathError::LeavesRoot)?;
                 out.truncate(out.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1));
             }
@@ -196,10 +189,10 @@ fn resolve(rest: &[u8]) -> Result<Vec<u8>, PathError> {
     Ok(out)
 }
 
-/// Appends `segment`, percent-decoded once (RFC 3986, section 2.1).
+/// Percent-decodes once (RFC 3986 section 2.1).
 fn decode_onto(out: &mut Vec<u8>, segment: &[u8]) -> Result<(), PathError> {
     let is_escape = |after: &[u8]| matches!(after, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
-    // The first part stands before any `%`. The library would leave a bad escape as it stands.
+    // `percent_decode` would keep a bad escape. The first part precedes any `%`.
     if !segment.split(|&byte| byte == b'%').skip(1).all(is_escape) {
         return Err(PathError::BadEscape);
     }
@@ -304,7 +297,7 @@ mod tests {
         assert_eq!(parses(name(255).repeat(16)), Ok(4095));
         assert_eq!(parses(name(255).repeat(16) + "/"), Ok(4096));
         assert_eq!(parses(name(255).repeat(16) + "/b"), Err(PathError::NotFound));
-        // Slashes do not count: they vanish.
+        // Empty segments do not count.
         assert_eq!(parses("/".repeat(8000) + "b"), Ok(1));
     }
 
@@ -360,7 +353,7 @@ mod tests {
         assert_eq!(path.to_string(), "a\u{fffd}\u{fffd}[2J\u{fffd}/");
     }
 
-    /// What a path that parsed promises, whatever it was made from.
+    /// Checks the guarantees of every parsed path.
     fn assert_stays_inside(path: &RelativePath<'_>) {
         let name = path.as_bytes();
         assert!(!name.contains(&0) && name.len() <= PATH_LEN_MAX);

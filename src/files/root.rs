@@ -1,9 +1,7 @@
-//! One directory, and the files beneath it that may be read.
+//! Root directory: opens files below it, never outside.
 //!
-//! [`Root`] opens names with `openat2` so that the kernel itself keeps every step beneath the
-//! directory, links included: there is no moment between a check and an open to slip through.
-//! What is not a regular file is never opened: even a non-blocking open of a FIFO releases the
-//! writer that waits at its other end. Nothing here reads, lists or writes.
+//! `openat2` confines every path step, symlinks included: no race between check and open. Only regular files
+//! are opened: even a non-blocking open of a FIFO releases its waiting writer. Never lists or writes.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -17,34 +15,33 @@ use rustix::io::Errno;
 
 use super::open_file::{FileCloser, OpenFile};
 
-/// How often an open is tried. The kernel gives up with EAGAIN when a name is renamed while it
-/// resolves `..` or a link; a second try nearly always works, and a loop must not be without end.
+/// Maximum `openat2` attempts. A rename while `..` or a symlink is resolved gives EAGAIN; the second attempt
+/// nearly always succeeds.
 const OPEN_ATTEMPTS_MAX: usize = 16;
 
-/// Why a name gives no file.
+/// Lookup error.
 #[derive(Debug)]
 pub enum LookupError {
-    /// There is no such name beneath the root, or it leads out of it.
+    /// No such path below the root.
     NotFound,
-    /// The system does not let this process read it.
+    /// No permission.
     Forbidden,
-    /// A FIFO, socket or device.
+    /// FIFO, socket or device.
     NotRegular,
-    /// A directory without an index file.
+    /// Directory without index file.
     NoIndex,
-    /// Out of descriptors or memory, or the directory is changing too fast: later may do.
+    /// Temporary lack of descriptors or memory, or a directory that changes too fast.
     Busy,
-    /// Anything else, an input error of the disk for one.
+    /// Other error, such as a disk read error.
     Failed(io::Error),
 }
 
 impl LookupError {
-    /// Whether there is nothing here that could ever be served.
     pub(super) fn is_unservable(&self) -> bool {
         matches!(self, LookupError::NotFound | LookupError::Forbidden | LookupError::NotRegular)
     }
 
-    /// The same in the words of the standard library.
+    /// Equivalent [`io::ErrorKind`].
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             LookupError::NotFound | LookupError::NoIndex => io::ErrorKind::NotFound,
@@ -74,12 +71,12 @@ impl std::error::Error for LookupError {}
 impl From<Errno> for LookupError {
     fn from(errno: Errno) -> Self {
         match errno {
-            // EXDEV: the name leads out of the root.
+            // EXDEV: the path leaves the root.
             Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
                 LookupError::NotFound
             }
             Errno::ACCESS | Errno::PERM => LookupError::Forbidden,
-            // What opening a socket, or a device without a driver, gives.
+            // Open of a socket, or of a device without driver.
             Errno::NXIO | Errno::NODEV => LookupError::NotRegular,
             Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => LookupError::Busy,
             other => LookupError::Failed(other.into()),
@@ -87,48 +84,48 @@ impl From<Errno> for LookupError {
     }
 }
 
-/// What a name stands for.
+/// File type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// A regular file.
+    /// Regular file.
     File,
-    /// A directory.
+    /// Directory.
     Directory,
-    /// A FIFO, socket or device.
+    /// FIFO, socket or device.
     Other,
 }
 
-/// What the system knows about a file. As long as all of it stays the same, so does the content,
-/// but for the tick of the file system's clock: see [`RACY_WINDOW`](super::RACY_WINDOW).
+/// File attributes (`statx`).
+///
+/// Equal attributes mean equal content, except within one clock tick: see
+/// [`RACY_WINDOW`](super::RACY_WINDOW).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStat {
-    /// The length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// When the content last changed, as its owner says: seconds since 1970.
+    /// mtime in Unix seconds; the owner can set it.
     pub modified_secs: i64,
-    /// The part of that second.
+    /// Nanoseconds of mtime.
     pub modified_nanos: u32,
-    /// When the content or anything else about the file last changed, as the system says.
+    /// ctime in Unix seconds; only the kernel sets it.
     pub changed_secs: i64,
-    /// The part of that second.
+    /// Nanoseconds of ctime.
     pub changed_nanos: u32,
-    /// The device that the file system is on.
+    /// Device number.
     pub device: u64,
-    /// The number of the file on that device.
+    /// Inode number.
     pub inode: u64,
-    /// What it is.
+    /// File type.
     pub kind: FileKind,
-    /// Whether its owner may run it.
+    /// True if the owner may execute the file.
     pub is_executable: bool,
 }
 
 impl FileStat {
-    /// The facts of an open file.
     pub(super) fn of(file: impl AsFd) -> Result<FileStat, Errno> {
         FileStat::at(file, c"", AtFlags::EMPTY_PATH)
     }
 
-    /// The facts of what `path` beneath the directory `dir` names.
     pub(super) fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<FileStat, Errno> {
         let what = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO | StatxFlags::SIZE;
         let stat = statx(dir, path, flags, what | StatxFlags::MTIME | StatxFlags::CTIME)?;
@@ -150,16 +147,16 @@ impl FileStat {
     }
 }
 
-/// What [`Root::open_file`] found.
+/// Result of [`Root::open_file`].
 #[derive(Debug)]
 pub enum OpenedPath {
-    /// A regular file, open for reading, and its facts just after it was opened.
+    /// Regular file, and its attributes after the open.
     File(OpenFile, FileStat),
-    /// A directory, which is not opened.
+    /// Directory, not opened.
     Directory,
 }
 
-/// The directory that is served.
+/// Served directory.
 #[derive(Debug)]
 pub struct Root {
     pub(super) dir: OwnedFd,
@@ -168,39 +165,37 @@ pub struct Root {
 }
 
 impl Root {
-    /// Opens the directory at `path`. It stays the same directory when it is renamed.
+    /// Opens `path`. A later rename has no effect.
     ///
     /// # Errors
-    /// Of kind `NotFound`, `NotADirectory` or `PermissionDenied` when `path` is not a directory
-    /// that can be read; `Unsupported` when the kernel has no `openat2`.
+    /// `NotFound`, `NotADirectory` or `PermissionDenied`; `Unsupported` without `openat2`.
     pub fn open(path: &Path) -> io::Result<Root> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = open(path, flags, Mode::empty())?;
         let root = Root { dir, path: path.to_owned(), closer: FileCloser::default() };
-        // Also finds out whether the directory may be searched, beside being read.
+        // Checks search permission; the first open checks only read permission.
         open_beneath(&root.dir, b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
         Ok(root)
     }
 
-    /// The path that the root was opened by, for messages.
+    /// Path given to [`Root::open`].
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens the regular file at `path`: relative, without NUL, empty for the root itself.
+    /// Opens the regular file at `path`: relative, without NUL, empty for the root.
     ///
-    /// Links are followed while they stay beneath the root; absolute ones never do.
+    /// Follows relative symlinks that stay below the root.
     ///
     /// # Errors
-    /// All of [`LookupError`] but `NoIndex`.
+    /// Every [`LookupError`] except `NoIndex`.
     pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
         match self.stat(path)?.kind {
             FileKind::Directory => return Ok(OpenedPath::Directory),
             FileKind::Other => return Err(LookupError::NotRegular),
             FileKind::File => {}
         }
-        // Should the name mean something else by now, these flags let the open neither wait nor
-        // take a terminal, and the facts of what was really opened decide.
+        // If `path` has changed, the open must not block or take a terminal. The new attributes decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(open_beneath(&self.dir, path, flags)?);
         let stat = FileStat::of(&file)?;
@@ -211,36 +206,31 @@ impl Root {
         }
     }
 
-    /// The facts of what `path` stands for, links followed as long as they stay beneath the root: what
-    /// has been moved out of it is not found by a link that leads there. No allocation, unless the path
-    /// is very long.
+    /// Follows symlinks below the root: a file moved out is not found. Allocates only for very long paths.
     pub(super) fn stat(&self, path: &[u8]) -> Result<FileStat, LookupError> {
         Ok(FileStat::of(open_beneath(&self.dir, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
-    /// The directory at `path` beneath the directory `within` beneath the root: no link leads out of
-    /// either. What was opened so is good for opening, making and renaming what is in it.
+    /// Opens directory `path` below `within` to open, create and rename entries. No symlink leads out of
+    /// either.
     pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let within = open_beneath(&self.dir, within, flags)?;
         open_beneath(&within, path, flags)
     }
 
-    /// The directory at `path`, open for reading what is in it.
     pub(super) fn open_for_reading(&self, path: &[u8]) -> Result<OwnedFd, LookupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(open_beneath(&self.dir, path, flags)?)
     }
 
-    /// Whether nothing in `directory` is called `name`, which has no slash in it. A link that leads
-    /// nowhere is something; a name that is too long for any file is nothing.
+    /// A dangling symlink is present. A name too long for any file is absent.
     pub(super) fn is_absent(directory: &OwnedFd, name: &[u8]) -> bool {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         matches!(statx(directory, name, flags, StatxFlags::TYPE), Err(Errno::NOENT | Errno::NAMETOOLONG))
     }
 }
 
-/// Opens `path`, empty for `dir` itself, with every step beneath `dir`.
 fn open_beneath(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { b"." } else { path };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -253,11 +243,10 @@ fn open_beneath(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Er
     Err(Errno::AGAIN)
 }
 
-/// The first `openat2` of the process tells whether there is such a thing.
 fn explain_first_open(errno: Errno) -> io::Error {
     let reason = match errno {
         Errno::NOSYS => "this kernel has no openat2: serving a directory needs Linux 5.6 or later",
-        // What sandboxes say that do not know the call; a directory's own refusal is EACCES.
+        // Sandboxes that do not know the call return EPERM; unreadable directories give EACCES.
         Errno::PERM => "openat2 is not permitted here: a sandbox (seccomp) must allow it",
         other => return other.into(),
     };

@@ -1,8 +1,7 @@
-//! Where files come from, and what is found there: content, or the news that it is a directory.
+//! Content source: a directory or the embedded pages.
 //!
-//! A [`ContentSource`] turns a [`RelativePath`] into a [`Resource`], index files included. Small files are
-//! read whole, so that a reply needs no further system call; large ones stay a descriptor. It
-//! keeps nothing: that is the work of the [`FileCache`](super::FileCache).
+//! A small file is read whole: its response needs no further system call. A large file stays a descriptor.
+//! Caches nothing.
 
 use std::borrow::Cow;
 use std::io;
@@ -21,77 +20,72 @@ use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
 use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
 
-/// Files up to this length, in bytes, are read whole. Beyond it a copy through user memory costs
-/// more than the system calls that `sendfile` needs.
+/// Bytes up to which a file is read whole.
+///
+/// Above, a copy through user memory costs more than the system calls of `sendfile`.
 pub const SMALL_FILE_LEN_MAX: u64 = 64 * 1024;
 
-/// How often a file that changes while it is read is read again before it is served as it is.
+/// Maximum reads of a changing file; the last is served.
 const READ_ATTEMPTS_MAX: usize = 4;
 
-/// Where files come from.
+/// Source of files.
 #[derive(Debug)]
 pub enum ContentSource {
-    /// A directory.
+    /// Directory.
     Disk(Root),
-    /// A directory over which the source pages inside the binary are laid: a file of the same name
-    /// is not seen, for it might show the source of another build.
+    /// Directory, embedded source pages first: a file might show another build.
     DiskWithSource(Root),
-    /// The pages inside the binary.
+    /// Embedded pages.
     Embedded,
 }
 
-/// What a path stands for.
+/// Result of a lookup.
 #[derive(Debug)]
 pub enum FoundContent {
-    /// A file, or the index file of a directory.
+    /// File, or index file of a directory.
     File(Resource),
-    /// A directory that was named without its trailing slash.
+    /// Directory, requested without trailing slash.
     Directory,
 }
 
-/// A file that was found, ready to be sent.
+/// Found file.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    /// The bytes, or where they are.
+    /// Bytes or descriptor.
     pub content: Content,
-    /// How many bytes there are.
+    /// Length in bytes.
     pub len: u64,
-    /// When the content last changed, in seconds since 1970. Embedded pages do not know.
+    /// mtime in Unix seconds; embedded pages have none.
     pub modified_secs: Option<i64>,
-    /// Whether that is so long ago that the next change is sure to show in it.
+    /// True if the next change is certain to change mtime.
     pub mtime_is_stable: bool,
-    /// The media type, with its charset where it has one.
+    /// Media type with any charset.
     pub media_type: Cow<'static, str>,
-    /// What tells this content from any other of the same path; none for a large file that has changed
-    /// so lately that its next change might not show.
+    /// `None` for a large file whose next change might not show.
     pub version: Option<FileVersion>,
-    /// What the bytes are encoded with, if they are not the file as it is.
+    /// `None` for the original file.
     pub coding: Option<Coding>,
-    /// Whether the same path may also give the file in another encoding: that goes by its type alone.
+    /// True if other codings are possible; depends on the type only.
     pub is_negotiable: bool,
-    /// Whether the encoding was made here, and is no file.
     pub(super) is_generated: bool,
-    /// The facts that hold while this content does. None for embedded pages, and for a file that
-    /// did not stay the same while it was read.
+    /// `None` for embedded pages and files that changed during the read.
     pub(super) stat: Option<FileStat>,
 }
 
-/// The bytes of a file, or where they are. A clone shares them.
+/// Content; clones share it.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Bytes of the binary.
+    /// Embedded bytes.
     Static(&'static [u8]),
-    /// A page of the binary that is compressed there.
+    /// Embedded gzip page.
     GzipPage(&'static GzipPage),
-    /// A small file, read whole.
+    /// Small file.
     Memory(Rc<[u8]>),
-    /// A large file, open for reading. Read it at explicit offsets: its cursor is shared by all
-    /// who send it.
+    /// Large file. Read at explicit offsets: all responses share its cursor.
     File(Rc<OpenFile>),
 }
 
 impl ContentSource {
-    /// The directory, if it is one.
     pub(super) fn root(&self) -> Option<&Root> {
         match self {
             ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Some(root),
@@ -107,7 +101,7 @@ impl ContentSource {
         }
     }
 
-    /// Whether the page of this name is one of the binary, whatever is on the disk.
+    /// True even if a file has that name.
     pub(super) fn is_embedded(&self, name: &[u8]) -> bool {
         match self {
             ContentSource::Disk(_) => false,
@@ -116,7 +110,6 @@ impl ContentSource {
         }
     }
 
-    /// The pages of the binary that are served, with their paths.
     pub(super) fn embedded_pages(&self) -> impl Iterator<Item = (&'static str, EmbeddedPage)> {
         let (pages, sources) = match self {
             ContentSource::Disk(_) => (&[][..], &[][..]),
@@ -126,10 +119,10 @@ impl ContentSource {
         pages.iter().chain(sources).copied()
     }
 
-    /// Finds what `path` stands for. With a trailing slash it is a directory's file `index`.
+    /// Resolves `path`; after a trailing slash, the directory's file `index`.
     ///
     /// # Errors
-    /// All of [`LookupError`]; `NoIndex` only for a directory named with its trailing slash.
+    /// Every [`LookupError`]; `NoIndex` only after a trailing slash.
     pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<FoundContent, LookupError> {
         let name = file_name(path, index);
         match self {
@@ -144,7 +137,6 @@ impl ContentSource {
 }
 
 impl Resource {
-    /// A file of this name, of which nothing more is known.
     fn new(name: &[u8], content: Content, len: u64) -> Resource {
         let media_type = media_type(name);
         Resource {
@@ -161,15 +153,14 @@ impl Resource {
         }
     }
 
-    /// Whether these bytes were made here of the file that the other members tell of: then they are not
-    /// sure to be the same bytes when they are made again, and parts of them are not for sending.
+    /// True if generated here. Another generation may differ, so ranges must not be sent.
     pub fn is_generated(&self) -> bool {
         self.is_generated
     }
 
-    /// The same, with what can be relied upon at `now`, the time of day at or before it was looked up.
+    /// Adds validators reliable at `now`, a time not after the lookup.
     pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
-        // A page of the binary has no times, and what changes while it is read has none to rely on.
+        // Embedded pages have no times; a file that changes during the read has no reliable times.
         let Some(stat) = self.stat else { return self };
         let (changed_secs, changed_nanos) = (stat.modified_secs, stat.modified_nanos);
         let mtime_is_stable = times_are_stable(&FileStat { changed_secs, changed_nanos, ..stat }, now);
@@ -178,7 +169,7 @@ impl Resource {
         Resource { version, mtime_is_stable, ..self }
     }
 
-    /// This page, compressed, as the binary has it: good for all that another file is.
+    /// Build-time gzip. It is not generated, so ranges are possible.
     pub(super) fn gzip_of_page(&self, page: &'static GzipPage) -> Resource {
         let gzip = page.gzip;
         let len = gzip.len() as u64;
@@ -188,7 +179,7 @@ impl Resource {
     }
 }
 
-/// The path of the file that `path` stands for: with a trailing slash, the directory's index.
+/// File path; after a trailing slash, of the directory's index.
 pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
     let name = path.as_bytes();
     if !path.has_trailing_slash() {
@@ -232,7 +223,6 @@ fn embedded_resource(name: &[u8], page: EmbeddedPage) -> Resource {
     Resource { version, ..Resource::new(name, content, len) }
 }
 
-/// Makes a resource of a file that was just opened: reads it if it is small.
 pub(super) fn load(file: OpenFile, mut stat: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
     for attempt in 1.. {
         if stat.len > SMALL_FILE_LEN_MAX {
@@ -255,9 +245,9 @@ pub(super) fn load(file: OpenFile, mut stat: FileStat, name: &[u8]) -> Result<Re
     Ok(Resource { modified_secs: Some(stat.modified_secs), stat: Some(stat), ..resource })
 }
 
-/// The `len` bytes of `file` from `start` on, or all that there are when there are fewer.
+/// Returns fewer bytes at the end of the file.
 pub(super) fn read_up_to(file: impl AsFd, start: u64, len: u64) -> io::Result<Vec<u8>> {
-    // Never more than `SMALL_FILE_LEN_MAX`, or a slice of a larger one.
+    // At most `SMALL_FILE_LEN_MAX` or one slice.
     let mut bytes = vec![0; len as usize];
     let read_len = read_at(file, &mut bytes, start)?;
     bytes.truncate(read_len);
@@ -413,7 +403,7 @@ mod tests {
         let (dir, store) = site();
         let before = file(&store, "/with/home.txt");
         assert_eq!(before.version, file(&store, "/with/home.txt").version);
-        // Replaced by another file of the same length and time.
+        // Replaced by another file of equal length and mtime.
         let (old, new) = (dir.path().join("with/home.txt"), dir.path().join("new"));
         fs::write(&new, "This is with/home.txt").expect("writes");
         let modified = fs::metadata(&old).and_then(|stat| stat.modified()).expect("a time");

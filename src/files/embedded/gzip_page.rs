@@ -1,8 +1,7 @@
-//! A page of the binary that is kept compressed: it takes a fifth of the room.
+//! Embedded gzip page: a fifth of the size.
 //!
-//! Most clients accept gzip and get it as it is. For the others the page is unpacked when it is first
-//! sent, once in the life of the program: some milliseconds, and as much memory as the page is long.
-//! Nothing happens at the start. Owns no page: those are `embedded`'s.
+//! Most clients accept gzip. For others, the first request decompresses the page, once per process: some ms,
+//! and memory of its length. No work at startup.
 
 use std::io::Read;
 use std::sync::OnceLock;
@@ -11,7 +10,7 @@ use flate2::read::GzDecoder;
 
 use crate::files::file_version::fnv1a_64;
 
-/// A page, as the build script has compressed it.
+/// Page compressed at build time.
 #[derive(Debug)]
 pub struct GzipPage {
     pub(crate) gzip: &'static [u8],
@@ -20,25 +19,25 @@ pub struct GzipPage {
 }
 
 impl GzipPage {
-    /// The page whose gzip this is, in one member (RFC 1952 section 2.3).
+    /// One gzip member (RFC 1952 section 2.3).
     pub(super) const fn new(gzip: &'static [u8]) -> GzipPage {
         GzipPage { gzip, plain: OnceLock::new(), hash: OnceLock::new() }
     }
 
-    /// How many bytes the page has, without unpacking it: gzip ends with the length.
+    /// Uncompressed bytes, from the gzip trailer.
     pub(crate) fn len(&self) -> u64 {
         self.gzip.last_chunk().map_or(0, |len| u32::from_le_bytes(*len).into())
     }
 
-    /// The hash of the gzip: another page has another one.
+    /// Hash of the gzip.
     pub(crate) fn hash(&self) -> u64 {
         *self.hash.get_or_init(|| fnv1a_64(self.gzip))
     }
 
-    /// The page.
+    /// Uncompressed page.
     pub fn plain(&self) -> &[u8] {
         self.plain.get_or_init(|| {
-            // Its length is promised to the client whatever comes, and bounded by the size of the binary.
+            // Length promised to the client, even for corrupt gzip; the binary bounds it.
             let mut plain = vec![0; self.len() as usize];
             if let Err(error) = GzDecoder::new(self.gzip).read_exact(&mut plain) {
                 log::error!("a page of the binary cannot be unpacked: {error}");

@@ -1,9 +1,7 @@
-//! The pages of `content/`, inside the binary: an installed server has something to serve
-//! wherever it is started.
+//! Embedded pages: an installed server has content in any directory.
 //!
-//! A flat table and a search in it, and a second one of the source pages, which the build script
-//! renders from the files that this binary is compiled from, and compresses. Pages never change while
-//! the program runs; that the first are the same as the directory's is what the test below is for.
+//! Flat tables, searched linearly, constant at run time. A test compares one table with `content/`. The build
+//! script renders and compresses the source pages from the compiled files.
 
 mod gzip_page;
 
@@ -12,17 +10,16 @@ use super::path::beneath;
 
 pub use gzip_page::GzipPage;
 
-/// What is at a path of the binary.
+/// Embedded page.
 #[derive(Clone, Copy, Debug)]
 pub enum EmbeddedPage {
-    /// A page as it is.
+    /// Uncompressed bytes.
     Plain(&'static [u8]),
-    /// A compressed one.
+    /// gzip-compressed page.
     GzipPage(&'static GzipPage),
 }
 
 impl EmbeddedPage {
-    /// How many bytes it has.
     pub(super) fn len(self) -> u64 {
         match self {
             EmbeddedPage::Plain(bytes) => bytes.len() as u64,
@@ -30,7 +27,6 @@ impl EmbeddedPage {
         }
     }
 
-    /// The bytes, unpacked if need be.
     pub(super) fn bytes(self) -> &'static [u8] {
         match self {
             EmbeddedPage::Plain(bytes) => bytes,
@@ -38,7 +34,6 @@ impl EmbeddedPage {
         }
     }
 
-    /// Another page has another one.
     pub(super) fn hash(self) -> u64 {
         match self {
             EmbeddedPage::Plain(bytes) => fnv1a_64(bytes),
@@ -47,7 +42,7 @@ impl EmbeddedPage {
     }
 }
 
-/// Every page: its path beneath the root, and what is there.
+/// Pages of `content/`, by path.
 pub const PAGES: &[(&str, EmbeddedPage)] = &[
     ("HelloWorld.html", EmbeddedPage::Plain(include_bytes!("../../../content/HelloWorld.html"))),
     ("favicon.svg", EmbeddedPage::Plain(include_bytes!("../../../content/favicon.svg"))),
@@ -55,8 +50,7 @@ pub const PAGES: &[(&str, EmbeddedPage)] = &[
     ("style.css", EmbeddedPage::Plain(include_bytes!("../../../content/style.css"))),
 ];
 
-/// The pages that show what this binary was built from. They are no files of `content/`: a file
-/// could fall behind the program.
+/// Source of this binary, not in `content/`: a file could become outdated.
 pub static SOURCE_PAGES: &[(&str, EmbeddedPage)] = &[
     ("client-code.html", EmbeddedPage::GzipPage(&CLIENT_CODE)),
     ("server-code.html", EmbeddedPage::GzipPage(&SERVER_CODE)),
@@ -67,12 +61,12 @@ static CLIENT_CODE: GzipPage =
 static SERVER_CODE: GzipPage =
     GzipPage::new(include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html.gz")));
 
-/// The page at `path`, which has no leading slash.
+/// Page at `path`, without leading slash.
 pub fn find(path: &[u8]) -> Option<EmbeddedPage> {
     find_in(PAGES, path).or_else(|| find_source(path))
 }
 
-/// The same among the source pages alone.
+/// Source page at `path`.
 pub fn find_source(path: &[u8]) -> Option<EmbeddedPage> {
     find_in(SOURCE_PAGES, path)
 }
@@ -81,7 +75,7 @@ fn find_in(pages: &[(&str, EmbeddedPage)], path: &[u8]) -> Option<EmbeddedPage> 
     pages.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, page)| page)
 }
 
-/// Whether `path` is the root, or a directory that some page is in.
+/// True for the root and for directories of pages.
 pub fn is_directory(path: &[u8]) -> bool {
     PAGES.iter().any(|(name, _)| beneath(path, name.as_bytes()).is_some())
 }

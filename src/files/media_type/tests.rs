@@ -1,6 +1,4 @@
-//! The media types of well-known names, those that an owner gives, and which of them are compressible.
-//!
-//! Names are looked up as the server does: by their extension alone.
+//! Tests of media types: well-known names, configured types, compressibility.
 
 use super::*;
 

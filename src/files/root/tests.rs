@@ -1,6 +1,6 @@
-//! What opens beneath a root and what does not, on a real directory with a secret beside it.
+//! Tests of opening below a root, on a real directory with a secret beside it.
 //!
-//! Links, FIFOs, sockets and modes are made here; whose kernel or user forbids one skips it.
+//! A test is skipped if the kernel or the user forbids its symlink, FIFO, socket or mode.
 
 use super::*;
 use crate::files::source::read_up_to;
@@ -11,7 +11,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use tempfile::TempDir;
 
-/// A directory `site` to serve, with a secret beside it.
+/// Directory `site` to serve, with a secret beside it.
 fn site() -> (TempDir, PathBuf, Root) {
     let outer = tempfile::tempdir().expect("a directory");
     let site = outer.path().join("site");
@@ -23,7 +23,7 @@ fn site() -> (TempDir, PathBuf, Root) {
     (outer, site, root)
 }
 
-/// What opening `path` comes to, in a word.
+/// Result of opening `path`, as text.
 fn outcome(root: &Root, path: &str) -> String {
     match root.open_file(path.as_bytes()) {
         Ok(OpenedPath::File(file, stat)) => {
@@ -95,7 +95,7 @@ fn open_file_follows_symlinks_only_inside_root() {
     assert_eq!(outcome(&root, "outside-dir/secret"), "NotFound");
 }
 
-/// Whether something was opened since `watch` was last asked.
+/// True if a file was opened since the last call.
 fn has_seen_an_open(watch: &OwnedFd) -> bool {
     let mut buffer = [MaybeUninit::uninit(); 1024];
     match inotify::Reader::new(watch, &mut buffer).next() {
@@ -119,7 +119,7 @@ fn fifo_is_rejected_without_being_opened() {
     assert_eq!(outcome(&root, "link"), "NotRegular");
     assert!(!has_seen_an_open(&watch));
 
-    // The watch does see an open when there is one.
+    // The watch does report an open.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let _reader = open(&fifo, flags, Mode::empty()).expect("opens");
     assert!(has_seen_an_open(&watch));
