@@ -1,6 +1,6 @@
 //! Content codings of precompressed and generated files.
 //!
-//! Knows no HTTP names and opens no file.
+//! Never uses HTTP names or opens a file.
 
 use std::time::Instant;
 

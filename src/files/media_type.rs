@@ -15,8 +15,8 @@ const EXTENSION_LEN_MAX: usize = 24;
 
 const CHARSET: &str = "; charset=utf-8";
 
-/// Types with a charset. JSON is UTF-8 without such a parameter (RFC 8259 section 11); WebAssembly allows
-/// none.
+/// Types with a charset. JSON is UTF-8 by definition, without such a parameter (RFC 8259 section 11).
+/// WebAssembly allows none.
 const WITH_CHARSET: &[&str] = &[
     "application/atom+xml; charset=utf-8",
     "application/rss+xml; charset=utf-8",
@@ -42,7 +42,7 @@ const WITH_CHARSET: &[&str] = &[
 /// Text syntaxes (RFC 6838 section 4.2.8).
 const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
 
-/// Configured media types, before the built-in ones.
+/// Configured media types, before the built-in types.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaTypes(Vec<(String, String)>);
 

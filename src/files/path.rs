@@ -1,7 +1,7 @@
 //! Request path as a file name below the root.
 //!
-//! No `..`, no empty or hidden segments, no NUL, in any encoding (RFC 3986 sections 2.1, 5.2.4, 6.2.2).
-//! Decodes exactly once. Never accesses the file system.
+//! Never contains `..`, an empty or hidden segment, or NUL, in any encoding (RFC 3986 sections 2.1, 5.2.4,
+//! 6.2.2). Decodes exactly once. Never accesses the file system.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum PathError {
     Nul,
     /// More `..` than segments.
     LeavesRoot,
-    /// Leading dot: never served, present or not.
+    /// Leading dot. Even an existing file is not served.
     Hidden,
     /// Slash within a segment, no leading slash, or too long.
     NotFound,
@@ -70,7 +70,7 @@ impl<'a> RelativePath<'a> {
         Ok(path.to_owned())
     }
 
-    /// Appends `extension` (`.html`), for URLs without it; `None` after a trailing slash or above a length
+    /// Appends `extension` (`.html`), for URLs without it. `None` after a trailing slash or above a length
     /// limit.
     pub fn with_extension(&self, extension: &str) -> Option<RelativePath<'static>> {
         let bytes = [&self.bytes, extension.as_bytes()].concat();

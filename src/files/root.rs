@@ -30,7 +30,7 @@ pub enum LookupError {
     NotRegular,
     /// Directory without index file.
     NoIndex,
-    /// Temporary lack of descriptors or memory, or a directory that changes too fast.
+    /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
     Busy,
     /// Other error, such as a disk read error.
     Failed(io::Error),
@@ -183,7 +183,7 @@ impl Root {
         &self.path
     }
 
-    /// Opens the regular file at `path`: relative, without NUL, empty for the root.
+    /// Opens the regular file at `path`: relative, NUL-free, empty for the root.
     ///
     /// Follows relative symlinks that stay below the root.
     ///
@@ -195,7 +195,7 @@ impl Root {
             FileKind::Other => return Err(LookupError::NotRegular),
             FileKind::File => {}
         }
-        // If `path` has changed, the open must not block or take a terminal. The new attributes decide.
+        // `path` may have changed: never block or take a terminal. The new attributes decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(open_beneath(&self.dir, path, flags)?);
         let stat = FileStat::of(&file)?;
@@ -246,7 +246,7 @@ fn open_beneath(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Er
 fn explain_first_open(errno: Errno) -> io::Error {
     let reason = match errno {
         Errno::NOSYS => "this kernel has no openat2: serving a directory needs Linux 5.6 or later",
-        // Sandboxes that do not know the call return EPERM; unreadable directories give EACCES.
+        // Sandboxes without this call return EPERM; unreadable directories give EACCES.
         Errno::PERM => "openat2 is not permitted here: a sandbox (seccomp) must allow it",
         other => return other.into(),
     };

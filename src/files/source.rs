@@ -61,7 +61,7 @@ pub struct Resource {
     pub mtime_is_stable: bool,
     /// Media type with any charset.
     pub media_type: Cow<'static, str>,
-    /// `None` for a large file whose next change might not show.
+    /// `None` for a large file, if its next change might be invisible.
     pub version: Option<FileVersion>,
     /// `None` for the original file.
     pub coding: Option<Coding>,
@@ -160,7 +160,7 @@ impl Resource {
 
     /// Adds validators reliable at `now`, a time not after the lookup.
     pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
-        // Embedded pages have no times; a file that changes during the read has no reliable times.
+        // Embedded pages have no times. Times of a file changed during the read are unreliable.
         let Some(stat) = self.stat else { return self };
         let (changed_secs, changed_nanos) = (stat.modified_secs, stat.modified_nanos);
         let mtime_is_stable = times_are_stable(&FileStat { changed_secs, changed_nanos, ..stat }, now);

@@ -1,8 +1,7 @@
 //! Tar archive of a directory, generated while it is sent.
 //!
-//! Contains what is served: readable regular files, no hidden names, nothing outside the root. A symlink to a
-//! file is stored as the file. A symlink to a directory could form a loop and is omitted. Never writes to
-//! disk.
+//! Contains what is served: readable regular files below the root, without hidden names. A symlink to a file
+//! is stored as the file. A symlink to a directory could form a loop and is omitted. Never writes to disk.
 
 mod members;
 mod tar_header;
@@ -21,7 +20,7 @@ use members::{Member, Members};
 use tar_header::Kind;
 use walk::Walk;
 
-/// Members per slice: opening them by the longest paths and symlinks takes some ms.
+/// Members per slice. Opening them by the longest paths and symlinks takes some ms.
 const MEMBERS_PER_SLICE_MAX: usize = 16;
 /// Bytes per slice, plus one file.
 const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
@@ -109,6 +108,7 @@ pub struct Archive {
     name: Vec<u8>,
     walk: Walk,
     members: Members,
+    /// Counted in `len`.
     members_measured: usize,
     len: u64,
     /// Set if all members were found before the start.
@@ -176,7 +176,7 @@ impl Archive {
         Ok(self.is_len_known || self.members.is_full())
     }
 
-    /// Bytes, if all members are known and the sum fits `i64`: sparse files may exceed it.
+    /// Length in bytes, if known and within `i64`. Sparse files may exceed it together.
     pub fn known_len(&self) -> Option<u64> {
         let len = self.len.saturating_add(tar_header::END.len() as u64);
         (self.is_len_known && i64::try_from(len).is_ok()).then_some(len)
@@ -243,7 +243,7 @@ impl Archive {
             return Ok(());
         };
         let (file, len) = match self.open_member(member, len, store) {
-            // Not promised to the client.
+            // The member was not promised.
             Err(ArchiveError::Failed(error)) if error.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
         };

@@ -13,13 +13,13 @@ use super::super::source::ContentSource;
 use super::members::Members;
 use super::tar_header;
 
-/// Per step, about 1 ms: each costs two or three system calls.
+/// Entries per step, about 1 ms. Each costs two or three system calls.
 const ENTRIES_PER_STEP_MAX: usize = 256;
 
-/// Entries per symlink: 40 nested symlinks with the longest paths take some ms.
+/// Entries per symlink. 40 nested symlinks with the longest paths take some ms.
 const LINK_COST: usize = 64;
 
-/// Path bytes per extra entry of a directory: each component is looked up.
+/// Path bytes per extra entry. Each component of a directory path is looked up.
 const PATH_LEN_PER_ENTRY: usize = 256;
 
 /// Bytes of pending paths: some 100,000.
@@ -122,7 +122,7 @@ impl Walk {
     }
 }
 
-/// Attributes of a directory or readable file; for a symlink, of its file below the root.
+/// Attributes of a directory or readable file. A symlink gives its file below the root.
 ///
 /// None for a symlink to a directory: it could form a loop.
 fn stat_entry(

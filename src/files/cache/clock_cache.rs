@@ -1,7 +1,7 @@
 //! CLOCK (second chance) eviction cache.
 //!
-//! The hand skips entries used since its last visit and evicts others. An entry never used after insertion
-//! goes first: one scan of the site must not evict popular pages. Callers state costs.
+//! The hand skips entries used since its last visit and evicts others. An entry unused since insertion goes
+//! first: one scan of the site must not evict popular pages. Callers state costs.
 
 use std::collections::HashMap;
 use std::mem;

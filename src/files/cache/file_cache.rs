@@ -1,7 +1,7 @@
 //! File cache with strict freshness.
 //!
-//! A path requested twice in a second is watched: a hit then needs no allocation, and no system call but one
-//! check a second. Unwatched, or where inotify is incomplete, each hit costs that check (`openat2`, `statx`,
+//! A path requested twice in a second is watched. A hit then costs only one check a second, without
+//! allocation. Unwatched, or where inotify is incomplete, each hit costs that check (`openat2`, `statx`,
 //! `close`). Missing files are then searched each time.
 //!
 //! A file whose times might not show its next change is kept only while watched. inotify reports
@@ -30,6 +30,7 @@ const ENTRY_LEN: usize = 1024;
 /// State of all files in one second. Validated results are valid until it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheGeneration {
+    /// Changes on disk plus evictions.
     changes: u64,
     unix_secs: u64,
 }
@@ -85,7 +86,7 @@ impl<V> FileCache<V> {
         FileCache { entries, types, gzip_jobs, lookups, watcher: watch, all_validated: None }
     }
 
-    /// Sets types that precede the built-in ones.
+    /// Sets types that precede the built-in types.
     pub fn with_types(self, types: MediaTypes) -> Self {
         FileCache { types, ..self }
     }
@@ -234,7 +235,7 @@ impl<V> CacheEntry<V> {
         Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
     }
 
-    /// True if the result needs no disk access this second, unless an event arrives.
+    /// True if the result needs no disk access this second. An event ends that.
     fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
         if matches!(self.validation, Validation::Embedded) {
             return true;
@@ -272,7 +273,7 @@ impl<V> CacheEntry<V> {
             }
             Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
-        // A watched file needs a check each second too: rarer requests gain nothing.
+        // A watched file needs a check each second too. Rarer requests gain nothing.
         let should_watch =
             freshness != Freshness::Unwatched || dependencies.are_used_again(request.unix_secs);
         if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {

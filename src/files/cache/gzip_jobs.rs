@@ -15,7 +15,7 @@ use crate::files::open_file::OpenFile;
 use crate::files::root::FileStat;
 use crate::files::source::{Content, Resource, read_up_to};
 
-/// A shorter file fits in one or two packets anyway, with its head.
+/// Minimum length. A shorter file and its head fit in one or two packets.
 pub(super) const GZIP_LEN_MIN: u64 = 1024;
 /// Bounds memory; precompression suits larger files.
 pub(super) const GZIP_LEN_MAX: u64 = 8 << 20;
@@ -26,7 +26,7 @@ const SLICE_LEN_MAX: u64 = 64 * 1024;
 const JOBS_MAX: usize = 8;
 /// Bytes of all jobs: no result exceeds its original.
 const JOBS_LEN_MAX: u64 = 16 << 20;
-/// Compresses like level 6 to three decimals, in three quarters of the time.
+/// Ratio of the default level 6 to three decimals. Takes three quarters of the time.
 const LEVEL: Compression = Compression::new(5);
 
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl GzipJob {
         self.encoder.write_all(&bytes)?;
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
-        // Stable at the open and equal at the end: no slice is of another version.
+        // Attributes stable at the open and now equal: all slices have one version.
         if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&*self.source).ok() != self.stat) {
             return Err(io::Error::other("it changes while it is read"));
         }

@@ -1,6 +1,6 @@
 //! Precompressed files (sidecars): `a.css.br`, `.zst` and `.gz` beside `a.css`.
 //!
-//! A sidecar is a regular file below the root, not empty, not older than its original, to the nanosecond.
+//! A sidecar is a non-empty regular file below the root, at least as new as its original, to the nanosecond.
 //!
 //! Lookup cost: nothing while all three names are watched, as with a watched original. Otherwise one check
 //! each for the used sidecar, unusable sidecars, and the directory, however many are absent.
@@ -131,8 +131,8 @@ impl<V> Precompressed<V> {
         &mut self.sidecars[coding as usize]
     }
 
-    /// Finds absent names. An unwatched directory with unstable times is not searched: its attributes would
-    /// not show the next change.
+    /// Finds absent names. Attributes of an unwatched directory with unstable times would not show the next
+    /// change.
     fn search(&mut self, original: &OriginalFile<'_>, is_watched: bool) {
         let OriginalFile { root, request, .. } = *original;
         let (directory, _) = split_last(&self.name);
@@ -166,7 +166,7 @@ impl<V> Precompressed<V> {
         make: &impl Fn(&Resource) -> V,
     ) -> (Option<Rc<CachedFile<V>>>, Sidecar<V>) {
         let name = self.name_of(coding);
-        // Unreadable for any reason: the original is sent.
+        // If it is unreadable for any reason, the original is sent.
         let Ok(OpenedPath::File(file, stat)) = original.root.open_file(&name) else {
             return (None, Sidecar::Unknown);
         };

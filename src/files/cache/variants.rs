@@ -41,7 +41,7 @@ impl<V> Variants<V> {
         make: &impl Fn(&Resource) -> V,
     ) -> Lookup<V> {
         let resource = &original.resource;
-        // Embedded pages have no attributes and no sidecars: a file on disk might be from another build.
+        // Embedded pages have no attributes. A sidecar on disk might be from another build.
         if let (Some(root), Some(stat)) = (request.store.root(), &resource.stat) {
             let original_file = OriginalFile { root, resource, stat, request };
             if let Some(entry) = self.precompressed.find(&original_file, watch, make) {

@@ -37,7 +37,7 @@ impl GzipPage {
     /// Uncompressed page.
     pub fn plain(&self) -> &[u8] {
         self.plain.get_or_init(|| {
-            // Length promised to the client, even for corrupt gzip; the binary bounds it.
+            // Promised to the client, even for corrupt gzip. The binary bounds it.
             let mut plain = vec![0; self.len() as usize];
             if let Err(error) = GzDecoder::new(self.gzip).read_exact(&mut plain) {
                 log::error!("a page of the binary cannot be unpacked: {error}");

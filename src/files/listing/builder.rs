@@ -70,8 +70,8 @@ impl ListingBuilder {
         Ok(!matches!(self.stage, BuildStage::Ready(_)))
     }
 
-    /// If too many are open, reads one slice, once: most directories are complete then and need not wait for
-    /// long ones. A long directory waits for a later tick.
+    /// If too many are open, reads one slice, once. Most directories are complete then and need not wait for
+    /// long directories. A long directory waits for a later tick.
     fn open(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let Some(root) = store.root() else {
             self.add_embedded_pages(store, path)?;

@@ -1,7 +1,7 @@
 //! Natural order of names, and a name filter.
 //!
 //! Letters compare case-insensitively, digit runs as numbers, others by code point; ties by bytes, so no
-//! names are equal. No language: `é` follows `z`. Names need not be UTF-8.
+//! names are equal. Language-independent: `é` follows `z`. Names need not be UTF-8.
 
 use std::cmp::Ordering;
 use std::str;
@@ -9,6 +9,7 @@ use std::str;
 /// Letter or digit run, compared by fields in order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct NameToken<'a> {
+    /// `0` for digits.
     letter: u32,
     /// Without leading zeros: the longer number is greater.
     digits_len: usize,

@@ -16,15 +16,16 @@ use crate::files::source::ContentSource;
 /// Names per slice, rounded up to a buffer. Each costs a system call: some µs.
 const SLICE_NAMES_MIN: usize = 128;
 
-/// An entry takes 24 to 280 bytes: at most some 300 per slice.
+/// `getdents` buffer. An entry takes 24 to 280 bytes: at most some 300 per slice.
 const DIR_BUFFER_LEN: usize = 4 * 1024;
 
-/// Per slice: 40 nested symlinks with paths of 4,000 bytes take the kernel some ms.
+/// Symlinks per slice. 40 nested symlinks with paths of 4,000 bytes take some ms.
 const SLICE_LINKS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct DirReader {
     dir: OwnedFd,
+    /// From one slice at most.
     links: Vec<Vec<u8>>,
     is_at_end: bool,
     path: Vec<u8>,

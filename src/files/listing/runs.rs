@@ -1,7 +1,7 @@
 //! Sorted runs of entries, and their merge.
 //!
-//! A run is one slice: records and a name buffer. [`Merge`] keeps runs in a heap by next entry: adding or
-//! taking costs a few comparisons, and nothing is sorted or moved as a whole.
+//! A run is one slice: records and a name buffer. [`Merge`] keeps runs in a heap by next entry. Adding or
+//! taking costs a few comparisons; nothing is sorted or moved as a whole.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -44,7 +44,7 @@ impl EntryRecord {
 }
 
 impl Run {
-    /// Omits names that no file system can have: over 255 bytes, or beyond 4 GiB in total.
+    /// Omits impossible names: over 255 bytes, or beyond 4 GiB in total.
     pub(super) fn push(&mut self, entry: &Entry<'_>) {
         let (Ok(name_start), Ok(name_len)) =
             (u32::try_from(self.names.len()), u8::try_from(entry.name.len()))

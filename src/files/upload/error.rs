@@ -23,7 +23,7 @@ pub enum UploadError {
     Forbidden,
     /// Disk or quota full.
     Full,
-    /// Temporary lack of descriptors or memory, or a directory that changes too fast.
+    /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
     Busy,
     /// Other error, such as a disk write error.
     Failed(io::Error),

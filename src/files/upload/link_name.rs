@@ -1,6 +1,6 @@
-//! Names in one directory: lookup, unnamed files, linking.
+//! Names in one directory: lookup, unnamed files, hard links.
 //!
-//! One or two system calls each; no symlink is followed.
+//! Each function makes one or two system calls; no symlink is followed.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -29,7 +29,7 @@ pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, Uplo
     }
 }
 
-/// `None` if the file system has no unnamed files, or cannot link them.
+/// `None` if the file system cannot create or link unnamed files.
 pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, Errno> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
@@ -63,7 +63,7 @@ pub(super) fn retry_hidden<T>(
     mut make: impl FnMut(&CString) -> Result<T, Errno>,
 ) -> Result<(T, CString), Errno> {
     for _ in 0..LINK_ATTEMPTS_MAX {
-        // Other processes may use the directory; killed ones leave names.
+        // Other processes may use the directory, and killed processes leave names.
         let random = RandomState::new().build_hasher().finish();
         let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
         match make(&name) {

@@ -36,7 +36,7 @@ const NEW_FILE_MODE: u32 = 0o666;
 pub struct StoredFile {
     /// True if the name was free.
     pub created: bool,
-    /// `None` for a large file: nothing identifies it yet.
+    /// `None` for a large file: its times are not stable yet.
     pub version: Option<FileVersion>,
 }
 

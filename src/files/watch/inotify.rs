@@ -29,14 +29,14 @@ const SWEEP_MIN: usize = 64;
 /// Events per drain: 1 ms of work. More would change nearly all counters: all are incremented, the rest is
 /// read next time.
 const EVENTS_MAX: usize = CHANGE_COUNTERS as usize;
-/// Bytes per read: a dozen of the longest events, a hundred usual ones.
+/// Bytes per read. Fits a dozen of the longest events, or a hundred usual events.
 const READ_LEN: usize = 4096;
-/// `FS_CASEFOLD_FL`, case-insensitive: events carry the stored spelling, not the requested one.
+/// `FS_CASEFOLD_FL`, case-insensitive: events carry the stored spelling instead of the requested spelling.
 const CASEFOLD: u32 = 0x4000_0000;
 
 /// `statfs` magic of file systems that change only through this kernel.
 ///
-/// ext2 to ext4, XFS, Btrfs, F2FS, bcachefs, tmpfs, ramfs; SquashFS and EROFS, which never change. Not
+/// ext2 to ext4, XFS, Btrfs, F2FS, bcachefs, tmpfs, ramfs; SquashFS and EROFS, which never change. Excluded:
 /// network file systems (other hosts write), overlayfs (events of one layer), ZFS (silent rollback, maybe
 /// case-insensitive).
 const WATCHABLE_FS_MAGIC: &[u64] = &[
@@ -72,6 +72,7 @@ pub(crate) struct InotifyWatcher {
     hasher: RandomState,
     watches: HashMap<i32, Rc<i32>, RandomState>,
     watches_max: usize,
+    /// Watches that start the next sweep.
     sweep_at: usize,
     /// Second in which a sweep found all in use.
     full_secs: Option<u64>,

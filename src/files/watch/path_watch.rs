@@ -58,7 +58,7 @@ fn watch_path(
     let mut todo = components(name);
     let mut links = 0;
     for _ in 0..COMPONENTS_MAX {
-        // A path that has ended or left the root depends on nothing more.
+        // After its end or outside the root, a path depends on nothing.
         let (Some(next), Some((directory, wd))) = (todo.pop(), directories.last()) else { return Ok(()) };
         if next == b".." {
             directories.pop();
