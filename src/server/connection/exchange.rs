@@ -1,8 +1,7 @@
-//! One request and its answer, as the access log will tell of them.
+//! Request and response, as the access log records them.
 //!
-//! An exchange begins when its head is complete and ends when the last byte of its answer has been
-//! handed to the kernel, or the connection has broken. Pipelined answers leave in one write, so
-//! several exchanges may be under way: they are a [`Pipeline`]. Neither parses nor sends anything.
+//! An exchange lasts from a complete head to the last response byte in the kernel, or the connection's end.
+//! Pipelined responses leave in one write, so a [`Pipeline`] holds several exchanges.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -15,23 +14,20 @@ use crate::net::{CloseReason, SendPosition, SendQueue};
 use crate::reactor::Now;
 use crate::server::response::{RequestFlags, ResponseSpan};
 
-/// What the log says of a request whose sender was gone before it could be answered: not a code that
-/// is ever sent, but the one that readers of nginx's logs know for it.
+/// nginx's status for a client that closed before its response; logged, never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// What must be remembered of a request until its answer is on its way.
 #[derive(Debug)]
 pub(super) struct Exchange {
     summary: RequestSummary,
     since: Now,
-    /// Its head in the text of the batch, if something of it will be logged; so with the head of the response.
+    /// Range in `Pipeline::text`, like `response_head`; empty if not logged.
     request_head: Range<u32>,
     response_head: Range<u32>,
     response: Option<ResponseSpan>,
 }
 
-/// What a request asks for, as far as its answer and its log line depend on it, and where in its head the
-/// words are that the log tells.
+/// Data for response and log; the spans index the head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestSummary {
     pub(super) flags: RequestFlags,
@@ -40,7 +36,7 @@ pub(super) struct RequestSummary {
     user_agent: Option<Span>,
 }
 
-/// Some bytes of a head. It is short enough for these numbers.
+/// Part of a head; `u16` suffices for 16 KiB.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: u16,
@@ -48,7 +44,6 @@ struct Span {
 }
 
 impl RequestSummary {
-    /// What this head asks for; `bytes` begin with what it was parsed from.
     pub(super) fn from_head(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
         let &RequestHead { version, keep_alive, http10_keep_alive, .. } = head;
         let head_only = head.method == Method::Head;
@@ -60,7 +55,6 @@ impl RequestSummary {
         }
     }
 
-    /// The same of something that is no request; `bytes` are what came, and `line` is the first line in them.
     pub(super) fn from_rejected(line: &[u8], bytes: &[u8]) -> Self {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
@@ -70,7 +64,6 @@ impl RequestSummary {
 }
 
 impl Span {
-    /// Where `part` is in `bytes`, of which it is a part.
     fn of_part(part: &[u8], bytes: &[u8]) -> Self {
         let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
         Self { start: start as u16, len: part.len() as u16 }
@@ -82,23 +75,20 @@ impl Span {
     }
 }
 
-/// The connection that exchanges are of, and why it ends, if it does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnInfo {
     pub(super) peer: SocketAddr,
-    /// Counts the server's connections.
     pub(super) connection: u64,
     pub(super) closing: Option<CloseReason>,
 }
 
-/// The exchanges of one connection that have not ended, and the text of their log lines.
 #[derive(Debug, Default)]
 pub(super) struct Pipeline {
     exchanges: Vec<Exchange>,
     text: Vec<u8>,
 }
 
-/// Most connections are idle and have no batch, so it stands apart from them.
+/// Boxed, because most connections are idle and have none.
 pub(super) type BoxedPipeline = Box<Pipeline>;
 
 impl Pipeline {
@@ -106,7 +96,6 @@ impl Pipeline {
         self.exchanges.is_empty()
     }
 
-    /// Begins the exchange of a request, which came as `bytes`; they are kept if they will be logged.
     pub(super) fn begin(&mut self, summary: RequestSummary, bytes: &[u8], detail: Detail, now: Now) {
         let request_head = self.store_text(bytes, detail != Detail::Nothing);
         self.exchanges.push(Exchange {
@@ -118,18 +107,15 @@ impl Pipeline {
         });
     }
 
-    /// How much text is kept.
     pub(super) fn text_len(&self) -> u64 {
         self.text.len() as u64
     }
 
-    /// What the exchange asks for that has no answer yet.
     pub(super) fn pending_request(&self) -> Option<RequestFlags> {
         let last = self.exchanges.last().filter(|exchange| exchange.response.is_none());
         last.map(|exchange| exchange.summary.flags)
     }
 
-    /// Notes what has been queued in answer to it, from the mark on.
     pub(super) fn record_response(
         &mut self,
         response: ResponseSpan,
@@ -145,26 +131,23 @@ impl Pipeline {
         }
     }
 
-    /// Notes that the answer of which the last part was made while it was sent ends here.
     pub(super) fn record_body_end(&mut self, end: u64) {
         if let Some(response) = self.exchanges.last_mut().and_then(|exchange| exchange.response.as_mut()) {
             response.end = end;
         }
     }
 
-    /// Whether the end of the connection would now be taken for the end of an answer that is not whole.
+    /// Whether a close would look like the end of an incomplete response.
     pub(super) fn truncates_message_if_closed(&self, sent_total: u64) -> bool {
         let mut responses = self.exchanges.iter().filter_map(|exchange| exchange.response);
         responses.any(|response| response.until_close && response.end > sent_total)
     }
 
-    /// Logs and forgets the exchanges whose answers have been sent whole.
     pub(super) fn end_sent(&mut self, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
         let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
         self.end(count, sent_total, conn_info, log, now);
     }
 
-    /// Logs and forgets all exchanges, however much of their answers has been sent.
     pub(super) fn end_all(&mut self, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
         self.end(self.exchanges.len(), sent_total, conn_info, log, now);
     }
@@ -179,7 +162,7 @@ impl Pipeline {
 
     fn end(&mut self, count: usize, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
         let logged = if log.is_on() { count } else { 0 };
-        // Only who tells durations pays for looking at the clock.
+        // Only formats with durations need a clock read.
         let logs_heads = log.detail() == Detail::Heads;
         let age = if logged > 0 && logs_heads { now.age() } else { Duration::ZERO };
         for (index, exchange) in self.exchanges.iter().take(logged).enumerate() {
@@ -194,7 +177,7 @@ impl Pipeline {
                 until_close: false,
             };
             let response = exchange.response.unwrap_or(client_closed);
-            // The connection ends with its last exchange, and with those that it has cut short.
+            // Close reason of the last exchange and of truncated exchanges.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = conn_info.closing.filter(|_| is_last);
             let mut record = LogRecord {
@@ -224,10 +207,9 @@ impl Pipeline {
         }
     }
 
-    /// Drops the text of what has ended once it is half of all, so that a batch to which requests are
-    /// always added stays as small as what waits in it.
+    /// Drops ended text once it is half of all: a pipeline may never become empty.
     fn reclaim(&mut self) {
-        // The head of the request is the first that is kept of an exchange.
+        // The request head is an exchange's first text.
         let ended = self.exchanges.first().map_or(self.text.len(), |first| first.request_head.start as usize);
         if ended >= self.text.len() - ended {
             self.text.drain(..ended);
@@ -237,7 +219,6 @@ impl Pipeline {
 }
 
 impl Exchange {
-    /// Its text has moved to the front by so much.
     fn shift(&mut self, by: u32) {
         for text in [&mut self.request_head, &mut self.response_head] {
             *text = text.start.saturating_sub(by)..text.end.saturating_sub(by);
@@ -277,7 +258,7 @@ mod tests {
             let position = send_queue.position();
             send_queue
                 .push_with(|out| out.extend_from_slice(format!("HTTP/1.1 200 {number}\r\n").as_bytes()));
-            // The answer is one position long, and always one behind.
+            // The response is one position long, and always one behind.
             let response = ResponseSpan {
                 status: 200,
                 body_start: send_queue.queued_total(),

@@ -1,8 +1,6 @@
-//! The connections of the server: from received bytes to handlers, and from responses to sent bytes.
+//! HTTP/1.1 connections, from received bytes to sent responses.
 //!
-//! `state_machine` is HTTP/1.1, with the table to read first. `read_request` parses and routes what has come, or
-//! finds it in the `request_cache`; `request_body` reads a body; `deadlines` are the time-outs; an `exchange` is what the
-//! log will tell. Handlers and responses never use any of it.
+//! Start with the table in `state_machine`. Handlers and responses never use this directory.
 
 mod deadlines;
 mod exchange;
@@ -25,15 +23,15 @@ pub use phase::{ServerPhase, TRANSITIONS};
 pub use state_machine::HttpServerProtocol;
 pub use worker_state::WorkerState;
 
-/// One connection to the server; which kind it is follows from the listener.
+/// One connection to the server. Its listener decides the protocol.
 pub enum ServerConnection {
-    /// HTTP.
+    /// HTTP/1.1.
     Http(Connection<HttpServerProtocol>),
-    /// The number exchange.
+    /// Number exchange.
     Sum(Connection<SumServerProtocol>),
 }
 
-/// There are as many of these as there are idle connections, so what is rare stands in a box of its own.
+/// Every idle connection holds this enum, so rare state is boxed.
 const CONNECTION_LEN_MAX: usize = 336;
 const _: () = assert!(size_of::<ServerConnection>() <= CONNECTION_LEN_MAX);
 

@@ -1,25 +1,25 @@
-//! The names of the states of a server connection, and every transition between them.
+//! States of a server connection and their transitions.
 //!
-//! The table in `state_machine` says what each state waits for; that file alone makes transitions.
+//! Only `state_machine` makes transitions.
 
-/// The names of the states.
+/// State of a server connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerPhase {
-    /// Waiting for a request, or for the rest of its head.
+    /// Waits for a request head.
     Reading,
-    /// Understanding what has been received.
+    /// Parses the receive buffer.
     Parsing,
-    /// Waiting for the rest of a request's body.
+    /// Waits for a request body.
     Receiving,
-    /// Finding out, turn by turn, what the head of the answer must say.
+    /// Runs a job that ends with a response.
     Preparing,
-    /// Waiting for the socket to take the answer.
+    /// Waits for the socket to take output.
     Writing,
-    /// Over; the link sees to it that the peer has read what was sent.
+    /// Ends: `net` lingers until the peer has read the output.
     Closing,
 }
 
-/// Every transition there is; [`HttpServerProtocol`](super::HttpServerProtocol) asserts each it makes against this table.
+/// All transitions; [`HttpServerProtocol`](super::HttpServerProtocol) asserts each in debug builds.
 pub const TRANSITIONS: &[(ServerPhase, ServerPhase)] = &[
     (ServerPhase::Reading, ServerPhase::Parsing),
     (ServerPhase::Reading, ServerPhase::Writing),

@@ -1,8 +1,7 @@
-//! What the bytes that have come amount to: a request and what becomes of it, something to refuse, or too
-//! little to tell.
+//! Parser and router of the next request in the receive buffer.
 //!
-//! It has the head parsed and routed, unless the `request_cache` knows what becomes of it, and begins the exchange.
-//! It owns what must be remembered of a head that is not whole; it consumes nothing and answers nothing.
+//! The outcome is a request and its action, a rejection, or an incomplete head. Input stays in the buffer;
+//! nothing is sent.
 
 use super::WorkerState;
 use super::exchange::{BoxedPipeline, RequestSummary};
@@ -11,24 +10,19 @@ use crate::http::{FieldBuf, Reject, RequestBody, parse_request};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, route};
 
-/// A head on its way in.
 #[derive(Debug, Default)]
 pub(super) struct HeadProgress {
-    /// How far its end has been searched for, and how much of it was there then.
+    /// Bytes searched for the end of the head; `seen_len` is the buffer length then.
     searched_len: usize,
     pub(super) seen_len: usize,
 }
 
-/// What bytes amount to.
 #[derive(Debug)]
 pub(super) enum NextRequest {
-    /// More has to come first.
     Incomplete,
-    /// No request, or not one that can be trusted.
     Rejected(Reject),
-    /// A request, of which an exchange has begun.
     Request {
-        /// Bytes of its head.
+        /// Length of the head.
         len: usize,
         body: RequestBody,
         expects_continue: bool,
@@ -36,7 +30,6 @@ pub(super) enum NextRequest {
     },
 }
 
-/// Makes what can be made of `bytes`, the first of which begin a request.
 pub(super) fn read_request(
     bytes: &[u8],
     head_progress: &mut HeadProgress,
@@ -82,7 +75,7 @@ mod tests {
     use crate::files::{CacheLimits, ContentSource, Root};
     use crate::server::{CacheMode, ServerConfig};
 
-    /// Some that differ in what they get only, some in what stands in the log only, some in their last byte.
+    /// Heads that differ only in the response, only in the log, or only in the last byte.
     const HEADS: &[&str] = &[
         "GET /a.css HTTP/1.1\r\nHost: h\r\n\r\n",
         "HEAD /a.css HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -107,12 +100,12 @@ mod tests {
         WorkerState::new(config, ContentSource::Disk(Root::open(directory).expect("a root")), log)
     }
 
-    /// All that comes of a request, with the bytes of what it gets and what will be logged.
+    /// Outcome of a request, with its response and its log data.
     fn request_outcome(head: &str, worker: &mut WorkerState, now: Now) -> String {
         let (mut head_progress, mut pipeline) = (HeadProgress::default(), None);
         worker.context.cache.mark_events_pending();
         match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, now) {
-            // Two that do the same work hold two descriptors.
+            // Two equal jobs hold different descriptors.
             NextRequest::Request { action: Action::Prepare(_), .. } => {
                 format!("gathers {pipeline:?}")
             }
@@ -132,7 +125,7 @@ mod tests {
         |directory| fs::remove_dir_all(directory.join("d")).expect("removes"),
     ];
 
-    /// A folder with what is asked for.
+    /// Directory with the requested files.
     fn sample_directory() -> tempfile::TempDir {
         let directory = tempfile::tempdir().expect("a folder");
         fs::create_dir(directory.path().join("d")).expect("a folder");
@@ -142,7 +135,7 @@ mod tests {
         directory
     }
 
-    /// Has these heads come `rounds` times before the change, and some times after it and in the next second.
+    /// Compares `rounds` requests before the change, some after it, and some in the next second.
     fn compare(heads: &[&str], rounds: usize, change: Change, cache_len_max: usize) {
         let directory = sample_directory();
         let worker = |mode| worker_state(directory.path(), mode, cache_len_max);
@@ -169,7 +162,7 @@ mod tests {
             for heads in HEADS.chunks(1) {
                 (1..=2).for_each(|rounds| compare(heads, rounds, *change, CacheLimits::DEFAULT.bytes_max));
             }
-            // Neighbours; and nothing is kept for long.
+            // Different heads in turn; the small cache evicts early.
             for cache_len_max in [CacheLimits::DEFAULT.bytes_max, 3000] {
                 compare(HEADS, 2, *change, cache_len_max);
             }

@@ -1,7 +1,6 @@
-//! The body of a request, read to its end before the answer that waits for it is sent.
+//! Receiver of a request body, which is discarded or stored before the response.
 //!
-//! The body is dropped, or it becomes a file, as the plan of the request has it. Its framing is checked all the same, for
-//! the next request begins where it ends. It knows no connection and no deadline.
+//! Framing is always checked: the next request starts where the body ends.
 
 use std::time::Instant;
 
@@ -10,29 +9,22 @@ use crate::net::RecvBuf;
 use crate::server::handlers::Action;
 use crate::server::response::ErrorResponse;
 
-/// A request body that nobody wants is read and dropped up to this length, so that the connection
-/// can be used again; a longer one ends it.
+/// Longest unwanted body that is discarded, to reuse the connection. A longer one closes it.
 const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
-/// What the peer is told of a longer one.
 pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body that is not wanted here.";
 
-/// A body that is being read.
 #[derive(Debug)]
 pub(super) struct BodyReceiver {
     body: BodyDecoder,
     received_len: u64,
     pub(super) since: Instant,
-    /// What the request gets; none once it is told.
     action: Option<Action>,
 }
 
-/// How far the body has come.
 #[derive(Debug)]
 pub(super) enum ReceiveProgress {
     More,
-    /// It is whole, and the plan can be finished.
     Complete(Action),
-    /// It will not be whole, and this is the answer to that.
     Failed(ErrorResponse),
 }
 
@@ -41,13 +33,12 @@ impl BodyReceiver {
         Self { body, received_len: 0, since, action: Some(action) }
     }
 
-    /// Bytes of the body that have come, framing and all: a peer cannot hide in chunk extensions.
+    /// Received bytes with framing: a peer must not hide data in chunk extensions.
     pub(super) fn received_len(&self) -> u64 {
         self.received_len
     }
 
-    /// Takes what the receive buffer has of the body. Apart from the steps of a request without a body: inlined, it
-    /// costs those 130 instructions.
+    /// Not inlined: inlining costs 130 instructions per request without a body.
     #[inline(never)]
     pub(super) fn receive(&mut self, recv_buf: &mut RecvBuf) -> ReceiveProgress {
         while !self.body.is_done() {
@@ -83,7 +74,6 @@ impl BodyReceiver {
         ReceiveProgress::Failed(self.error_response(reject.status, reject.message))
     }
 
-    /// The answer to whoever sends a body that will not be whole.
     pub(super) fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
         let format = match &self.action {
             Some(Action::Store(upload)) => upload.error_format,
@@ -93,13 +83,14 @@ impl BodyReceiver {
     }
 }
 
-/// Whether this server has no use for the body of a request that has this answer.
+/// Whether the response makes the request body useless.
 pub(super) fn is_redirect_or_error(status: Status) -> bool {
     status.is_error() || status.is_redirect()
 }
 
-/// Whether the body of a request is not read: it is too long to be dropped or stored, or a client that waits for
-/// leave to send it would send it for nothing.
+/// Whether the body stays unread: it is too long to discard or store.
+///
+/// With `Expect: 100-continue`, also if a redirect or an error would discard it.
 pub(super) fn is_body_rejected(body: RequestBody, expects_continue: bool, status: Status) -> bool {
     matches!(body, RequestBody::Length(len) if len > DISCARDED_LEN_MAX)
         || status == Status::CONTENT_TOO_LARGE

@@ -1,12 +1,9 @@
-//! Requests that come again, byte for byte: what became of them a moment ago.
+//! Cache of request outcomes, keyed by the exact bytes of the head.
 //!
-//! Under load most requests repeat each other: health checks, polls, a page that everybody asks for with the
-//! same program. What a GET comes to follows from its head, the files and the second. So while the cache is
-//! in one [`CacheGeneration`] (nothing has changed on disk, nothing was let go, and the second is the same), the
-//! same head is neither parsed nor routed again.
-//!
-//! It holds a few heads, found by their first bytes, and keeps no file from being let go. It decides
-//! nothing: what it does not know is parsed and routed.
+//! Under load most requests repeat: health checks, polls, a popular page fetched by one program. The outcome
+//! of a GET depends on its head, the files and the second. Within one [`CacheGeneration`], a repeated head is
+//! neither parsed nor routed. It ends with the second, a change on disk or an eviction.
+//! Weak references never delay an eviction.
 
 use std::hash::BuildHasher;
 use std::rc::{Rc, Weak};
@@ -19,43 +16,35 @@ use crate::http::{RequestBody, RequestHead, Status};
 use crate::server::handlers::Action;
 use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response};
 
-/// Heads that are known at once: what is asked for over and over is little.
+/// Cached heads: few distinct heads repeat.
 const SLOTS: usize = 64;
-/// Longer heads are not remembered. A browser's has some 600 bytes, and with cookies twice that.
+/// Longest cached head: a browser's has some 600 bytes, with cookies twice that.
 const CACHED_HEAD_LEN_MAX: usize = 1536;
-/// A head is looked for by so many of its first bytes: the target is among them, or most of it.
+/// Hashed bytes of a head, which hold most of its target.
 const HASHED_PREFIX_LEN: usize = 64;
 
-/// What became of the requests that came lately.
 #[derive(Debug, Default)]
 pub(super) struct RequestCache {
-    /// Made for the first head that is to be remembered.
     slots: Vec<Option<RequestSlot>>,
     hasher: RandomState,
 }
 
-/// One of its places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SlotId(usize);
 
-/// What is known of a request.
 #[derive(Debug)]
 pub(super) struct CachedOutcome {
-    /// What it asked for.
     pub(super) summary: RequestSummary,
-    /// Bytes of its head, which is all there is of it.
+    /// Length of the head; there is no body.
     pub(super) len: usize,
-    /// What it gets.
     pub(super) response: Response,
 }
 
-/// One head, and what it came to.
 #[derive(Debug)]
 struct RequestSlot {
     head: Vec<u8>,
     summary: RequestSummary,
     response: CachedResponse,
-    /// When that was so.
     generation: CacheGeneration,
 }
 
@@ -66,12 +55,10 @@ enum CachedResponse {
 }
 
 impl RequestCache {
-    /// Where a request that `bytes` begin with is remembered, if it is.
     pub(super) fn slot_of(&self, bytes: &[u8]) -> SlotId {
         SlotId(self.hasher.hash_one(bytes.get(..HASHED_PREFIX_LEN).unwrap_or(bytes)) as usize % SLOTS)
     }
 
-    /// What became of the request that `bytes` begin with, if it came before in this edition.
     pub(super) fn get(
         &self,
         slot: SlotId,
@@ -89,8 +76,7 @@ impl RequestCache {
         Some(CachedOutcome { summary: slot.summary, len: slot.head.len(), response })
     }
 
-    /// Remembers what a request has come to, which came as `bytes`, if that follows from the files alone: a
-    /// whole file, or none.
+    /// Caches outcomes that follow from the files alone: a whole file or a 404.
     pub(super) fn insert(
         &mut self,
         slot: SlotId,
@@ -112,7 +98,7 @@ impl RequestCache {
             self.slots.resize_with(SLOTS, || None);
         }
         let Some(slot) = self.slots.get_mut(slot.0) else { return };
-        // The room of the head that was here serves the next one.
+        // The new head reuses the allocation.
         let mut head = slot.take().map(|slot| slot.head).unwrap_or_default();
         head.clear();
         head.extend_from_slice(bytes);

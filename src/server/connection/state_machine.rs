@@ -1,4 +1,4 @@
-//! The state machine of one connection to the server: the table to read first.
+//! State machine of one server connection.
 //!
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
@@ -9,8 +9,7 @@
 //! | [`Writing`](ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
 //!
-//! It owns no socket and decides neither what a request gets (`route`) nor how the answer
-//! reads (`span`). `HttpServerProtocol::enter` is the only function that assigns the state.
+//! It never owns a socket or chooses a response. Only `HttpServerProtocol::enter` assigns the state.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -31,9 +30,9 @@ use crate::server::response::{
     Body, ErrorResponse, Response, StreamFraming, StreamProgress, StreamedBody, queue_continue,
 };
 
-/// Requests answered for one connection in one turn, so that a long pipeline starves nobody.
+/// Requests per connection and tick: a long pipeline must not starve others.
 const REQUESTS_PER_TICK_MAX: u32 = 16;
-/// Answers, and what the log will tell of them, are gathered up to this many bytes before they must leave.
+/// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
 
 #[derive(Debug)]
@@ -41,11 +40,9 @@ enum HttpServerState {
     Reading,
     Parsing,
     Receiving(Box<BodyReceiver>),
-    /// A thin pointer, for there is a state for each idle connection.
+    /// Thin pointer: every idle connection holds this enum.
     Preparing(Box<Box<dyn PendingResponse>>),
-    /// What of the last answer is yet to be made, if it is one whose body is made while it is sent.
     Writing(Option<Box<StreamedBody>>),
-    /// For the reason that stands in [`HttpServerProtocol::close_reason`].
     Closing,
 }
 
@@ -62,13 +59,11 @@ impl HttpServerState {
     }
 }
 
-/// What a state comes to: it rests and waits, or another follows at once.
 enum StateChange {
     Stay(Want),
     Enter(HttpServerState),
 }
 
-/// The queues, the site and the time: what every step works with.
 struct StepContext<'a> {
     recv_buf: &'a mut RecvBuf,
     send_queue: &'a mut SendQueue,
@@ -76,24 +71,23 @@ struct StepContext<'a> {
     now: Now,
 }
 
-/// One connection to the server.
+/// HTTP/1.1 protocol of one server connection.
 #[derive(Debug)]
 pub struct HttpServerProtocol {
     peer: SocketAddr,
-    /// Counts the server's connections, for the logs.
     number: u64,
     state: HttpServerState,
     deadlines: Deadlines,
     head_progress: HeadProgress,
     pipeline: Option<BoxedPipeline>,
-    /// The connection ends when what is queued has gone out, or is about to be closed as it is.
+    /// If set, the connection closes: after the queued output, or at once.
     close_reason: Option<CloseReason>,
     tick: Instant,
     tick_requests: u32,
 }
 
 impl HttpServerProtocol {
-    /// The machine of a connection that has just been accepted, by the number that the logs will tell.
+    /// Protocol of an accepted connection; the logs show `number`.
     pub fn new(peer: SocketAddr, number: u64, idle_timeout: Duration, now: Now) -> Self {
         Self {
             peer,
@@ -108,19 +102,19 @@ impl HttpServerProtocol {
         }
     }
 
-    /// The state it is in.
+    /// Current state.
     pub fn phase(&self) -> ServerPhase {
         self.state.phase()
     }
 
-    /// The server shuts down: if nothing of a request has come yet, none is waited for.
+    /// Shutdown: expires the deadline if no request has begun.
     pub fn close_if_idle(&mut self, now: Now) {
         if matches!(self.state, HttpServerState::Reading) && self.deadlines.is_idle() {
             self.deadlines.expire_now(now.instant);
         }
     }
 
-    /// The only place where the state changes.
+    /// Assigns the state; nothing else does.
     fn enter(&mut self, next: HttpServerState, cx: &StepContext<'_>) {
         let (from, to) = (self.state.phase(), next.phase());
         log::debug!("{}: {from:?} -> {to:?}", self.peer);
@@ -138,7 +132,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Steps from state to state until one rests.
     fn run(&mut self, cx: &mut StepContext<'_>) -> Want {
         loop {
             match self.step(cx) {
@@ -181,7 +174,7 @@ impl HttpServerProtocol {
         StateChange::Stay(Want::Input)
     }
 
-    /// Apart from the other steps, which are short and taken more often.
+    /// Not inlined: the other steps are short and run more often.
     #[inline(never)]
     fn parse(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         if !self.count_request(cx.now) {
@@ -204,7 +197,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Counts the requests of this turn.
+    /// Counts a request; false if the tick's budget is spent.
     fn count_request(&mut self, now: Now) -> bool {
         if self.tick != now.instant {
             (self.tick, self.tick_requests) = (now.instant, 0);
@@ -218,7 +211,7 @@ impl HttpServerProtocol {
         self.head_progress = HeadProgress::default();
     }
 
-    /// The head is not whole. Answers that are queued leave before anything else is waited for.
+    /// Waits for input, after the queued responses are sent.
     fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         self.tick_requests -= 1;
         if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
@@ -233,10 +226,9 @@ impl HttpServerProtocol {
         })
     }
 
-    /// Answers what is no request, or not one that can be trusted, and ends the connection.
     fn reject(&mut self, reject: &Reject, cx: &mut StepContext<'_>) -> StateChange {
         let bytes = cx.recv_buf.bytes();
-        // Empty lines before a request are skipped; whatever else comes first is the line that was refused.
+        // Empty lines are skipped; the next line is the rejected line.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let format = error_format_of_rejected(bytes);
         let summary = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
@@ -247,7 +239,6 @@ impl HttpServerProtocol {
         self.respond(ErrorResponse::new(reject.status, reject.message, format).into(), cx)
     }
 
-    /// Gets the body that follows a head, if there is one, to where the plan wants it, before the answer is sent.
     fn start_body(
         &mut self,
         body: RequestBody,
@@ -256,7 +247,7 @@ impl HttpServerProtocol {
         cx: &mut StepContext<'_>,
     ) -> StateChange {
         if action.status().is_some_and(|status| is_body_rejected(body, expects_continue, status)) {
-            // Whether the body comes or not, the connection cannot be used again.
+            // The body may or may not follow, so the connection ends.
             self.close_reason = Some(CloseReason::Refused("a request body that nobody wants"));
             let response = match action {
                 Action::Respond(response) if is_redirect_or_error(response.status) => response,
@@ -279,7 +270,6 @@ impl HttpServerProtocol {
         StateChange::Enter(HttpServerState::Receiving(Box::new(receiver)))
     }
 
-    /// Responds, or waits for the job that ends with the response.
     fn finish(&mut self, action: Action, cx: &mut StepContext<'_>) -> StateChange {
         match action.finish(&mut cx.worker.context, cx.now) {
             Ok(response) => self.respond(response, cx),
@@ -287,7 +277,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Answers when the body has come to an end, good or bad.
     fn on_body_progress(&mut self, progress: ReceiveProgress, cx: &mut StepContext<'_>) -> StateChange {
         match progress {
             ReceiveProgress::Complete(action) => self.finish(action, cx),
@@ -299,7 +288,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Queues the answer to the last exchange, or what of it there is.
     fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "an answer to no request");
@@ -326,7 +314,7 @@ impl HttpServerProtocol {
         }))
     }
 
-    /// Makes the next slice of the answer's body; the turn ends with it.
+    /// One slice per tick.
     fn stream_slice(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         let WorkerState { context, scratch, .. } = &mut *cx.worker;
@@ -345,7 +333,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Goes on to the next request while there is one and the answers are few; else lets them leave.
+    /// Parses the next request if little output is queued; else waits.
     fn write(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         let more = cx.recv_buf.bytes().len() > self.head_progress.seen_len;
         let pipeline_len =
@@ -362,7 +350,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Closes the connection, whatever is still to be sent.
+    /// Closes the connection, even with unsent output.
     fn close(&mut self, reason: CloseReason) -> StateChange {
         self.close_reason = Some(reason);
         StateChange::Enter(HttpServerState::Closing)
@@ -376,7 +364,6 @@ impl HttpServerProtocol {
         ConnInfo { peer: self.peer, connection: self.number, closing }
     }
 
-    /// Logs the exchanges whose answers have gone out.
     fn end_exchanges(&mut self, cx: &mut StepContext<'_>) {
         let conn_info = self.conn_info(self.close_reason);
         if let Some(pipeline) = &mut self.pipeline {
@@ -415,8 +402,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// A peer that has taken too little is given up; our own side, if it is that which makes it wait,
-    /// is not.
+    /// Write time-out: close if the peer is too slow; not if our own producer had nothing queued.
     fn on_write_timeout(&mut self, cx: &StepContext<'_>) -> StateChange {
         let (sent_total, now) = (cx.send_queue.sent_total(), cx.now.instant);
         if cx.send_queue.is_empty() {
@@ -430,8 +416,8 @@ impl HttpServerProtocol {
     }
 }
 
-/// Whether anything of a request has come. Empty lines before one are nothing: old clients end a body
-/// with one that nothing counts (RFC 9112 section 2.2).
+/// Whether a head has begun. Empty lines do not count: old clients append one to a body
+/// (RFC 9112 section 2.2).
 fn has_head_bytes(recv_buf: &RecvBuf) -> bool {
     recv_buf.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }

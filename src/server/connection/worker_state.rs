@@ -1,6 +1,6 @@
-//! What all connections of a worker share: the handlers' context, log, response writer, spare room.
+//! State that the connections of one worker share.
 //!
-//! It is handed down by mutable reference, one connection at a time. It decides nothing.
+//! One connection at a time borrows it.
 
 use super::exchange::BoxedPipeline;
 use super::request_cache::RequestCache;
@@ -11,27 +11,24 @@ use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
 use crate::server::stats::Stats;
 
-/// Spare batches kept for reuse: as many connections as are usually in the middle of an answer.
+/// Spare pipelines: usual number of connections in mid-response.
 const SPARE_PIPELINES_MAX: usize = 64;
 
-/// What a connection serves from.
+/// State shared by connections.
 pub struct WorkerState {
-    /// What the handlers of requests need.
     pub(in crate::server) context: ServerContext,
     pub(in crate::server) log: AccessLog,
     pub(super) writer: ResponseWriter,
-    /// What became of the requests that came lately.
     pub(super) request_cache: RequestCache,
     pub(in crate::server) stats: Stats,
-    /// The server is shutting down.
     pub(in crate::server) draining: bool,
     spare_pipelines: Vec<BoxedPipeline>,
-    /// Where bytes are made whose number must be known before they are queued.
+    /// Buffer for bytes whose length must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
 
 impl WorkerState {
-    /// A site that serves `store` and logs to `log`.
+    /// State of a worker for `store` and `log`.
     pub fn new(config: ServerConfig, store: ContentSource, log: AccessLog) -> Self {
         Self {
             log,
@@ -45,12 +42,11 @@ impl WorkerState {
         }
     }
 
-    /// From now on no new requests are wanted: answers say `Connection: close`.
+    /// Starts the shutdown: responses have `Connection: close`.
     pub fn drain(&mut self) {
         self.draining = true;
     }
 
-    /// A batch for a connection that has none: it is empty.
     pub(super) fn lease_pipeline(&mut self) -> BoxedPipeline {
         self.spare_pipelines.pop().unwrap_or_default()
     }
