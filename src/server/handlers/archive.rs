@@ -1,7 +1,6 @@
-//! `?archive=tar`: a folder, with all that would be served of it, as one tar file.
+//! `?archive=tar`: a directory and its served files as a tar file.
 //!
-//! It understands the query, words the refusals, and stands between the archive that `files` makes and
-//! the stream that carries it. It never reads a folder itself.
+//! `files` reads the directory.
 
 use std::rc::Rc;
 
@@ -15,30 +14,27 @@ use crate::server::context::ServerContext;
 use crate::server::response::{BodySource, ErrorResponse, Response, StreamedBody, lookup_error};
 use crate::text::OneLine;
 
-/// Archives that are made at a time. Each holds the names of its members, some MiB at most, and two
-/// descriptors; more who ask are told to come again.
+/// Archives at a time. Each holds two descriptors and some MiB of names at most.
 const ARCHIVES_MAX: usize = 16;
 
-/// What the archive of the root is called, whose own name is nobody's business.
+/// Archive name for the root, whose own name is private.
 const ROOT_NAME: &[u8] = b"archive";
 
-/// An archive whose members are being looked up.
 #[derive(Debug)]
 pub(super) struct ArchiveScan {
     body: ArchiveBody,
     error_format: ErrorFormat,
 }
 
-/// An archive, and the leave to make it.
 #[derive(Debug, Default)]
 pub(super) struct ArchiveBody {
     archive: Archive,
     _permit: Rc<()>,
 }
 
-/// The answer to a request for the archive of a folder; `None` if this is no such request.
+/// `None` if this is no archive request.
 ///
-/// A folder named without its trailing slash is none: it is redirected, with its query.
+/// A path without trailing slash is redirected, with its query.
 pub(super) fn archive_response(
     query: &[u8],
     head: &RequestHead<'_, '_>,
@@ -80,7 +76,6 @@ fn begin(
 }
 
 impl PendingResponse for ArchiveScan {
-    /// Looks up some more members; the response, if all are known or enough.
     fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
         match self.body.archive.scan_slice(&context.store) {
             Ok(false) => None,
@@ -89,7 +84,7 @@ impl PendingResponse for ArchiveScan {
         }
     }
 
-    /// What is not known by now is found out while the archive is sent.
+    /// Unknown members are looked up while the archive is sent.
     fn on_timeout(&mut self) -> Response {
         let body = std::mem::take(&mut self.body);
         let mut name = body.archive.name().to_vec();

@@ -1,8 +1,7 @@
-//! Files that answer for others: the one for what is not there, and pages for errors.
+//! Error documents: `--fallback` and `--error-page` files.
 //!
-//! It takes the place of an error that `route` has decided on, and of nothing else: a file that is
-//! found never comes by here. Both kinds come out of the same cache as every file, as fresh as any.
-//! Should one be missing itself, the error stays as it was.
+//! They replace errors, never found files. They come from the file cache, as fresh as any file. If one is
+//! missing, the error stays.
 
 use super::pending::HandlerError;
 use super::static_file::{accepted_encodings, find, pending_lookup};
@@ -15,7 +14,6 @@ use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, FilePart, Response, lookup_error};
 
-/// The response to a request that came to `error`.
 pub(super) fn replace_error(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
@@ -31,8 +29,7 @@ pub(super) fn replace_error(
     Ok(error_page(error, head.method, context, now))
 }
 
-/// The file for what is not there, or why it cannot be had. A hidden name is refused, not missing:
-/// it stays an error.
+/// Fallback file for a 404. Hidden names are refused, not missing.
 fn fallback(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
@@ -50,13 +47,12 @@ fn fallback(
         Ok(Lookup::File(entry)) => Ok(Some(Response::file(entry, FilePart::Whole))),
         Ok(Lookup::Pending) => Err(pending_lookup(path, accepted)),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
-        // Not "not found", which is what caches would remember.
+        // Not a 404: caches would store it.
         Err(error) => Err(lookup_error(&error, head.target.path(), error_format(head.accept)).into()),
     }
 }
 
-/// The error with the page for its status, if there is one. That there is no such method is said to
-/// every method; the other pages are for who fetches.
+/// Error with its page. Every method gets the 405 page; only GET and HEAD get others.
 fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext, now: Now) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
@@ -64,7 +60,7 @@ fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext,
     let Some(page) = page.filter(|_| is_get_or_head(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return error.into();
     };
-    // As it is: an error is not worth making anything for, and its fields say nothing of encodings.
+    // Plain: an error is not worth compressing, and its head lacks Content-Encoding.
     match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
         Ok(Lookup::File(entry)) => Response::error_document(&error, entry),
         Ok(Lookup::Directory | Lookup::Pending) | Err(_) => error.into(),
@@ -75,7 +71,7 @@ fn is_get_or_head(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head)
 }
 
-/// Says at the start which documents are not there; they may come later, so it is no error.
+/// Logs missing documents at the start. They may come later.
 pub(in crate::server) fn warn_of_missing(config: &ServerConfig, store: &ContentSource) {
     let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
     let pages = config.error_pages.iter();

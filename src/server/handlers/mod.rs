@@ -1,7 +1,6 @@
-//! The handlers of requests: from a parsed head to a response, or to an upload that begins.
+//! Request handlers: from a head to a response, job or upload.
 //!
-//! `route` chooses the handler; `pending` is the response that is not ready yet; each of the others is a handler. They use `response`, `rules` and the `ServerContext`. They
-//! never know a connection, and never write a response.
+//! `route` chooses the handler. None uses a connection or writes a response.
 
 mod archive;
 pub(super) mod error_documents;

@@ -1,8 +1,6 @@
-//! Which methods a resource has: what `Allow` says, and the answers that say it (RFC 9110 sections 9.1,
-//! 9.3.7 and 10.2.1).
+//! OPTIONS, 405 and `Allow` (RFC 9110 sections 9.1, 9.3.7 and 10.2.1).
 //!
-//! Whether a file could be stored is not guessed: `files` is asked, as for an upload, without making
-//! one. Permissions and room only show when it is tried.
+//! `files` checks whether PUT is possible; only an upload shows permissions and free space.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -13,7 +11,6 @@ use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
 use crate::server::rules::preflight_fields;
 
-/// The answer to OPTIONS.
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Response, HandlerError> {
     let allow = allow(head, context).map_err(|error| path_error(head, &error))?;
     let mut fields = Vec::new();
@@ -24,9 +21,8 @@ pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Re
     Ok(Response::empty(Status::NO_CONTENT, fields))
 }
 
-/// The answer to a method that is known, but not of this resource.
 pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> ErrorResponse {
-    // A path that nothing can have has no other methods either.
+    // An invalid path has no other methods.
     let allow = allow(head, context).unwrap_or(Allow::Fetch);
     let message = match allow {
         Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
@@ -36,11 +32,11 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
     ErrorResponse { allow: Some(allow), ..error }
 }
 
-/// The methods of what is asked for, which need not be there: that a name could be given to a file counts.
+/// Methods of the target; a file that PUT could create counts.
 fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
     let directory = context.config.upload.as_ref().map(|directory| directory.as_os_str().as_bytes());
     let may_be_stored = match (head.target, directory) {
-        // `*` is the server as a whole, and CONNECT names no resource of it.
+        // `*` is the whole server. CONNECT names no resource of it.
         (RequestTarget::Asterisk | RequestTarget::Authority(_), directory) => directory.is_some(),
         (RequestTarget::Origin(_) | RequestTarget::Absolute { .. }, directory) => {
             match (RelativePath::parse(head.target.path()), directory) {

@@ -1,7 +1,6 @@
-//! Response that is not ready yet: the request waits for a job.
+//! Response that is not ready: the request waits for a job.
 //!
-//! The connection polls the job once a tick until it has a response. Each poll does about a millisecond of work, so
-//! that other connections have their turns between them.
+//! The connection polls it once a tick, for about 1 ms, so that other connections run in between.
 
 use std::fmt;
 
@@ -11,9 +10,8 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
-/// A job that ends with a response.
 pub(in crate::server) trait PendingResponse {
-    /// Does one slice of the work; the response, if the job is done.
+    /// Does one slice of work. Returns the response when done.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
 
     /// What a job that is not done waits for: its next slice, or a helper thread.
@@ -21,29 +19,26 @@ pub(in crate::server) trait PendingResponse {
         Want::Tick
     }
 
-    /// The response if no time is left.
+    /// Response at the deadline.
     fn on_timeout(&mut self) -> Response;
 }
 
-// By hand, and no supertrait: that would put the derived code of each type into the program, 25 kB of it.
+// Not a supertrait: see `BodySource`.
 impl fmt::Debug for dyn PendingResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PendingResponse")
     }
 }
 
-/// Why a handler returns no response.
 #[derive(Debug)]
 pub(super) enum HandlerError {
-    /// An error, which a document of the site may replace.
+    /// A document of the site may replace it.
     Error(ErrorResponse),
-    /// A job that ends with a response.
     Job(Box<dyn PendingResponse>),
-    /// A look-up that waits for a gzip job. The request is routed again when it is done.
+    /// Look-up that waits for a gzip job; then the request is routed again.
     Lookup(PendingLookup),
 }
 
-/// A look-up in the cache that waits for a gzip job.
 #[derive(Debug)]
 pub(super) struct PendingLookup {
     pub(super) path: RelativePath<'static>,

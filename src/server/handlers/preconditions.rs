@@ -1,8 +1,6 @@
-//! What the conditions and the Range of a request make of a file, and of a file that is to be stored.
+//! Preconditions and Range, for downloads and uploads.
 //!
-//! Here the facts of `files` become the validators of `http`, whose rules decide. It is asked only
-//! about requests that have such fields, and only when all else is in order: what is an error without
-//! conditions is the same error with them (RFC 9110 section 13.2.1).
+//! They apply only if the request would succeed without them (RFC 9110 section 13.2.1).
 
 use std::hash::BuildHasher;
 use std::time::SystemTime;
@@ -17,11 +15,9 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response, entity_tag, multipart};
 
-/// What is said when a file is not, or no longer, what a request is meant for.
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "What is here is not what the request asks for in its If-Match, If-None-Match or If-Unmodified-Since.";
 
-/// The part of a file that the request is for. Every other response stays as it is.
 pub(super) fn apply_conditions_and_range(
     response: Response,
     head: &RequestHead<'_, '_>,
@@ -50,7 +46,7 @@ pub(super) fn apply_conditions_and_range(
     Response::file(entry, part)
 }
 
-/// The response of a job, such as a listing. It has no validators: a condition that names one fails.
+/// A job has no validators, so a condition on one fails.
 pub(super) fn respond_later(
     job: Box<dyn PendingResponse>,
     head: &RequestHead<'_, '_>,
@@ -67,19 +63,18 @@ fn precondition_failed(head: &RequestHead<'_, '_>) -> Response {
     ErrorResponse::for_request(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE).into()
 }
 
-/// The value of the Range field, if it is to be regarded. It is defined for GET; a HEAD is told what
-/// that would be told, which is what it is for (RFC 9110 sections 9.3.2 and 14.2).
+/// Range is defined for GET; HEAD gets the same head (RFC 9110 sections 9.3.2 and 14.2).
 fn applicable_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now) -> Option<&'b [u8]> {
     let mut values = head.fields.all("range");
-    // Two of them are no list, but a mistake.
+    // Two Range fields are a mistake, not a list.
     let value = values.next().filter(|_| values.next().is_none())?;
     if_range_matches(head.fields.all("if-range"), current, now.unix_secs()).then_some(value)
 }
 
-/// Several parts, unless they would be longer than the whole.
+/// Parts, or the whole file if they would be longer.
 ///
-/// The boundary is the same for HEAD and GET, and comes of the entity-tag, so that nobody can know it
-/// who writes the file: without a tag, which is for seconds only, there are no parts.
+/// The boundary is a keyed hash of the entity-tag: equal for HEAD and GET, unpredictable for the file's
+/// author. A file without a tag, a state of seconds only, is sent whole.
 fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> FilePart {
     let Some(tag) = &entry.value.entity_tag else { return FilePart::Whole };
     let boundary = context.boundary_hasher.hash_one(tag);
@@ -103,30 +98,28 @@ fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validator
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
 }
 
-/// The conditions of an upload, which hold when it begins and must still hold when it is whole.
+/// Conditions, checked when the upload begins and when it gets its name.
 #[derive(Debug)]
 pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
-    /// When it began: what has changed since then has not settled, and counts as changed.
+    /// Start of the upload. A file modified later is unstable and counts as changed.
     began_at: Now,
 }
 
 impl UploadPreconditions {
-    /// That of a request, if it has any conditions.
     pub(super) fn from_head(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<UploadPreconditions>> {
         let conditions = || Preconditions::from_fields(head.fields).into_owned();
         head.has_conditions_or_range
             .then(|| Box::new(UploadPreconditions { conditions: conditions(), began_at: now }))
     }
 
-    /// Whether they hold for what has the name now.
     pub(super) fn are_met(&self, upload: &Upload) -> Result<bool, UploadError> {
         let existing = upload.existing_file(SystemTime::UNIX_EPOCH + self.began_at.unix)?;
         let version = match &existing {
             ExistingFile::File(resource) => resource.version,
             ExistingFile::Absent | ExistingFile::Unreadable => None,
         };
-        // Who has fetched it with Accept-Encoding, as browsers do, knows this version by the tag of its gzip.
+        // A client with Accept-Encoding, such as a browser, identifies this version by its gzip tag.
         let [tag, gzip_tag] = [None, Some(ContentCoding::Gzip.as_str())]
             .map(|coding| version.map(|version| entity_tag(version, coding)));
         let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);

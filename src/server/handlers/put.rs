@@ -1,7 +1,6 @@
-//! What a PUT gets: the beginning of an upload, or the reason why not; and the body on its way to it.
+//! PUT: start of an upload, body and response.
 //!
-//! It words what `files` says of an upload as statuses and sentences. It writes no file itself and
-//! knows no connection.
+//! `files` writes the file.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,25 +21,21 @@ use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response, entity_tag, path_error};
 
-/// What is said of a file that is longer than this server takes.
 const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
 
-/// A body on its way to a file.
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
     upload: Upload,
     preconditions: Option<Box<UploadPreconditions>>,
     location: Vec<u8>,
-    /// How an answer to whoever sends the file is to be worded.
     pub(in crate::server) error_format: ErrorFormat,
-    /// How much of the file may still come.
     remaining_len: u64,
 }
 
-/// Makes sure that the directory for uploads, if there are to be any, can take them.
+/// Checks that the upload directory exists.
 ///
 /// # Errors
-/// One line that names the thing and the remedy.
+/// Mistake and remedy.
 pub(in crate::server) fn check_upload_directory(
     config: &ServerConfig,
     store: &ContentSource,
@@ -59,7 +54,6 @@ pub(in crate::server) fn check_upload_directory(
     }
 }
 
-/// Begins the upload that a PUT asks for, or says why it cannot be.
 pub(super) fn begin(
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
@@ -85,15 +79,14 @@ pub(super) fn begin(
     Ok(UploadInProgress { upload, preconditions, location, error_format, remaining_len })
 }
 
-/// Whether the head describes a body that can be the content of a file.
 fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
-    // RFC 9110 section 14.5: a part must never be taken for the whole.
+    // A part must never pass for the whole (RFC 9110 section 14.5).
     if head.fields.first("content-range").is_some() {
         let message = "Only whole files can be stored here: send the file without a Content-Range.";
         return Err(ErrorResponse::for_request(head, Status::BAD_REQUEST, message));
     }
     match head.body {
-        // Who has only forgotten to send a file would make an empty one.
+        // A client that forgot the file must not store an empty one.
         RequestBody::None if head.fields.first("content-length").is_none() => {
             let message =
                 "The request does not say how long the file is: send a Content-Length, 0 for an empty file.";
@@ -119,7 +112,6 @@ fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResp
     ErrorResponse::for_request(head, status, message)
 }
 
-/// The answer to a file that cannot be stored.
 fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse {
     let (status, message) = match cause {
         UploadError::Outside => {
@@ -155,7 +147,6 @@ fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse
 }
 
 impl UploadInProgress {
-    /// Takes the next part of the file.
     pub(in crate::server) fn write(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
         let too_large = ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.error_format);
@@ -163,11 +154,10 @@ impl UploadInProgress {
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    /// Gives the file its name.
     fn commit(&mut self, context: &mut ServerContext) -> Response {
-        // The next request may have come with this one, and it may be for what is stored now.
+        // The next request may be received already, and may ask for this file.
         context.cache.mark_events_pending();
-        // It guards no data, so it does not matter that somebody has failed while holding it.
+        // Poisoning is harmless: the lock guards no data.
         let _rename_guard = context.shared.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let preconditions = &self.preconditions;
         let stored = self
@@ -197,7 +187,7 @@ impl PendingResponse for UploadInProgress {
     }
 }
 
-/// The response to an upload. It has no Last-Modified: the file may change once more in this second.
+/// Response without Last-Modified: the file may change again within this second.
 fn stored_response(stored: &StoredFile, location: &[u8]) -> Response {
     let mut fields = Vec::new();
     if stored.created {

@@ -1,7 +1,6 @@
-//! Which handler answers a request.
+//! Choice of the handler for a request.
 //!
-//! Redirects come first, then the method decides; an error may be replaced by a document of the site, and
-//! conditions and a Range may leave only a part of a file. It writes nothing and knows no connection.
+//! Order: redirects, method, error documents, conditions and Range.
 
 use super::error_documents;
 use super::options;
@@ -15,19 +14,15 @@ use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
 
-/// What becomes of a request.
 #[derive(Debug)]
 pub(in crate::server) enum Action {
-    /// The response is sent, after the body of the request was dropped.
+    /// Respond after the request body is discarded.
     Respond(Response),
-    /// A job ends with the response.
     Prepare(Box<dyn PendingResponse>),
-    /// The body is stored; the response follows from that.
     Store(Box<UploadInProgress>),
 }
 
 impl Action {
-    /// The status of the response, as far as it is known before the body of the request.
     pub(in crate::server) fn status(&self) -> Option<Status> {
         match self {
             Self::Respond(response) => Some(response.status),
@@ -36,7 +31,6 @@ impl Action {
         }
     }
 
-    /// The response once the body of the request has ended, or the job that ends with it.
     pub(in crate::server) fn finish(
         self,
         context: &mut ServerContext,
@@ -53,13 +47,12 @@ impl Action {
     }
 }
 
-/// A request that waits for a look-up, and is routed again then.
+/// Request that is routed again after its look-up.
 #[derive(Debug)]
 struct PendingRequest {
-    /// The head of the request.
     bytes: Box<[u8]>,
     lookup: PendingLookup,
-    /// The job that the file has become, if it is a directory by now.
+    /// Set if the file has become a directory.
     job: Option<Box<dyn PendingResponse>>,
     error_format: ErrorFormat,
 }
@@ -96,7 +89,6 @@ impl PendingResponse for PendingRequest {
     }
 }
 
-/// Decides what becomes of a request. `bytes` are its head.
 pub(in crate::server) fn route(
     bytes: &[u8],
     head: &RequestHead<'_, '_>,
@@ -155,10 +147,11 @@ fn dispatch_by_method(
     }
 }
 
-/// What a rule has moved. Who changes something has to send the same again (308); who asks what can be
-/// done (OPTIONS), or for what there is nowhere, is not sent away.
+/// Redirect by rule; 308 keeps method and body.
+///
+/// OPTIONS and methods without a resource are not redirected.
 fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {
-    // Most servers have no such rule, and then nothing is looked at.
+    // Most servers have no redirects.
     if context.config.redirects.is_empty() {
         return None;
     }

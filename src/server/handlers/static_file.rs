@@ -1,7 +1,6 @@
-//! GET and HEAD of what is on disk: a file, in the encoding that suits, or what there is of a directory.
+//! GET and HEAD of a file or directory.
 //!
-//! Here the target of a request becomes a path beneath the root. The cache and the store find the file; the
-//! conditions and the Range of the request are not looked at.
+//! Conditions and Range are applied elsewhere.
 
 use std::time::SystemTime;
 
@@ -19,10 +18,8 @@ use crate::server::response::{
 };
 use crate::server::rules::cache_control;
 
-/// What `--clean-urls` lets addresses do without.
 const CLEAN_EXTENSION: &str = ".html";
 
-/// The response to a request for what its target names.
 pub(super) fn get(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
@@ -42,7 +39,7 @@ pub(super) fn get(
         && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
         && let Some(page) = path.with_extension(CLEAN_EXTENSION)
     {
-        // What is itself not there leaves what was found.
+        // A missing page keeps the first result.
         match find(cache, (store, config), &page, &accepted, now) {
             Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
             Ok(Lookup::Pending) => return Err(pending_lookup(&page, accepted)),
@@ -60,19 +57,17 @@ pub(super) fn get(
     }
 }
 
-/// A request that waits until `path` is compressed.
 pub(super) fn pending_lookup(path: &RelativePath<'_>, accepted: EncodingPreferences) -> HandlerError {
     HandlerError::Lookup(PendingLookup { path: path.to_owned(), accepted })
 }
 
-/// Whether the file is still being compressed. Does the next slice of that.
+/// Compresses one slice; false when done.
 pub(super) fn is_pending(lookup: &mut PendingLookup, context: &mut ServerContext, now: Now) -> bool {
     lookup.accepted = lookup.accepted.in_tick(now.instant);
     let ServerContext { cache, store, config, .. } = context;
     matches!(find(cache, (store, config), &lookup.path, &lookup.accepted, now), Ok(Lookup::Pending))
 }
 
-/// What a path stands for, with the head of its answer if it is a file, in the encoding that suits.
 pub(super) fn find(
     cache: &mut FileCache<FileHead>,
     (store, config): (&ContentSource, &ServerConfig),
@@ -87,9 +82,7 @@ pub(super) fn find(
     })
 }
 
-/// The encodings in which this request may get a file.
-///
-/// Nothing is compressed for a Range request: what is compressed anew each time has other bytes each time.
+/// Never compress for a Range request: compressed bytes may differ between requests.
 pub(super) fn accepted_encodings(
     head: &RequestHead<'_, '_>,
     config: &ServerConfig,
@@ -108,8 +101,7 @@ pub(super) fn accepted_encodings(
     EncodingPreferences::new(codings, may_compress.then_some(now.instant))
 }
 
-/// To the same directory with its trailing slash. The path is the normalised one, so that it can
-/// never be read as another host (`//host`); the query is kept.
+/// Redirect to the normalised path, which cannot name another host (`//host`).
 fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());

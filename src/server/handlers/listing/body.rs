@@ -1,7 +1,6 @@
-//! The body of a listing's answer, in slices.
+//! Body of a listing, produced in slices.
 //!
-//! It owns how much is made in one go, and when the head, the entries and the foot of the form have
-//! their turn. What they look like is the form's to say, and which entries there are the listing's.
+//! `html` owns the markup, `files` the entries.
 
 use std::fmt::Write as _;
 
@@ -14,21 +13,19 @@ use crate::net::CloseReason;
 use crate::server::response::BodySource;
 use crate::text::{OneLine, append, json_string};
 
-/// A slice ends with the entry that brings it to this length, in bytes ...
+/// A slice ends with the entry that reaches this length ...
 const SLICE_LEN_MIN: usize = 32 * 1024;
-/// ... or with this many entries, each of which costs some microseconds.
+/// ... or this count: an entry takes some microseconds.
 const SLICE_ENTRIES_MAX: usize = 256;
 
-/// The body of a listing's answer, on its way.
 #[derive(Debug)]
 pub(super) struct ListingBody {
     listing: Listing,
     format: ListingFormat,
-    /// What a page shows around the entries; the other forms have nothing there.
     html: HtmlWriter,
     has_entries: bool,
     is_finished: bool,
-    /// The first slice, which is made beforehand: it is the whole of most listings.
+    /// Produced in advance: most listings have one slice.
     first_slice: Vec<u8>,
 }
 
@@ -46,12 +43,10 @@ impl ListingBody {
         ListingBody { first_slice: out, ..body }
     }
 
-    /// The whole body, if the first slice has all of it.
     pub(super) fn into_bytes(self) -> Result<Vec<u8>, Box<Self>> {
         if self.is_finished { Ok(self.first_slice) } else { Err(Box::new(self)) }
     }
 
-    /// Appends entries to the slice that begins at `start`.
     fn append_entries(&mut self, out: &mut Vec<u8>, start: usize) {
         for _ in 0..SLICE_ENTRIES_MAX {
             if self.is_finished || out.len() - start >= SLICE_LEN_MIN {
@@ -77,7 +72,6 @@ impl ListingBody {
 }
 
 impl BodySource for ListingBody {
-    /// Appends one slice, of little more than [`SLICE_LEN_MIN`] bytes.
     fn write_slice(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
         match std::mem::take(&mut self.first_slice) {
             slice if slice.is_empty() => self.append_entries(out, out.len()),
@@ -87,10 +81,10 @@ impl BodySource for ListingBody {
     }
 }
 
-/// An object on a line of its own (RFC 8259).
+/// Entry as an object on its own line (RFC 8259).
 ///
-/// `name` is for people: bytes that are not UTF-8 are U+FFFD in it. `url` is exact: percent-encoded,
-/// relative to the address of the listing. What is not known, or means nothing, is null.
+/// `name`: invalid UTF-8 becomes U+FFFD. `url` is exact: percent-encoded, relative to the listing.
+/// Unknown or meaningless values are null.
 fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
     out.extend_from_slice(if is_first { b"\n{\"name\":" } else { b",\n{\"name\":" });
     json_string(out, |name| name.write_str(&String::from_utf8_lossy(entry.name)));
@@ -103,7 +97,7 @@ fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
         Some(time) => append(out, format_args!(",\"modified\":\"{time}Z\",\"url\":\"")),
         None => out.extend_from_slice(b",\"modified\":null,\"url\":\""),
     }
-    // A percent-encoded path has nothing in it that JSON would have escaped.
+    // A percent-encoded path needs no JSON escapes.
     percent_encode_path(out, entry.name);
     append(out, format_args!("{slash}\"}}"));
 }
@@ -143,7 +137,7 @@ mod tests {
         fs::create_dir(dir.path().join("sub")).expect("sub");
         fs::write(dir.path().join("four"), "four").expect("a file");
         for name in names {
-            // One file of many names is made faster than many files.
+            // Links to one file are created faster than many files.
             let path = dir.path().join("sub").join(OsStr::from_bytes(name));
             fs::hard_link(dir.path().join("four"), path).expect("a link");
         }
@@ -162,7 +156,7 @@ mod tests {
         ListingBody::new(builder.finish(), format, html)
     }
 
-    /// Makes the next slice; whether there is another.
+    /// Appends the next slice. True if more follow.
     fn append_slice(body: &mut ListingBody, store: &ContentSource, out: &mut Vec<u8>) -> bool {
         body.write_slice(store, out).expect("a listing does not fail").has_more
     }
@@ -176,12 +170,12 @@ mod tests {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    /// What stands between two texts, each time.
+    /// Each text between `before` and `after`.
     fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
         text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0)).collect()
     }
 
-    /// The bytes that a link of a page leads to.
+    /// Bytes of the path that a link leads to.
     fn target(link: &str) -> Vec<u8> {
         let link = link.replace("&#39;", "'").replace("&amp;", "&");
         RelativePath::parse(format!("/{link}").as_bytes()).expect("a path").as_bytes().to_vec()
@@ -205,7 +199,7 @@ mod tests {
             let shown = row.replace("<i>", "").replace("</i>", "");
             let name = between(&shown, "<bdi>", "</bdi>")[0];
             assert!(!name.contains(['<', '>', '"', '\'', '\n', '\u{202e}']), "{name}");
-            // The row has the markup of every row, and no more.
+            // The row has only the markup of every row.
             assert_eq!(shown.matches('<').count(), 17, "{row}");
         }
     }
@@ -335,7 +329,7 @@ mod tests {
         assert!(last.contains("<a>Next</a>\n<a>Last</a>") && last.contains("2,001\u{2013}2,346 of 2,346"));
         assert_eq!(text(&store, "/sub/", "", ListingFormat::Plain).lines().count(), 2346);
         assert_eq!(text(&store, "/sub/", "page=3", ListingFormat::Plain).lines().count(), 346);
-        // Who counts up comes to an end.
+        // A client that counts up comes to an end.
         assert_eq!(text(&store, "/sub/", "page=4", ListingFormat::Plain), "");
         assert_eq!(text(&store, "/sub/", "page=4", ListingFormat::Json), "[\n]\n");
     }

@@ -1,8 +1,7 @@
-//! A listing as a page: breadcrumbs, a filter, columns that sort, pages to turn.
+//! HTML page of a listing.
 //!
-//! Owns the markup. Everything works without the script, which only filters as one types; nothing is
-//! fetched from anywhere, and the policy ([`POLICY`]) lets nothing else run. The look is that of
-//! `content/`. It reads no directory: entries are handed to it one by one.
+//! Only filtering while typing needs the script. [`POLICY`] blocks everything that is not in the page.
+//! The style follows `content/`.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -18,36 +17,31 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 const ICONS: &str = include_str!("icons.svg");
 
-/// What a page of a listing may do (Content Security Policy): be styled and filtered by the two texts
-/// that are in it, which are known by their digests, show its own icon, and ask its own server.
+/// Content Security Policy: own style and script by digest, own icon, forms to this server.
 pub(super) const POLICY: &str = "default-src 'none'; img-src data:; \
     style-src 'sha256-9YyU9FLg4NfkopMsPpTKznisPPsgB2rPTyCNWWwS8PI='; \
     script-src 'sha256-6SfSuCFsq5gvJ+ztOhyA+mbtFGXAhSTt3suy6Twgvt0='; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
-/// The icon in a browser's tab: a folder.
 const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
     %3C/svg%3E";
 
-/// How many folders above this one are linked by name: the nearest. The links lead up step by step, so
-/// that together they are as long as the square of their number.
+/// Most breadcrumb links: total length grows with the square of their number.
 const BREADCRUMB_LINKS_MAX: usize = 32;
 
 const SEPARATOR: &str = "<span aria-hidden=\"true\">/</span>";
 
-/// A page that is being written.
 #[derive(Debug, Default)]
 pub(super) struct HtmlWriter {
-    /// The path beneath the root, decoded, without a slash at either end.
+    /// Decoded, without outer slashes.
     pub(super) path: Vec<u8>,
     pub(super) query: ListingQuery,
 }
 
 impl HtmlWriter {
-    /// Everything before the entries.
     pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
-        // A title can have no markup.
+        // A title cannot have markup.
         let (name, path) = (printable(self.name().unwrap_or(b"Home")), printable(&self.path));
         append(
             out,
@@ -81,7 +75,6 @@ impl HtmlWriter {
         }
     }
 
-    /// The row of an entry.
     pub(super) fn entry(out: &mut Vec<u8>, entry: &Entry<'_>) {
         let (class, slash) = if entry.is_directory { ("e d", "/") } else { ("e", "") };
         let (link, icon, name) = (LinkHtml(entry.name), icon(entry), NameHtml(entry.name));
@@ -106,7 +99,6 @@ impl HtmlWriter {
         out.extend_from_slice(b"</td></tr>\n");
     }
 
-    /// Everything behind the entries.
     pub(super) fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
         out.extend_from_slice(b"</tbody>\n</table>\n");
         self.page_links(out, listing);
@@ -118,13 +110,11 @@ impl HtmlWriter {
         append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
     }
 
-    /// The name of the directory; the root has none.
     fn name(&self) -> Option<&[u8]> {
         self.path.rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty())
     }
 
-    /// The way down from the root, each step but the last a link. They lead upwards from here, so
-    /// that they are right behind a proxy that serves the root elsewhere, too.
+    /// Appends relative links: a proxy may serve the root elsewhere.
     fn breadcrumbs(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<nav aria-label=\"Folders\"><h1>");
         let Some(name) = self.name() else { return out.extend_from_slice(b"Home</h1></nav>\n") };
@@ -142,7 +132,6 @@ impl HtmlWriter {
         append(out, format_args!("<bdi aria-current=\"page\">{}</bdi></h1></nav>\n", NameHtml(name)));
     }
 
-    /// How much there is.
     fn summary(&self, out: &mut Vec<u8>, listing: &Listing) {
         let totals = listing.totals();
         out.extend_from_slice(b"<p>");
@@ -165,12 +154,11 @@ impl HtmlWriter {
         out.extend_from_slice(b" <span role=\"status\"></span></p>\n");
     }
 
-    /// The same without the filter, from the first page on.
     fn unfiltered(&self) -> ListingQuery {
         ListingQuery { filter: String::new(), page: None, ..self.query.clone() }
     }
 
-    /// The box to filter by: a form, so that it works for who lets no script run.
+    /// Appends a form, which works without scripts.
     fn filter(&self, out: &mut Vec<u8>, listing: &Listing) {
         let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
@@ -189,8 +177,7 @@ impl HtmlWriter {
         );
     }
 
-    /// The head of the table: what it is sorted by is turned round, the others sort as one would
-    /// want them first.
+    /// A new sort column starts with its more useful order.
     fn table_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<table>\n<thead><tr>");
         let order = self.query.order;
@@ -213,7 +200,6 @@ impl HtmlWriter {
         out.extend_from_slice(b"</tr></thead>\n<tbody>\n");
     }
 
-    /// The pages to turn to, if there is more than this one.
     fn page_links(&self, out: &mut Vec<u8>, listing: &Listing) {
         let page = listing.page();
         if page.count == 1 {
@@ -238,7 +224,6 @@ impl HtmlWriter {
     }
 }
 
-/// Which icon of `icons.svg` an entry has.
 fn icon(entry: &Entry<'_>) -> &'static str {
     if entry.is_directory {
         return "d";
@@ -256,13 +241,11 @@ fn icon(entry: &Entry<'_>) -> &'static str {
     }
 }
 
-/// How the types of what programs read end ...
 const CODE_TYPE_SUFFIXES: [&str; 6] = ["json", "xml", "javascript", "x-sh", "toml", "yaml"];
-/// ... and what is in those of archives.
 const ARCHIVE_TYPE_PARTS: [&str; 9] =
     ["zip", "tar", "zstd", "x-7z", "x-rar", "vnd.rar", "x-bzip", "x-xz", "compress"];
 
-/// A file name: bytes that are not UTF-8 as U+FFFD, a deceptive character as an escape in `<i>`.
+/// File name: invalid UTF-8 becomes U+FFFD, a deceptive character an escape in `<i>`.
 struct NameHtml<'a>(&'a [u8]);
 
 impl Display for NameHtml<'_> {
@@ -278,7 +261,7 @@ impl Display for NameHtml<'_> {
     }
 }
 
-/// A path as a link in a quoted attribute: it leads to exactly these bytes.
+/// Link to exactly this path, for a quoted attribute.
 struct LinkHtml<'a>(&'a [u8]);
 
 impl Display for LinkHtml<'_> {

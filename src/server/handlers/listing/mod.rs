@@ -1,8 +1,6 @@
-//! A directory without an index page, as an answer: a page for people, JSON or lines for programs.
+//! Directory listings as HTML, JSON or plain text.
 //!
-//! A [`ListingScan`] is the directory being gathered; a [`ListingBody`] is what comes of it, written in slices
-//! as the connection takes it. Which form, order and part of it is the query's and Accept's to say.
-//! Nothing here waits, blocks for longer than about a millisecond, or knows a connection.
+//! A step takes about 1 ms at most. Nothing here uses a connection.
 
 mod body;
 mod html;
@@ -26,36 +24,32 @@ use body::ListingBody;
 use html::HtmlWriter;
 use query::ListingQuery;
 
-/// A listing that is being gathered.
 #[derive(Debug)]
 pub(super) struct ListingScan {
-    /// None once it has come to its end.
     builder: Option<ListingBuilder>,
     html: HtmlWriter,
     format: ListingFormat,
-    /// The form of an error.
     error_format: ErrorFormat,
 }
 
-/// 0000-01-01 and 9999-12-31 23:59:59, between which a year has four digits.
+/// Years with four digits: 0000-01-01 to 9999-12-31 23:59:59.
 const UNIX_SECS_RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
-/// The calendar repeats itself after 400 years.
+/// The calendar repeats after 400 years.
 const CYCLE_SECS: i64 = 146_097 * 86_400;
 
-/// A second since 1970 as date and time in UTC, if its year has four digits.
 fn utc(unix_secs: i64) -> Option<UtcTime> {
     if !UNIX_SECS_RANGE.contains(&unix_secs) {
         return None;
     }
-    // A timestamp ends some hours before the year 9999 does.
+    // `Timestamp` ends some hours before the end of 9999.
     let cycle_before = Timestamp::from_second(unix_secs - CYCLE_SECS).ok()?;
     Some(UtcTime(Offset::UTC.to_datetime(cycle_before)))
 }
 
-/// `2026-11-20T15:41:09`, or with `#` to the minute, `2026-11-20 15:41`.
+/// `2026-11-20T15:41:09`, or with `#`, `2026-11-20 15:41`.
 ///
-/// It holds the time 400 years before. By hand: the library's arithmetic and printing make the program
-/// 190 kB larger by the errors they can have.
+/// It holds the time 400 years before. Hand-written, because the library's arithmetic and printing add
+/// 190 kB of error handling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct UtcTime(DateTime);
 
@@ -71,7 +65,6 @@ impl fmt::Display for UtcTime {
     }
 }
 
-/// The answer to a request for the directory at `path`, which has no index page.
 pub(super) fn listing_response(
     path: &RelativePath<'_>,
     head: &RequestHead<'_, '_>,
@@ -88,7 +81,6 @@ pub(super) fn listing_response(
     preconditions::respond_later(Box::new(scan), head, now)
 }
 
-/// The error for a directory that cannot be listed.
 fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> ErrorResponse {
     let (status, message) = match error {
         ListingError::Lookup(error) => return lookup_error(error, path, error_format),
@@ -112,7 +104,7 @@ impl PendingResponse for ListingScan {
         }
     }
 
-    /// The answer when no more time is left: half a listing would pass for a whole one.
+    /// An error, because half a listing would look complete.
     fn on_timeout(&mut self) -> Response {
         self.builder = None;
         listing_error(&ListingError::Busy, &self.html.path, self.error_format).into()

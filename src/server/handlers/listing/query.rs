@@ -1,7 +1,6 @@
-//! What the query of a listing's address says, and how such a query is written.
+//! Query of a listing URL: parser and writer.
 //!
-//! Nothing in it is ever an error: what is not understood is as if it were not there. What is read
-//! here can be written again, so that each link of a page keeps what the others have chosen.
+//! Invalid parts are ignored. A page link keeps the other choices.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
@@ -9,14 +8,15 @@ use crate::files::listing::{ListingOptions, NameFilter, PageRequest, SortKey, So
 use crate::http::ListingFormat;
 use crate::text::split_once;
 
-/// How many entries a page has: as many as a browser shows without a pause.
+/// Entries per page: as many as a browser shows without a pause.
 pub(super) const PAGE_LEN: usize = 1000;
 
-/// How much of a filter is kept, in characters: no name has more than 255, so that a longer filter lets
-/// nothing through, cut or not. Each link of a page repeats it.
+/// Longest filter in characters. Names have at most 255, so a longer filter matches none, even if cut.
+///
+/// Each page link repeats the filter.
 const FILTER_LEN_MAX: usize = 256;
 
-/// Every byte that a form encodes; a space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
+/// Bytes that a form encodes; space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
 const FORM_ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
 
@@ -29,15 +29,15 @@ const FORMATS: [(&str, ListingFormat); 3] =
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListingQuery {
     pub(super) order: SortOrder,
-    /// Only names with this text in them; empty for all.
+    /// Substring of names; empty for all.
     pub(super) filter: String,
-    /// The number of a page, from 1 on.
+    /// Page number from 1.
     pub(super) page: Option<usize>,
     pub(super) format: Option<ListingFormat>,
 }
 
 impl ListingQuery {
-    /// Reads what follows the `?`. Of what is there twice, the last counts.
+    /// Parses the text after `?`. The last value of a key counts.
     pub(super) fn parse(raw: &[u8]) -> ListingQuery {
         let mut query = ListingQuery::default();
         for pair in raw.split(|&byte| byte == b'&') {
@@ -55,8 +55,7 @@ impl ListingQuery {
         query
     }
 
-    /// What is to be gathered for an answer in this form: a page at a time for people, all of it for
-    /// programs unless they ask for a page.
+    /// HTML has pages; other formats have all entries unless a page is requested.
     pub(super) fn listing_options(&self, format: ListingFormat) -> ListingOptions {
         let number = self.page.or((format == ListingFormat::Html).then_some(1));
         ListingOptions {
@@ -70,14 +69,14 @@ impl ListingQuery {
         }
     }
 
-    /// The address of this query in the same directory, for a quoted attribute.
+    /// Relative URL for a quoted attribute.
     pub(super) fn link(&self) -> String {
         let pairs: Vec<_> =
             self.pairs().map(|(name, value)| format!("{name}={}", encode_value(&value))).collect();
         if pairs.is_empty() { "./".to_owned() } else { format!("?{}", pairs.join("&amp;")) }
     }
 
-    /// What is not as it would be without a query.
+    /// Pairs that are not the default.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
         let sort = Some(self.order.key).filter(|&key| key != SortKey::default());
         let pairs = [
@@ -103,7 +102,7 @@ fn encode_value(value: &str) -> String {
     utf8_percent_encode(value, FORM_ENCODED).to_string().replace(' ', "+")
 }
 
-/// A `%` without two hexadecimal digits is itself. Bytes that are not UTF-8 become U+FFFD.
+/// `%` without two hex digits is literal; invalid UTF-8 becomes U+FFFD.
 fn decode_value(raw: &[u8]) -> String {
     let spaced: Vec<u8> = raw.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     percent_decode(&spaced).decode_utf8_lossy().into_owned()
