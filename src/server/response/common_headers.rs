@@ -1,26 +1,21 @@
-//! The fields that go with every response: `ServerApp`, those of the settings, `Date` and `ServerConnection`.
+//! Fields of every response: `Server`, configured fields, `Date`, `Connection`.
 //!
-//! All but the last are the same for all responses of one second, so they are rendered once a second. The time is
-//! an argument; no clock is read.
+//! All except `Connection` are rendered once a second.
 
 use crate::http::{Status, end_head, field, imf_fixdate, status_line};
 use crate::net::SendQueue;
 use crate::server::ServerConfig;
 
-/// What the `ServerApp` field says unless `--header` says otherwise.
 const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
 
-/// The fields that go with every response.
 #[derive(Debug)]
 pub(in crate::server) struct CommonHeaders {
-    /// The second since 1970 that the dates are of.
     unix_secs: Option<u64>,
     standard: RenderedFields,
-    /// Those of a 304, which has no content for anyone to guess at.
+    /// Without `nosniff`: a 304 has no content.
     not_modified: RenderedFields,
 }
 
-/// Rendered field lines, the last of which is the date.
 #[derive(Debug)]
 struct RenderedFields {
     text: Vec<u8>,
@@ -29,7 +24,7 @@ struct RenderedFields {
 
 impl CommonHeaders {
     pub(in crate::server) fn new(config: &ServerConfig) -> Self {
-        // A browser must take a file for what its type says, not for what its bytes look like.
+        // `nosniff`: browsers must trust the media type, not guess from the bytes.
         let usual =
             RenderedFields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
         Self {
@@ -39,7 +34,6 @@ impl CommonHeaders {
         }
     }
 
-    /// The end of the head of a response with this status and this value of `ServerConnection`.
     pub(super) fn head_end(
         &mut self,
         status: Status,
@@ -58,7 +52,7 @@ impl CommonHeaders {
 }
 
 impl RenderedFields {
-    /// Our own fields, as far as no other value is given for them, and those that are given.
+    /// Configured fields replace own fields.
     fn new(config: &ServerConfig, own: &[(&str, &[u8])]) -> Self {
         let mut text = Vec::with_capacity(256);
         for (name, value) in own {
@@ -81,7 +75,6 @@ impl RenderedFields {
     }
 }
 
-/// The end of one head.
 #[derive(Clone, Copy)]
 pub(super) struct HeadEnd<'a> {
     rendered: &'a [u8],
@@ -89,7 +82,6 @@ pub(super) struct HeadEnd<'a> {
 }
 
 impl HeadEnd<'_> {
-    /// Ends the head.
     pub(super) fn finish(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.rendered);
         if let Some(connection) = self.connection {
@@ -99,7 +91,7 @@ impl HeadEnd<'_> {
     }
 }
 
-/// Queues a head and returns where its body begins.
+/// Queues a head. Returns where the body starts.
 pub(super) fn queue_head(
     send_queue: &mut SendQueue,
     status: Status,
@@ -120,7 +112,7 @@ mod tests {
 
     use crate::server::{Header, Origin};
 
-    /// The fields that go with a response at that second.
+    /// Fields of a response at that second.
     fn rendered(config: &ServerConfig, status: Status, unix_secs: u64) -> String {
         let head_end = CommonHeaders::new(config).head_end(status, None, unix_secs).rendered.to_vec();
         String::from_utf8(head_end).expect("UTF-8")

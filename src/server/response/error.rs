@@ -1,7 +1,6 @@
-//! Error responses: a status, a sentence for a person, and the page that shows it as plain text or HTML.
+//! Error responses: status, message, and page as text or HTML.
 //!
-//! The constructors give each error of `files` its status and its sentence. A file of the site may take the place of
-//! the page.
+//! A file of the site may replace the page.
 
 use super::common_headers::HeadEnd;
 use crate::files::{LookupError, PathError};
@@ -9,14 +8,13 @@ use crate::http::{ErrorFormat, RequestHead, Status, content_length, error_format
 use crate::net::SendQueue;
 use crate::text::{HtmlText, OneLine, append};
 
-/// What is said of what is not there.
 const NOT_FOUND_MESSAGE: &str = "There is no such page here.";
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
     <meta name=\"color-scheme\" content=\"light dark\">\n<title>";
 
-/// System colours follow the reader's light or dark setting by themselves.
+/// System colours follow the reader's light or dark setting.
 const STYLE: &str = "</title>\n<style>\n\
     :root { color-scheme: light dark }\n\
     body { margin: 0; min-height: 100vh; display: grid; place-content: center; padding: 2rem;\n  \
@@ -29,27 +27,23 @@ const STYLE: &str = "</title>\n<style>\n\
 
 const FOOT: &str = "</p>\n<p><a href=\"/\">Go to the home page</a></p>\n</main>\n</body>\n</html>\n";
 
-/// The methods of a resource (RFC 9110 section 10.2.1).
+/// Methods of a resource (RFC 9110 section 10.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Allow {
-    /// It can be fetched.
     Fetch,
-    /// It can be fetched, and a file be stored in its place.
     FetchAndStore,
 }
 
-/// An error, and how its body is to be worded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) status: Status,
     pub(in crate::server) message: &'static str,
     pub(in crate::server) format: ErrorFormat,
-    /// The methods of the resource, if this is about its methods.
+    /// Only for a 405.
     pub(in crate::server) allow: Option<Allow>,
 }
 
 impl Allow {
-    /// As the field says it.
     pub(in crate::server) fn as_bytes(self) -> &'static [u8] {
         match self {
             Self::Fetch => b"GET, HEAD, OPTIONS",
@@ -63,7 +57,6 @@ impl ErrorResponse {
         Self { status, message, format, allow: None }
     }
 
-    /// An error in the format that the client accepts.
     pub(in crate::server) fn for_request(
         head: &RequestHead<'_, '_>,
         status: Status,
@@ -72,7 +65,6 @@ impl ErrorResponse {
         Self::new(status, message, error_format(head.accept))
     }
 
-    /// The fields that an error of this status has, whatever its body.
     pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
         if let Some(allow) = self.allow {
             field(out, "Allow", allow.as_bytes());
@@ -83,7 +75,6 @@ impl ErrorResponse {
     }
 }
 
-/// The error for a path that names nothing here.
 pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> ErrorResponse {
     let (status, message) = match error {
         PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % that no two hex digits follow."),
@@ -94,7 +85,7 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathErro
     ErrorResponse::for_request(head, status, message)
 }
 
-/// The error for a file that cannot be served. A failure of the server is logged.
+/// Error for a look-up. Logs server failures.
 pub(in crate::server) fn lookup_error(
     error: &LookupError,
     path: &[u8],
@@ -116,7 +107,7 @@ pub(in crate::server) fn lookup_error(
     ErrorResponse::new(status, message, format)
 }
 
-/// The error page that was queued last. Most that follow are equal: the same missing file is asked for again.
+/// Last error page. The next is often equal: the same missing file.
 #[derive(Debug, Default)]
 pub(super) struct RenderedPage {
     error: Option<ErrorResponse>,
@@ -125,7 +116,7 @@ pub(super) struct RenderedPage {
 }
 
 impl RenderedPage {
-    /// Queues an error with its page as the body, and with `more` field lines.
+    /// Returns where the body starts.
     pub(super) fn queue(
         &mut self,
         send_queue: &mut SendQueue,
@@ -156,13 +147,12 @@ impl RenderedPage {
         status_line(head, error.status);
         field(head, "Content-Type", media_type(error.format).as_bytes());
         content_length(head, body.len() as u64);
-        // The format of the page was chosen by Accept.
+        // `Accept` chose the format.
         field(head, "Vary", b"Accept");
         error.append_fields(head);
     }
 }
 
-/// The type of an error page in this format.
 fn media_type(format: ErrorFormat) -> &'static str {
     match format {
         ErrorFormat::Html => "text/html; charset=utf-8",
@@ -170,10 +160,7 @@ fn media_type(format: ErrorFormat) -> &'static str {
     }
 }
 
-/// Appends the page of an error to `out`.
-///
-/// As plain text, two lines. As HTML, one page that loads nothing else, in the reader's light or dark colours;
-/// reason and message are escaped.
+/// Appends two lines of text, or escaped HTML that loads nothing.
 fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     let (code, reason) = (error.status.code(), error.status.reason());
     match error.format {
@@ -198,7 +185,7 @@ mod tests {
 
     const SENTENCE: &str = "There is nothing at this address.";
 
-    /// The HTML page.
+    /// HTML page.
     fn rendered(status_code: u16, reason: &str, sentence: &str) -> String {
         let mut out = b"before".to_vec();
         render_html(&mut out, status_code, reason, sentence);

@@ -1,7 +1,6 @@
-//! Responses: the values that handlers return, and the one writer that turns them into HTTP/1.1.
+//! Responses as values, and their HTTP/1.1 writer.
 //!
-//! It owns the fields of a response and their order, the built-in error pages, and the framing of bodies. It never
-//! chooses what a request gets, and knows no connection.
+//! Owns field order, error pages and body framing. Never chooses a response or uses a connection.
 
 mod common_headers;
 mod error;

@@ -1,8 +1,7 @@
 //! Response body that is produced while it is sent.
 //!
-//! It is made in slices, of about a millisecond each, so that others have their turns between them. The
-//! framing of such a body (RFC 9112 section 6.3) is decided and written here, in one place, whatever
-//! makes the bytes. It knows no connection.
+//! A slice takes about 1 ms, so that other connections run in between. All framing of such bodies
+//! (RFC 9112 section 6.3) is here.
 
 use std::fmt;
 
@@ -10,7 +9,6 @@ use crate::files::{ContentSource, TarPayload, TarSlice};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, SendQueue};
 
-/// A body that is produced while it is sent, and its framing.
 #[derive(Debug)]
 pub(in crate::server) struct StreamedBody {
     media_type: &'static str,
@@ -18,42 +16,35 @@ pub(in crate::server) struct StreamedBody {
     pub(super) framing: StreamFraming,
 }
 
-/// What makes the body of a stream.
 pub(in crate::server) trait BodySource {
-    /// Appends the next slice of the body.
     fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason>;
 }
 
-// By hand, and no supertrait: that would put the derived code of each type into the program, 25 kB of it.
+// Not a supertrait: derived `Debug` code of each type adds 25 kB to the program.
 impl fmt::Debug for dyn BodySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BodySource")
     }
 }
 
-/// How the peer is told where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum StreamFraming {
-    /// By its length; this much of it is left.
+    /// Bytes left.
     ContentLength(u64),
-    /// By its last chunk.
     Chunked,
-    /// By the end of the connection, which is all that HTTP/1.0 has for a body of unknown length.
+    /// End of the connection: HTTP/1.0 has no other framing for an unknown length.
     UntilClose,
 }
 
-/// How far the body has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum StreamProgress {
     More,
-    /// Its last byte is queued.
     Complete,
-    /// There will never be the rest.
     Failed(CloseReason),
 }
 
 impl StreamedBody {
-    /// A body of this media type, and of this length if it is known.
+    /// Without `len`, the body is chunked.
     pub(in crate::server) fn new(
         media_type: &'static str,
         len: Option<u64>,
@@ -63,7 +54,6 @@ impl StreamedBody {
         Self { media_type, source, framing }
     }
 
-    /// Decides how a peer of this version is told where the body ends.
     pub(in crate::server) fn choose_framing(&mut self, version: Version) -> StreamFraming {
         if self.framing == StreamFraming::Chunked && version == Version::Http10 {
             self.framing = StreamFraming::UntilClose;
@@ -71,7 +61,6 @@ impl StreamedBody {
         self.framing
     }
 
-    /// Writes the fields that describe the body.
     pub(super) fn write_fields(&self, out: &mut Vec<u8>) {
         field(out, "Content-Type", self.media_type.as_bytes());
         match self.framing {
@@ -81,7 +70,6 @@ impl StreamedBody {
         }
     }
 
-    /// Makes one slice of the body in `scratch` and queues it.
     pub(in crate::server) fn write_slice(
         &mut self,
         send_queue: &mut SendQueue,
@@ -95,13 +83,12 @@ impl StreamedBody {
         }
     }
 
-    /// Queues a slice in the framing of the body.
     fn queue_slice(&mut self, send_queue: &mut SendQueue, bytes: &[u8], slice: TarSlice) -> StreamProgress {
         let TarSlice { payload, has_more: more } = slice;
         let len = bytes.len() as u64 + payload.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
         if let StreamFraming::ContentLength(left) = &mut self.framing {
-            // A promise of another length than that of the body would be taken for the next answer's head.
+            // After a wrong length, the peer would take body bytes for the next head.
             match left.checked_sub(len) {
                 Some(rest) if more || rest == 0 => *left = rest,
                 _ => return StreamProgress::Failed(CloseReason::FileTruncated),

@@ -1,6 +1,6 @@
-//! The writer of responses: from an answer to bytes on the outbox.
+//! Writer of responses: from a value to bytes in the send queue.
 //!
-//! It writes HTTP/1.1, and to a peer of HTTP/1.0 what that understands. It decides nothing about the connection.
+//! HTTP/1.0 peers get what that version defines.
 
 use std::rc::Rc;
 
@@ -14,21 +14,20 @@ use crate::net::SendQueue;
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 
-/// The writer of responses.
 #[derive(Debug)]
 pub(in crate::server) struct ResponseWriter {
     common: CommonHeaders,
     page: RenderedPage,
 }
 
-/// What has been queued in answer, in positions of the outbox.
+/// Positions in the send queue.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) status: u16,
     pub(in crate::server) body_start: u64,
-    /// `u64::MAX` as long as there is more of it to be made.
+    /// `u64::MAX` until a streamed body is complete.
     pub(in crate::server) end: u64,
-    /// The end of the connection is the end of its body.
+    /// The body ends with the connection.
     pub(in crate::server) until_close: bool,
 }
 
@@ -37,7 +36,6 @@ impl ResponseWriter {
         Self { common: CommonHeaders::new(config), page: RenderedPage::default() }
     }
 
-    /// Queues the answer to a request, after which the connection may close.
     pub(in crate::server) fn write(
         &mut self,
         send_queue: &mut SendQueue,
@@ -87,12 +85,12 @@ impl ResponseWriter {
     }
 }
 
-/// Asks for the body of a request that waits to be told (RFC 9110 section 10.1.1).
+/// Queues 100 Continue (RFC 9110 section 10.1.1).
 pub(in crate::server) fn queue_continue(send_queue: &mut SendQueue) {
     send_queue.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-/// What the answer must say of the connection (RFC 9112 section 9.3).
+/// `Connection` value (RFC 9112 section 9.3).
 fn connection_option(request: RequestFlags, closes: bool) -> Option<&'static [u8]> {
     if closes {
         return Some(b"close");
