@@ -1,26 +1,25 @@
-//! `--cache-control 'GLOB=VALUE'`: how long others may keep which files.
+//! `--cache-control 'GLOB=VALUE'`: Cache-Control of matching files.
 //!
-//! A rule is for files as they are on the disk, `docs/index.html` where `/docs/` was asked for. It knows
-//! no answer: who renders the head of a file asks.
+//! A rule matches the file on disk: `docs/index.html` for `/docs/`.
 
 use super::Glob;
 use crate::http::is_field_value;
 use crate::text::split_once;
 
-/// What `Cache-Control` says of some files.
+/// Cache-Control value for matching files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheRule {
-    /// Which files.
+    /// Matching files.
     pub glob: Glob,
-    /// The value of the field.
+    /// Field value.
     pub value: Vec<u8>,
 }
 
 impl CacheRule {
-    /// Reads `GLOB=VALUE`; the first equals sign ends the pattern.
+    /// Parses `GLOB=VALUE`; the first `=` ends the pattern.
     ///
     /// # Errors
-    /// What is wrong with it, and the remedy.
+    /// Mistake and remedy.
     pub fn parse(text: &[u8]) -> Result<CacheRule, String> {
         let pair = split_once(text, b'=');
         let (pattern, value) = pair.ok_or("it is not a pattern and a value, such as '*.html=no-cache'")?;
@@ -33,7 +32,7 @@ impl CacheRule {
     }
 }
 
-/// What the first of the rules that is for the file `name` says.
+/// Value of the first rule that matches `name`.
 pub(in crate::server) fn cache_control<'a>(rules: &'a [CacheRule], name: &[u8]) -> Option<&'a [u8]> {
     rules.iter().find(|rule| rule.glob.matches(name)).map(|rule| rule.value.as_slice())
 }

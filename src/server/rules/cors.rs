@@ -1,29 +1,27 @@
-//! `--cors[=ORIGIN]`: which pages of other origins may read what is served here (the Fetch standard,
-//! section 3.3).
+//! `--cors[=ORIGIN]`: CORS response fields (Fetch standard, section 3.3).
 //!
-//! Owns the form of an origin, the fields that say it, and the answer to a browser that asks before it
-//! sends (the preflight). The one origin is the same for whoever asks, so answers need no `Vary`.
+//! The allowed origin is constant, so responses need no `Vary`.
 
 use crate::http::{Fields, field, has_host, is_token, is_token_list};
 
-/// What scripts may read beside the few fields that they always may.
+/// Fields that scripts may read besides the safelisted fields.
 const EXPOSED_HEADERS: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Retry-After, Server";
-/// What may be sent where the browser does not say what it is going to send, or not in order.
+/// Allowed request fields if the browser's list is missing or invalid.
 const ALLOWED_HEADERS: &[u8] = b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range";
-/// How much of what a browser says it is going to send is said back: more names than any script needs.
+/// Longest browser list that is echoed: more names than any script needs.
 const REQUESTED_HEADERS_LEN_MAX: usize = 1024;
-/// How long a browser may remember the answer: the longest that Chromium does.
+/// Longest cache time of a preflight in Chromium.
 const MAX_AGE_SECS: &[u8] = b"7200";
 
-/// An origin whose pages may read what is served here: `*` for all, `null`, or a scheme and a host.
+/// Allowed origin: `*`, `null`, or a scheme and a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
 impl Origin {
-    /// Reads an origin as browsers send it; in small letters, which is how they do.
+    /// Parses an origin, in lower case as browsers send it.
     ///
     /// # Errors
-    /// What is wrong with it, and the remedy.
+    /// Mistake and remedy.
     pub fn parse(text: &str) -> Result<Origin, String> {
         let origin = text.to_ascii_lowercase();
         if matches!(origin.as_str(), "*" | "null") {
@@ -33,11 +31,11 @@ impl Origin {
         let (scheme, host) = origin.split_once("://").ok_or(form)?;
         let is_scheme = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-        // In the grammar of hosts a star is no wildcard, and one that never fits helps nobody.
+        // `*` is a legal host character, but such an origin would never match.
         if !is_scheme || !has_host(host.as_bytes()) || host.ends_with(':') || host.contains('*') {
             return Err(form.to_owned());
         }
-        // Browsers leave out the port that goes without saying.
+        // Browsers omit the default port.
         let host = match scheme {
             "http" => host.strip_suffix(":80"),
             "https" => host.strip_suffix(":443"),
@@ -47,15 +45,13 @@ impl Origin {
         Ok(Origin(format!("{scheme}://{host}")))
     }
 
-    /// Appends what every answer says.
     pub(in crate::server) fn render(&self, out: &mut Vec<u8>) {
         field(out, "Access-Control-Allow-Origin", self.0.as_bytes());
         field(out, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
     }
 }
 
-/// What the answer to a preflight says beside what every answer says; `None` if these are not the
-/// fields of one. `methods` are those of the resource.
+/// Preflight fields; `None` for other requests.
 pub(in crate::server) fn preflight_fields(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
     fields.first("origin")?;
     fields.first("access-control-request-method").filter(|method| is_token(method))?;
@@ -117,7 +113,7 @@ mod tests {
         }
     }
 
-    /// The preflight's answer to these fields.
+    /// Preflight response to these fields.
     fn preflight_text(fields: &str) -> Option<String> {
         let request = format!("OPTIONS /a HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let mut space = FieldBuf::new();

@@ -1,28 +1,26 @@
-//! Patterns of paths: which files a rule is for.
+//! Path patterns, matched by fast-glob.
 //!
-//! The matching is fast-glob's; this owns what a pattern may look like, so that each that is accepted
-//! means one thing and is tried in bounded time, and the one convention on top: a pattern without a
-//! slash is for names, wherever they are; one with a slash begins at the root.
+//! The limited syntax gives a pattern one meaning and a bounded cost. A pattern without a slash matches names
+//! in any directory; with a slash it starts at the root.
 
-/// How long a pattern may be, in bytes: ample for a few names in braces.
+/// Longest pattern in bytes: enough for a few names in braces.
 const PATTERN_LEN_MAX: usize = 256;
-/// How many ways through its braces a pattern may have: each of them may have to be tried.
+/// Most brace alternatives: the matcher may try each of them.
 const BRACE_ALTERNATIVES_MAX: usize = 64;
 
-/// A pattern of paths.
+/// Path pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
-    /// As the matcher takes it: without a slash in front.
+    /// Without a leading slash, as fast-glob expects.
     pattern: String,
-    /// The pattern is for the last segment alone.
     matches_name_only: bool,
 }
 
 impl Glob {
-    /// Reads a pattern: `*` and `?` within a segment, `**` across segments, `[a-z]`, `{a,b}`.
+    /// Parses a pattern: `*` and `?` within a segment, `**` across segments, `[a-z]`, `{a,b}`.
     ///
     /// # Errors
-    /// What is wrong with it, and the remedy.
+    /// Mistake and remedy.
     pub fn parse(text: &str) -> Result<Glob, String> {
         let pattern = text.strip_prefix('/').unwrap_or(text);
         let outcome: Result<(), &str> = match pattern {
@@ -57,20 +55,20 @@ impl Glob {
         Ok(Glob { pattern: pattern.to_owned(), matches_name_only: !text.contains('/') })
     }
 
-    /// Whether the file at `path`, which has no slash in front, fits.
+    /// Whether `path`, without a leading slash, matches.
     pub fn matches(&self, path: &[u8]) -> bool {
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         fast_glob::glob_match(&self.pattern, if self.matches_name_only { name } else { path })
     }
 }
 
-/// At most how many ways there are through the braces: a comma outside them does no harm but to count.
+/// Upper bound: commas outside braces count, too.
 fn brace_alternatives(pattern: &str) -> usize {
     let groups = pattern.split('{').skip(1).map(|group| group.matches(',').count() + 1);
     groups.fold(1, |product: usize, choices| product.saturating_mul(choices))
 }
 
-/// The library's words for a fault, without its advice to use a backslash, which no pattern here has.
+/// fast-glob's message without its advice: it suggests a backslash, which is rejected here.
 fn pattern_error_message(error: &str) -> String {
     match error.split_once(" (") {
         Some((what, _)) => format!("{what}; for the sign itself, write [{{] or [[]"),

@@ -1,21 +1,19 @@
-//! `--header 'Name: value'`: fields that go with every answer.
+//! `--header 'Name: value'`: fields of every response.
 //!
-//! Owns which names can be set so. The fields that the server says itself cannot: two of them would
-//! contradict each other, and some decide where an answer ends.
+//! The server's own fields are rejected: a second one would contradict it, and some delimit the response.
 
 use crate::http::{is_field_value, is_token};
 use crate::text::split_once;
 
-/// A field that goes with every answer.
+/// Field of every response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Its name, as it was written; a token.
+    /// Name as written; a token.
     pub name: String,
-    /// Its value, without white space around it.
+    /// Value without surrounding white space.
     pub value: Vec<u8>,
 }
 
-/// What the server says itself where it is true, and of each what to do instead.
 const RESERVED_FIELDS: [(&str, &str); 4] = [
     ("Cache-Control", "use --cache-control '**=VALUE'"),
     ("Content-Type", "use --mime EXT=TYPE"),
@@ -27,14 +25,14 @@ const RESERVED_FIELDS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Fields of which an answer can have one only (the others may be lists).
+/// Fields that must not repeat; others may be lists.
 const SINGLETON_FIELDS: &[&str] = &["Server", "X-Content-Type-Options", "Access-Control-Allow-Origin"];
 
 impl Header {
-    /// Reads `Name: value`.
+    /// Parses `Name: value`.
     ///
     /// # Errors
-    /// What is wrong with it, and the remedy.
+    /// Mistake and remedy.
     pub fn parse(text: &[u8]) -> Result<Header, String> {
         let pair = split_once(text, b':');
         let (name, value) = pair.ok_or("it has no colon; write it like 'X-Frame-Options: DENY'")?;
@@ -55,16 +53,15 @@ impl Header {
         Ok(Header { name: name.to_owned(), value: value.to_vec() })
     }
 
-    /// Whether it is this field.
     pub(in crate::server) fn has_name(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }
 
-/// Whether these can go with one answer; `with_cors` says that `--cors` adds its own.
+/// Checks for conflicts; with `with_cors`, also with the fields of `--cors`.
 ///
 /// # Errors
-/// The one that cannot, and the remedy.
+/// Conflicting field and remedy.
 pub(in crate::server) fn check_header_conflicts(headers: &[Header], with_cors: bool) -> Result<(), String> {
     for (index, header) in headers.iter().enumerate() {
         let earlier = headers.iter().take(index).any(|other| other.has_name(&header.name));

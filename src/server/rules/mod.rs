@@ -1,8 +1,6 @@
-//! What the operator has laid down for answers: fields, how long they keep, other origins, addresses
-//! that have moved.
+//! Response rules of the operator: fields, caching, CORS, redirects.
 //!
-//! Each kind has its file, which owns how a person writes it and what it comes to. Nothing here knows a
-//! connection, a socket or a file's bytes.
+//! A file owns the syntax of one rule. None uses a connection or file content.
 
 mod cache_control;
 mod cors;

@@ -1,36 +1,31 @@
-//! `--redirect FROM=TO`: addresses that have moved.
+//! `--redirect FROM=TO`: moved paths.
 //!
-//! Owns the form of both sides, what a request's path turns into, and the refusal of rules that lead
-//! in a circle. What a client sends can become part of a path here, and of nothing before it: no rule
-//! can be made to lead to another host.
+//! Client input enters only the path, so a client can never choose another host.
 
 use crate::files::normal_form;
 use crate::http::{has_host, percent_encode_path};
 
-/// A path that has moved, and where to; the latter in parts, each as it goes on the wire.
+/// Redirect rule; its target is in parts, as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
-    /// In its normal form: decoded, without the first slash.
+    /// Normal form: decoded, without the first slash.
     from: Vec<u8>,
-    /// What has only begun with `from` has moved too.
     is_prefix_match: bool,
-    /// `https://host`, or nothing for this server; and the path, up to the `*` if there is one.
+    /// `https://host` or empty, then the path up to `*`.
     start: String,
-    /// What follows the `*`, if there is one.
     path_after_star: Option<String>,
-    /// With its question mark.
+    /// With its `?`.
     query: Option<String>,
     /// With its `#`, or empty.
     fragment: String,
-    /// As it was written.
     text: String,
 }
 
 impl Redirect {
-    /// Reads `FROM=TO`; the first equals sign ends `FROM`.
+    /// Parses `FROM=TO`; the first `=` ends `FROM`.
     ///
     /// # Errors
-    /// What is wrong with it, and the remedy.
+    /// Mistake and remedy.
     pub fn parse(text: &[u8]) -> Result<Redirect, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
         let form = "it is not a path and where it has moved, such as /old=/new";
@@ -60,18 +55,17 @@ impl Redirect {
         Ok(Redirect { from, is_prefix_match, start, path_after_star, query, fragment, text })
     }
 
-    /// Where this path has moved, given in its normal form, if this rule is for it. The query goes
-    /// along unless the rule has one.
+    /// Location for a path in normal form. A rule without query keeps the request's query.
     fn location(&self, path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
         let rest =
             path.strip_prefix(self.from.as_slice()).filter(|rest| self.is_prefix_match || rest.is_empty())?;
         let mut location = self.start.clone().into_bytes();
         if let Some(path_after_star) = &self.path_after_star {
-            // Two slashes in a row at the front of a path would name a host.
+            // A path that begins with `//` would name a host.
             let is_extra = |byte: &&u8| **byte == b'/' && self.start.ends_with('/');
             let slashes = rest.iter().take_while(is_extra).count();
             percent_encode_path(&mut location, rest.get(slashes..).unwrap_or_default());
-            // So would those on both sides of a rest of nothing.
+            // An empty rest can join two slashes, too.
             let joins_slashes = location.ends_with(b"/");
             let path_after_star =
                 if joins_slashes { path_after_star.trim_start_matches('/') } else { path_after_star };
@@ -90,8 +84,7 @@ impl Redirect {
     }
 }
 
-/// `https://host` and the path behind it, which is empty or begins with one slash; the former is empty
-/// where there is only a path.
+/// Splits `https://host` from the path. Either may be empty; a path begins with one slash.
 fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
     let form = "where it leads is not a path, such as /new, and not an http or https URL";
     if text.starts_with("//") {
@@ -111,12 +104,12 @@ fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
     Ok(text.split_at(scheme.len() + "://".len() + host.len()))
 }
 
-/// What can stand in a URI (RFC 3986 section 2), percent signs among them.
+/// URI character (RFC 3986 section 2), including `%`.
 fn is_uri_char(letter: char) -> bool {
     letter.is_ascii_graphic() && !"\"<>\\^`{|}".contains(letter)
 }
 
-/// Where the first rule that is for this path leads, `path` as it came.
+/// Location by the first matching rule; `path` is raw.
 pub(in crate::server) fn find_redirect(
     rules: &[Redirect],
     path: &[u8],
@@ -126,17 +119,16 @@ pub(in crate::server) fn find_redirect(
     rules.iter().find_map(|rule| rule.location(&path, query))
 }
 
-/// Makes sure that no rule leads to where the rules lead back from.
+/// Checks for loops.
 ///
 /// # Errors
-/// The rule that begins a circle.
+/// The rule that begins a loop.
 pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
     for rule in rules {
-        // A path that the rule is for.
         let mut path = b"/".to_vec();
         percent_encode_path(&mut path, &rule.from);
         path.extend(rule.is_prefix_match.then_some(b'x'));
-        // Each step that does not go in a circle takes another rule, or makes the path shorter.
+        // Without a loop, each step takes another rule or shortens the path.
         for _ in 0..=rules.len() {
             let Some(location) = find_redirect(rules, &path, None) else { break };
             path = location;
@@ -164,7 +156,7 @@ mod tests {
             .collect()
     }
 
-    /// Where a target leads.
+    /// Location for a target.
     fn location_of(texts: &[&str], target: &str) -> Option<String> {
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.as_bytes())),
