@@ -1,8 +1,7 @@
-//! The settings of `reactor-server`: raw arguments in, a [`Command`] or one clear line out.
+//! Command line of `reactor-server`: a [`Command`] or one error line.
 //!
-//! Owns which options there are to give, their defaults, and how they make up a [`ServerConfig`]; how
-//! values are written is in the files beside it, how options are spelled in `cli`, how the environment and a file lie beneath the arguments in `precedence`. It never
-//! prints, exits, or asks the file system: what is found around the program is an argument too.
+//! Owns options, defaults and the resulting [`ServerConfig`]. `cli` owns the option syntax.
+//! Nothing here prints, exits or reads files.
 
 mod files;
 mod precedence;
@@ -24,19 +23,18 @@ use values::{
 pub use crate::cli::Command;
 pub use precedence::{Invocation, command};
 
-/// The text of `--help`.
+/// Text of `--help`.
 pub const HELP: &str = include_str!("help.txt");
 
-/// The text of `--version`.
+/// Text of `--version`.
 pub const VERSION: &str = concat!("reactor-server ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// The directory that is served when none is named, if it is there.
+/// Directory served by default, if it exists.
 pub const CONTENT_DIRECTORY: &str = "content";
 
-/// The number in the number exchange if none is given.
 const SUM_NUMBER_DEFAULT: i64 = 42;
 
-/// The program and its options.
+/// Program and its options.
 pub const PROGRAM: Program = Program {
     name: "reactor-server",
     specs: &[
@@ -58,19 +56,19 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--log-format", "json").defaults_to("combined"),
         OptionSpec::value(None, "--log-headers", "Host,User-Agent").defaults_to("all"),
         OptionSpec::flag(None, "--log-secrets"),
-        // As long as a person reads before the next click, in most cases.
+        // Longer than most readers need until the next click.
         OptionSpec::value(None, "--idle-timeout", "60s").defaults_to("60s"),
-        // Ample for the slowest honest client, short for one that holds connections on purpose.
+        // Enough for the slowest honest client, short for one that holds connections on purpose.
         OptionSpec::value(None, "--header-timeout", "10s").defaults_to("10s"),
-        // What service managers and containers commonly wait before they kill.
+        // Service managers and containers commonly wait this long before they kill.
         OptionSpec::value(None, "--grace", "10s").defaults_to("10s"),
         OptionSpec::value(None, "--max-connections", "1000"),
-        // What one core serves is more than most have visitors for.
+        // One core serves more visitors than most sites have.
         OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
         OptionSpec::value(None, "--cache", "stat").defaults_to("fresh"),
         OptionSpec::value(None, "--cache-size", "256MiB").defaults_to("64MiB"),
         OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
-        // A film fits, a mistake such as an endless stream does not fill the disk.
+        // A film fits; an endless stream does not fill the disk.
         OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
@@ -86,7 +84,6 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::Checked,
 };
 
-/// What the options come to, which are read in this order.
 fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
     let config = ServerConfig {
         quiet: parsed.flag_once("--quiet")?,
@@ -135,11 +132,11 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
     Ok(config)
 }
 
-/// What no option at all comes to, where there is no [`CONTENT_DIRECTORY`].
+/// Settings without options or [`CONTENT_DIRECTORY`].
 pub(super) fn default_config() -> ServerConfig {
     match PROGRAM.command(Vec::new(), |parsed| read_config(parsed, false)) {
         Ok(Command::Run(config)) => *config,
-        // The defaults do not depend on what is given, and a test reads them all.
+        // The defaults do not depend on input; a test reads them.
         other => unreachable!("the defaults are in the table of options: {other:?}"),
     }
 }
@@ -151,7 +148,6 @@ fn read_log_destination(parsed: &mut ParsedArgs) -> Result<LogDestination, Strin
     }
 }
 
-/// Reads `--sum-port` and the options that go with it.
 fn read_sum(parsed: &mut ParsedArgs) -> Result<Option<SumConfig>, String> {
     let Some(port) = parsed.read("--sum-port", parse_port)? else {
         let mut others = ["--sum-name", "--sum-number", "--no-http"].into_iter();
@@ -165,7 +161,7 @@ fn read_sum(parsed: &mut ParsedArgs) -> Result<Option<SumConfig>, String> {
     Ok(Some(SumConfig { port, name, number }))
 }
 
-/// Makes what is no option the port or the directory: digits are the port.
+/// Digits are the port, other operands the directory.
 fn assign_operands(parsed: &mut ParsedArgs) -> Result<(), String> {
     for operand in parsed.operands() {
         if operand.is_empty() {

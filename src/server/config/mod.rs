@@ -1,7 +1,6 @@
-//! What the server is told to do, as typed values.
+//! Settings of the server as typed values; `args` owns the defaults.
 //!
-//! Owns the settings; their defaults are in the table of options. It never reads arguments, the environment or the file
-//! system: `args` makes a `ServerConfig` of what a person wrote, tests make theirs by hand.
+//! The types never read arguments, the environment or files.
 
 pub mod args;
 mod process_env;
@@ -19,117 +18,115 @@ use crate::sum::Name;
 
 pub use process_env::ProcessEnv;
 
-/// Everything that can be set. Its default serves the embedded pages at 127.0.0.1:8080.
+/// All settings. The default serves the embedded pages at 127.0.0.1:8080.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// The port of every address; 0 takes one that is free.
+    /// Port of every address; 0 takes a free one.
     pub port: u16,
-    /// The addresses to listen on.
+    /// Listen addresses.
     pub bind: Bind,
-    /// What is served.
+    /// Served content.
     pub root: RootChoice,
-    /// The file that stands for its directory: a plain name, neither empty nor hidden.
+    /// Index file: a plain name, not hidden.
     pub index: String,
-    /// The file that answers a GET for what is not there.
+    /// File for a GET of a missing path.
     pub fallback: Option<RelativePath<'static>>,
-    /// The files that stand in for built-in error pages; no status is there twice.
+    /// Files that replace built-in error pages, at most one per status.
     pub error_pages: Vec<ErrorPage>,
-    /// The media types that go before those that are known.
+    /// Media types that override the built-in types.
     pub media_types: MediaTypes,
-    /// Whether a path without the extension `.html` stands for the file with it.
+    /// Whether a path may omit the extension `.html`.
     pub clean_urls: bool,
-    /// Fields that go with every answer, in their order.
+    /// Fields of every response, in order.
     pub headers: Vec<Header>,
-    /// What is said of how long files keep; the first that fits decides.
+    /// Cache-Control rules; the first match applies.
     pub cache_control: Vec<CacheRule>,
-    /// The origin whose pages may read what is served, if not only those of this server.
+    /// Other origin whose pages may read responses.
     pub cors: Option<Origin>,
-    /// Paths that have moved; the first that fits decides, and none leads back to itself.
+    /// Redirects without loops; the first match applies.
     pub redirects: Vec<Redirect>,
-    /// Whether files are compressed as they are asked for. Twins that are there are sent either way.
+    /// Whether to compress files. Precompressed files are sent either way.
     pub compress: bool,
-    /// Where the access log goes.
+    /// Destination of the access log.
     pub access_log: LogDestination,
-    /// How it is written.
+    /// Format of the access log.
     pub log_style: LogStyle,
-    /// How long a kept-alive connection may stay silent between requests.
+    /// Longest silence between requests.
     pub idle_timeout: Duration,
-    /// How long a request head may take from its first byte to its last.
+    /// Longest time from first to last byte of a head.
     pub header_timeout: Duration,
-    /// How long what is in flight may take after the signal to stop; zero waits for nothing.
+    /// Time for unfinished responses at shutdown; zero waits for nothing.
     pub grace: Duration,
-    /// How files are kept in memory.
+    /// Mode of the file cache.
     pub cache: CacheMode,
-    /// The bytes of files that are kept there at most.
+    /// Most bytes of cached files.
     pub cache_len_max: usize,
-    /// The most connections at a time; `None` follows from the descriptor limit.
+    /// Most connections; `None` derives it from the descriptor limit.
     pub connections_max: Option<usize>,
-    /// How many threads serve, each a whole server of its own; `None` is one for each core.
+    /// Worker threads; `None` is one per core.
     pub workers: Option<usize>,
-    /// Whether the address lines are left out.
+    /// Whether to omit the address lines.
     pub quiet: bool,
-    /// The number exchange, if it is served.
+    /// Number exchange, if served.
     pub sum: Option<SumConfig>,
-    /// Whether HTTP is served; if not, the root, the port and the access log are of no use.
+    /// Whether HTTP is served; otherwise root, port and log are unused.
     pub http: bool,
-    /// Whether connections are told of on standard error.
+    /// Whether to report connections on standard error.
     pub verbose: bool,
-    /// Where files may be stored by PUT: nowhere, or below this directory beneath the root, which is
-    /// the root itself if the path is empty.
+    /// Directory for PUT below the root; empty is the root, `None` is off.
     pub upload: Option<PathBuf>,
-    /// The longest file that may be stored, in bytes.
+    /// Longest upload in bytes.
     pub upload_len_max: u64,
-    /// Whether directories may be listed and archived; `None` is whether only this machine can ask, and
-    /// no file answers for what is not there.
+    /// Whether to list and archive directories. `None`: only on loopback and without fallback.
     pub listing: Option<bool>,
 }
 
-/// How files are kept in memory.
+/// Mode of the file cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheMode {
-    /// As long as the kernel tells of no change, where it tells of all.
+    /// Fresh until inotify reports a change, where it reports all changes.
     Fresh,
-    /// As long as a look at each file, for each request, shows no change.
+    /// Checked on disk for each request.
     Stat,
-    /// Not at all.
+    /// No cache.
     Off,
 }
 
-/// The number exchange, beside HTTP at the same addresses.
+/// Number exchange, at the addresses of HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SumConfig {
-    /// Its port at every address; 0 takes one that is free.
+    /// Port of every address; 0 takes a free one.
     pub port: u16,
-    /// The server's name there; `None` is the name of the machine.
+    /// Server name; `None` is the host name.
     pub name: Option<Name>,
-    /// The server's number.
+    /// Server number.
     pub number: i64,
 }
 
-/// The addresses to listen on.
+/// Listen addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bind {
-    /// This machine only: 127.0.0.1 and, where there is IPv6, ::1.
+    /// 127.0.0.1 and, if available, ::1.
     Loopback,
-    /// These, every one of which must work. None is named twice.
+    /// Distinct addresses, all of which must work.
     Addresses(Vec<IpAddr>),
 }
 
-/// What is served.
+/// Served content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootChoice {
-    /// The files in and below this directory.
+    /// Files in and below this directory.
     Directory(PathBuf),
-    /// The pages that are built into the binary.
+    /// Pages embedded in the binary.
     Embedded,
 }
 
-/// A file that is the body of an error answer.
+/// File that replaces a built-in error page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorPage {
-    /// The status that stays.
+    /// Status that the page keeps.
     pub status: Status,
-    /// The file beneath the root.
+    /// File below the root.
     pub path: RelativePath<'static>,
 }
 
@@ -140,13 +137,13 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// Whether directories may be listed and archived.
+    /// Whether directories are listed and archived.
     pub fn listings_enabled(&self) -> bool {
         let is_local = || self.bind.listen_ips().iter().all(|listen| listen.ip.is_loopback());
         self.listing.unwrap_or_else(|| self.fallback.is_none() && is_local())
     }
 
-    /// How much is kept in memory.
+    /// Limits of the file cache.
     pub fn cache_limits(&self) -> CacheLimits {
         match self.cache {
             CacheMode::Off => CacheLimits::NONE,
@@ -156,7 +153,7 @@ impl ServerConfig {
 }
 
 impl Bind {
-    /// The addresses as `listen_all` takes them.
+    /// Addresses for `listen_all`.
     pub fn listen_ips(&self) -> Vec<ListenIp> {
         match self {
             Bind::Loopback => vec![

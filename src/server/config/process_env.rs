@@ -1,7 +1,6 @@
-//! What the program finds where it is started: the environment, the directory, a file of settings.
+//! Process environment: variables, working directory, settings file.
 //!
-//! Owns looking for it, once, before anything is served. It understands none of it: `args` does, which
-//! is handed this and can be handed anything else.
+//! It is read once at the start; `args` interprets it.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,23 +10,23 @@ use std::path::{Path, PathBuf};
 
 use super::args::CONTENT_DIRECTORY;
 
-/// The longest file of settings that is read: thousands of rules fit, an endless device does not.
+/// Longest settings file: thousands of rules fit, an endless device does not.
 const SETTINGS_LEN_MAX: u64 = 1 << 20;
 
-/// What the arguments alone do not tell. It has no `Debug`: the environment may hold secrets.
+/// Input of `args` besides the arguments. No `Debug`: variables may hold secrets.
 pub struct ProcessEnv {
     /// Whether [`CONTENT_DIRECTORY`] is a directory here.
     pub content_exists: bool,
-    /// The working directory; empty if it is gone.
+    /// Working directory; empty if it is removed.
     pub working_directory: PathBuf,
-    /// The environment, names and values.
+    /// Environment variables.
     pub variables: Vec<(OsString, OsString)>,
-    /// Reads a file of settings.
+    /// Reads a settings file.
     pub read_file: fn(&Path) -> io::Result<Vec<u8>>,
 }
 
 impl ProcessEnv {
-    /// Those of this process.
+    /// Environment of this process.
     pub fn read() -> ProcessEnv {
         ProcessEnv {
             content_exists: Path::new(CONTENT_DIRECTORY).is_dir(),

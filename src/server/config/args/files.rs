@@ -1,8 +1,6 @@
-//! The options for the files that are served: which stand for something else, how they are sent, which
-//! are listed, kept in memory, and stored.
+//! Options for served files, with their error messages.
 //!
-//! Owns how each is written, what they mean together, and what is said of a wrong one. It never looks
-//! whether a file is there: it may come later.
+//! No file is looked up here: it may come later.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -15,8 +13,9 @@ use crate::http::Status;
 use crate::server::{CacheMode, ErrorPage};
 use crate::text::split_once;
 
-/// The statuses that can have a page of their own: what a request that was understood may come to.
-/// The others are answers to what never became one, and end the connection.
+/// Statuses that can have their own page: outcomes of valid requests.
+///
+/// Other errors end the connection.
 const STATUSES_WITH_PAGE: [Status; 5] = [
     Status::FORBIDDEN,
     Status::NOT_FOUND,
@@ -25,17 +24,15 @@ const STATUSES_WITH_PAGE: [Status; 5] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-/// Reads how much of the files is kept in memory.
 pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> {
     let len_max = parsed.value("--cache-size", |text| parse_size("--cache-size", text))?;
     if parsed.peek("--cache-size").is_some() && parsed.peek("--cache") == Some(OsStr::new("off")) {
         return Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned());
     }
-    // What no memory holds is no limit.
+    // A limit above the address space is no limit.
     Ok(len_max.try_into().unwrap_or(usize::MAX))
 }
 
-/// Reads how large a file may be that is stored.
 pub(super) fn read_upload_size(parsed: &mut ParsedArgs) -> Result<u64, String> {
     let len_max = parsed.value("--max-upload", |text| parse_size("--max-upload", text))?;
     let is_unset = parsed.peek("--upload").is_none() && !parsed.is_turned_off("--upload");
@@ -45,7 +42,6 @@ pub(super) fn read_upload_size(parsed: &mut ParsedArgs) -> Result<u64, String> {
     Ok(len_max)
 }
 
-/// Reads the name of a file beneath the root; `name` is the option that it belongs to.
 pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
     match RelativePath::parse_plain(text.as_bytes()) {
         Ok(path) if !path.has_trailing_slash() => Ok(path),
@@ -57,7 +53,6 @@ pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'s
     }
 }
 
-/// Reads all of `--error-page`.
 pub(super) fn parse_error_pages(texts: &[OsString]) -> Result<Vec<ErrorPage>, String> {
     let mut pages: Vec<ErrorPage> = Vec::with_capacity(texts.len());
     for text in texts {
@@ -100,7 +95,7 @@ pub(super) fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
     }
 }
 
-/// Reads where uploads may go: beneath the root, in plain names; anywhere there if nothing is said.
+/// Plain names below the root; empty is the root.
 pub(super) fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
     let bytes = text.as_bytes();
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);

@@ -1,8 +1,6 @@
-//! From the command line, the environment and a file to one [`ServerConfig`]: in this order, each option
-//! from the first that names it.
+//! Merge of command line, environment and settings file, in order of precedence.
 //!
-//! Owns what lies beneath what, and the order to check instead of serving. It reads neither the
-//! environment nor the file by itself: both are in the [`ProcessEnv`].
+//! The layers come from [`ProcessEnv`]; nothing is read here.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -13,19 +11,19 @@ use crate::access_log::LogDestination;
 use crate::cli::{Command, UsageError, quote};
 use crate::server::{ProcessEnv, RootChoice, ServerConfig};
 
-/// What the program is to do.
+/// Parsed invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// The settings, from wherever they came.
+    /// Merged settings.
     pub config: ServerConfig,
-    /// The settings in force as TOML, if they are only to be checked and shown.
+    /// With `--check`: the settings in force as TOML.
     pub check: Option<String>,
-    /// A line for each variable that is called like a setting and is none.
+    /// One line for each variable named like a setting but unknown.
     pub unknown_variables: Vec<String>,
 }
 
 impl Invocation {
-    /// Tells of what is odd, but no error.
+    /// Logs the unknown variables.
     pub fn warn(&self) {
         for warning in &self.unknown_variables {
             log::warn!("environment: {warning}");
@@ -33,10 +31,10 @@ impl Invocation {
     }
 }
 
-/// Reads `args`, which are without the program's name, and what lies beneath them.
+/// Parses `args`, without the program name, and merges the layers.
 ///
 /// # Errors
-/// The arguments, a variable or the file of settings make no sense, or there is no such file.
+/// Invalid argument, variable or settings file.
 pub fn command(args: Vec<OsString>, process_env: &ProcessEnv) -> Result<Command<Invocation>, UsageError> {
     PROGRAM.command(args, |parsed| {
         let is_check = parsed.flag_once("--check")?;
@@ -66,7 +64,7 @@ fn file_error(path: &Path, error: &io::Error) -> String {
     format!("--config: cannot read {}: {error}; {remedy}", quote(path))
 }
 
-/// What options are that nobody has set, where that follows from others.
+/// Unset options that follow from others.
 fn derived_settings(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
     let root = match &config.root {
         RootChoice::Directory(path) => Some(path.clone().into()),
@@ -91,7 +89,7 @@ mod tests {
 
     type Variables<'a> = &'a [(&'a str, &'a str)];
 
-    /// A file of settings for each case that needs one.
+    /// Settings file of each case that needs one.
     fn read_file(path: &Path) -> io::Result<Vec<u8>> {
         let text = match path.to_str() {
             Some("port.toml" | "conf/port.toml") => "port = 1\nroot = 'site'",
@@ -122,7 +120,7 @@ mod tests {
         }
     }
 
-    /// What the arguments alone come to.
+    /// Settings of the arguments alone.
     fn args_only(line: &[&str]) -> ServerConfig {
         match parse(line.iter().map(OsString::from).collect(), false) {
             Ok(Command::Run(config)) => *config,
@@ -261,7 +259,7 @@ mod tests {
         );
     }
 
-    /// The settings that a check shows.
+    /// Settings that `--check` shows.
     fn shown(line: &[&str]) -> String {
         invocation(&[&["--check"], line].concat(), &[]).unwrap().check.unwrap()
     }
@@ -303,11 +301,11 @@ mod tests {
                 parsed = Some(empty.clone());
                 read_config(empty, false)
             });
-            // What follows from other settings is said outright by then.
+            // The shown settings include derived values.
             let mut expected = args_only(line);
             expected.listing = Some(expected.listings_enabled());
             assert_eq!(read, Ok(Command::Run(Box::new(expected))), "{line:?}");
-            // And it says the same again, but for where it comes from.
+            // The shown settings are stable, except for their origin.
             let values = |text: &str| {
                 let lines = text.lines().filter_map(|line| Some(line.split_once("  # ")?.0.to_owned()));
                 lines.collect::<Vec<_>>()

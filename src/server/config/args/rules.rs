@@ -1,8 +1,6 @@
-//! The options that lay down rules for answers: media types, fields, how long files keep, other origins,
-//! addresses that have moved.
+//! Options for response rules.
 //!
-//! Owns which rule an option makes, and how many there may be. The form of each rule is its own, in
-//! `server::rules`.
+//! `server::rules` owns their syntax.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -14,10 +12,9 @@ use crate::files::MediaTypes;
 use crate::http::is_media_type;
 use crate::server::rules::Origin;
 
-/// How many rules of a kind there may be: each request may have to be held against each of them.
+/// Most rules of a kind: a request may be compared with all of them.
 const RULES_MAX: usize = 1000;
 
-/// Reads all of `--mime`.
 pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, String> {
     let mut types = MediaTypes::default();
     for (extension, media_type) in read_all(parsed, "--mime", parse_media_type)? {
@@ -29,7 +26,6 @@ pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, St
     Ok(types)
 }
 
-/// Reads each value of an option into a rule, if they are not too many.
 pub(super) fn read_all<T, E: Display>(
     parsed: &mut ParsedArgs,
     name: &'static str,
@@ -45,12 +41,10 @@ pub(super) fn read_all<T, E: Display>(
     values.iter().map(parse).collect()
 }
 
-/// Reads where pages may come from: from everywhere if nothing is said.
 pub(super) fn parse_origin(text: &OsStr) -> Result<Origin, String> {
     parse_with("--cors", if text.is_empty() { OsStr::new("*") } else { text }, Origin::parse)
 }
 
-/// Reads `EXT=TYPE`.
 fn parse_media_type(text: &[u8]) -> Result<(String, String), &'static str> {
     let pair = std::str::from_utf8(text).ok().and_then(|text| text.split_once('='));
     let (extension, media_type) =

@@ -1,6 +1,6 @@
-//! The command line of the server as a whole: what each option sets, and what is said of mistakes.
+//! Command line of the server: the effect of each option, and the error for each mistake.
 //!
-//! How single values are read is tested beside the code that reads them.
+//! Values are tested beside their parsers.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -14,7 +14,7 @@ use crate::http::Status;
 use crate::server::{Bind, CacheMode, ErrorPage, ProcessEnv};
 use crate::sum::Name;
 
-/// Nothing at all: no directory, no variables, no files.
+/// Environment without directory, variables and files.
 pub(super) const EMPTY_ENV: ProcessEnv = ProcessEnv {
     content_exists: false,
     working_directory: PathBuf::new(),
@@ -22,7 +22,7 @@ pub(super) const EMPTY_ENV: ProcessEnv = ProcessEnv {
     read_file: |_| Err(io::ErrorKind::NotFound.into()),
 };
 
-/// What the arguments come to where nothing lies beneath them.
+/// Parses the arguments with an empty environment.
 pub(super) fn parse(args: Vec<OsString>, content_exists: bool) -> Result<Command<ServerConfig>, UsageError> {
     let process_env = ProcessEnv { content_exists, ..EMPTY_ENV };
     Ok(match command(args, &process_env)? {

@@ -1,7 +1,6 @@
-//! The values of options: how a person writes a port, an address, a time and the like.
+//! Parsers of option values, with their error messages.
 //!
-//! Owns the form of each value and what is said of a wrong one. It knows no option but by the name
-//! that it is told, and never looks whether a port is free or a file exists.
+//! None checks whether a port is free or a file exists.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -15,18 +14,17 @@ use crate::server::limits::WORKERS_MAX;
 use crate::sum::Name;
 use crate::text;
 
-/// The longest time that can be set: what is longer is a slip of the pen.
+/// Longest time: a longer one is probably a mistake.
 const DURATION_HOURS_MAX: u32 = 24;
 
-/// Reads a port: digits only.
 pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
     let digits = digits(text).ok_or_else(|| format!("{} is not a port; write 0 to 65535", quote(text)))?;
     digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
 }
 
-/// Reads the addresses to listen on: none at all, or `localhost`, is the loopback pair.
+/// Parses listen addresses. None, or only `localhost`, is the loopback pair.
 ///
-/// `localhost` among others is its two addresses, which must then both work.
+/// Among others, `localhost` is two addresses, which must both work.
 pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
     if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
         return Ok(Bind::Loopback);
@@ -54,7 +52,7 @@ fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
         .and_then(|inside| inside.strip_suffix(']'))
         .filter(|inside| inside.contains(':'));
     match bare.unwrap_or(plain).parse::<IpAddr>() {
-        // ::ffff:127.0.0.1 is 127.0.0.1 in disguise, and IPv6 listeners take IPv6 only.
+        // IPv6 listeners accept IPv6 only, so ::ffff:127.0.0.1 becomes 127.0.0.1.
         Ok(ip) => Ok(ip.to_canonical()),
         Err(_) if plain.parse::<SocketAddr>().is_ok() => {
             Err(format!("{} is an address with a port; leave the port to --port", quote(text)))
@@ -65,7 +63,6 @@ fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
     }
 }
 
-/// Reads the name of the index file.
 pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
     let name = text.to_str().filter(|name| !name.is_empty() && !name.starts_with('.') && !name.contains('/'));
     name.map(str::to_owned).ok_or_else(|| {
@@ -76,7 +73,6 @@ pub(super) fn parse_index(text: &OsStr) -> Result<String, String> {
     })
 }
 
-/// Reads where the access log goes: `off`, `-` or a file.
 pub(super) fn parse_destination(text: &OsStr) -> LogDestination {
     match text.as_encoded_bytes() {
         b"off" => LogDestination::Off,
@@ -85,7 +81,6 @@ pub(super) fn parse_destination(text: &OsStr) -> LogDestination {
     }
 }
 
-/// Reads what others understand; `name` is the option that it belongs to.
 pub(super) fn parse_with<T, E: From<&'static str> + Display>(
     name: &str,
     text: &OsStr,
@@ -95,7 +90,6 @@ pub(super) fn parse_with<T, E: From<&'static str> + Display>(
     outcome.map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
 }
 
-/// Reads a number of at least 1; `name` is the option that it belongs to.
 pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
     match digits(text).map(str::parse) {
         Some(Ok(count)) if count > 0 => Ok(count),
@@ -104,19 +98,17 @@ pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
     }
 }
 
-/// Reads a time; `name` is the option that it belongs to.
 pub(super) fn parse_time(name: &str, value: &OsStr, zero_allowed: bool) -> Result<Duration, String> {
     let time = text::parse_duration(value.to_str().unwrap_or_default(), zero_allowed, DURATION_HOURS_MAX);
     time.map_err(|error| format!("{name}: {} {error}", quote(value)))
 }
 
-/// Reads a size; `name` is the option that it belongs to.
 pub(super) fn parse_size(name: &str, value: &OsStr) -> Result<u64, String> {
     let len = text::parse_size(value.to_str().unwrap_or_default());
     len.map_err(|error| format!("{name}: {} {error}", quote(value)))
 }
 
-/// Reads how many threads serve: `auto`, which is none here, is one on each core.
+/// Parses a thread count. `auto` is `None`: one per core.
 pub(super) fn parse_workers(text: &OsStr) -> Result<Option<usize>, String> {
     if text == "auto" {
         return Ok(None);
@@ -128,20 +120,17 @@ pub(super) fn parse_workers(text: &OsStr) -> Result<Option<usize>, String> {
     }
 }
 
-/// Reads the server's name in the number exchange.
 pub(super) fn parse_name(text: &OsStr) -> Result<Name, String> {
     let refused = |reason: String| format!("--sum-name: {} cannot be a name; {reason}", quote(text));
     let plain = text.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
     Name::new(plain).map_err(|error| refused(error.to_string()))
 }
 
-/// Reads the server's number there.
 pub(super) fn parse_number(text: &OsStr) -> Result<i64, String> {
     let number = text.to_str().and_then(|text| text.parse().ok());
     number.ok_or_else(|| format!("--sum-number: {} is not an integer of 64 bits", quote(text)))
 }
 
-/// The text, if it is digits and nothing else.
 fn digits(text: &OsStr) -> Option<&str> {
     text.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
