@@ -1,7 +1,6 @@
-//! The server as the reactor sees it: accepting, driving, and shutting down in good order.
+//! Application of the server's reactor: accepts, drives and shuts down connections.
 //!
-//! It owns the site, the number exchange and the buffers. It speaks no protocol; [`HttpServerProtocol`] and
-//! [`crate::sum::SumServerProtocol`] do.
+//! It implements no protocol.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
@@ -19,12 +18,12 @@ use crate::net::{Connection, Pool, Tick};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumService;
 
-/// The signals that the server watches whatever its settings: two end it, one is for the log, one for the counters, and
-/// one would end it if nobody watched.
+/// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
-/// The signals that mean something to a server that logs there. A terminal that goes away says SIGHUP:
-/// unless there is a file to be opened anew, that ends the server, as it ends every program.
+/// Signals to watch; SIGHUP only if it can reopen a log file.
+///
+/// Otherwise SIGHUP ends the server, as it ends every program whose terminal closes.
 pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
     let mut signals = SIGNALS.to_vec();
     if matches!(log, LogDestination::File(_)) {
@@ -33,42 +32,34 @@ pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
     signals
 }
 
-/// The application of the server's reactor.
+/// Application of the server's reactor.
 pub struct ServerApp {
     worker: WorkerState,
     pool: Pool,
-    /// When patience with what is in flight ends, once shutting down has begun.
     grace_deadline: Option<Instant>,
-    /// The signal that cut the shutting down short, if one did.
+    /// Signal that cut the shutdown short.
     pub(super) stopped_by: Option<i32>,
     sum: Option<SumService>,
-    /// Where the number exchange says who has called, unless it is quiet.
     console: Option<ConsoleLog>,
-    /// Which of how many workers this is; its orders come from outside if there are others.
     worker_id: WorkerId,
     pub(super) control_messages: Option<Receiver<ControlMessage>>,
-    /// How many connections there have been, for the logs.
     accepted_total: u64,
 }
 
-/// What a server is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ControlMessage {
-    /// Open the access log anew.
     ReopenLog,
-    /// Report the counters.
     ReportStats,
-    /// Stop in good order, or at once if it is told so again; the signal that wants it, if one does.
+    /// Graceful shutdown, immediate if repeated; the signal is the cause, if any.
     ShutDown(Option<i32>),
 }
 
 impl ControlMessage {
-    /// What a signal means, if anything.
     pub(super) fn from_signal(signal: i32) -> Option<Self> {
         match signal {
             SIGHUP | SIGUSR1 => Some(Self::ReopenLog),
             SIGUSR2 => Some(Self::ReportStats),
-            // A write beyond the limit on file sizes has failed, and the log deals with that.
+            // The write beyond the size limit has failed; the log handles the error.
             SIGXFSZ => None,
             _ => Some(Self::ShutDown(Some(signal))),
         }
@@ -95,7 +86,7 @@ impl ServerApp {
         }
     }
 
-    /// Stops accepting and lets what is in flight finish; a second request ends it at once.
+    /// Shuts down gracefully. A second call stops at once.
     fn shut_down(&mut self, control: &mut Control<ServerConnection>, signal: Option<i32>, now: Now) {
         if self.grace_deadline.is_some() {
             self.stopped_by = signal;
@@ -117,7 +108,7 @@ impl ServerApp {
         control.wake_all();
     }
 
-    /// Shows the counters of all workers, if this is the last worker to report.
+    /// Prints the sum of all workers after the last report.
     fn report_stats(&self) {
         let context = &self.worker.context;
         let mut stats = self.worker.stats;
@@ -135,7 +126,7 @@ impl ServerApp {
         }
     }
 
-    /// What whoever watches for all workers has ordered; where nobody does, a wake-up is the order to stop.
+    /// Without a supervisor, a wake-up means shutdown.
     fn take_control_messages(&self) -> Vec<ControlMessage> {
         match &self.control_messages {
             Some(messages) => messages.try_iter().collect(),
@@ -148,8 +139,7 @@ impl ServerApp {
         self.worker.context.helpers.as_ref().is_some_and(|helpers| helpers.pending() > 0)
     }
 
-    /// Says what the number exchange has to say, and closes its listeners when it is over: with it,
-    /// the server is, if there is nothing else to serve.
+    /// Prints the number exchange. At its end, closes its listeners; without HTTP, shuts down.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
         let lines = sum.state.take_output_lines();
@@ -193,7 +183,7 @@ impl App for ServerApp {
     }
 
     fn on_readable(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) {
-        // Who is to go unless a request is still to be read is asked before it is read.
+        // While draining, `drive` must see unread input: it closes idle connections.
         if let ServerConnection::Http(connection) = conn
             && !self.worker.draining
         {
@@ -203,7 +193,7 @@ impl App for ServerApp {
 
     fn drive(&mut self, key: Key, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) -> Next {
         self.worker.context.key = Some(key);
-        // A request that has already arrived is still answered.
+        // Unread input still gets a response.
         let close_idle = self.worker.draining && !ready.is_readable();
         match (conn, &mut self.sum) {
             (ServerConnection::Http(connection), _) => {
@@ -218,7 +208,7 @@ impl App for ServerApp {
                 }
                 connection.pump(Tick::new(ready, &mut sum.state, &mut self.pool, now))
             }
-            // Nobody else accepts one.
+            // Only the number exchange accepts one.
             (ServerConnection::Sum(_), None) => Next::Close,
         }
     }
@@ -232,7 +222,7 @@ impl App for ServerApp {
         for message in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
             self.apply(message, control, now);
         }
-        // Whose requests have come before, and wait for their turn, see what changes meanwhile.
+        // Requests that wait for the next tick must see the changes made meanwhile.
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
         if let Some(grace_deadline) = self.grace_deadline

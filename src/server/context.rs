@@ -1,7 +1,6 @@
-//! What request handlers work with: the settings, the files, and what the requests of one worker share.
+//! Context of request handlers: settings, files, state of one worker.
 //!
-//! It is handed down by reference, for one request at a time; nothing here is locked, but for the
-//! moment in which an upload takes its name. It decides nothing.
+//! Only the naming of an upload takes a lock.
 
 use std::hash::RandomState;
 use std::rc::Rc;
@@ -13,19 +12,15 @@ use super::{CacheMode, ServerConfig};
 use crate::files::{ContentSource, FileCache, ListingBudget};
 use crate::reactor::{Helpers, Key};
 
-/// What handlers make their responses from.
 pub(super) struct ServerContext {
     pub(super) config: ServerConfig,
     pub(super) store: ContentSource,
-    /// Each file with the head of its answers, rendered once.
     pub(super) cache: FileCache<FileHead>,
-    /// Makes what stands between the parts of a body: nobody outside can guess it.
+    /// Makes multipart boundaries unpredictable.
     pub(super) boundary_hasher: RandomState,
-    /// What all workers share.
     pub(super) shared: Arc<Shared>,
-    /// Held by each archive that is being made, so that they can be counted.
+    /// Cloned by each running archive, to count archives.
     pub(super) archive_permits: Rc<()>,
-    /// The memory that all listings share.
     pub(super) listing_budget: ListingBudget,
     /// The threads for calls that block. None in tests without an event loop.
     pub(super) helpers: Option<Helpers>,

@@ -1,39 +1,34 @@
-//! How many connections this process can hold.
+//! Limits of the process: workers, descriptors, connections, file length.
 //!
-//! Owns the arithmetic between the descriptor limit and the two numbers at which accepting stops
-//! and resumes. It never counts connections and never accepts: the server does, with these numbers.
+//! The reactor counts the connections.
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::reactor::Watermarks;
 
-/// More than the largest machines have cores.
+/// Most workers: more than the largest computers have cores.
 pub(super) const WORKERS_MAX: usize = 256;
 /// Helper threads of the process: closing files is work for one, and three more keep going when a disk hangs.
 pub(super) const HELPER_THREADS_MAX: usize = 4;
-/// Descriptors kept back for what is neither a connection nor a cached file.
+/// Descriptors reserved for everything except connections and cached files.
 ///
-/// Standard streams (3), epoll, waker, helpers and signal pipe (6), inotify, the root directory, the access
-/// log, and a listener for each address: some 20 in a usual set-up. The rest is for dozens of
-/// `--bind`, the directories that are being listed (16) or put into archives (16), and what libraries
-/// open for a moment (the resolver, time zones).
-/// The file cache keeps files open; whoever calls [`connection_watermarks`] adds the cache's capacity.
+/// Some 20 are usual: standard streams (3), epoll, waker, signal pipe (5), inotify, root, log, listeners.
+/// The rest: dozens of `--bind`, listings (16), archives (16), libraries (resolver, time zones).
+/// Callers of [`connection_watermarks`] add the capacity of the file cache.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
 
-/// The longest file that this process may write: beyond it the kernel ends the process (SIGXFSZ).
+/// Longest file that this process may write: beyond it, the kernel sends SIGXFSZ.
 pub(super) fn file_len_max() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
-/// The watermarks for a limit of `nofile` descriptors of which `reserved` are not for connections, each
-/// of which may hold `fds_per_connection` of them, one at least.
+/// Watermarks for `nofile` descriptors, `reserved` of which are for other uses.
 ///
-/// Nothing `requested`: stop at 90 % of what is left, since a connection that sends a file which the
-/// cache does not hold has that file open too, and resume at 80 %. Otherwise stop at what was
-/// asked for, and resume at eight ninths of it.
+/// Each connection may hold `fds_per_connection`, at least one. Accepting stops at `requested` and resumes at
+/// 8/9 of it. `None` is 90 % and 80 % of the rest: an uncached file in transfer holds a descriptor, too.
 ///
 /// # Errors
-/// One line for people, if the limit cannot hold what is asked for, or not even one connection.
+/// One line, if the limit is too low or `requested` is 0.
 pub(super) fn connection_watermarks(
     nofile: u64,
     requested: Option<usize>,
@@ -58,7 +53,7 @@ pub(super) fn connection_watermarks(
     }
 }
 
-/// Puts right what rounding does to tiny numbers: stop at one at least, and resume below it.
+/// Corrects rounding: stop at 1 or more, resume below.
 fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
     let stop_at = stop_at.max(1);
     Watermarks { stop_at, resume_at: resume_at.min(stop_at - 1) }
@@ -76,7 +71,7 @@ mod tests {
     #[test]
     fn watermarks_derive_from_nofile_or_requested_count() {
         let cases = [
-            // nofile, asked, reserve, each, stop_at, resume_at
+            // nofile, requested, reserved, per connection, stop_at, resume_at
             (1024, None, 24, 1, 900, 800),
             (20_000, None, 64, 1, 17_942, 15_948),
             (25, None, 24, 1, 1, 0),

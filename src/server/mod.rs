@@ -1,8 +1,7 @@
-//! The server: where sockets, HTTP and files meet.
+//! HTTP file server: connections, handlers, responses and rules.
 //!
-//! [`start`] makes a [`ServerApp`] of a [`ServerConfig`], one for each thread in `workers`. `connection` reads requests and
-//! sends responses, `handlers` decide what a request gets, `response` is the response and its writer, and `rules`
-//! are the operator's. [`crate::sum`] is a second protocol on the same reactor.
+//! [`start`] builds one [`ServerApp`] per worker. [`crate::sum`] is a second protocol on the same reactor.
+//! The server never uses `client` or `load`.
 
 mod app;
 pub mod config;

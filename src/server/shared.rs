@@ -1,6 +1,6 @@
-//! State that all workers of the process share, whatever `--workers` is.
+//! State shared by all workers of the process.
 //!
-//! It is touched when a connection is accepted or closed, and when an upload gets its name; never for a cached GET.
+//! Its limits hold whatever `--workers` is. Used at accept, close and upload, never for a cached GET.
 
 use std::ops::Add;
 use std::sync::atomic::AtomicUsize;
@@ -8,21 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stats::Stats;
 
-/// What is promised for the process, not for each worker.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Connections that are open in all workers: `--max-connections` bounds them.
+    /// Open connections, bounded by `--max-connections`.
     pub(super) connections: Arc<AtomicUsize>,
-    /// Held while an upload gets its name, so that its preconditions hold at that moment.
+    /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
-    /// The counters of the workers that have reported since SIGUSR2, by the worker's index.
+    /// Counters since SIGUSR2, by worker index.
     reports: Mutex<Vec<Option<Stats>>>,
 }
 
 impl Shared {
-    /// Takes the counters of a worker. Returns the sum if all workers have reported.
+    /// Stores counters. Returns the sum once all workers have reported.
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {
-        // A worker that panics leaves whole counters.
+        // A worker that panics leaves complete counters.
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         reports.resize(worker_id.worker_count, None);
         if let Some(slot) = reports.get_mut(worker_id.index) {
@@ -36,16 +35,14 @@ impl Shared {
     }
 }
 
-/// Which of how many workers one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WorkerId {
-    /// From 0.
     pub(super) index: usize,
     pub(super) worker_count: usize,
 }
 
 impl WorkerId {
-    /// The number of its connection that is the `count`th, from 1: no other worker has it.
+    /// Process-wide number of the `count`th connection, from 1.
     pub(super) fn connection_number(self, count: u64) -> u64 {
         count.saturating_sub(1).saturating_mul(self.worker_count as u64).saturating_add(self.index as u64 + 1)
     }

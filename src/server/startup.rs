@@ -1,7 +1,6 @@
-//! From a configuration to a server that listens: limits, root, log, sockets, in this order.
+//! Server start: limits, root, log and sockets, in this order.
 //!
-//! Everything that can fail at the start fails here, with an error that names the thing and the
-//! remedy. It serves nothing itself.
+//! Every start failure happens here and names a remedy.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -27,7 +26,7 @@ use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor, Waterma
 use crate::server::config::args::CONTENT_DIRECTORY;
 use crate::sum::SumService;
 
-/// A server that listens and has yet to run.
+/// Server that listens but does not run yet.
 pub struct BoundServer {
     workers: Workers,
     addresses: Vec<SocketAddr>,
@@ -35,21 +34,18 @@ pub struct BoundServer {
     signals: Vec<i32>,
 }
 
-/// Who serves.
 enum Workers {
-    /// This very thread.
     CurrentThread(Box<Reactor<ServerApp>>),
-    /// Others, while this one watches.
     MultiThread(Box<Reactor<Supervisor>>, Vec<WorkerConfig>),
 }
 
-/// What one worker serves with: all that can fail is there, and it can go to another thread.
+/// Worker before its start: everything that can fail is open.
 struct WorkerConfig {
     config: ServerConfig,
     store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
-    /// Only the first worker has any: one number ends the exchange for all.
+    /// Only in the first worker: one number ends the exchange for all.
     sum: Vec<TcpListener>,
     limit: ConnectionLimit,
     worker_id: WorkerId,
@@ -58,10 +54,10 @@ struct WorkerConfig {
     now: Now,
 }
 
-/// Opens all that the configuration names. Connections queue up in the kernel from now on.
+/// Opens root, log and listeners. The kernel queues connections from now on.
 ///
 /// # Errors
-/// When the root, the log or an address cannot be had: one line that names the thing and the remedy.
+/// Mistake and remedy.
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
     let watermarks = prepare(&mut config, count)?;
@@ -84,18 +80,16 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
     Ok(BoundServer { workers, addresses, sum_addresses, signals })
 }
 
-/// Looks whether all is there that a start with this configuration needs, but for the addresses; it
-/// makes nothing and leaves nothing behind.
+/// Checks everything for [`start`] except the addresses. Creates nothing.
 ///
 /// # Errors
-/// Those of [`start`].
+/// As for [`start`].
 pub fn check(mut config: ServerConfig) -> Result<(), String> {
     let count = workers::worker_count(&config);
     prepare(&mut config, count)?;
     config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 
-/// What can be had without opening the log or an address: room for connections, and the files.
 fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, String> {
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
@@ -121,7 +115,6 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     })
 }
 
-/// Those of HTTP and those of the number exchange, none of what is not served.
 fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpListener>), String> {
     let open = |port: Option<u16>, option| {
         let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
@@ -136,7 +129,7 @@ fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String>
     listeners.iter().map(|listener| listener.local_addr().map_err(event_loop_error)).collect()
 }
 
-/// One for each log: the first has the listeners, the others have more of their own at the same addresses.
+/// The first gets `http`, the others new listeners at the same addresses.
 fn worker_configs(
     config: ServerConfig,
     watermarks: Watermarks,
@@ -173,10 +166,9 @@ fn worker_configs(
 }
 
 impl WorkerConfig {
-    /// The server and the loop around it.
     fn build(self) -> io::Result<Reactor<ServerApp>> {
         let Self { config, mut store, log, http, sum, limit, worker_id, shared, helper_pool, now } = self;
-        // They are named in their order.
+        // Ids follow the order of `listen` calls.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
         let is_quiet = config.quiet || settings.is_none();
@@ -198,7 +190,7 @@ impl WorkerConfig {
         Ok(reactor)
     }
 
-    /// Serves until it is told to stop; `ready` is told what wakes it when there are orders.
+    /// Serves until stopped. `ready` receives the waker for control messages.
     fn run(self, messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
         reactor.app_mut().control_messages = Some(messages);
@@ -208,21 +200,20 @@ impl WorkerConfig {
 }
 
 impl BoundServer {
-    /// The addresses that it listens on for HTTP, with their real ports.
+    /// HTTP addresses with their actual ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// The addresses that it listens on for the number exchange, with their real ports.
+    /// Number exchange addresses with their actual ports.
     pub fn sum_addresses(&self) -> &[SocketAddr] {
         &self.sum_addresses
     }
 
-    /// Makes SIGINT and SIGTERM shut the server down in good order, and SIGHUP and SIGUSR1 open the
-    /// access log anew.
+    /// Handles SIGINT and SIGTERM (shutdown), SIGHUP and SIGUSR1 (reopen the log).
     ///
     /// # Errors
-    /// When a signal handler cannot be installed.
+    /// Failure to install a signal handler.
     pub fn watch_signals(&mut self) -> io::Result<()> {
         match &mut self.workers {
             Workers::CurrentThread(reactor) => reactor.watch_signals(&self.signals),
@@ -230,8 +221,7 @@ impl BoundServer {
         }
     }
 
-    /// What shuts the server down from another thread: the first wake-up like the first signal,
-    /// the second like the second.
+    /// Waker that acts as the first signal, then as the second.
     pub fn shutdown_waker(&self) -> Arc<Waker> {
         match &self.workers {
             Workers::CurrentThread(reactor) => reactor.waker(),
@@ -239,10 +229,10 @@ impl BoundServer {
         }
     }
 
-    /// Serves until told to stop; the signal that cut the stopping short, if one did.
+    /// Serves until stopped. Returns the signal that cut the shutdown short.
     ///
     /// # Errors
-    /// When epoll fails, or a worker.
+    /// Failure of epoll or of a worker.
     pub fn run(self) -> io::Result<Option<i32>> {
         match self.workers {
             Workers::CurrentThread(reactor) => reactor.run().map(|server| server.stopped_by),
@@ -255,8 +245,7 @@ fn event_loop_error(error: io::Error) -> String {
     format!("cannot set up the event loop: {error}")
 }
 
-/// Whether this is the directory that is served when none is named, however it is named: the source
-/// pages belong to it.
+/// Whether this is the default directory by any name: the source pages belong to it.
 fn is_content_directory(path: &Path) -> bool {
     fs::canonicalize(path)
         .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
@@ -281,7 +270,7 @@ fn log_error(destination: &LogDestination, error: &io::Error) -> String {
     format!("cannot write the access log {name}: {error}; name another with --access-log, or off")
 }
 
-/// `option` is the one that chooses the port.
+/// `option` sets the port.
 fn listen_error(error: &ListenError, option: &str) -> String {
     let remedy = match error.source.kind() {
         ErrorKind::AddrInUse => {

@@ -1,7 +1,6 @@
 //! Counters of a worker: connections, responses, bytes, cache look-ups.
 //!
-//! They are plain integers. SIGUSR2 adds those of all workers up and shows them as one line. The number exchange is not
-//! counted.
+//! SIGUSR2 prints the sum of all workers as one line. The number exchange is not counted.
 
 use std::array;
 use std::fmt;
@@ -11,24 +10,20 @@ use crate::files::CacheLookups;
 use crate::http::Status;
 use crate::net::CloseReason;
 
-/// Why connections were closed, as the counters tell it apart.
 const CLOSE_KINDS: [&str; 7] =
     ["finished", "peer-closed", "peer-closed-early", "timed-out", "refused", "shutdown", "failed"];
 
-/// The counters of one worker since its start, or the sum of several.
+/// Counters of one worker or of several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stats {
     pub(super) accepted: u64,
-    /// By the place of the reason in [`CLOSE_KINDS`].
+    /// Index as in [`CLOSE_KINDS`].
     closed: [u64; CLOSE_KINDS.len()],
     /// By the first digit of the status, from 1.
     responses: [u64; 5],
-    /// Bytes that were read and written.
     pub(super) received_len: u64,
     pub(super) sent_len: u64,
-    /// Requests that the request cache answered without a look-up.
     pub(super) request_cache_hits: u64,
-    /// Look-ups in the file cache.
     pub(super) lookups: CacheLookups,
 }
 
@@ -75,7 +70,7 @@ impl Add for Stats {
     }
 }
 
-/// `stats: accepted=3 open=1 closed.finished=2 ...`, each counter by its name.
+/// Format: `stats: accepted=3 open=1 closed.finished=2 ...`.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.accepted.saturating_sub(self.closed.iter().sum());

@@ -1,8 +1,7 @@
-//! Several workers: each a whole server in a thread of its own, and this thread, which watches.
+//! Worker threads, each a whole server, and their supervisor.
 //!
-//! Workers share nothing but the address; what they are told comes as [`ControlMessage`]s, each with a wake-up.
-//! Whoever watches takes the signals for all, and sees to it that none goes on without the others: one
-//! that fails ends them all. It serves nothing itself.
+//! Commands are [`ControlMessage`]s, each with a wake-up. The supervisor takes all signals. If one worker
+//! fails, the supervisor ends all.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -19,25 +18,25 @@ use crate::reactor::{
     App, Control, Key, Next, Now, Reactor, Readiness, ThreadEvent, available_cores, spawn_reactors,
 };
 
-/// How many threads are to serve.
 pub(super) fn worker_count(config: &ServerConfig) -> usize {
-    // The number exchange alone has one room.
+    // The number exchange alone has its state in one worker.
     let requested = if config.http { config.workers } else { Some(1) };
     requested.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 
-/// Lets each job do its `work`, to which control messages come and which tells what wakes it, until all
-/// have ended; the signal that cut the stopping short, if one did.
+/// Runs each job in its own thread until all have ended.
+///
+/// Returns the signal that cut the shutdown short.
 ///
 /// # Errors
-/// When one of them has failed, what it had: the others have ended in good order.
+/// The first failure; the other workers have shut down gracefully.
 pub(super) fn run<J: Send + 'static>(
     mut supervisor: Box<Reactor<Supervisor>>,
     jobs: Vec<J>,
     work: impl Fn(J, Receiver<ControlMessage>, &dyn Fn(Arc<Waker>)) -> io::Result<()> + Copy + Send + 'static,
 ) -> io::Result<Option<i32>> {
     let (sender, events) = mpsc::channel();
-    // Each byte makes who watches look; nobody reads them.
+    // The bytes only wake the supervisor.
     let (notify_sender, notify_receiver) = UnixStream::pair()?;
     supervisor.watch_fd(notify_receiver.into())?;
     let app = supervisor.app_mut();
@@ -49,7 +48,7 @@ pub(super) fn run<J: Send + 'static>(
     });
     let notify_sender = Arc::new(notify_sender);
     spawn_reactors(jobs, move |index, event| {
-        // Who watches is gone only when the whole process is about to be.
+        // The receiver is dropped just before the process ends.
         let _ = sender.send((index, event));
         if let Err(error) = (&*notify_sender).write_all(b"!") {
             log::error!("cannot tell what has become of a worker: {error}");
@@ -59,17 +58,16 @@ pub(super) fn run<J: Send + 'static>(
     app.failure.map_or(Ok(app.stopped_by), Err)
 }
 
-/// One of those who are watched.
 struct WorkerHandle {
     control_messages: Sender<ControlMessage>,
-    /// None until it is at work; what it was told before is there when it begins to listen.
+    /// None until the worker is ready; earlier messages wait.
     waker: Option<Arc<Waker>>,
     has_ended: bool,
 }
 
 impl WorkerHandle {
     fn send(&self, message: ControlMessage) {
-        // Who is gone needs no orders.
+        // An ended worker needs no messages.
         let _ = self.control_messages.send(message);
         self.wake();
     }
@@ -81,15 +79,12 @@ impl WorkerHandle {
     }
 }
 
-/// The application of whoever watches: signals and news come in, orders go out.
 #[derive(Default)]
 pub(super) struct Supervisor {
     events: Option<Receiver<(usize, ThreadEvent<()>)>>,
     workers: Vec<WorkerHandle>,
-    /// They have been told to shut down.
     stopping: bool,
     stopped_by: Option<i32>,
-    /// What the first that failed had.
     failure: Option<io::Error>,
 }
 
@@ -119,7 +114,6 @@ impl Supervisor {
         }
     }
 
-    /// A worker is gone: nobody goes on without it.
     fn on_worker_ended(&mut self, index: usize, outcome: Option<io::Result<()>>) {
         let outcome = match outcome {
             Some(Ok(())) if self.stopping => return,
@@ -166,10 +160,10 @@ mod tests {
 
     type First = fn() -> io::Result<bool>;
 
-    /// A worker that only waits for its orders, unless it has something else to do first.
+    /// Worker that waits for control messages, after other work if any.
     struct WaitingJob {
         first: First,
-        /// Told what it heard.
+        /// Receives the messages of the worker.
         received: Sender<ControlMessage>,
     }
 
