@@ -59,12 +59,12 @@
 //!
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
-//! | [`Reading`](server::ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle, while no byte of a request has come; then head, from its first byte |
-//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | its turn (it rests here only when the turn's budget is spent) | Reading (more is needed) · Receiving · Preparing · Writing | head, until it is whole |
+//! | [`Reading`](server::ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle; head, from its first byte on |
+//! | [`Parsing`](server::ServerPhase::Parsing) | parsing | the next tick, if the budget is spent | Reading (incomplete head) · Receiving · Preparing · Writing | head |
 //! | [`Receiving`](server::ServerPhase::Receiving) | receiving a body | input | Preparing · Writing | body: stall, minimum rate |
-//! | [`Preparing`](server::ServerPhase::Preparing) | a job that ends with the response: a listing, an archive, a file that is compressed | its turn, one slice of the work in each | Writing | its own: what is known by then must do |
-//! | [`Writing`](server::ServerPhase::Writing) | writing file | room; its turn, while the body is made | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
-//! | [`Closing`](server::ServerPhase::Closing) | closing | the peer's FIN (the link lingers) | gone | the link's |
+//! | [`Preparing`](server::ServerPhase::Preparing) | preparing: listing, archive, gzip | the next tick, after a slice | Writing | 10 s, then a response from what is known, or 503 |
+//! | [`Writing`](server::ServerPhase::Writing) | writing file | the socket; a streamed body: the next tick | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
+//! | [`Closing`](server::ServerPhase::Closing) | closing | the peer's FIN (lingering) | gone | lingering |
 //!
 //! # The client's states
 //!
