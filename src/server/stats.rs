@@ -19,7 +19,7 @@ pub(super) struct Stats {
     pub(super) accepted: u64,
     /// Index as in [`CLOSE_KINDS`].
     closed: [u64; CLOSE_KINDS.len()],
-    /// By the first digit of the status, from 1.
+    /// By the first status digit, from 1.
     responses: [u64; 5],
     pub(super) received_len: u64,
     pub(super) sent_len: u64,

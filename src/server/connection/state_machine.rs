@@ -80,7 +80,7 @@ pub struct HttpServerProtocol {
     deadlines: Deadlines,
     head_progress: HeadProgress,
     pipeline: Option<BoxedPipeline>,
-    /// If set, the connection closes: after the queued output, or at once.
+    /// If set, the connection closes: after queued output or now.
     close_reason: Option<CloseReason>,
     tick: Instant,
     tick_requests: u32,

@@ -52,7 +52,7 @@ impl Action {
 struct PendingRequest {
     bytes: Box<[u8]>,
     lookup: PendingLookup,
-    /// Set if the file has become a directory.
+    /// Set if the file became a directory.
     job: Option<Box<dyn PendingResponse>>,
     error_format: ErrorFormat,
 }
@@ -149,7 +149,7 @@ fn dispatch_by_method(
 
 /// Redirect by rule; 308 keeps method and body.
 ///
-/// OPTIONS and methods without a resource are not redirected.
+/// No redirect for OPTIONS, which asks about this URL, or methods without a resource.
 fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {
     // Most servers have no redirects.
     if context.config.redirects.is_empty() {

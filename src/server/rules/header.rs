@@ -1,6 +1,7 @@
 //! `--header 'Name: value'`: fields of every response.
 //!
-//! The server's own fields are rejected: a second one would contradict it, and some delimit the response.
+//! The server's own fields are rejected: duplicates would contradict each other, and some delimit the
+//! response.
 
 use crate::http::{is_field_value, is_token};
 use crate::text::split_once;

@@ -24,7 +24,7 @@ pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
 
 /// Parses listen addresses. None, or only `localhost`, is the loopback pair.
 ///
-/// Among others, `localhost` is two addresses, which must both work.
+/// Beside other addresses, `localhost` is two addresses, which must both work.
 pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
     if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
         return Ok(Bind::Loopback);
