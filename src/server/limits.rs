@@ -12,7 +12,7 @@ pub(super) const WORKERS_MAX: usize = 256;
 pub(super) const HELPER_THREADS_MAX: usize = 4;
 /// Descriptors reserved for everything except connections and cached files.
 ///
-/// Some 20 are usual: standard streams (3), epoll, waker, signal pipe (5), inotify, root, log, listeners.
+/// Some 20 are usual: standard streams (3), epoll, waker, helpers, signal pipe (6), inotify, root, log, listeners.
 /// The rest: dozens of `--bind`, listings (16), archives (16), libraries (resolver, time zones).
 /// Callers of [`connection_watermarks`] add the capacity of the file cache.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
