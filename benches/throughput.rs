@@ -3,7 +3,7 @@
 //! First against the server of this project, the real one, built by `server::start` with its log off, in
 //! a thread of its own: client and server together. Then against a responder that parses nothing: the
 //! load generator alone, its rate and its processor time. Setting up connections is not measured.
-//! How to run it, and what was measured last, is in `benches/README.md`.
+//! How to run it is in `benches/README.md`; what was measured last, in `docs/benchmarks.md`.
 
 #[path = "shared/cores.rs"]
 mod cores;

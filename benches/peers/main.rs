@@ -1,7 +1,7 @@
 //! Side by side with other programs: what a request costs each, in processor time.
 //!
-//! Servers, unless load generators are asked for. `benches/README.md` says how to run it, how it measures,
-//! and what came of it last.
+//! Servers, unless load generators are asked for. `benches/README.md` says how to run it, `docs/benchmarks.md`
+//! how it measures and what was measured last.
 
 #[path = "../shared/cores.rs"]
 mod cores;
