@@ -11,8 +11,8 @@
 //! | [`reactor`] | the event loop: readiness, tokens, run queue, timers, listeners, wake-ups, signals |
 //! | [`net`] | bytes between one socket and two queues; the only read/write loop |
 //! | [`http`] | HTTP/1.1 as values, for server and client: heads, bodies, conditions, ranges, negotiation |
-//! | [`files`] | paths, the root, the file cache, listings, archives, atomic uploads |
 //! | [`text`] | escapes, deceptive characters, units |
+//! | [`files`] | paths, the root, the file cache, listings, archives, atomic uploads |
 //! | [`access_log`] | one record for each exchange: formats, redaction, buffer, destination |
 //! | [`cli`] | options from command line, environment and file |
 //! | [`sum`] | the number exchange, a second protocol |

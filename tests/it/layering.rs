@@ -9,9 +9,9 @@ use crate::harness::imports::{module, paths};
 use crate::harness::source::{Source, code, is_test_only, sources, without_tests};
 
 /// What a room may use.
-struct Room {
-    name: &'static str,
-    rooms: &'static [&'static str],
+pub(crate) struct Room {
+    pub(crate) name: &'static str,
+    pub(crate) rooms: &'static [&'static str],
     crates: &'static [&'static str],
     /// Parts of the standard library that are another room's business.
     never: &'static [&'static str],
@@ -19,7 +19,7 @@ struct Room {
 
 const CLOCKS: [&str; 3] = ["std::time::Instant", "std::time::SystemTime", "std::thread"];
 
-const ROOMS: &[Room] = &[
+pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "reactor",
         rooms: &[],
