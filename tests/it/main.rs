@@ -46,6 +46,7 @@ mod saved_reports;
 mod server_command_line;
 mod settings;
 mod smoke;
+mod snippets;
 mod source_pages;
 mod startup;
 mod sum;
