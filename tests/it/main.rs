@@ -16,6 +16,7 @@ mod deadlines;
 mod default_documents;
 mod framing;
 mod fresh;
+mod generated_docs;
 mod harness;
 mod helper_threads;
 mod hot_path;
