@@ -1,9 +1,11 @@
-//! Generated pages: the options of both programs.
+//! Generated pages: the options of both programs and the limits in the code.
 //!
 //! Each test makes its page in memory and compares it with the file in docs/. A page that differs is
 //! written again by `UPDATE_DOCS=1 cargo test --test it generated_docs`.
 
+mod constants;
 mod help;
+mod limits;
 mod options;
 
 use std::fs;
