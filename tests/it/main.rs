@@ -14,6 +14,7 @@ mod concurrency;
 mod conditions;
 mod deadlines;
 mod default_documents;
+mod examples;
 mod framing;
 mod fresh;
 mod generated_docs;
