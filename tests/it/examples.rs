@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{PATIENCE, lines, pattern};
+use crate::harness::{PATIENCE, Server, client, client_in, lines, pattern};
 
 /// A running example. Dropping it kills the process.
 struct Example(Child);
@@ -61,4 +61,20 @@ fn echo_example_returns_bytes_on_two_connections() {
     let mut echoed = Vec::new();
     first.read_to_end(&mut echoed).expect("the bytes and the end");
     assert!(echoed == bytes, "{} of {LEN} bytes came back, or others", echoed.len());
+}
+
+/// The command of the help and of the classroom, in a clone.
+#[test]
+fn put_command_of_the_help_sends_client_text() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let help = client(&["--help"]).expect(0);
+    let commands =
+        help.text().lines().filter_map(|line| line.trim().strip_prefix("reactor-client localhost 8080 PUT "));
+    let path = commands.filter_map(|rest| rest.split_whitespace().next()).next().expect("a command with PUT");
+    let server = Server::with(&[("index.html", b"home")], &["--upload"]);
+    let port = server.address().port().to_string();
+    let outcome = client_in(clone, &["localhost", &port, "PUT", path]).expect(0);
+    assert!(outcome.stderr.contains(&format!("at {path} (created)")), "{}", outcome.stderr);
+    let sent = std::fs::read(clone.join(path.trim_start_matches('/'))).expect("the file of the clone");
+    assert_eq!(server.get(path).body, sent);
 }
