@@ -31,7 +31,7 @@ struct EchoApp(Pool);
     fn accepted(&mut self, _: ListenerId, stream: TcpStream, _: SocketAddr, now: Now) -> Option<Self::Conn> {
         Some(Connection::accepted(stream, EchoProtocol(now.instant + LIFETIME_MAX)))
     }
-    fn drive(&mut self, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
+    fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         conn.pump(Tick::new(ready, &mut (), &mut self.0, now))
     }
     fn on_tick(&mut self, _: &mut Control<Self::Conn>, _: Now, _: bool) -> Option<Instant> { None }

@@ -49,6 +49,15 @@
 //! 4. [`server::HttpServerProtocol`]: six states; the transitions are [`server::TRANSITIONS`].
 //! 5. [`http::request`], [`http::rules`], then `handlers`, `response` and [`files::FileCache`].
 //! 6. [`client::connection`], [`load::engine`]: the same layers from the other side.
+//!
+//! # Example
+//!
+//! An echo server: a [`Protocol`](net::Protocol), an [`App`](reactor::App) and a [`Reactor`](reactor::Reactor).
+//!
+//! ```no_run
+#![doc = include_str!("../examples/echo.rs")]
+//! ```
+
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]

@@ -141,7 +141,7 @@ fn wait_for_helper_thread(server: &Server) {
 const LARGE_LEN: usize = 3 << 20;
 
 #[test]
-fn large_file_that_was_replaced_is_closed_on_helper_thread() {
+fn replaced_cached_large_file_is_closed_on_helper() {
     let server = Server::with(&[("large", &pattern(LARGE_LEN)), ("small", b"old")], &["--upload"]);
     let put = |path: &str| {
         let mut client = server.connect();
@@ -158,7 +158,7 @@ fn large_file_that_was_replaced_is_closed_on_helper_thread() {
 }
 
 #[test]
-fn large_file_outside_the_cache_that_was_replaced_is_closed_on_helper_thread() {
+fn replaced_uncached_large_file_is_closed_on_helper() {
     let server = Server::with(&[("large", &pattern(LARGE_LEN))], &["--upload"]);
     let mut client = server.connect();
     client.send("PUT /large HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nnew");
@@ -168,7 +168,7 @@ fn large_file_outside_the_cache_that_was_replaced_is_closed_on_helper_thread() {
 }
 
 #[test]
-fn abandoned_large_upload_is_closed_on_helper_thread() {
+fn abandoned_large_upload_is_closed_on_helper() {
     let server = Server::with(&[("a", b"a")], &["--upload"]);
     let mut client = server.connect();
     client.send("PUT /large HTTP/1.1\r\nHost: test\r\nContent-Length: 99999999\r\n\r\n");

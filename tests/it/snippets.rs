@@ -2,9 +2,9 @@
 //!
 //! The page has the lines between the markers, letter for letter.
 
-use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream as BlockingStream};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -63,7 +63,7 @@ impl<T: Transport> Transport for Counted<T> {
         self.inner.write(slices, more)
     }
 
-    fn send_file(&mut self, file: &File, offset: &mut u64, len: usize) -> io::Result<usize> {
+    fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
         self.inner.send_file(file, offset, len)
     }
 
