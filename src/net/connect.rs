@@ -1,7 +1,4 @@
-//! Non-blocking connect: one attempt, and the addresses of a host, one after the other.
-//!
-//! A helper thread resolves the name. The reason of each attempt that failed is kept. A socket that is writable is
-//! not yet known to be connected: `Connection` asks for the outcome.
+//! Non-blocking connect to an address or a host.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -15,35 +12,32 @@ use mio::net::TcpStream;
 
 use crate::reactor::{Helpers, Now};
 
-/// Begins to connect to `addr`, without waiting for the outcome.
-///
-/// The socket becomes writable when the attempt has ended, well or badly: that is when a
-/// link asks how.
+/// Starts a connect. The socket becomes writable when the attempt ends, successful or not.
 ///
 /// # Errors
-/// What the system says at once, such as an unreachable network.
+/// An immediate error, such as an unreachable network.
 pub fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// How an attempt has ended: the pending error of the socket, then the peer's address tell.
+/// Outcome of a connect: pending error, then peer address, because writable is not connected.
 ///
-/// `NotConnected` and `WouldBlock` say that it has not ended yet.
+/// `NotConnected` and `WouldBlock` mean not ended.
 pub(super) fn outcome(stream: &TcpStream) -> Result<(), ErrorKind> {
     let ended = stream.take_error().and_then(|error| error.map_or(Ok(()), Err));
     ended.and_then(|()| stream.peer_addr()).map(drop).map_err(|error| error.kind())
 }
 
-/// Why a host has no connection.
+/// Reason for a failed connect to a host.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// This host has no address; what the resolver said.
+    /// No address: host and resolver error.
     Resolve(String, io::Error),
-    /// No address took the connection: host, port and, for each address, the reason.
+    /// Host, port, and the reason for each address.
     Failed(String),
-    /// The time for all attempts is over.
+    /// The limit for all attempts.
     TimedOut(Duration),
 }
 
@@ -59,26 +53,23 @@ impl fmt::Display for ConnectError {
 
 impl Error for ConnectError {}
 
-/// The addresses of a host that are left, and the outcome of each that was tried.
+/// Addresses of a host, tried in order.
 #[derive(Debug)]
 pub struct AddressConnector {
     host: String,
-    /// Tells the addresses, while a helper thread resolves the host.
     lookup: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
     addresses: VecDeque<SocketAddr>,
-    /// The address that is being tried, or has taken the connection.
     current: Option<SocketAddr>,
-    /// The address and the reason of each attempt that failed.
     failures: Vec<String>,
     timeout: Duration,
     deadline: Instant,
 }
 
 impl AddressConnector {
-    /// Begins to resolve the host. `limit` is for resolving and connecting, and began at `now`.
+    /// Starts to resolve the host. `limit` also covers connecting.
     ///
-    /// The resolver of the system, with all its sources, blocks: it runs on a helper thread, unless the host is an
-    /// IP address. [`App::on_tick`](crate::reactor::App::on_tick) follows its end, for [`Self::connect_next`].
+    /// The resolver blocks, so a helper thread runs it. The reactor then calls
+    /// [`App::on_tick`](crate::reactor::App::on_tick).
     pub fn resolve(host: &str, port: u16, limit: Duration, now: Now, helpers: &Helpers) -> Self {
         let (addresses, lookup) = match host.parse::<IpAddr>() {
             Ok(ip) => (VecDeque::from([(ip, port).into()]), None),
@@ -95,23 +86,22 @@ impl AddressConnector {
         }
     }
 
-    /// The address that is being tried, or has taken the connection.
+    /// Address of the attempt or connection.
     pub fn address(&self) -> Option<SocketAddr> {
         self.current
     }
 
-    /// The attempt under way has failed, for this reason.
+    /// Records a failed attempt.
     pub fn failed(&mut self, kind: ErrorKind) {
         if let Some(address) = self.current.take() {
             self.record_failure(address, kind);
         }
     }
 
-    /// Begins to connect to the next address, unless the host is being resolved, or an attempt is under way or has
-    /// succeeded: the socket, and when the attempt is given up.
+    /// Connects to the next address: socket and deadline. `None` while resolving, connecting or connected.
     ///
     /// # Errors
-    /// When the host has no address, or no address is left, or no time.
+    /// No address or time is left.
     pub fn connect_next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, ConnectError> {
         if self.current.is_some() || !self.take_addresses(now)? {
             return Ok(None);
@@ -131,12 +121,11 @@ impl AddressConnector {
         Err(ConnectError::Failed(self.failures.join("; ")))
     }
 
-    /// When [`Self::connect_next`] is to be called at the latest: the deadline of the resolver.
+    /// Latest time for [`Self::connect_next`].
     pub fn lookup_deadline(&self) -> Option<Instant> {
         self.lookup.as_ref().map(|_| self.deadline)
     }
 
-    /// Takes the addresses if the host is resolved. Returns `false` while it is being resolved.
     fn take_addresses(&mut self, now: Now) -> Result<bool, ConnectError> {
         let Some(lookup) = &self.lookup else { return Ok(true) };
         let found = match lookup.try_recv() {
@@ -150,7 +139,7 @@ impl AddressConnector {
         Ok(true)
     }
 
-    /// Each address that is left gets an equal share of the time that is left.
+    /// Equal share of the remaining time for each remaining address.
     fn attempt_deadline(&self, now: Now) -> Instant {
         let left = self.deadline.saturating_duration_since(now.instant);
         let shares = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -166,12 +155,11 @@ impl AddressConnector {
     }
 }
 
-/// Resolves the host on a helper thread.
 fn start_lookup(host: String, port: u16, helpers: &Helpers) -> Receiver<io::Result<Vec<SocketAddr>>> {
     let (sender, receiver) = mpsc::channel();
     helpers.submit(None, move || {
         let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // The receiver is gone if the deadline has passed.
+        // After the deadline there is no receiver.
         let _ = sender.send(found);
     });
     receiver

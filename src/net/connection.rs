@@ -1,8 +1,4 @@
-//! One connection: a socket, its two queues, and the machine that understands them.
-//!
-//! [`Connection::pump`] is the only read/write/`WouldBlock` loop of the project. It clears the readiness bits where
-//! a system call shows that they no longer hold. The link also has the states of a connection's life
-//! (connecting, open, lingering), so that no machine needs them. It knows nothing of any protocol.
+//! Connection: I/O loop, and connecting and lingering, so that no protocol needs these states.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -12,34 +8,30 @@ use mio::net::TcpStream;
 use super::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want, connect};
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
-/// Bytes that one connection may read, and as many that it may write, in one turn: enough to keep
-/// the socket busy, little enough that a fast peer starves nobody. Of files it is four times as much,
-/// for they take less time (`FILE_LEN_PER_BYTE`, of the send queue).
+/// Bytes read, and bytes written, per connection and tick: keeps the socket busy, starves no other
+/// connection. File ranges may send four times as much (`FILE_LEN_PER_BYTE`).
 const IO_BUDGET_PER_TICK: usize = 256 * 1024;
-/// A lingering connection is closed after this long without input ...
+/// Maximum linger without input.
 const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// ... and after this long in any case.
+/// Maximum linger in total.
 const LINGER_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The life of the connection; the life of a message is the machine's.
 #[derive(Debug)]
 enum ConnState {
-    /// The kernel is still connecting.
     Connecting,
     Open,
-    /// Our side is closed; what still comes in is discarded until the peer closes too, so that no
-    /// reset destroys what it has yet to read.
+    /// Discards input until the peer closes.
     Lingering(Box<Linger>),
 }
 
-/// How long a link lingers. Few do, so it stands apart from the link.
+/// Boxed, because few connections linger.
 #[derive(Debug)]
 struct Linger {
     idle_deadline: Instant,
     deadline: Instant,
 }
 
-/// A connection that is pumped by the reactor.
+/// Transport, buffers and protocol of a connection.
 #[derive(Debug)]
 pub struct Connection<P, T = TcpStream> {
     transport: T,
@@ -47,14 +39,12 @@ pub struct Connection<P, T = TcpStream> {
     send_queue: SendQueue,
     state: ConnState,
     want: Want,
-    /// Why nothing can be sent any more. What the peer has said before is still read.
     write_error: Option<CloseReason>,
-    /// What had left the transport before this turn.
     sent_before_pump: u64,
     protocol: P,
 }
 
-/// What a connection is lent for one tick.
+/// Resources of a connection for one tick.
 #[derive(Debug)]
 pub struct Tick<'t, C> {
     ready: &'t mut Readiness,
@@ -66,21 +56,19 @@ pub struct Tick<'t, C> {
 }
 
 impl<'t, C> Tick<'t, C> {
-    /// A tick at `now`, with the whole I/O budget. `context` is the protocol's.
+    /// A tick with full I/O budget.
     pub fn new(ready: &'t mut Readiness, context: &'t mut C, pool: &'t mut Pool, now: Now) -> Self {
         Self { ready, context, pool, now, read_budget: IO_BUDGET_PER_TICK, write_budget: IO_BUDGET_PER_TICK }
     }
 }
 
 impl<P: Protocol, T: Transport> Connection<P, T> {
-    /// A link over an established connection; the machine is asked to advance when the first
-    /// input arrives.
+    /// An established connection, awaiting input.
     pub fn accepted(transport: T, protocol: P) -> Self {
         Self::new(transport, ConnState::Open, Want::Input, protocol)
     }
 
-    /// A link over a connection that the kernel is still making; the machine is asked to advance
-    /// when it is made.
+    /// A connecting socket; the protocol advances once connected.
     pub fn connecting(transport: T, protocol: P) -> Self {
         Self::new(transport, ConnState::Connecting, Want::Tick, protocol)
     }
@@ -99,13 +87,12 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// The protocol's part of the connection.
+    /// The protocol.
     pub fn protocol_mut(&mut self) -> &mut P {
         &mut self.protocol
     }
 
-    /// Lets the machine advance at the next pump, whether or not input has come: there is news for it
-    /// from outside the connection.
+    /// Lets the protocol advance without input, after an outside event.
     pub fn wake(&mut self) {
         if matches!(self.state, ConnState::Open) && self.want == Want::Input {
             self.want = Want::Tick;
@@ -117,7 +104,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.send_queue.sent_total()
     }
 
-    /// The end of the loop: the machine is told, unless its conversation is over already.
+    /// Ends the connection. A lingering one has already called `closed`.
     pub fn shut_down(mut self, context: &mut P::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
             self.reset_if_truncating();
@@ -125,8 +112,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// Takes in what has come, if that is what is waited for and nothing else is to be done first; the
-    /// pump of the same turn goes on from there.
+    /// Reads before this tick's pump, if only input is awaited.
     pub fn read_ahead(&mut self, mut tick: Tick<'_, P::Context>) {
         let is_waiting =
             matches!(self.state, ConnState::Open) && self.want == Want::Input && self.send_queue.is_empty();
@@ -141,7 +127,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// Moves bytes and advances the machine until there is nothing to do but wait.
+    /// Moves bytes and advances the protocol until it must wait: the only `WouldBlock` loop.
     pub fn pump(&mut self, mut tick: Tick<'_, P::Context>) -> Next {
         tick.pool.lease_segments(&mut self.send_queue);
         let pending_len = self.transport.pending_output() as u64;
@@ -173,7 +159,6 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         Next::Wait
     }
 
-    /// The loop: flush, fill, advance, until blocked, spent or over.
     fn io_loop(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         if self.is_overdue(tick.now) {
             self.want =
@@ -194,7 +179,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                 (Want::Tick, _) => IoOutcome::BudgetSpent,
                 (Want::Wakeup, IoOutcome::Done) => IoOutcome::Blocked,
                 (Want::InputOrDrain, IoOutcome::Done) => IoOutcome::Done,
-                // Who has much to send still listens: the answer may come early.
+                // During a long upload, the response may come early.
                 (Want::Input | Want::InputOrDrain, IoOutcome::BudgetSpent) => match self.fill(tick) {
                     IoOutcome::Blocked => IoOutcome::BudgetSpent,
                     outcome => outcome,
@@ -204,7 +189,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
             };
             match outcome {
                 IoOutcome::Done => self.advance(tick),
-                // A read can produce output (a handshake), and no event tells of it.
+                // A read may produce output (a TLS handshake) without an event.
                 IoOutcome::Blocked if self.transport.pending_output() > 0 && tick.ready.is_writable() => {}
                 IoOutcome::Blocked => return Next::Wait,
                 IoOutcome::BudgetSpent => return Next::Again,
@@ -217,7 +202,6 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.want = self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
     }
 
-    /// Sends what is queued, as far as the socket and the budget take it.
     fn flush(&mut self, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         if let Some(reason) = self.write_error {
             return IoOutcome::Failed(reason);
@@ -237,10 +221,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         outcome
     }
 
-    /// One read, which the machine is told of.
     fn fill(&mut self, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         if self.recv_buf.is_eof() {
-            // The machine has been told of the end and still wants more: there is none.
+            // After the end of the input, the protocol still wants input.
             return IoOutcome::Failed(CloseReason::PeerClosedEarly);
         }
         if !tick.ready.is_readable() {
@@ -276,8 +259,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// After a write error, now or before, the input is still read: the peer may have sent an error
-    /// response. The end of that input is not an orderly one.
+    /// Reads on: the peer may have sent an error response. End of input is then an error.
     fn read_after_write_error(&mut self, reason: CloseReason, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         let reason = *self.write_error.get_or_insert(reason);
         self.send_queue.discard();
@@ -293,7 +275,6 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.protocol.deadline().is_some_and(|deadline| deadline <= now.instant)
     }
 
-    /// Ends the conversation: at once, or by lingering if the peer may still be sending.
     fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, P::Context>) -> Next {
         let is_truncating = self.reset_if_truncating();
         self.protocol.closed(reason, &self.send_queue, tick.context, tick.now);
@@ -308,7 +289,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.linger(tick)
     }
 
-    /// Sees to it that closing resets the connection if its end would pass for the end of a message.
+    /// Makes the close send RST if the peer could mistake a FIN for the end of a message.
     fn reset_if_truncating(&mut self) -> bool {
         let is_truncating = matches!(self.state, ConnState::Open)
             && self.protocol.truncates_message_if_closed(&self.send_queue);
@@ -318,10 +299,10 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         is_truncating
     }
 
-    /// Whether closing at once could make the kernel reset the connection, and so destroy an answer
-    /// that the peer has yet to read: its end has only now left, and input is unread or is likely to
-    /// come. A conversation that has ended as agreed, with nothing unread, needs no patience; nor
-    /// does one that has been silent, whose last answer is long there.
+    /// Whether closing now could send RST, which destroys a response that the peer has yet to read.
+    ///
+    /// The risk needs output that ended in this tick, and input that is unread or likely to come. Earlier
+    /// output has arrived. A clean finish with all input read is safe.
     fn should_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
         let responded_now =
             self.send_queue.is_empty() && self.send_queue.sent_total() > self.sent_before_pump;
@@ -330,7 +311,6 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         responded_now && reason.must_linger() && !finished_cleanly && !self.recv_buf.is_eof()
     }
 
-    /// Discards input until the peer closes or patience ends.
     fn linger(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         let now = tick.now.instant;
         loop {

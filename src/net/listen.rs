@@ -1,8 +1,4 @@
-//! Listening sockets: their options, the addresses they are bound to, and `TCP_DEFER_ACCEPT`.
-//!
-//! It owns which options a listener has and why, and how several addresses come to share one port.
-//! Every descriptor leaves here non-blocking and close-on-exec. It never registers a socket and never
-//! accepts, and knows no names, only addresses.
+//! Listening sockets and their options.
 
 use std::error::Error;
 use std::fmt;
@@ -16,65 +12,60 @@ use nix::sys::socket::setsockopt;
 use nix::{setsockopt_impl, sockopt_impl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-/// Connections that the kernel keeps for us between two accepts.
+/// Connections that the kernel keeps between accepts.
 ///
-/// A burst of connects arrives faster than a turn of the loop; what does not fit waits a second
-/// for the client to try again. The kernel clamps it to `net.core.somaxconn`, 4096 by default.
+/// A burst is faster than a tick; clients beyond the backlog retry after a second. The kernel clamps it to
+/// `net.core.somaxconn`, 4096 by default.
 const LISTEN_BACKLOG: i32 = 4096;
 
-/// How often [`listen_all`] looks for a port that is free on every address.
+/// Attempts to find a port that is free on every address.
 ///
-/// The kernel proposes ports at random, so that even with nine of ten taken on the other address
-/// a search this long fails less than once in a hundred times.
+/// The kernel proposes random ports: with 90 % taken on the other address, under 1 % of searches fail.
 const FREE_PORT_TRIES: u32 = 64;
 
-/// A peer that says nothing is let in after this long. The kernel rounds it to the times at which it
-/// would repeat its part of the handshake: this is the first, about a second.
+/// Maximum wait for the first bytes. The kernel rounds it to a SYN-ACK retransmission, here the first: about
+/// 1 s.
 const DEFER_ACCEPT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An address to listen on, without its port.
+/// Listen address without port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenIp {
     /// The address.
     pub ip: IpAddr,
-    /// Whether it is left out in silence where this machine does not have it.
+    /// Whether to skip it silently if the system lacks it.
     pub optional: bool,
 }
 
-/// An address that could not be listened on.
-///
-/// Its text is the address and the reason; what to do about it is for whoever chose the address.
+/// Address that cannot be listened on, and why. The caller adds a remedy.
 #[derive(Debug)]
 pub struct ListenError {
-    /// The address; its port is 0 if any port would have done.
+    /// The address; port 0 means any.
     pub addr: SocketAddr,
-    /// What the system answered.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// Opens a listener on `addr`; with port 0 the kernel chooses the port.
+/// Opens a listener; port 0 lets the kernel choose.
 ///
-/// IPv6 listeners take IPv6 only, so that `0.0.0.0` and `::` can both be bound. `TCP_NODELAY` is
-/// set here, once, because accepted sockets inherit it: that saves a system call per connection.
+/// IPv6 listeners are IPv6-only, so that `0.0.0.0` and `::` can share a port. Accepted sockets inherit
+/// `TCP_NODELAY`, which saves a system call each.
 ///
-/// The send buffer is left to the kernel, which lets it grow with the path. A small one of a fixed size
-/// (`SO_SNDBUF`) can look cheap over loopback under bbr, for it hides the rate from bbr: a sender that is
-/// always out of bytes counts as limited by itself, its measurements can only raise the estimate, and the
-/// timers of pacing, which are the cost, become few. That holds nowhere else: under cubic 256 KiB cost
-/// half as much again, and over 100 ms of round trip a file takes 1.6 (cubic) to 2.6 times (bbr) as long.
-/// `TCP_NOTSENT_LOWAT` keeps the growth, but wakes up so often that it costs more under both.
+/// `SO_SNDBUF` is not set: the kernel grows the buffer with the path. A small fixed buffer is cheaper only
+/// over loopback under bbr. There the sender counts as application-limited: samples can only raise the rate
+/// estimate, and the costly pacing timers become few. Under cubic, 256 KiB cost 50 % more. At 100 ms round
+/// trip, a file takes 1.6 (cubic) to 2.6 (bbr) times as long. `TCP_NOTSENT_LOWAT` keeps the growth, but its
+/// frequent wake-ups cost more under both.
 ///
 /// # Errors
-/// What the system says: the port is in use, the address is not one of this machine, and so on.
+/// The system's error.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     open_listener(addr, false)
 }
 
-/// Opens another listener at the address of each of these, which share it from now on: the kernel gives
-/// each caller to one of them.
+/// Opens another listener on each address; the kernel distributes connections among all.
 ///
-/// Only who is here already is joined. The first ones were opened without `SO_REUSEPORT`, so that a port
-/// which anybody listens on, be it another of this program, was refused as ever; they get it here.
+/// The first listeners get `SO_REUSEPORT` only here. Opened without it, they fail on a port in use, even by
+/// another instance of this program.
 ///
 /// # Errors
 /// The first address that failed.
@@ -98,7 +89,7 @@ fn open_listener(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> 
     };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-    // Without this a restart fails for a minute, while old connections are in TIME_WAIT.
+    // Else old connections in TIME_WAIT make a restart fail for a minute.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if addr.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
@@ -112,12 +103,10 @@ fn open_listener(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> 
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// Opens a listener on each of `ips`, in order and all on one port; port 0 means one that is free
-/// on all of them.
+/// Opens listeners on one port; 0 means a port free on all addresses.
 ///
 /// # Errors
-/// The first address that failed. An optional address that this machine does not have is no
-/// failure, unless nothing is left to listen on.
+/// The first failure. Missing optional addresses count only if no listener is left.
 pub fn listen_all(ips: &[ListenIp], port: u16) -> Result<Vec<TcpListener>, ListenError> {
     open_all(ips, port, |addr| {
         let listener = listen(addr)?;
@@ -135,20 +124,19 @@ sockopt_impl!(
     u32
 );
 
-/// Keeps a connection in the kernel until its first bytes have come, or for about a second.
+/// Keeps a connection in the kernel until bytes arrive, or about 1 s.
 ///
-/// The first read then finds them: a short connection is accepted, read, answered and closed in one turn,
-/// and epoll never hears of it. Neither rustix nor socket2 has this option. The macro of `nix` that makes
-/// it expands to an `unsafe` block, one call of `setsockopt`. Lints do not look into macros of other crates.
+/// A short connection is then accepted, read, served and closed in one tick, without epoll. rustix and
+/// socket2 lack this option. The `nix` macro expands to an `unsafe` `setsockopt`; lints skip macros of other
+/// crates.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn defer_accept(listener: &TcpListener) -> io::Result<()> {
     let secs = u32::try_from(DEFER_ACCEPT_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
     Ok(setsockopt(listener, DeferAccept, &secs)?)
 }
 
-/// [`listen_all`] over any way to open one address, which tells the port that it got.
 fn open_all<L>(
     ips: &[ListenIp],
     port: u16,
@@ -164,7 +152,7 @@ fn open_all<L>(
     }
 }
 
-/// One try of [`open_all`]: with port 0, the port that the first address got is everyone's.
+/// With port 0, the first address determines the port.
 fn open_on_one_port<L>(
     ips: &[ListenIp],
     mut port: u16,
@@ -191,7 +179,7 @@ fn open_on_one_port<L>(
     }
 }
 
-/// Whether the machine lacks the address, or its whole family, as opposed to refusing the port.
+/// The system lacks the address or its family.
 fn is_addr_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
@@ -246,7 +234,7 @@ mod tests {
         Ok(((addr.ip(), port), port))
     }
 
-    /// Says so when the machine has no IPv6, so that a test of it is skipped in plain sight.
+    /// Reports a system without IPv6, so that a skipped test is visible.
     fn has_ipv6() -> bool {
         let found = listen(SocketAddr::new(V6, 0)).is_ok();
         if !found {
@@ -310,7 +298,7 @@ mod tests {
         let all = [&first[0], &second[0], &third[0]];
         assert!(all.iter().all(|listener| listener.local_addr().unwrap() == addr));
         assert_eq!(listen(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        // So many callers do not all come to one door: 3 * (2/3)^200 is no chance.
+        // Each listener gets some of 200 connections: the chance of none is 3 * (2/3)^200.
         let clients: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
         let count_accepted = |listener: &TcpListener| std::iter::from_fn(|| listener.accept().ok()).count();
         let counts = all.map(count_accepted);
@@ -335,10 +323,10 @@ mod tests {
     #[test]
     fn open_all_reports_every_other_failure() {
         let cases = [
-            // Asked for by name, so it must work.
+            // A required address must work.
             (required(V6), Errno::ADDRNOTAVAIL),
             (required(V6), Errno::AFNOSUPPORT),
-            // The address is there: another program owns the port.
+            // The address exists: another program owns the port.
             (optional(V6), Errno::ADDRINUSE),
             (optional(V6), Errno::ACCESS),
         ];

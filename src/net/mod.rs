@@ -1,8 +1,6 @@
-//! Bytes between one socket and two queues: the inbox, the outbox and the link that pumps them.
+//! Connections, their buffers, connecting and listening.
 //!
-//! It owns the read/write/`WouldBlock` loop, which exists once ([`Connection::pump`]); every protocol,
-//! server or client, is a [`Protocol`] on top of it: bytes in, segments out, no socket. It knows
-//! nothing of HTTP or of what files mean.
+//! Owns the only read/write loop, below sans-IO [`Protocol`]s. Never interprets bytes.
 
 mod connect;
 mod connection;
@@ -24,7 +22,7 @@ pub use rlimit::raise_nofile_limit;
 pub use send_queue::{SendPosition, SendQueue};
 pub use transport::{CloseReason, IoOutcome, Transport};
 
-/// The name that this machine goes by.
+/// The host name of this system.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,18 +1,14 @@
-//! Buffers that connections borrow while they have bytes to hold, and only then.
-//!
-//! An idle connection owns no buffer: it leases one when its socket is readable or something is to
-//! be sent, and gives it back when it is empty. It knows nothing of what the bytes mean.
+//! Pool of spare buffers: an idle connection owns none.
 
 use super::SendQueue;
 use super::send_queue::SegmentQueue;
 
-/// Spare buffers kept for reuse; more than this many are freed. It bounds what a burst leaves
-/// behind (64 inboxes of 16 KiB are 1 MiB).
+/// Bounds memory after a burst: 64 receive buffers of 16 KiB are 1 MiB.
 const SPARES_MAX: usize = 64;
-/// An outbox that a large answer has blown up beyond this is freed instead of kept.
+/// Capacity above which a send buffer, grown by a large response, is freed.
 const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 
-/// The spare buffers of one reactor.
+/// Spare buffers of one reactor.
 #[derive(Debug)]
 pub struct Pool {
     recv_buf_len: usize,
@@ -25,7 +21,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool whose inboxes hold `recv_buf_len` bytes each.
+    /// An empty pool; receive buffers have `recv_buf_len` bytes.
     pub fn new(recv_buf_len: usize) -> Self {
         Self { recv_buf_len, recv_bufs: Vec::new(), segment_queues: Vec::new() }
     }
@@ -40,12 +36,11 @@ impl Pool {
         }
     }
 
-    /// Gives the outbox a buffer, so that what is queued needs no allocation.
+    /// Queueing then allocates nothing.
     pub(super) fn lease_segments(&mut self, send_queue: &mut SendQueue) {
         send_queue.queue.get_or_insert_with(|| self.segment_queues.pop().unwrap_or_default());
     }
 
-    /// Takes the buffer of the outbox back if nothing waits in it.
     pub(super) fn return_segments(&mut self, send_queue: &mut SendQueue) {
         if send_queue.is_empty()
             && let Some(queue) = send_queue.queue.take()

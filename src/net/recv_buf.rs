@@ -1,11 +1,8 @@
-//! What has been received and not yet understood.
-//!
-//! One buffer, leased from the pool while it holds anything. It reads no socket itself: the link
-//! fills it, the machine consumes it.
+//! Receive buffer, leased from the pool.
 
 use super::Pool;
 
-/// Received bytes, and whether more can come.
+/// Unconsumed input.
 #[derive(Debug, Default)]
 pub struct RecvBuf {
     buffer: Option<Box<[u8]>>,
@@ -15,27 +12,27 @@ pub struct RecvBuf {
 }
 
 impl RecvBuf {
-    /// An inbox without a buffer.
+    /// An empty buffer without memory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is there to be understood.
+    /// The unconsumed bytes.
     pub fn bytes(&self) -> &[u8] {
         self.buffer.as_deref().and_then(|buffer| buffer.get(self.start..self.end)).unwrap_or_default()
     }
 
-    /// Whether there is nothing.
+    /// Whether no bytes are left.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Whether the peer has said that it sends no more.
+    /// Whether the input has ended.
     pub fn is_eof(&self) -> bool {
         self.eof
     }
 
-    /// Drops the first `len` bytes: they are understood.
+    /// Drops the first `len` bytes.
     pub fn consume(&mut self, len: usize) {
         debug_assert!(len <= self.end - self.start, "only what is there can be consumed");
         self.start = (self.start + len).min(self.end);
@@ -44,8 +41,7 @@ impl RecvBuf {
         }
     }
 
-    /// Room for more, moving what is there to the front when little is left behind it. Empty only
-    /// when the whole buffer is full of bytes that nobody understands.
+    /// Free space. Moves the bytes to the front if less than half is free. Empty only if full.
     pub fn spare_capacity(&mut self, pool: &mut Pool) -> &mut [u8] {
         let buffer = self.buffer.get_or_insert_with(|| pool.lease_recv_buf());
         if self.start > 0 && buffer.len() - self.end < buffer.len() / 2 {
@@ -55,7 +51,7 @@ impl RecvBuf {
         &mut buffer[self.end..]
     }
 
-    /// The first `len` bytes of [`Self::spare_capacity`] have been filled.
+    /// Adds `len` bytes of [`Self::spare_capacity`].
     pub fn commit(&mut self, len: usize) {
         self.end += len;
         debug_assert!(
@@ -64,12 +60,11 @@ impl RecvBuf {
         );
     }
 
-    /// The peer has said that it sends no more.
+    /// Marks the end of the input.
     pub fn set_eof(&mut self) {
         self.eof = true;
     }
 
-    /// Gives the buffer back if it holds nothing.
     pub(super) fn release(&mut self, pool: &mut Pool) {
         if self.is_empty()
             && let Some(buffer) = self.buffer.take()
@@ -78,7 +73,6 @@ impl RecvBuf {
         }
     }
 
-    /// Forgets everything: what comes after the end of the conversation is discarded.
     pub(super) fn discard(&mut self) {
         (self.start, self.end) = (0, 0);
     }

@@ -1,16 +1,13 @@
-//! How many files this process may have open, raised as far as it may be: every connection is one.
-//!
-//! It counts none and opens none; how many connections fit is for whoever makes them to say.
+//! `RLIMIT_NOFILE`: each connection needs a descriptor.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What an unlimited limit is taken for: the kernel's own ceiling (`fs.nr_open`).
+/// Value for no limit: the kernel's ceiling (`fs.nr_open`).
 const UNLIMITED: u64 = 1 << 20;
 
-/// Raises this process's limit on open descriptors as far as it may, and returns what it is now.
+/// Raises the soft limit to the hard limit and returns the result. A refusal is no error.
 ///
-/// The soft limit of a shell is often 1024, for the sake of programs that use `select`; these do
-/// not. A refusal is no error: the limit then stays as it is.
+/// A shell often sets 1024, for programs that use `select`, unlike this one.
 pub fn raise_nofile_limit() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.unwrap_or(UNLIMITED);

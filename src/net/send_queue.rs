@@ -1,9 +1,4 @@
-//! Send queue: segments that wait for room in the socket.
-//!
-//! A segment is inline bytes (heads, small bodies), shared bytes or a file range. [`SendQueue::flush`] is the
-//! only function that writes: one `write` or `writev` for all ready bytes, `sendfile` for file ranges.
-//! The inline bytes share one buffer. It is leased from the pool, and stays as small as what waits in it.
-//! The queue knows nothing of what it sends.
+//! Send queue of inline bytes (heads, small bodies), shared bytes and file ranges.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,31 +9,28 @@ use std::rc::Rc;
 
 use super::{CloseReason, IoOutcome, Transport};
 
-/// Slices handed to one `writev`. Sixteen pipelined answers are two segments each.
+/// Fits 16 pipelined responses of two segments.
 const SLICES_MAX: usize = 32;
 
-/// So many bytes of a file weigh as much in a budget as one byte that is copied: `sendfile` only hands
-/// pages over. A MiB of them, with a turn's budget, takes some 50 microseconds, no longer than ten small
-/// answers. A quarter of that in a turn costs a large file 8 % more, and three times the calls; twice that
-/// saves little more, and small answers beside it wait longer, some of them by far.
+/// File bytes that cost as much budget as one copied byte: `sendfile` copies nothing.
+///
+/// A tick sends 1 MiB of a file in about 50 µs, as long as ten small responses. A quarter of that costs a
+/// large file 8 % more and three times the calls. Twice that saves little and delays small responses, some by
+/// far.
 const FILE_LEN_PER_BYTE: usize = 4;
 
-/// What is to be sent in one piece.
 #[derive(Debug)]
 struct Segment {
     len: u64,
     source: SegmentSource,
 }
 
-/// Where the bytes of a segment are.
 enum SegmentSource {
-    /// Next in the queue's own buffer.
     Inline,
-    /// These, which live as long as the program.
     Static(&'static [u8]),
-    /// From this position on, in bytes that others may be sending too.
+    /// From this position on.
     Shared(Rc<[u8]>, usize),
-    /// From this offset on, in a file.
+    /// From this offset on.
     File(Rc<dyn AsFd>, u64),
 }
 
@@ -53,26 +45,24 @@ impl fmt::Debug for SegmentSource {
     }
 }
 
-/// The segments of one connection, and the buffer of their inline bytes: what is leased from the pool.
+/// Leased from the pool.
 #[derive(Debug, Default)]
 pub(super) struct SegmentQueue {
     segments: VecDeque<Segment>,
     pub(super) inline: Vec<u8>,
-    /// How much of `inline` has been sent.
     inline_sent: usize,
 }
 
-/// A place in the queue: what was queued after it can be looked at.
+/// Position in the send queue, for [`SendQueue::queued_since`].
 #[derive(Debug, Clone, Copy)]
 pub struct SendPosition {
     inline_len: usize,
     queued_total: u64,
 }
 
-/// What is queued to be sent, and how much ever was.
+/// Segments that wait for space in the socket, and byte counts.
 #[derive(Debug, Default)]
 pub struct SendQueue {
-    /// What waits, and the room for it: leased from the pool, and none while nothing waits.
     pub(super) queue: Option<Box<SegmentQueue>>,
     queued_total: u64,
     sent_total: u64,
@@ -80,22 +70,22 @@ pub struct SendQueue {
 }
 
 impl SendQueue {
-    /// An outbox without a buffer.
+    /// An empty queue without a buffer.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many bytes wait to be sent.
+    /// Bytes that wait to be sent.
     pub fn len(&self) -> u64 {
         self.queued_total - self.sent_total
     }
 
-    /// Whether nothing waits to be sent.
+    /// Whether no bytes wait.
     pub fn is_empty(&self) -> bool {
         self.queued_total == self.sent_total
     }
 
-    /// Bytes queued since the connection began: the position at which the next byte is queued.
+    /// Bytes queued since the connection began.
     pub fn queued_total(&self) -> u64 {
         self.queued_total
     }
@@ -105,23 +95,22 @@ impl SendQueue {
         self.sent_total
     }
 
-    /// The place where the next bytes are queued.
+    /// The next byte's position.
     pub fn position(&mut self) -> SendPosition {
-        // Nothing is left to be moved to the front by what is queued next.
+        // Reclaim now: the next push then moves no bytes.
         let queue = self.queue.get_or_insert_default();
         queue.reclaim();
         SendPosition { inline_len: queue.inline.len(), queued_total: self.queued_total }
     }
 
-    /// The bytes from a mark up to this position, if they were queued with [`Self::push_with`] and
-    /// nothing has been flushed since.
+    /// Bytes from `start` to `position`, if [`Self::push_with`] queued them and no flush followed.
     pub fn queued_since(&self, start: SendPosition, position: u64) -> &[u8] {
         let len = usize::try_from(position.saturating_sub(start.queued_total)).unwrap_or(usize::MAX);
         let inline = self.queue.as_ref().map_or(&[][..], |queue| &queue.inline);
         inline.get(start.inline_len..start.inline_len.saturating_add(len)).unwrap_or_default()
     }
 
-    /// Queues what `write` appends to the buffer that it is given.
+    /// Queues bytes that `write` appends.
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let queue = self.queue.get_or_insert_default();
         queue.reclaim();
@@ -136,20 +125,19 @@ impl SendQueue {
         self.queued_total += added;
     }
 
-    /// Queues bytes that live as long as the program.
+    /// Queues static bytes.
     pub fn push_static(&mut self, bytes: &'static [u8]) {
         self.push(bytes.len() as u64, SegmentSource::Static(bytes));
     }
 
-    /// Queues a part of bytes that others may be sending too, without copying them; what is beyond their
-    /// end is not there to be queued.
+    /// Queues a part of shared bytes, clamped to their end, without a copy.
     pub fn push_shared(&mut self, bytes: Rc<[u8]>, part: Range<usize>) {
         let to = part.end.min(bytes.len());
         let from = part.start.min(to);
         self.push((to - from) as u64, SegmentSource::Shared(bytes, from));
     }
 
-    /// Queues `len` bytes of a file from `offset` on.
+    /// Queues a file range.
     pub fn push_file(&mut self, file: Rc<dyn AsFd>, offset: u64, len: u64) {
         self.push(len, SegmentSource::File(file, offset));
     }
@@ -161,10 +149,10 @@ impl SendQueue {
         }
     }
 
-    /// Sends what the transport takes, until `budget` bytes are spent, of which those of files take less
-    /// (`FILE_LEN_PER_BYTE`). Bytes that are ready are not cut to the budget, for they leave in one
-    /// call: it may be overdrawn by one write.
-    /// `Done` means that the bytes have left the transport, pending output included.
+    /// Sends ready bytes in one `write` or `writev`, file ranges by `sendfile`.
+    ///
+    /// Ready bytes are not split, so one write may overdraw `budget`. `Done` includes pending output of the
+    /// transport.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> IoOutcome {
         let Some(queue) = &mut self.queue else { return flush_pending(to) };
         while let Some(front) = queue.segments.front_mut() {
@@ -200,7 +188,7 @@ impl SendQueue {
         flush_pending(to)
     }
 
-    /// Drops what has not been sent: nobody wants it any more.
+    /// Drops the unsent bytes.
     pub fn discard(&mut self) {
         self.discarded |= !self.is_empty();
         if let Some(queue) = &mut self.queue {
@@ -209,8 +197,7 @@ impl SendQueue {
         self.queued_total = self.sent_total;
     }
 
-    /// Whether something that was queued will never be sent: by the machine's own wish, or because
-    /// nothing can be sent any more.
+    /// Whether queued bytes were dropped, also after a write error.
     pub fn has_discarded(&self) -> bool {
         self.discarded
     }
@@ -223,10 +210,9 @@ impl SegmentQueue {
         self.inline_sent = 0;
     }
 
-    /// Writes the bytes at the front, up to the first file range, in one call.
     fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
         let mut inline = self.inline.get(self.inline_sent..).unwrap_or_default();
-        // Nearly always, and then there is no list to be made.
+        // The usual case needs no slices.
         if let Some(Segment { len, source: SegmentSource::Inline }) = self.segments.front()
             && self.segments.len() == 1
         {
@@ -251,8 +237,7 @@ impl SegmentQueue {
         to.write(&slices[..count], count < self.segments.len())
     }
 
-    /// Drops what has been sent once it is half of the buffer: a queue that is always written to and
-    /// never empty stays as small as what waits in it.
+    /// Drops sent bytes once they are half of the buffer, so that a queue that is never empty stays small.
     fn reclaim(&mut self) {
         if self.inline_sent > 0 && self.inline_sent >= self.inline.len() - self.inline_sent {
             self.inline.drain(..self.inline_sent);
@@ -260,7 +245,6 @@ impl SegmentQueue {
         }
     }
 
-    /// Drops the first `consume` bytes.
     fn consume(&mut self, mut sent: u64) {
         while sent > 0
             && let Some(front) = self.segments.front_mut()
@@ -272,7 +256,7 @@ impl SegmentQueue {
                 SegmentSource::Inline => self.inline_sent += now as usize,
                 SegmentSource::Static(bytes) => *bytes = bytes.get(now as usize..).unwrap_or_default(),
                 SegmentSource::Shared(_, from) => *from += now as usize,
-                // `sendfile` has moved the offset itself.
+                // `sendfile` has advanced the offset.
                 SegmentSource::File(..) => {}
             }
             if front.len == 0 {
@@ -285,7 +269,6 @@ impl SegmentQueue {
     }
 }
 
-/// Writes the output that the transport has taken and kept.
 fn flush_pending(to: &mut impl Transport) -> IoOutcome {
     while to.pending_output() > 0 {
         match to.write(&[], false) {
@@ -298,7 +281,6 @@ fn flush_pending(to: &mut impl Transport) -> IoOutcome {
     IoOutcome::Done
 }
 
-/// Whether a failed `sendfile` is the socket's doing and not the file's.
 fn is_socket_error(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -1,7 +1,4 @@
-//! Transport: the trait of a non-blocking byte stream, and TCP.
-//!
-//! The tests have a second transport, a pipe in memory. A call here is one system call at most: it does not loop
-//! and does not decide. `IoOutcome` and `CloseReason` say how moving bytes over a transport ended.
+//! Byte stream trait, and TCP.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
@@ -12,52 +9,37 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use rustix::net::sockopt;
 
-/// A non-blocking byte stream: a socket, or a layer such as TLS on top of one.
+/// Non-blocking byte stream: a socket, or a layer such as TLS on top.
+///
+/// # Errors
+/// Each method makes at most one system call and returns its error, `WouldBlock` included.
 pub trait Transport {
-    /// Whether a read that fills only a part of the buffer shows that the transport has no more bytes.
+    /// Whether a short read means that no input is left.
     const SHORT_READ_DRAINS: bool;
 
-    /// Reads into `buffer` and returns the byte count. `Ok(0)` is the end of the peer's input.
-    ///
-    /// A read may produce output of the transport's own, which [`Self::pending_output`] then counts.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is nothing to read yet, else the error of the system call.
+    /// Reads bytes; `Ok(0)` is the end of the input. May produce [`Self::pending_output`].
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes from the slices, in order, and returns how many of their bytes the transport took.
+    /// Writes the slices, or without slices only pending output. Returns the byte count.
     ///
-    /// If `more` is set, the caller writes again at once: the transport may wait and fill its packets. With no
-    /// slices, only pending output is written.
-    ///
-    /// # Errors
-    /// `WouldBlock` if the transport takes nothing, else the error of the system call.
+    /// With `more`, another write follows at once, so the transport may fill its packets.
     fn write(&mut self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
 
-    /// Sends up to `len` bytes of a file from `offset` on, and advances `offset`. `Ok(0)` is the end of the file.
-    ///
-    /// # Errors
-    /// `WouldBlock` if the transport takes nothing, else the error of the system call.
+    /// Sends up to `len` bytes and advances `offset`. `Ok(0)` is the end of the file.
     fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize>;
 
-    /// Ends the output: the peer reads its end after all bytes that were written.
-    ///
-    /// # Errors
-    /// The error of the system call.
+    /// Ends the output after all written bytes.
     fn close_write(&mut self) -> io::Result<()>;
 
-    /// Makes the drop of the transport reset the connection: the peer gets an error instead of an end.
-    ///
-    /// # Errors
-    /// The error of the system call.
+    /// Makes the drop send RST: the peer reads an error, not an end.
     fn reset_on_close(&mut self) -> io::Result<()>;
 
-    /// Bytes that the transport took and has not yet written to the socket.
+    /// Bytes taken but not yet written to the socket.
     fn pending_output(&self) -> usize {
         0
     }
 
-    /// The socket, for epoll and for the outcome of `connect`.
+    /// The socket, for epoll and the outcome of `connect`.
     fn socket(&mut self) -> &mut TcpStream;
 }
 
@@ -70,7 +52,7 @@ impl Transport for TcpStream {
 
     fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         match slices {
-            // `write` is cheaper than `writev`. MSG_MORE before a file range was slower than either.
+            // `write` is cheaper than `writev`. `MSG_MORE` before a file range was slower than either.
             [one] => Ok(rustix::io::write(&*self, one)?),
             many => Ok(rustix::io::writev(&*self, many)?),
         }
@@ -93,47 +75,46 @@ impl Transport for TcpStream {
     }
 }
 
-/// What came of an attempt to move bytes.
+/// Outcome of moving bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IoOutcome {
-    /// They have moved: all that was queued, or one read.
+    /// One read, or all queued output.
     Done,
-    /// The socket takes or gives no more for now.
+    /// The transport blocks.
     Blocked,
     /// The budget is spent.
     BudgetSpent,
-    /// None can move any more.
+    /// No more bytes can move.
     Failed(CloseReason),
 }
 
-/// Why a connection ended. Displays as the words that follow "closed:" in the diagnostics.
+/// Reason for the end of a connection, displayed after "closed:".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The protocol came to its end as both sides had agreed.
+    /// Regular end.
     Finished,
-    /// The peer's input ended between two messages.
+    /// Input ended between two messages.
     PeerClosed,
-    /// The peer's input ended within a message.
+    /// Input ended within a message.
     PeerClosedEarly,
-    /// Waiting took too long; the words say for what.
+    /// Time-out; the text names the awaited event.
     TimedOut(&'static str),
-    /// The peer broke the protocol; the words say how.
+    /// Protocol error of the peer; the text says which.
     Refused(&'static str),
-    /// Our side is shutting down.
+    /// Program shutdown.
     Shutdown,
-    /// The connection could not be made.
+    /// Connect error.
     ConnectFailed(ErrorKind),
-    /// A system call on the socket failed.
+    /// Socket error.
     Failed(ErrorKind),
-    /// The file that was being sent shrank: its promised length cannot be kept.
+    /// The sent file shrank below its promised length.
     FileTruncated,
-    /// The file that was being sent could not be read.
+    /// Read error of the sent file.
     FileFailed(ErrorKind),
 }
 
 impl CloseReason {
-    /// Whether the peer may still be sending, so that closing at once would make the kernel reset
-    /// the connection and destroy the answer before the peer has read it.
+    /// Whether the peer may still be sending.
     pub(super) fn must_linger(self) -> bool {
         matches!(self, Self::Finished | Self::TimedOut(_) | Self::Refused(_) | Self::Shutdown)
     }

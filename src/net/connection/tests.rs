@@ -1,6 +1,6 @@
-//! Tests of the I/O loop: lingering, reading ahead, and a transport that keeps output back.
+//! Tests of the I/O loop: lingering, reading ahead, and a transport that buffers output.
 //!
-//! The loop itself runs in virtual time over a transport in memory, in the tests of the programs.
+//! The program tests run the loop itself in virtual time over an in-memory transport.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
@@ -12,11 +12,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::*;
 
-/// Answers whatever comes, and then refuses more if that is how it is; gives up when it is told.
+/// Sends a response to each input; then drains and closes if `refuses` is set. Closes at its deadline.
 struct EchoProtocol {
     refuses: bool,
     deadline: Option<Instant>,
-    /// How often it was told of input, and how often it went on.
+    /// Calls of `on_input` and of `advance`.
     received: usize,
     advanced: usize,
 }
@@ -49,7 +49,7 @@ impl Protocol for EchoProtocol {
     fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
 }
 
-/// A link whose peer has just spoken, and the peer.
+/// A connection whose peer has sent a request, and the peer.
 fn addressed(refuses: bool) -> (Connection<EchoProtocol>, StdStream) {
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let mut peer = StdStream::connect(listener.local_addr().expect("its address")).expect("a connection");
@@ -107,7 +107,7 @@ fn read_ahead_signals_input_and_pump_advances() {
     assert_eq!(counts(&mut connection), (1, 0));
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
     assert_eq!(counts(&mut connection), (1, 1));
-    // Nothing more has come, and a buffer is held for nothing only while there is hope.
+    // No more input has come; a buffer without bytes goes back to the pool.
     let mut ready = Readiness::assume_ready();
     connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, now));
     assert!(!ready.is_readable() && connection.recv_buf.bytes().is_empty());
@@ -177,12 +177,12 @@ fn wakeup_flushes_output_reads_nothing_and_advances_each_tick() {
     assert_eq!(tick(true), (Next::Close, 3, 8, 1));
 }
 
-/// A transport that encrypts nothing, but keeps its output back as TLS does.
+/// A transport without encryption that buffers its output as TLS does.
 #[derive(Default)]
 struct BufferingTransport {
     input: VecDeque<&'static [u8]>,
     pending: Vec<u8>,
-    /// What a read produces.
+    /// Output that the next read produces.
     handshake: &'static [u8],
     socket_room: usize,
     sent: Vec<u8>,

@@ -1,6 +1,4 @@
-//! Tests of the send queue: what leaves, in which calls, and what stays.
-//!
-//! They own a transport that takes as much as it is told to.
+//! Tests of the send queue: bytes sent, system calls used, bytes left.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
@@ -11,7 +9,7 @@ use mio::net::TcpStream;
 use super::*;
 use crate::net::Pool;
 
-/// Takes `step` bytes a call and `room` in all, and remembers what it took and how.
+/// Takes at most `step` bytes a call and `room` bytes in total. Records bytes and calls.
 struct LimitedTransport {
     step: usize,
     room: usize,
@@ -75,7 +73,7 @@ fn file(bytes: &[u8]) -> Rc<File> {
     Rc::new(file)
 }
 
-/// Every kind of segment, and the bytes that they are.
+/// A queue with every kind of segment, and its bytes.
 fn filled() -> (SendQueue, &'static [u8]) {
     let mut send_queue = SendQueue::new();
     send_queue.push_with(|out| out.extend_from_slice(b"own "));
