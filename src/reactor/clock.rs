@@ -1,30 +1,26 @@
-//! The clock: read once a turn and handed down as an argument, and within a turn where latencies or an alarm need
-//! it; and the processor time of a thread.
+//! Time and thread CPU time.
 //!
-//! This is the only file of the library that reads the time; everything else is given a [`Now`],
-//! which is why timer tests can run in virtual time.
+//! The only file that reads time; all else gets [`Now`], so that timer tests run in virtual time.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the kernel's scheduler tells of a thread, if it keeps account of it: three numbers, of which the
-/// first two are nanoseconds on a processor, and nanoseconds of waiting for one.
+/// Scheduler statistics: nanoseconds on a processor, nanoseconds of waiting for one, a third number.
 const SCHEDULE_FILE: &str = "/proc/thread-self/schedstat";
 
-/// What tells how late it has become within a turn. Measuring needs that: in a turn of many connections
-/// the turn's own moment is long past when the last of them is served.
+/// Time source of measurements, because [`Now`] is old at the end of a tick with many connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// The kernel's clock.
     Running,
-    /// It stands still from one turn to the next: virtual time.
+    /// Virtual time, constant within a tick.
     Frozen,
 }
 
 impl Clock {
-    /// The present moment, in a turn that began at `tick`.
+    /// Present time in the tick that began at `tick`.
     pub fn at(self, tick: Now) -> Instant {
         match self {
             Self::Running => Instant::now(),
@@ -33,18 +29,17 @@ impl Clock {
     }
 }
 
-/// The processor time that has been used.
+/// CPU time of a thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CpuTime {
-    /// By this thread.
+    /// Time on a processor.
     pub thread: Duration,
-    /// For how long this thread was ready to run and waited for a processor; nothing if the kernel does
-    /// not tell.
+    /// Time of waiting for a processor; `None` if the kernel does not count it.
     pub waited: Option<Duration>,
 }
 
 impl CpuTime {
-    /// Reads what this thread has used, and waited.
+    /// Reads both for this thread.
     pub fn read() -> Self {
         let thread = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
         Self { thread, waited: read_waited() }
@@ -52,15 +47,14 @@ impl CpuTime {
 }
 
 fn read_waited() -> Option<Duration> {
-    // Three numbers of 64 bits fit.
+    // Fits three 64-bit numbers.
     let mut text = [0; 64];
     let file = open(SCHEDULE_FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let len = rustix::io::read(&file, &mut text).ok()?;
     parse_waited(text.get(..len)?)
 }
 
-/// The second number, unless the first is nought: a thread that runs has used something, so no account is
-/// kept.
+/// Second number, or `None` if the first is 0: a running thread has used time, so the kernel does not count.
 fn parse_waited(text: &[u8]) -> Option<Duration> {
     let mut numbers = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
     let used: u64 = numbers.next()?.parse().ok()?;
@@ -68,12 +62,12 @@ fn parse_waited(text: &[u8]) -> Option<Duration> {
     (used > 0).then(|| Duration::from_nanos(waited))
 }
 
-/// One moment, by both clocks.
+/// One moment by two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// The monotonic clock: for deadlines and durations.
+    /// Monotonic clock, for deadlines and durations.
     pub instant: Instant,
-    /// The wall clock, since 1970-01-01T00:00:00Z: for `Date` fields and logs.
+    /// Wall clock since the Unix epoch, for `Date` and logs.
     pub unix: Duration,
 }
 
@@ -84,19 +78,19 @@ impl Now {
         Self { instant: Instant::now(), unix: unix.unwrap_or_default() }
     }
 
-    /// The same moment, `later` on, by both clocks: for virtual time.
+    /// This moment plus `later`, for virtual time.
     pub fn after(self, later: Duration) -> Self {
         Self { instant: self.instant + later, unix: self.unix + later }
     }
 
-    /// How long ago this was: what a turn has taken so far, if it is the turn's own moment. Durations
-    /// that logs tell of would be zero without it, for a small answer leaves in the turn in which its
-    /// request came; nothing else may depend on it.
+    /// Time since this moment, for logged durations only.
+    ///
+    /// A small response leaves in the tick of its request, so [`Now`] alone gives 0.
     pub fn age(self) -> Duration {
         Instant::now().saturating_duration_since(self.instant)
     }
 
-    /// Whole seconds since 1970-01-01T00:00:00Z.
+    /// Whole seconds since the Unix epoch.
     pub fn unix_secs(self) -> u64 {
         self.unix.as_secs()
     }

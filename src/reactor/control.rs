@@ -1,13 +1,10 @@
-//! What the application may learn and ask of the reactor between two turns.
-//!
-//! A plain letter box: the reactor fills in the news, the application its orders, and the reactor
-//! carries them out after the call. It does nothing itself.
+//! Events for the application, and its requests.
 
 use std::ffi::c_int;
 
 use super::{Key, ListenerId};
 
-/// The news of a turn and the orders for the next.
+/// Events and requests; requests apply after [`App::on_tick`](super::App::on_tick).
 #[derive(Debug)]
 pub struct Control<C> {
     pub(super) connections: usize,
@@ -40,52 +37,51 @@ impl<C> Default for Control<C> {
 }
 
 impl<C> Control<C> {
-    /// How many connections there are.
+    /// Number of connections.
     pub fn connections(&self) -> usize {
         self.connections
     }
 
-    /// The signals that have come since the last call, by number, each told once.
+    /// Signals since the last call, each number once.
     pub fn take_signals(&mut self) -> Vec<c_int> {
         std::mem::take(&mut self.signals)
     }
 
-    /// Whether another thread has woken the reactor since the last call.
+    /// Whether another thread has woken the reactor.
     pub fn take_woken(&mut self) -> bool {
         std::mem::take(&mut self.woken)
     }
 
-    /// Whether the watched input may have something to read, since the last call.
+    /// Whether the watched descriptor may be readable.
     pub fn take_fd_readable(&mut self) -> bool {
         std::mem::take(&mut self.fd_readable)
     }
 
-    /// Adds a connection that the application has opened itself.
+    /// Adds a connection that the application has opened.
     pub fn open(&mut self, conn: C) {
         self.new_connections.push(conn);
     }
 
-    /// Closes all listeners; connections go on.
+    /// Closes all listeners; connections continue.
     pub fn stop_listening(&mut self) {
         self.stop_listening = true;
     }
 
-    /// Closes this listener; its connections go on, and so do the other listeners, under their names.
+    /// Closes one listener; connections and other listener ids stay valid.
     pub fn close_listener(&mut self, id: ListenerId) {
         self.closing_listeners.push(id);
     }
 
-    /// Gives every connection a turn, whatever it waits for.
+    /// Gives every connection a tick.
     pub fn wake_all(&mut self) {
         self.wakes_all = true;
     }
 
-    /// Gives this connection a turn before the loop waits again, whatever it waits for; nobody if it is gone.
+    /// Gives a connection a tick before the loop waits. Ignores stale keys.
     pub fn wake(&mut self, key: Key) {
         self.woken_keys.push(key);
     }
 
-    /// Whether there is anything to be carried out. Most turns have nothing.
     pub(super) fn has_requests(&self) -> bool {
         let flags = self.stop_listening | self.wakes_all;
         flags
@@ -94,7 +90,7 @@ impl<C> Control<C> {
                 && self.woken_keys.is_empty())
     }
 
-    /// Ends the loop after this turn; what connections are left are dropped.
+    /// Ends the loop after this tick and drops connections.
     pub fn stop(&mut self) {
         self.stop = true;
     }

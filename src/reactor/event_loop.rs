@@ -1,7 +1,4 @@
-//! The reactor itself and its turn: the one loop that everything runs on.
-//!
-//! It waits, sets bits and queues keys, gives turns, accepts, frees, and asks the application once
-//! between turns. It never reads from or writes to a connection.
+//! Event loop: wait, dispatch, drive, accept, free, poll the application.
 
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
@@ -23,15 +20,15 @@ use super::{
     App, Clock, ConnectionLimit, Control, EventSource, Helpers, Key, ListenerId, Next, Now, Readiness,
 };
 
-/// Kernel events taken at once; more stay in the kernel for the next turn.
+/// Kernel events per tick; the rest waits in the kernel.
 const EVENTS_MAX: usize = 1024;
-/// Connections that take in what has come before the first of them has its turn: so many share what is
-/// then found out once, and no more of them hold a buffer at a time.
+/// Connections that read before the first is driven. They share a later check; at most this many hold a
+/// buffer.
 const READ_AHEAD_BATCH_LEN: usize = 16;
-/// Connections accepted in one turn, after those that are already here had theirs.
+/// Accepts per tick, after the existing connections.
 const ACCEPTS_MAX: usize = 64;
 
-/// An event loop around one application.
+/// Event loop of one application.
 pub struct Reactor<A: App> {
     app: A,
     poll: Poll,
@@ -40,23 +37,21 @@ pub struct Reactor<A: App> {
     timer_wheel: TimerWheel,
     due_keys: Vec<Key>,
     listeners: Listeners,
-    /// Its handler writes to a pipe that the loop reads.
+    /// The handler writes to a pipe that the loop reads.
     signals: Option<Signals>,
-    /// Open for as long as it is watched.
     fd_source: Option<OwnedFd>,
     timerfd: Option<TimerFd>,
     helpers: Option<Helpers>,
     waker: Arc<Waker>,
     control: Control<A::Conn>,
-    /// When the application wants to be called at the latest.
     app_deadline: Option<Instant>,
 }
 
 impl<A: App> Reactor<A> {
-    /// A reactor with no listener and no connection yet; `now` is the origin of its timers.
+    /// A reactor whose timers count from `now`.
     ///
     /// # Errors
-    /// When the kernel gives no epoll instance or no eventfd.
+    /// The kernel gives no epoll instance or eventfd.
     pub fn new(app: A, now: Now) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -78,28 +73,28 @@ impl<A: App> Reactor<A> {
         })
     }
 
-    /// Accepts connections from this socket from now on.
+    /// Accepts connections from this socket.
     ///
     /// # Errors
-    /// When it cannot be registered.
+    /// Registration fails.
     pub fn listen(&mut self, socket: TcpListener) -> io::Result<ListenerId> {
         self.listeners.add(self.poll.registry(), socket)
     }
 
-    /// The application, as long as it does not run.
+    /// The application, before [`Self::run`].
     pub fn app_mut(&mut self) -> &mut A {
         &mut self.app
     }
 
-    /// Bounds the number of accepted connections, together with the reactors that have a clone of the limit.
+    /// Limits accepted connections, together with reactors that hold a clone.
     pub fn limit_connections(&mut self, limit: ConnectionLimit) {
         self.listeners.limit = Some(limit);
     }
 
-    /// Turns these signals into news for [`App::on_tick`].
+    /// Reports signals to [`App::on_tick`].
     ///
     /// # Errors
-    /// When a handler cannot be installed.
+    /// A handler cannot be installed.
     pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
         let mut signals = Signals::new(numbers)?;
         self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
@@ -107,11 +102,10 @@ impl<A: App> Reactor<A> {
         Ok(())
     }
 
-    /// Turns something to read on this descriptor, one and no connection, into news for
-    /// [`App::on_tick`]. What is always ready, a regular file, makes no news.
+    /// Reports input on a descriptor to [`App::on_tick`]. Ignores regular files, which are always ready.
     ///
     /// # Errors
-    /// When it cannot be registered.
+    /// Registration fails.
     pub fn watch_fd(&mut self, input: OwnedFd) -> io::Result<()> {
         let source = &mut SourceFd(&input.as_raw_fd());
         match self.poll.registry().register(source, FD, Interest::READABLE) {
@@ -122,20 +116,19 @@ impl<A: App> Reactor<A> {
         Ok(())
     }
 
-    /// Calls the application when it wants to be called, to some microseconds. Without this it may be a
-    /// millisecond late, for that is how epoll counts.
+    /// Makes [`App::on_tick`] precise to microseconds; epoll counts milliseconds.
     ///
     /// # Errors
-    /// When the kernel gives no timer.
+    /// The kernel gives no timer.
     pub fn enable_timerfd(&mut self) -> io::Result<()> {
         self.timerfd = Some(TimerFd::new(self.poll.registry())?);
         Ok(())
     }
 
-    /// Wakes connections when their jobs on these helper threads have ended.
+    /// Wakes connections when their helper jobs end.
     ///
     /// # Errors
-    /// When it cannot be registered.
+    /// Registration fails.
     pub fn use_helpers(&mut self, helpers: Helpers) -> io::Result<()> {
         let source = &mut SourceFd(&helpers.eventfd().as_raw_fd());
         self.poll.registry().register(source, HELPERS, Interest::READABLE)?;
@@ -143,15 +136,15 @@ impl<A: App> Reactor<A> {
         Ok(())
     }
 
-    /// What another thread wakes the reactor with.
+    /// Wakes the loop from another thread.
     pub fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
     }
 
-    /// Runs until the application says stop, and gives it back.
+    /// Runs until [`Control::stop`].
     ///
     /// # Errors
-    /// When epoll itself fails; a connection's failure is its own affair.
+    /// epoll fails; connection errors end only the connection.
     pub fn run(mut self) -> io::Result<A> {
         let mut now = Now::read();
         self.poll_app(now, false);
@@ -166,7 +159,6 @@ impl<A: App> Reactor<A> {
         Ok(self.app)
     }
 
-    /// Everything between two waits.
     fn run_once(&mut self, now: Now) {
         let mut idle = self.events.is_empty() && !self.slots.has_queued();
         self.dispatch_events();
@@ -196,7 +188,6 @@ impl<A: App> Reactor<A> {
         }
     }
 
-    /// Zero if somebody has work, else until the nearest timer.
     fn timeout(&self, now: Instant) -> Option<Duration> {
         if self.slots.has_queued() || self.listeners.has_work() {
             return Some(Duration::ZERO);
@@ -205,7 +196,6 @@ impl<A: App> Reactor<A> {
         deadlines.into_iter().flatten().min().map(|instant| instant.saturating_duration_since(now))
     }
 
-    /// Sets bits and queues keys; nothing else happens while events are walked.
     fn dispatch_events(&mut self) {
         for event in &self.events {
             if let Some(key) = Key::from_token(event.token()) {
@@ -224,14 +214,13 @@ impl<A: App> Reactor<A> {
                         self.slots.queue(key);
                     }
                 }
-                // It has woken the loop, and that is all.
+                // The event only ends the wait.
                 TIMER => {}
                 Token(listener) => self.listeners.on_acceptable(listener),
             }
         }
     }
 
-    /// Queues those whose deadline has come; looks again later at those that have moved theirs.
     fn expire_timers(&mut self, now: Instant) {
         let mut due = std::mem::take(&mut self.due_keys);
         let tick = self.timer_wheel.expire(now, &mut due);
@@ -249,11 +238,11 @@ impl<A: App> Reactor<A> {
         self.due_keys = due;
     }
 
-    /// Sees to it that the wheel looks at the connection no later than at its deadline.
+    /// Schedules a check no later than the deadline.
     fn schedule(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
         let Some(deadline) = slot.connection.deadline() else { return };
-        // Most deadlines only ever move away: the wheel has not to be asked for those.
+        // Most deadlines move later, which costs no wheel operation.
         if slot.timer.is_some_and(|timer| timer.deadline <= deadline) {
             return;
         }
@@ -291,9 +280,7 @@ impl<A: App> Reactor<A> {
         }
     }
 
-    /// Lets a connection wait: registered once, for both directions, and with its timer running.
-    ///
-    /// Registering only now is safe: epoll reports what is already ready when a socket is added.
+    /// Registers the socket once. epoll then also reports earlier readiness.
     fn wait_for_events(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
         if !slot.registered {
@@ -309,14 +296,13 @@ impl<A: App> Reactor<A> {
         self.schedule(key);
     }
 
-    /// Lets callers in, within the budget, and gives each its first turn at once. Returns whether any came.
+    /// Returns whether any connection came.
     fn accept(&mut self, now: Now) -> bool {
         if !self.listeners.needs_tick() {
             return false;
         }
         for accepted in 0..ACCEPTS_MAX {
-            // Those that are over make room first: once the house counts as full, only an event would
-            // bring it here again.
+            // Free closed connections first: once full, only an event resumes accepting.
             self.free_closed();
             self.listeners.begin_tick(now.instant);
             if !self.listeners.has_work() {
@@ -338,7 +324,6 @@ impl<A: App> Reactor<A> {
         self.listeners.release(freed);
     }
 
-    /// Tells the application the news and carries out its orders.
     fn poll_app(&mut self, now: Now, idle: bool) {
         self.control.connections = self.slots.len();
         self.app_deadline = self.app.on_tick(&mut self.control, now, idle);
@@ -355,14 +340,13 @@ impl<A: App> Reactor<A> {
             self.listeners.close(id);
         }
         for conn in std::mem::take(&mut self.control.new_connections) {
-            // Nothing is known to be ready: a socket that is still connecting is told of by an event.
+            // An event reports the end of the connect.
             let key = self.slots.insert(conn, Readiness::default());
             if let Some(slot) = self.slots.queue(key) {
                 self.app.registered(&mut slot.connection, key);
             }
         }
-        // Those whom the application has roused get their turn at once, for it has a reason. Who stands in
-        // the queue already has one coming.
+        // Woken connections have a reason, so they are driven now; queued ones get a tick anyway.
         let mut woken_keys = std::mem::take(&mut self.control.woken_keys);
         for key in woken_keys.drain(..) {
             if self.slots.get(key).is_some_and(|slot| !slot.queued) {

@@ -34,14 +34,14 @@ struct PoolThreads {
     queue: Mutex<Receiver<Job>>,
 }
 
-/// What a thread runs, and which reactor it then tells.
+/// A job, and the reactor that its thread then notifies.
 struct Job {
     run: Box<dyn FnOnce() + Send>,
     key: Option<Key>,
     completions: Arc<Completions>,
 }
 
-/// What the threads tell one reactor.
+/// Messages of the threads to one reactor.
 struct Completions {
     keys: Mutex<Vec<Key>>,
     /// Jobs without a completion yet.
@@ -91,7 +91,7 @@ impl PoolThreads {
     fn run_one(&self) -> bool {
         let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { run, key, completions }) = job else { return false };
-        // A job that panics drops its channel, which tells whoever waits for its result.
+        // A job that panics drops its channel, which the receiver sees.
         let _ = catch_unwind(AssertUnwindSafe(run));
         self.unfinished.fetch_sub(1, Ordering::Relaxed);
         completions.complete(key);
@@ -162,7 +162,7 @@ impl Helpers {
         &self.completions.eventfd
     }
 
-    /// The connections whose jobs have ended since the last call, and those that waited for room.
+    /// Keys of connections whose jobs have ended since the last call, or that waited for space.
     pub(super) fn take_completed(&self) -> Vec<Key> {
         // An eventfd is emptied by one read.
         let _ = rustix::io::read(&self.completions.eventfd, &mut [0_u8; 8]);
@@ -189,7 +189,7 @@ mod tests {
         Helpers::new(HelperPool::new(threads_max)).expect("an eventfd")
     }
 
-    /// Waits until the loop would be woken, and takes what it would be told.
+    /// Waits for a wake-up of the loop and takes the completed keys.
     fn completed(helpers: &Helpers) -> Vec<Key> {
         poll(&mut [PollFd::new(helpers.eventfd(), PollFlags::IN)], None).expect("a completion");
         helpers.take_completed()
@@ -236,7 +236,7 @@ mod tests {
         helpers.wake_when_not_full(Key::for_test(1));
         release.send(()).expect("the job waits");
         assert_eq!(completed(&helpers), [Key::for_test(1)]);
-        // Room that came before the connection asked for it is not missed.
+        // Space that became free before the call is not missed.
         while helpers.is_full() {
             thread::yield_now();
         }

@@ -1,7 +1,6 @@
-//! The listening sockets: accepting within a budget, pausing when the house is full.
+//! Listeners: accept, connection limit, back-off.
 //!
-//! A listener stays acceptable until `accept` says `WouldBlock`: stopping early, for whatever
-//! reason, must not lose the edge. What becomes of an accepted socket is not decided here.
+//! Edge-triggered: a listener stays acceptable until `accept` returns `WouldBlock`.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -13,39 +12,37 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
 
-/// How long accepting rests when descriptors or memory have run out: the backlog keeps the callers,
-/// and something may be closed by then.
+/// Pause after a shortage of descriptors or memory: the backlog keeps clients, and descriptors may become
+/// free.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 
-/// Names a listener, in the order of [`super::Reactor::listen`], from 0.
+/// Listener index, in order of [`super::Reactor::listen`].
 pub type ListenerId = usize;
 
-/// While the process is full, a reactor looks this often whether another one has closed a connection.
+/// Poll interval while full: another reactor may close a connection.
 const FULL_RECHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many connections are taken: accepting stops at one number and resumes at a lower one, so
-/// that a full house does not flutter.
+/// Connection counts; the gap stops rapid toggling at the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watermarks {
-    /// Accepting stops when there are this many connections.
+    /// Count that stops accepting.
     pub stop_at: usize,
-    /// Accepting resumes when there are no more than this many.
+    /// Count at or below which accepting resumes.
     pub resume_at: usize,
 }
 
-/// The limit on connections of a process, which several reactors may share.
+/// Connection limit of a process.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimit {
     /// When accepting stops and resumes.
     pub watermarks: Watermarks,
-    /// Connections that all reactors of the process have accepted and not yet closed.
+    /// Open accepted connections of all reactors.
     pub open: Arc<AtomicUsize>,
-    /// Whether there is more than one such reactor.
+    /// Whether several reactors share the limit.
     pub is_shared: bool,
 }
 
 impl ConnectionLimit {
-    /// Takes a place if one is free.
     fn reserve(&self) -> bool {
         let next = |open| (open < self.watermarks.stop_at).then_some(open + 1);
         self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
@@ -58,22 +55,19 @@ struct Listener {
     acceptable: bool,
 }
 
-/// All listeners of a reactor.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
-    /// A closed one leaves its place empty, so that the others keep their names.
+    /// `None` for a closed listener, so that other ids stay valid.
     listeners: Vec<Option<Listener>>,
-    /// No listener is acceptable unless this is set.
     is_any_acceptable: bool,
-    /// The listener whose turn is next: a busy one does not keep the others waiting.
+    /// Round robin: a busy listener starves no other.
     next_id: ListenerId,
     pub(super) limit: Option<ConnectionLimit>,
     is_full: bool,
-    /// While it is full and another reactor may make room: when to look again.
+    /// Set while full, if the limit is shared.
     recheck_at: Option<Instant>,
-    /// After a shortage of descriptors, nothing is accepted before this.
     pub(super) backoff_until: Option<Instant>,
-    /// The shortage has been logged; it is logged again only after an accept has worked.
+    /// Reset by an accept, so that a shortage is logged once.
     exhaustion_logged: bool,
 }
 
@@ -92,42 +86,37 @@ impl Listeners {
         }
     }
 
-    /// Closes them all: the kernel refuses new callers from now on.
+    /// The kernel then refuses connections.
     pub(super) fn close_all(&mut self) {
         self.listeners.fill_with(|| None);
         self.is_any_acceptable = false;
     }
 
-    /// Closes one; whoever waits in its backlog is refused too.
+    /// Also refuses its backlog.
     pub(super) fn close(&mut self, id: ListenerId) {
         if let Some(listener) = self.listeners.get_mut(id) {
             *listener = None;
         }
     }
 
-    /// Whether there may be callers that can be let in now.
     pub(super) fn has_work(&self) -> bool {
         !self.is_full && self.backoff_until.is_none() && self.is_any_acceptable
     }
 
-    /// Whether there is anything to do in this tick: in most there is nothing.
     pub(super) fn needs_tick(&self) -> bool {
         self.is_any_acceptable || self.is_full || self.backoff_until.is_some()
     }
 
-    /// Connections were closed.
     pub(super) fn release(&self, count: usize) {
         if let Some(limit) = self.limit.as_ref().filter(|_| count > 0) {
             limit.open.fetch_sub(count, Ordering::Relaxed);
         }
     }
 
-    /// When the listeners want a tick although nothing has happened.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.backoff_until.or(self.recheck_at)
     }
 
-    /// Looks whether the process is full, and at the clock, before accepting.
     pub(super) fn begin_tick(&mut self, now: Instant) {
         if self.backoff_until.is_some_and(|until| now >= until) {
             self.backoff_until = None;
@@ -145,7 +134,6 @@ impl Listeners {
         self.recheck_at = (self.is_full && limit.is_shared).then(|| now + FULL_RECHECK_INTERVAL);
     }
 
-    /// Accepts one connection from any listener that may have one, each in its turn.
     pub(super) fn accept(&mut self, now: Instant) -> Option<(ListenerId, TcpStream, SocketAddr)> {
         for _ in 0..self.listeners.len() {
             let id = self.next_id % self.listeners.len();
@@ -180,8 +168,7 @@ impl Listeners {
                     );
                 }
             }
-            // The caller has hung up, or its network has: accept(2) says to go on. It stays acceptable,
-            // so that the next turn does.
+            // The peer is gone: accept(2) says to go on, so the listener stays acceptable.
             Err(error) => log::debug!("a connection was gone before it was accepted: {error}"),
         }
         self.release(1);
@@ -189,7 +176,6 @@ impl Listeners {
     }
 }
 
-/// Descriptors (EMFILE, ENFILE) or memory (ENOBUFS, ENOMEM) have run out.
 fn is_fd_exhaustion(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))

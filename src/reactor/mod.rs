@@ -1,10 +1,7 @@
-//! The event loop: readiness, tokens, the run queue, timers, listeners, wake-ups and signals.
+//! Event loop: readiness, run queue, timers, listeners, signals, helper threads.
 //!
-//! It owns the slots in which connections live and decides whose turn it is. It knows nothing of
-//! bytes, HTTP or files: what a connection is, and what it does with its turn, is the [`App`]'s.
-//!
-//! Events only set bits ([`Readiness`]) and queue keys ([`Key`]); work is done from the run queue,
-//! one turn at a time ([`Reactor::run`]). No connection is freed while a batch of events is walked.
+//! Owns connection slots and the order of ticks. Never moves bytes or knows a protocol: the [`App`] does.
+//! Events only set [`Readiness`] and queue [`Key`]s. No connection is freed during dispatch.
 
 mod app;
 mod clock;

@@ -1,29 +1,26 @@
-//! What the kernel has said of a socket and nobody has used up yet.
+//! Socket readiness.
 //!
-//! Edge-triggered epoll says a thing once. So a bit is set by an event and cleared only where a
-//! system call shows that it no longer holds. It never reads or writes.
+//! Edge-triggered epoll reports a change once: a bit is cleared only where a system call shows that it is
+//! stale.
 
 use mio::event::Event;
 
-/// The readiness bits of one socket.
+/// Readiness of one socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Readiness {
     readable: bool,
     writable: bool,
-    /// The peer's FIN has been announced: a short read does not mean drained, for no further
-    /// event will tell of it.
+    /// FIN was reported, so no event follows: a short read does not mean drained.
     fin: bool,
 }
 
 impl Readiness {
-    /// Nothing is known, so everything is tried: the state of a freshly accepted socket, which may
-    /// be served and gone before it was ever registered.
+    /// Both bits, untested: an accepted socket may be served and closed before registration.
     pub fn assume_ready() -> Self {
         Self { readable: true, writable: true, fin: false }
     }
 
-    /// Sets the bits that an event names. Errors and hang-ups set both: the next system call tells
-    /// the truth.
+    /// Sets the bits of an event. Errors and hang-ups set both: the next system call shows which holds.
     pub fn on_event(&mut self, event: &Event) {
         let broken = event.is_error() || event.is_write_closed();
         self.readable |= event.is_readable() || event.is_read_closed() || broken;
@@ -31,35 +28,33 @@ impl Readiness {
         self.fin |= event.is_read_closed() || broken;
     }
 
-    /// Whether a read is worth its system call.
+    /// Whether to try a read.
     pub fn is_readable(self) -> bool {
         self.readable
     }
 
-    /// Whether a write is worth its system call.
+    /// Whether to try a write.
     pub fn is_writable(self) -> bool {
         self.writable
     }
 
-    /// A read said `WouldBlock`.
+    /// A read returned `WouldBlock`.
     pub fn on_read_blocked(&mut self) {
         self.readable = false;
     }
 
-    /// A write said `WouldBlock`.
+    /// A write returned `WouldBlock`.
     pub fn on_write_blocked(&mut self) {
         self.writable = false;
     }
 
-    /// A write failed, so there is something to read, the end of it at least, whether or not an event
-    /// has told so yet.
+    /// A write failed: input or its end is readable, even before an event.
     pub fn on_write_failed(&mut self) {
         self.readable = true;
         self.fin = true;
     }
 
-    /// A read came back short, so the socket's buffer was empty at that moment: as good as
-    /// `WouldBlock`, unless the FIN was announced before and has yet to be read.
+    /// A short read has drained the socket, unless an unread FIN was reported.
     pub fn on_short_read(&mut self) {
         self.readable = self.fin;
     }

@@ -1,8 +1,4 @@
-//! The slab of connections, what the reactor keeps of each beside it, and the run queue.
-//!
-//! It finds a connection by its key and nobody by a stale one. It never drives any.
-//! The run queue holds the keys of the connections that get a turn. The present queue is taken whole before
-//! it is drained; a key that is queued meanwhile goes to the next one, so a turn always ends.
+//! Connection slab and run queue.
 
 use std::mem;
 use std::time::Instant;
@@ -12,41 +8,32 @@ use slab::Slab;
 use super::token::{Generations, Key};
 use super::{EventSource, Readiness};
 
-/// One connection and the reactor's own notes on it.
 #[derive(Debug)]
 pub(super) struct Slot<C> {
     pub(super) connection: C,
     pub(super) ready: Readiness,
-    /// For when the timer wheel holds its key.
     pub(super) timer: Option<Timer>,
     generation: u32,
-    /// It stands in the run queue.
     pub(super) queued: bool,
-    /// Its socket is registered with epoll.
     pub(super) registered: bool,
-    /// It is over and waits for the end of the turn to be freed.
     closed: bool,
 }
 
-/// A key that the timer wheel holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timer {
-    /// The tick at which it is looked at ...
     pub(super) tick: u64,
-    /// ... which is not after the tick of this deadline, nor of any later one.
+    /// `tick` is not after this or any later deadline.
     pub(super) deadline: Instant,
 }
 
-/// All connections, and which of them have something to do.
 #[derive(Debug)]
 pub(super) struct Slots<C> {
     slab: Slab<Slot<C>>,
     generations: Generations,
-    /// The run queue of the next turn. The flag of its slot keeps a key from standing here twice.
+    /// `Slot::queued` prevents duplicates.
     run_queue: Vec<Key>,
-    /// The drained queue of this turn, kept for its room.
+    /// Reused memory.
     spare_queue: Vec<Key>,
-    /// Those that are over and wait for the end of the turn.
     closed_keys: Vec<Key>,
 }
 
@@ -76,16 +63,15 @@ impl<C: EventSource> Slots<C> {
             registered: false,
             closed: false,
         };
-        // A slot costs two descriptors' worth of kernel memory at least: 2^32 of them do not exist.
+        // A slot costs the kernel memory of at least two descriptors: 2^32 cannot exist.
         Key { index: self.slab.insert(slot) as u32, generation }
     }
 
-    /// The connection that the key names, unless it is gone or going.
+    /// `None` for a stale key or closed connection.
     pub(super) fn get(&mut self, key: Key) -> Option<&mut Slot<C>> {
         find(&mut self.slab, key)
     }
 
-    /// The same, queued for the next turn.
     pub(super) fn queue(&mut self, key: Key) -> Option<&mut Slot<C>> {
         let slot = find(&mut self.slab, key)?;
         if !mem::replace(&mut slot.queued, true) {
@@ -94,23 +80,20 @@ impl<C: EventSource> Slots<C> {
         Some(slot)
     }
 
-    /// Whether any is queued.
     pub(super) fn has_queued(&self) -> bool {
         !self.run_queue.is_empty()
     }
 
-    /// Takes all that is queued; what is queued from now on belongs to the turn after.
+    /// Later keys wait for the next drain, so that a tick ends.
     pub(super) fn take_queued(&mut self) -> Vec<Key> {
         mem::replace(&mut self.run_queue, mem::take(&mut self.spare_queue))
     }
 
-    /// Gives the room of the taken queue back.
     pub(super) fn return_queue(&mut self, mut keys: Vec<Key>) {
         keys.clear();
         self.spare_queue = keys;
     }
 
-    /// A connection is over: its slot is freed at the end of the turn.
     pub(super) fn close(&mut self, key: Key) {
         if let Some(slot) = self.get(key) {
             slot.closed = true;
@@ -118,25 +101,20 @@ impl<C: EventSource> Slots<C> {
         }
     }
 
-    /// Whether any waits to be freed.
     pub(super) fn has_closed(&self) -> bool {
         !self.closed_keys.is_empty()
     }
 
-    /// The one place where a slot is freed. Dropping the connection closes its descriptor, and
-    /// with that epoll forgets it: no system call of its own is needed to deregister.
-    /// Returns how many were freed.
+    /// The only place that frees a slot. The drop closes the descriptor, which also removes it from epoll.
     pub(super) fn free_closed(&mut self) -> usize {
         let keys = self.closed_keys.drain(..);
         keys.filter_map(|key| self.slab.try_remove(key.index as usize)).count()
     }
 
-    /// All connections that are not going, for the end of the loop.
     pub(super) fn into_connections(self) -> impl Iterator<Item = C> {
         self.slab.into_iter().filter(|(_, slot)| !slot.closed).map(|(_, slot)| slot.connection)
     }
 
-    /// The keys of all connections that are not going.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         self.slab
             .iter()

@@ -1,36 +1,32 @@
-//! A coarse timer wheel: it only makes sure that a key gets its turn around its deadline.
+//! Coarse timer wheel.
 //!
-//! The deadline itself is a field of the connection and is moved by a store. The wheel holds a key
-//! at most once per scheduled tick; whether anything is due is asked when the tick comes. Time is an
-//! argument.
+//! A connection moves its deadline by a store; a wheel tick checks it. The wheel has each key at most once
+//! per tick.
 
 use std::time::{Duration, Instant};
 
 use super::Key;
 
-/// One tick. Deadlines are seconds; nobody notices a tenth.
+/// Deadlines are seconds, so 100 ms is precise enough.
 const TICK: Duration = Duration::from_millis(100);
 const TICKS_PER_SEC: u64 = 10;
-/// Buckets, one a tick: a bit each in a `u128`. Later deadlines are looked at again after this
-/// horizon (12.8 s), which also bounds how long the keys of closed connections linger here.
+/// Buckets, one per wheel tick, a bit each in a `u128`. Later deadlines are checked at this horizon (12.8 s),
+/// which also bounds how long keys of closed connections stay.
 const BUCKETS: u64 = 128;
 
-/// Room for keys that an emptied bucket keeps. Keys wander through all of them, many together: each would
-/// come to keep room for the most.
+/// Capacity that an empty bucket keeps: keys move through all buckets in groups, so each would keep the
+/// maximum.
 const BUCKET_CAPACITY_MAX: usize = 64;
 
-/// The wheel.
 #[derive(Debug)]
 pub(super) struct TimerWheel {
     origin: Instant,
-    /// The last tick whose bucket was emptied.
     last_tick: u64,
     buckets: Vec<Vec<Key>>,
-    /// Bit `i`: bucket `i` holds keys.
+    /// Bit `i`: bucket `i` has keys.
     occupied: u128,
-    /// When the tick after `last_tick` comes; until then there is nothing to empty.
     next_tick: Instant,
-    /// When the nearest bucket that holds anything is due. Asked for each turn, and hardly ever another.
+    /// Cached: read each event loop tick, rarely changed.
     pub(super) next_deadline: Option<Instant>,
 }
 
@@ -40,14 +36,13 @@ impl TimerWheel {
         Self { origin, last_tick: 0, buckets, occupied: 0, next_tick: origin + TICK, next_deadline: None }
     }
 
-    /// The tick at which a deadline is looked at: the first one that is not before it, within the horizon.
+    /// First wheel tick not before the deadline, within the horizon.
     pub(super) fn tick_of(&self, deadline: Instant) -> u64 {
         let since = deadline.saturating_duration_since(self.origin);
         let tick = whole_ticks(since) + u64::from(!since.subsec_nanos().is_multiple_of(TICK.subsec_nanos()));
         tick.clamp(self.last_tick + 1, self.last_tick + BUCKETS - 1)
     }
 
-    /// Remembers to look at a key at a tick that [`Self::tick_of`] has just returned.
     pub(super) fn schedule(&mut self, key: Key, tick: u64) {
         let bucket = tick % BUCKETS;
         self.occupied |= 1 << bucket;
@@ -55,13 +50,13 @@ impl TimerWheel {
         self.next_deadline = self.compute_next_deadline();
     }
 
-    /// Moves the keys of all ticks up to `now` to `due`, and returns the tick it has come to.
+    /// Returns the present wheel tick.
     pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) -> u64 {
         if now < self.next_tick {
             return self.last_tick;
         }
         let now_tick = whole_ticks(now.saturating_duration_since(self.origin));
-        // After a long sleep each bucket is emptied once: all its keys are in the past.
+        // After a long sleep, one round empties every bucket.
         let first = (self.last_tick + 1).max(now_tick.saturating_sub(BUCKETS - 1));
         for tick in first..=now_tick {
             let bucket = tick % BUCKETS;
@@ -92,7 +87,7 @@ impl TimerWheel {
     }
 }
 
-/// Stays within 64 bits, for those of 128 are slow to divide.
+/// In 64 bits: 128-bit division is slow.
 fn whole_ticks(time: Duration) -> u64 {
     time.as_secs() * TICKS_PER_SEC + u64::from(time.subsec_nanos() / TICK.subsec_nanos())
 }

@@ -1,7 +1,4 @@
-//! timerfd wrapper.
-//!
-//! It wakes the loop on time: epoll counts in milliseconds, which is too coarse for a schedule of sending.
-//! What is due is the application's affair. Time is an argument.
+//! timerfd wrapper: epoll's milliseconds are too coarse for a send schedule.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -15,10 +12,9 @@ use rustix::time::{
 
 use super::token::TIMER;
 
-/// What is nearer than this is not slept for: falling asleep and waking up take longer.
+/// A shorter wait is not slept: sleep and wake take longer.
 const SLEEP_MIN: Duration = Duration::from_micros(5);
 
-/// The timer, and the moment it is set to.
 #[derive(Debug)]
 pub(super) struct TimerFd {
     timer: OwnedFd,
@@ -33,8 +29,7 @@ impl TimerFd {
         Ok(Self { timer, armed_for: None })
     }
 
-    /// Sees to it that the loop wakes at `deadline`; `false` when that is now. Each expiry is an event of its
-    /// own, so the timer never has to be read.
+    /// Wakes the loop at `deadline`; `false` if that is now. Each expiry is a new event: no read is needed.
     pub(super) fn arm(&mut self, deadline: Instant, now: Instant) -> io::Result<bool> {
         let left = deadline.saturating_duration_since(now);
         if left < SLEEP_MIN {

@@ -1,20 +1,17 @@
-//! What names a connection: the index of its slot and the generation of what lives there.
-//!
-//! A slot may be freed and used again within one batch of kernel events. The generation tells the
-//! old tenant's events and timers from the new one's, so a stale key finds nobody.
+//! epoll tokens and connection keys.
 
 use mio::Token;
 
 const _: () = assert!(usize::BITS == 64, "a token carries an index and a generation of 32 bits each");
 
-/// Names one connection, and never another that lives in the same slot later.
+/// Slot and generation: a stale key never finds a later connection, even in one batch of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     pub(super) index: u32,
     pub(super) generation: u32,
 }
 
-/// The generation that no connection has. The token of a listener is its number in this generation.
+/// Generation of fixed tokens and listener ids, never of a connection.
 const FIXED: u32 = 0;
 pub(super) const SIGNALS: Token = Token(u32::MAX as usize);
 pub(super) const WAKER: Token = Token(u32::MAX as usize - 1);
@@ -23,7 +20,7 @@ pub(super) const TIMER: Token = Token(u32::MAX as usize - 3);
 pub(super) const HELPERS: Token = Token(u32::MAX as usize - 4);
 
 impl Key {
-    /// The connection that an event of this token is for, if it is for one.
+    /// `None` for a fixed token.
     pub(super) fn from_token(token: Token) -> Option<Self> {
         let (generation, index) = ((token.0 >> 32) as u32, token.0 as u32);
         (generation != FIXED).then_some(Self { index, generation })
@@ -34,7 +31,7 @@ impl Key {
     }
 }
 
-/// Hands out generations: never 0, and the same one only after 2^32 - 1 others.
+/// Counter of generations: never 0, and each again only after 2^32 - 1 others.
 #[derive(Debug, Default)]
 pub(super) struct Generations(u32);
 
@@ -50,7 +47,7 @@ mod tests {
     use super::*;
 
     impl Key {
-        /// A key that names nobody.
+        /// A key without a connection.
         pub(crate) fn for_test(index: u32) -> Self {
             Self { index, generation: 1 }
         }
