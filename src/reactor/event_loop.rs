@@ -238,7 +238,7 @@ impl<A: App> Reactor<A> {
         self.due_keys = due;
     }
 
-    /// Schedules a check no later than the deadline.
+    /// Schedules a check no later than the deadline's wheel tick.
     fn schedule(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key) else { return };
         let Some(deadline) = slot.connection.deadline() else { return };

@@ -22,7 +22,7 @@ pub(super) struct Slot<C> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timer {
     pub(super) tick: u64,
-    /// `tick` is not after this or any later deadline.
+    /// `tick` is not after the wheel tick of this or any later deadline.
     pub(super) deadline: Instant,
 }
 
