@@ -30,7 +30,7 @@ use crate::load::plan::schedule::{parse_ramp, parse_steps};
 use search::{SearchSettings, read_search};
 
 const PROGRESS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
-/// The engine updates its progress four times a second.
+/// Shortest interval: the engine updates its progress four times a second.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
 const LOAD_MODE_OPTIONS: [&str; 7] =

@@ -9,7 +9,7 @@ use crate::load::stats::summary::Summary;
 /// Exit code after a failed clause.
 pub const EXIT_CODE: u8 = 99;
 
-/// More clauses are a mistake.
+/// Most clauses; more are a mistake.
 const CLAUSES_MAX: usize = 64;
 
 /// Comparison of a metric with its limit.

@@ -11,7 +11,7 @@ use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
 
 /// Lowest number of blocks: fewer do not show how seconds differ.
 ///
-/// The interval would exceed the extremes of 1,000 draws.
+/// With fewer, the interval would exceed the extremes of 1,000 draws.
 pub(super) const BLOCKS_MIN: usize = 5;
 /// Limit of blocks: drawing sixty is enough and cheap.
 const BLOCKS_MAX: usize = 60;

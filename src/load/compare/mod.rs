@@ -17,13 +17,11 @@ use crate::text::units;
 use bootstrap::{BLOCKS_MIN, Draw, Sample, interval};
 use error_rate_test::Proportion;
 
-/// Number of draws.
-///
-/// The interval's ends then move by less than a tenth of its length.
+/// Number of draws: the interval's ends then move by less than a tenth of its length.
 const DRAWS: usize = 1000;
-/// Smallest change that counts.
+/// Smallest change that counts: smaller ones occur between starts of one program.
 ///
-/// Smaller ones occur between starts of one program; a single run cannot show them.
+/// A single run cannot show them.
 const CHANGE_MIN: f64 = 0.01;
 /// Responses needed above a percentile: fewer are single events.
 const TAIL_COUNT_MIN: f64 = 10.0;

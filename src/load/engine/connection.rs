@@ -1,5 +1,13 @@
 //! State machine of a load generator connection.
 //!
+//! | state | waits for | leaves to |
+//! |---|---|---|
+//! | [`Connecting`](LoadPhase::Connecting) | the connection | Idle · AwaitingFirstByte · gone, if the connect fails |
+//! | [`Idle`](LoadPhase::Idle) | a due request or EOF | AwaitingFirstByte · Closing |
+//! | [`AwaitingFirstByte`](LoadPhase::AwaitingFirstByte) | the first byte of a response | Receiving · Idle · Closing |
+//! | [`Receiving`](LoadPhase::Receiving) | the rest of the response | AwaitingFirstByte · Idle · Closing |
+//! | [`Closing`](LoadPhase::Closing) | nothing: `net` closes the connection | gone |
+//!
 //! Each request's result goes to [`ThreadRun`] exactly once. When a connection breaks, its oldest request
 //! fails. Requests pipelined behind it are sent again on the next connection (RFC 9112 section 9.3.2). It
 //! owns no socket and allocates nothing after the start.

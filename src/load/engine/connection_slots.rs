@@ -108,8 +108,8 @@ impl ConnectionSlots {
         }
     }
 
-    /// Reopens the slot at once; after an unused connection, with a pause. Without it, a server that closes
-    /// at once would get thousands of connections.
+    /// Reopens the slot at once; after an unused connection, with a pause. Without the pause, a server that
+    /// closes at once would get thousands of connections.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
         self.clear_key(slot_index);

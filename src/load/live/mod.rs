@@ -18,7 +18,7 @@ use rustix::termios::tcgetwinsize;
 
 use status_view::{StatusView, warmup_block, whole_secs_text};
 
-/// Less would display as "0 s left".
+/// Shortest warm-up on display: less would show "0 s left".
 const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 
 pub(super) struct LiveDisplay<W> {

@@ -1,4 +1,6 @@
 //! Text report of a [`Comparison`].
+//!
+//! The reports for scripts are in `csv` and `json`.
 
 use std::fmt::{self, Write};
 
@@ -6,6 +8,7 @@ use crate::load::compare::Comparison;
 
 pub(super) fn text(comparison: &Comparison) -> String {
     let mut out = String::new();
+    // Writing to a string cannot fail.
     write(&mut out, comparison).expect("a string takes all");
     out
 }

@@ -1,4 +1,6 @@
 //! Run settings for scripts.
+//!
+//! The text reports use `Setup` and `LoadProfile` instead.
 
 use serde::Serialize;
 

@@ -1,4 +1,6 @@
 //! Text report: overview, values, explanations; an invalid verdict first.
+//!
+//! An open loop shows both latencies side by side. A closed loop has a note on what it cannot show.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -27,6 +29,7 @@ pub(super) const CORRECTED_NOTE: &str =
 /// Text of a run.
 pub fn text(summary: &Summary) -> String {
     let mut out = String::new();
+    // Writing to a string cannot fail.
     write(&mut out, summary).expect("a string takes all");
     out
 }

@@ -1,4 +1,6 @@
 //! Texts and numbers of validity findings.
+//!
+//! [`crate::load::stats::validity`] decides which findings there are.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -16,7 +16,7 @@ use crate::text::units::count;
 
 /// Requests needed beyond a percentile; fewer are chance.
 const TAIL_COUNT_MIN: f64 = 10.0;
-/// Makes the p99, which is always shown, meaningful.
+/// Fewest requests of a step: the p99, which is always shown, needs them.
 const REQUESTS_MIN: f64 = 1_000.0;
 /// Shortest step; includes what servers do once a second.
 pub const STEP_LEN_MIN: Duration = Duration::from_secs(2);
@@ -68,8 +68,9 @@ impl Slo {
         needed.ceil() as u64
     }
 
-    /// Step length: enough requests for the rarest percentile. If the rate is too high by [`PRECISION`], the
-    /// queue must outgrow the latency limit.
+    /// Step length: enough requests for the rarest percentile.
+    ///
+    /// If the rate is too high by [`PRECISION`], the queue must outgrow the latency limit within the step.
     pub fn step_len(&self, rate: f64) -> Duration {
         let times = self.assertion.0.iter().filter(|its| matches!(its.metric, Metric::Time(..)));
         let limit_us = times.map(|clause| clause.limit).fold(0.0, f64::max);

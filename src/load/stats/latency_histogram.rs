@@ -41,6 +41,7 @@ pub struct LatencyHistogram(Histogram<u64>);
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
+        // The bounds are constants in order.
         Self(Histogram::new_with_bounds(TIME_MIN_US, TIME_MAX_US, DIGITS).expect("the bounds are in order"))
     }
 }
@@ -58,6 +59,7 @@ impl LatencyHistogram {
     /// Adds another histogram.
     pub fn merge(&mut self, other: &Self) {
         if !other.is_empty() {
+            // Both have the same bounds, so every value fits.
             self.0.add(&other.0).expect("both have the same bounds");
         }
     }

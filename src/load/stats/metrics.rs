@@ -12,9 +12,9 @@ use super::failure::{FailureCounts, LoadFailure};
 use super::latency_histogram::LatencyHistogram;
 use super::time_series::{BAD_STATUS_MIN, RequestTotals, TimeSeries};
 
-/// Limit of URLs with own metrics; the rest share the last set.
+/// Most URLs with own metrics: each histogram takes about 190 KB, and a list may hold millions.
 ///
-/// A list may hold millions; each histogram takes about 190 KB.
+/// The rest share the last set.
 pub const URL_FIGURES_MAX: usize = 100;
 
 /// Statuses have three digits (RFC 9110 section 15).

@@ -368,7 +368,9 @@ impl Summary {
     }
 }
 
-/// Counts each unfinished request as if answered at the end.
+/// Bias of the percentiles, if each unfinished request counts as complete at the end.
+///
+/// The real latencies are unknown. `None` if no percentile changes much.
 fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<UnfinishedBias> {
     /// Smaller changes are not reported.
     const FACTOR_MIN: f64 = 1.1;

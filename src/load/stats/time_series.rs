@@ -13,7 +13,7 @@ use super::latency_histogram::{DIGITS, LatencyHistogram, micros, to_us};
 /// Lowest status that is an error (RFC 9110 section 15).
 pub const BAD_STATUS_MIN: u16 = 400;
 
-/// Five minutes at one second, about 10 MB at the most common latencies.
+/// Most slices: five minutes at one second, about 10 MB at the most common latencies.
 pub const SLICES_MAX: usize = 300;
 
 /// Request counts.
@@ -62,6 +62,7 @@ pub struct TimeSlice {
 
 impl TimeSlice {
     fn record(&mut self, us: u64, count: u32) {
+        // Three digits are a valid precision, and a resizing histogram accepts every value.
         let histogram = self.latency.get_or_insert_with(|| Histogram::new(DIGITS).expect("three digits"));
         let recorded = histogram.record_n(us, count);
         debug_assert!(recorded.is_ok(), "a histogram that resizes takes every value");

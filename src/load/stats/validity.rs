@@ -10,21 +10,15 @@ use crate::load::run_info::{Merged, RunInfo};
 /// Exit code of a client-bound run.
 pub const EXIT_CODE: u8 = 97;
 
-/// CPU share from which the generator is late.
-///
-/// Most of the rest goes to wake-ups.
+/// CPU share without time left to be punctual: most of the rest goes to wake-ups.
 pub const CPU_SHARE_MAX: f64 = 0.95;
-/// CPU share of a busy generator, used or waited for.
-///
-/// From here, a missed schedule is its own fault.
+/// CPU share, used or waited for, from which a missed schedule is the generator's own fault.
 pub const CPU_SHARE_BUSY: f64 = 0.85;
 /// Shortest run with enough CPU clock ticks for a share.
 pub const WALL_MIN: Duration = Duration::from_millis(500);
 /// Limit of lag / p99: lag changes the p99 by no more.
 pub const LAG_SHARE_MAX: f64 = 0.1;
-/// Lag that is always accepted.
-///
-/// On a busy host, a woken thread may wait this long for a CPU.
+/// Lag that is always accepted: on a busy host, a woken thread may wait this long for a CPU.
 pub const LAG_FLOOR_US: u64 = 2_000;
 /// Accepted difference of merged durations, as a share of the longest.
 const WALL_DIFFERENCE_SHARE_MAX: f64 = 0.05;

@@ -1,4 +1,6 @@
 //! JSON report of a search, with the conventions of the run's.
+//!
+//! A test generates `schema.json` from the types.
 
 use serde::Serialize;
 

@@ -19,6 +19,7 @@ pub(super) const SHORT_STEPS_NOTE: &str =
 /// Text of a search.
 pub fn text(curve: &Curve) -> String {
     let mut out = String::new();
+    // Writing to a string cannot fail.
     write(&mut out, curve).expect("a string takes all");
     out
 }

@@ -1,4 +1,6 @@
 //! Charts of a run, each with a text description.
+//!
+//! Each is a function of the summary; without data, there is no chart.
 
 use super::axis::{Axis, LINEAR_RATIO_MAX};
 use super::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
@@ -7,7 +9,7 @@ use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::summary::{HistogramBar, PERCENTILES, SliceSummary, Spread, Summary, count_times};
 use crate::text::units::{count, rate, time};
 
-/// More slices leave no room for dots.
+/// Most slices with dots: more leave no space.
 const DOTS_MAX: usize = 40;
 /// A shorter slice shows chance; only the table has it.
 const PARTIAL_SLICE_SHARE: f64 = 0.1;

@@ -1,4 +1,6 @@
 //! Texts and tables of the run page, as in the text report.
+//!
+//! The verdict comes first. Every number is the summary's.
 
 use super::plots::slice_period;
 use super::table::{Table, list, tile};

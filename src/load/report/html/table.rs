@@ -1,4 +1,6 @@
 //! HTML tables and lists, escaped; a wide table scrolls within itself.
+//!
+//! Never knows runs: the page of a search uses them too.
 
 use super::escaped;
 

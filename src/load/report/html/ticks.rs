@@ -5,9 +5,9 @@
 
 use crate::text::units::count;
 
-/// More ticks are unreadable; steps need fewer.
+/// Most ticks: more are unreadable, so steps are chosen for fewer.
 const TICKS_MAX: usize = 64;
-/// With more ticks, only powers of ten have labels.
+/// Most ticks that all have labels; with more, only powers of ten have them.
 const LABELS_MAX: usize = 7;
 /// Powers of ten: from a microsecond to longer than any run.
 const POWERS_MAX: i32 = 15;

@@ -1,4 +1,6 @@
 //! Synthetic runs for all tests that read a summary; quotients are finite numbers.
+//!
+//! Other modules build their summaries here.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,6 @@
 //! Markup of chart parts; extreme numbers stay within the chart.
+//!
+//! Each part stands beside its input.
 
 use proptest::prelude::*;
 
