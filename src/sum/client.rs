@@ -1,5 +1,11 @@
 //! Client protocol of the number exchange: one line out, one in.
 //!
+//! | state | waits for | leaves to | deadline |
+//! |---|---|---|---|
+//! | [`Connecting`](SumClientPhase::Connecting) | the connection | ReadingLine · Closing (time-out) | the attempt's |
+//! | [`ReadingLine`](SumClientPhase::ReadingLine) | the server's line | Closing | [`TIMEOUT`] in total |
+//! | [`Closing`](SumClientPhase::Closing) | nothing: `net` closes the connection | gone | that of `net` |
+//!
 //! The caller reads the outcome from [`SumExchange`].
 
 use std::time::Instant;

@@ -16,5 +16,5 @@ pub use client::{SumClientProtocol, SumExchange, SumFailure};
 pub use line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
 pub use server::{SumServerProtocol, SumService, SumState};
 
-/// Limit per line. A line fits one packet: a slower peer is probably gone.
+/// Time limit per line: it fits one packet, so a slower peer is probably gone.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

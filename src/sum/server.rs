@@ -1,5 +1,11 @@
 //! Server protocol of the number exchange: one line in, one out.
 //!
+//! | state | waits for | leaves to | deadline |
+//! |---|---|---|---|
+//! | [`ReadingLine`](SumServerPhase::ReadingLine) | the client's line | WritingLine · Closing (EOF or shutdown before any input) | [`TIMEOUT`] in total |
+//! | [`WritingLine`](SumServerPhase::WritingLine) | the socket to take the response | Closing | [`TIMEOUT`] |
+//! | [`Closing`](SumServerPhase::Closing) | nothing: `net` closes the connection | gone | that of `net` |
+//!
 //! Prints nothing; output lines collect in [`SumState`].
 
 use std::net::SocketAddr;
