@@ -1,4 +1,6 @@
 //! Request methods (RFC 9110 section 9).
+//!
+//! Callers decide which methods are served.
 
 /// Request method.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,4 +1,6 @@
 //! Grammar shared by the parsers (RFC 9110 section 5.6).
+//!
+//! Byte classes, lists and numbers. Searches test eight bytes at a time (SWAR).
 
 use memchr::memchr;
 

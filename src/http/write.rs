@@ -1,4 +1,6 @@
-//! Writers of head lines, each with CRLF, into a byte vector.
+//! Writers of head lines into a byte vector.
+//!
+//! Each line ends in CRLF. Only the vector allocates.
 
 use std::io::Write;
 

@@ -1,4 +1,6 @@
 //! Incremental body decoder for every framing, without copies.
+//!
+//! Data is a slice of the input. It finds the end of the body.
 
 use super::chunked::{ChunkedDecoder, Decoded, take_up_to};
 use crate::http::{Reject, RequestBody, ResponseBody};

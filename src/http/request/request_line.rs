@@ -1,4 +1,6 @@
 //! Strict, hand-written request line parser (RFC 9112 section 3).
+//!
+//! `head` finds the end of the line, `target` parses the target.
 
 use memchr::memchr;
 

@@ -1,4 +1,6 @@
 //! Request target in four forms (RFC 9112 section 3.2), and host syntax.
+//!
+//! Never decodes `%`: the path stays as received.
 
 use memchr::memmem;
 

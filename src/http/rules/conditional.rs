@@ -71,7 +71,7 @@ impl<'b> Preconditions<'b> {
     ) -> PreconditionResult {
         let [if_match, if_unmodified_since, if_none_match, if_modified_since] = &self.0;
         let is_satisfied = match (if_match, if_unmodified_since) {
-            // Unreadable: matches nothing, because it was a guard.
+            // An unreadable list matches nothing: the client meant it as a guard.
             (Some(list), _) => matches(list, current, |tag, wanted| tag.strong_eq(wanted)) == Some(true),
             (None, Some(date)) => is_unmodified_since(date, current, now_unix_secs, true),
             (None, None) => true,
@@ -81,7 +81,7 @@ impl<'b> Preconditions<'b> {
         }
         let is_get_or_head = matches!(method, Method::Get | Method::Head);
         let is_unchanged = match (if_none_match, if_modified_since) {
-            // Unreadable: a fetch costs only bytes, but a change must not overwrite.
+            // Unreadable: a fetch is performed, which costs only bytes. A change fails: it might overwrite.
             (Some(list), _) => {
                 matches(list, current, |tag, wanted| tag.weak_eq(wanted)).unwrap_or(!is_get_or_head)
             }

@@ -1,4 +1,6 @@
 //! Connection persistence after a message (RFC 9112 section 9.3).
+//!
+//! It reads the Connection field; callers close.
 
 use crate::http::Version;
 use crate::http::syntax::elements;

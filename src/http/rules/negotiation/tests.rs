@@ -1,4 +1,6 @@
 //! Tests of negotiation: fields of real clients, malformed fields, arbitrary bytes.
+//!
+//! The properties hold for any bytes.
 
 use super::*;
 use proptest::prelude::*;
