@@ -139,7 +139,7 @@ impl fmt::Display for RelativePath<'_> {
 
 /// True if `rest` (no leading slash) is valid and normal.
 fn is_plain(rest: &[u8]) -> bool {
-    // Most paths are short as a whole.
+    // Most paths are short as a whole: then no segment is measured.
     let are_short = rest.len() <= NAME_LEN_MAX || rest.split(|&b| b == b'/').all(|n| n.len() <= NAME_LEN_MAX);
     let mut before = b'/';
     for &byte in rest {

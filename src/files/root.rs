@@ -243,6 +243,7 @@ fn open_beneath(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Er
     Err(Errno::AGAIN)
 }
 
+/// Error of the first `openat2`, which shows whether the system call is available.
 fn explain_first_open(errno: Errno) -> io::Error {
     let reason = match errno {
         Errno::NOSYS => "this kernel has no openat2: serving a directory needs Linux 5.6 or later",

@@ -20,7 +20,7 @@ use members::{Member, Members};
 use tar_header::Kind;
 use walk::Walk;
 
-/// Members per slice. Opening them by the longest paths and symlinks takes some ms.
+/// Members per slice: opening them by the longest paths and symlinks takes some ms.
 const MEMBERS_PER_SLICE_MAX: usize = 16;
 /// Bytes per slice, plus one file.
 const TAR_SLICE_LEN_MAX: usize = 64 * 1024;

@@ -1,4 +1,6 @@
 //! Cached file, lookup outcome and variant request: values only.
+//!
+//! `file_cache` and `variants` decide what is cached and sent.
 
 use std::rc::Rc;
 use std::time::SystemTime;

@@ -13,7 +13,7 @@ pub const LISTING_LEN_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of all listings: equal to the file cache.
 pub const LISTINGS_LEN_MAX: usize = 64 * 1024 * 1024;
 
-/// Bytes for small listings only. Large, slowly read listings must not block small directories.
+/// Bytes for listings up to [`SMALL_LEN_MAX`]: large, slowly read listings must not block small directories.
 const RESERVED_LEN: usize = 4 * 1024 * 1024;
 
 /// Bytes for a few hundred names.

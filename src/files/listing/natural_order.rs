@@ -76,6 +76,7 @@ fn common_tokens_len(left: &[u8], right: &[u8]) -> usize {
 #[derive(Clone, Debug)]
 pub struct NameFilter {
     folded: String,
+    /// Folded name of the last call; kept to reuse its allocation.
     name: String,
 }
 

@@ -13,13 +13,13 @@ use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, join};
 use crate::files::root::{FileKind, FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
 
-/// Names per slice, rounded up to a buffer. Each costs a system call: some µs.
+/// Names per slice, rounded up to a buffer: each costs a system call of some µs.
 const SLICE_NAMES_MIN: usize = 128;
 
 /// `getdents` buffer. An entry takes 24 to 280 bytes: at most some 300 per slice.
 const DIR_BUFFER_LEN: usize = 4 * 1024;
 
-/// Symlinks per slice. 40 nested symlinks with paths of 4,000 bytes take some ms.
+/// Symlinks followed per slice: 40 nested symlinks with paths of 4,000 bytes take some ms.
 const SLICE_LINKS_MAX: usize = 4;
 
 #[derive(Debug)]

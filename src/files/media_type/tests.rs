@@ -1,4 +1,6 @@
 //! Tests of media types: well-known names, configured types, compressibility.
+//!
+//! Names are looked up by their extension alone.
 
 use super::*;
 

@@ -1,4 +1,6 @@
 //! Upload errors that a client must distinguish.
+//!
+//! The server maps them to statuses.
 
 use std::io;
 

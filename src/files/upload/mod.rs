@@ -26,7 +26,7 @@ use super::path::{RelativePath, beneath, split_last};
 use super::root::{FileKind, FileStat, LookupError};
 use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
 
-/// Tiny chunks are gathered to save system calls.
+/// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
 const WRITE_BUFFER_LEN: usize = 16 * 1024;
 /// Before the umask.
 const NEW_FILE_MODE: u32 = 0o666;

@@ -21,15 +21,16 @@ use rustix::io::Errno;
 
 /// Change counters, 16 KiB: almost one per name for thousands of names.
 const CHANGE_COUNTERS: u64 = 4096;
-/// Each costs 1 KiB of kernel memory, as it pins its inode. Only paths requested twice in a second are
-/// watched.
+/// Most watches: each costs 1 KiB of kernel memory, as it pins its inode.
+///
+/// Only paths requested twice in a second are watched.
 const WATCHES_MAX: usize = 16 * 1024;
-/// Watches for which a sweep pays.
+/// Fewest watches for which a sweep for unneeded watches pays.
 const SWEEP_MIN: usize = 64;
 /// Events per drain: 1 ms of work. More would change nearly all counters: all are incremented, the rest is
 /// read next time.
 const EVENTS_MAX: usize = CHANGE_COUNTERS as usize;
-/// Bytes per read. Fits a dozen of the longest events, or a hundred usual events.
+/// Bytes per read: a dozen of the longest events, or a hundred usual events.
 const READ_LEN: usize = 4096;
 /// `FS_CASEFOLD_FL`, case-insensitive: events carry the stored spelling instead of the requested spelling.
 const CASEFOLD: u32 = 0x4000_0000;
@@ -103,6 +104,7 @@ pub(crate) enum Freshness {
     Revalidate,
     /// The attributes may be equal, after a memory-mapped write.
     Stale,
+    /// Changes would be missed.
     Unwatched,
 }
 

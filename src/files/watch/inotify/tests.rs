@@ -1,4 +1,6 @@
 //! Tests of dependencies, and of paths that cannot be watched.
+//!
+//! The tests of the cache check how it uses them.
 
 use super::super::watch_paths;
 use super::*;
