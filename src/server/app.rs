@@ -134,7 +134,7 @@ impl ServerApp {
         }
     }
 
-    /// Whether a helper thread is at work for this worker.
+    /// Whether this worker has jobs at the helper threads.
     fn has_jobs(&self) -> bool {
         self.worker.context.helpers.as_ref().is_some_and(|helpers| helpers.pending() > 0)
     }

@@ -22,9 +22,9 @@ pub(super) struct ServerContext {
     /// Cloned by each running archive, to count archives.
     pub(super) archive_permits: Rc<()>,
     pub(super) listing_budget: ListingBudget,
-    /// The threads for calls that block. None in tests without an event loop.
+    /// Threads for blocking calls; `None` in tests without an event loop.
     pub(super) helpers: Option<Helpers>,
-    /// The connection that is being driven.
+    /// Key of the running connection.
     pub(super) key: Option<Key>,
 }
 
@@ -44,8 +44,8 @@ impl ServerContext {
         }
     }
 
-    /// Whether work that leads to a job for the helper threads has to wait. If so, the connection that is being
-    /// driven gets a tick when there is room.
+    /// Whether work that needs a helper thread must wait. If so, the running connection gets a tick
+    /// when the queue has space.
     pub(super) fn waits_for_helpers(&self) -> bool {
         let (Some(helpers), Some(key)) = (&self.helpers, self.key) else { return false };
         let is_full = helpers.is_full();

@@ -8,7 +8,7 @@ use crate::reactor::Watermarks;
 
 /// Most workers: more than the largest computers have cores.
 pub(super) const WORKERS_MAX: usize = 256;
-/// Helper threads of the process: closing files is work for one, and three more keep going when a disk hangs.
+/// Most helper threads: one suffices to close files, and three more continue if a disk hangs.
 pub(super) const HELPER_THREADS_MAX: usize = 4;
 /// Descriptors reserved for everything except connections and cached files.
 ///

@@ -27,7 +27,7 @@ pub struct ServerConfig {
     pub bind: Bind,
     /// Served content.
     pub root: RootChoice,
-    /// Index file: a plain name, not hidden.
+    /// Index file: a plain name, neither empty nor hidden.
     pub index: String,
     /// File for a GET of a missing path.
     pub fallback: Option<RelativePath<'static>>,

@@ -29,7 +29,7 @@ pub(super) fn replace_error(
     Ok(error_page(error, head.method, context, now))
 }
 
-/// Fallback file for a 404. Hidden names are refused, not missing.
+/// Fallback file for a 404. A hidden name is refused, not missing: its error stays.
 fn fallback(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,

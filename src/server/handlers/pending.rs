@@ -1,6 +1,7 @@
 //! Response that is not ready: the request waits for a job.
 //!
-//! The connection polls it once a tick, for about 1 ms, so that other connections run in between.
+//! The connection polls it once a tick, or when a helper thread wakes it. A poll takes about 1 ms, so that
+//! other connections run in between.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ pub(in crate::server) trait PendingResponse {
     /// Does one slice of work. Returns the response when done.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
 
-    /// What a job that is not done waits for: its next slice, or a helper thread.
+    /// Event that an unfinished job waits for: its next slice, or a helper thread.
     fn want(&self) -> Want {
         Want::Tick
     }

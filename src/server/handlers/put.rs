@@ -170,8 +170,7 @@ impl UploadInProgress {
     }
 }
 
-/// The upload is whole. It waits if the helper threads are far behind, for one of them closes the file that it
-/// replaces.
+/// Complete upload. It waits while the helper threads are far behind: one of them closes the replaced file.
 impl PendingResponse for UploadInProgress {
     fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
         (!context.waits_for_helpers()).then(|| self.commit(context))

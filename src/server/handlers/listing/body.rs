@@ -13,9 +13,9 @@ use crate::net::CloseReason;
 use crate::server::response::BodySource;
 use crate::text::{OneLine, append, json_string};
 
-/// A slice ends with the entry that reaches this length ...
+/// Minimum slice length in bytes; the entry that reaches it ends the slice.
 const SLICE_LEN_MIN: usize = 32 * 1024;
-/// ... or this count: an entry takes some microseconds.
+/// Most entries of a slice; each takes some microseconds.
 const SLICE_ENTRIES_MAX: usize = 256;
 
 #[derive(Debug)]

@@ -27,7 +27,7 @@ const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
     %3C/svg%3E";
 
-/// Most breadcrumb links: total length grows with the square of their number.
+/// Most breadcrumb links, the nearest directories: total length grows with the square of their number.
 const BREADCRUMB_LINKS_MAX: usize = 32;
 
 const SEPARATOR: &str = "<span aria-hidden=\"true\">/</span>";
