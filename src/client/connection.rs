@@ -3,9 +3,9 @@
 //! | state | waits for | leaves to |
 //! |---|---|---|
 //! | [`SendingHead`](FetchPhase::SendingHead) | the connection | SendingBody (a body that is not queued at once) · ReadingResponse · Closing (time-out) |
-//! | [`SendingBody`](FetchPhase::SendingBody) | leave to go on, room, more of the body; and an early answer | ReadingResponse · Closing |
-//! | [`ReadingResponse`](FetchPhase::ReadingResponse) | the answer's head and body | Closing |
-//! | [`Closing`](FetchPhase::Closing) | nothing: the link closes | gone |
+//! | [`SendingBody`](FetchPhase::SendingBody) | 100 (Continue), the socket, more of the body; an early response | ReadingResponse · Closing |
+//! | [`ReadingResponse`](FetchPhase::ReadingResponse) | the head and body of the response | Closing |
+//! | [`Closing`](FetchPhase::Closing) | nothing: the connection closes | gone |
 //!
 //! [`ResponseHandler`] decides what to do with the response.
 
@@ -44,7 +44,7 @@ pub enum BodyProgress {
     Failed,
 }
 
-/// As in curl: old servers may never send 100 (Continue).
+/// Longest wait for 100 (Continue), as in curl: old servers may never send it.
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reason for an incomplete response.
@@ -63,11 +63,11 @@ pub enum FetchError {
 /// Connection states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchPhase {
-    /// Until connected.
+    /// Waits for the connection, then queues the request.
     SendingHead,
-    /// Until the body is queued.
+    /// Waits to queue the body; accepts an early response.
     SendingBody,
-    /// Until the response ends.
+    /// Waits for the end of the response.
     ReadingResponse,
     /// Done.
     Closing,

@@ -33,7 +33,7 @@ pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--verbose", "answers are counted, not shown"),
 ];
 
-/// One year: more is a typing error and could overflow an `Instant`.
+/// Longest time, one year: more is a typing error and could overflow an `Instant`.
 const HOURS_MAX: u32 = 365 * 24;
 
 pub(crate) struct RequestArgs {

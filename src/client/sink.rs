@@ -1,7 +1,7 @@
 //! Response body output: standard output, or an atomically written file.
 //!
-//! A file gets a temporary name in the target's directory and is renamed when complete: no reader
-//! sees half of it.
+//! A file gets a temporary name in the target's directory. It is renamed when complete: no reader sees
+//! half of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -20,8 +20,9 @@ const BINARY_CHECK_LEN_MAX: usize = 2000;
 pub(super) struct OutputSink {
     /// `None`: standard output.
     target: Option<PathBuf>,
+    /// Opened at the first byte or at the end.
     open: Option<OpenOutput>,
-    /// Bytes still to search; 0 without a terminal.
+    /// Bytes still to search for binary data; 0 without a terminal.
     binary_check_len: usize,
 }
 

@@ -11,13 +11,13 @@ use crate::cli::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, quote};
 /// Port of `reactor-server`, for all but `http://` URLs.
 const PORT_DEFAULT: u16 = 8080;
 
-/// RFC 9110 section 4.2.1.
+/// Default port of `http://` URLs (RFC 9110 section 4.2.1).
 const PORT_HTTP: u16 = 80;
 
 /// Methods as a third, last operand; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
 
-/// Space, controls, and characters excluded by RFC 3986. `%` depends on what follows.
+/// Encoded characters: space, controls, and those excluded by RFC 3986. `%` depends on the next two.
 const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -30,7 +30,7 @@ const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Keeps braces: the template renderer encodes loose ones.
+/// Set without braces: the template renderer encodes loose braces.
 const TEMPLATE_ENCODE_SET: &AsciiSet = &PATH_ENCODE_SET.remove(b'{').remove(b'}');
 
 /// Request target.
@@ -186,7 +186,7 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// RFC 3986 section 3.1.
+/// Scheme and the text after `://` (RFC 3986 section 3.1).
 fn split_scheme(word: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = word.split_once("://")?;
     let is_scheme_byte = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);

@@ -14,7 +14,7 @@ use super::source::{Payload, Source, join_data};
 use crate::http::chunk;
 use crate::net::SendQueue;
 
-/// A pipe's capacity.
+/// Bytes per read of a stream: the capacity of a pipe.
 const PIECE_LEN_MAX: usize = 64 * 1024;
 /// Memory bound of `-d`; `-T` sends longer files unbuffered.
 const DATA_LEN_MAX: u64 = 16 * 1024 * 1024;
