@@ -15,7 +15,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, OFlags};
 use rustix::io::Errno;
 
-/// POSIX writes PIPE_BUF bytes whole or not at all. Linux reports "writable" if they fit.
+/// Longest write to a pipe: POSIX writes PIPE_BUF bytes whole or not at all.
+///
+/// Linux reports "writable" only if they fit.
 const PIPE_WRITE_LEN_MAX: usize = 4096;
 
 /// O_NOCTTY: a terminal as log must not become the controlling terminal.

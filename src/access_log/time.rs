@@ -84,7 +84,7 @@ impl TimeCache {
 }
 
 const ZONE_FILE: &str = "/etc/localtime";
-/// The longest known zone file has 4 KiB.
+/// Longest zone file that is read; the longest known one has 4 KiB.
 const ZONE_LEN_MAX: u64 = 64 * 1024;
 
 /// Local time zone, or else UTC.

@@ -13,7 +13,7 @@ use rustix::event::{Timespec, poll};
 
 use super::sink::LogSink;
 
-/// Triggers a write. Amortizes the system call; 64 KiB fill a pipe.
+/// Bytes that trigger a write: enough to amortize the system call, and what a pipe holds.
 const FLUSH_LEN: usize = 64 * 1024;
 
 /// Bound while the sink fails: about 10,000 lines.
@@ -25,10 +25,10 @@ const IDLE_FLUSH: Duration = Duration::from_millis(50);
 /// Longest delay of a line, so that `tail -f` is useful.
 const LINE_AGE_MAX: Duration = Duration::from_secs(1);
 
-/// Short, because a pipe with a busy reader holds little.
+/// First retry pause: short, because a pipe with a busy reader holds little.
 const BACKOFF_MIN: Duration = Duration::from_millis(1);
 
-/// A full disk costs one system call a second.
+/// Longest retry pause: a full disk costs one system call a second.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// One wait for a slow reader at shutdown.
@@ -40,7 +40,7 @@ const FINAL_FAILED_WAITS_MAX: u32 = 20;
 /// Lock wait at shutdown. Other writers abandon stopped readers much sooner.
 const FINAL_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Others hold the lock for microseconds, unless their reader is slow.
+/// Retry interval of the lock: others hold it for microseconds, unless their reader is slow.
 const LOCK_RETRY: Duration = Duration::from_millis(1);
 
 /// Line buffer before a sink; dropping it writes the rest.
@@ -258,7 +258,8 @@ impl LogBuffer {
 
 /// Try-lock that keeps records whole between writers with one destination.
 ///
-/// A pipe or full disk may take a record in pieces. Without the lock, retry as after `WouldBlock`.
+/// A pipe or full disk may take a record in pieces. If another writer holds the lock, retry as after
+/// `WouldBlock`.
 #[derive(Debug, Default)]
 pub(super) struct WriteLock {
     is_locked: Arc<AtomicBool>,

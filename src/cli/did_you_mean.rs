@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Most edits for a suggestion. A short name allows one: two edits would match any short name.
+/// Most edits for a suggestion; a short name allows one, as two would match any short name.
 const EDITS_MAX: usize = 2;
 const SHORT_NAME_LEN: usize = 4;
 

@@ -28,7 +28,7 @@ const SIZE_UNITS: [(&str, u64); 14] = [
     ("tib", 1 << 40),
 ];
 
-/// Largest count. More is a typing error: at a million per second, it takes 30 years.
+/// Largest count; more is a typing error: at a million per second, it takes 30 years.
 const COUNT_MAX: f64 = 1e15;
 /// Highest rate per second; above it, single nanoseconds matter.
 pub const RATE_MAX: f64 = 1e8;
