@@ -1,8 +1,8 @@
 //! Two programs on one hand-written, single-threaded mio reactor: `reactor-server` and `reactor-client`.
 //!
 //! Both are small `main` functions over this library. This page is the map. `README.md` has the states of a server
-//! connection and the files to read first, `docs/architecture.md` the life of a request, the invariants and where each thing is
-//! decided.
+//! connection and the files to read first. `docs/architecture.md` has the life of a request, the invariants, and where each
+//! thing is decided.
 //!
 //! # Layers
 //!
