@@ -1,4 +1,7 @@
 //! Non-blocking connect to an address or a host.
+//!
+//! A helper thread resolves the name. The addresses are tried one after the other, and the reason of each failure is
+//! kept.
 
 use std::collections::VecDeque;
 use std::error::Error;

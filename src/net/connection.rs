@@ -1,4 +1,8 @@
-//! Connection: I/O loop, and connecting and lingering, so that no protocol needs these states.
+//! Connection: a transport, its two queues, and the protocol that understands the bytes.
+//!
+//! [`Connection::pump`] is the only read/write/`WouldBlock` loop of the project. It clears a readiness bit where a system
+//! call shows that the bit no longer holds. The states connecting, open and lingering are here, so that no
+//! protocol needs them.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
