@@ -1,4 +1,7 @@
-//! Listening sockets and their options.
+//! Listening sockets: their options, the addresses they are bound to, and `TCP_DEFER_ACCEPT`.
+//!
+//! Several addresses may share one port. Every socket is non-blocking and close-on-exec. The reactor registers and
+//! accepts.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,7 @@
-//! Pool of spare buffers: an idle connection owns none.
+//! Pool of spare buffers.
+//!
+//! An idle connection owns no buffer. It leases one while its socket is readable or output waits, and returns the
+//! empty buffer.
 
 use super::SendQueue;
 use super::send_queue::SegmentQueue;

@@ -1,4 +1,7 @@
-//! Sans-IO protocol trait: no socket, no clock, no blocking.
+//! Protocol trait, and what a protocol waits for.
+//!
+//! The connection asks a protocol to advance when the wait has ended. A protocol owns no socket, reads no clock and
+//! never blocks.
 
 use std::time::Instant;
 
@@ -10,14 +13,14 @@ use crate::reactor::Now;
 pub enum Want {
     /// Input or its end. Output is sent meanwhile.
     Input,
-    /// Input, or the end of queued output. Output must be queued.
+    /// Input, or all queued output has left the transport, whichever is first. Output must be queued.
     InputOrDrain,
-    /// The next tick: this budget is spent.
+    /// The next tick: there is more work, and the budget of this tick is spent.
     Tick,
     /// A helper thread, which wakes the connection by its key. Output is sent; no input is read. The protocol
     /// advances at every tick, whatever the cause.
     Wakeup,
-    /// The end of queued output.
+    /// All queued output has left the transport.
     Drain,
     /// The end of the connection.
     Close(CloseReason),

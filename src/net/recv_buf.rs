@@ -1,4 +1,6 @@
-//! Receive buffer, leased from the pool.
+//! Receive buffer: input that the protocol has not consumed.
+//!
+//! It is one buffer, leased from the pool while it holds bytes. The connection fills it, the protocol consumes it.
 
 use super::Pool;
 

@@ -1,4 +1,6 @@
-//! `RLIMIT_NOFILE`: each connection needs a descriptor.
+//! `RLIMIT_NOFILE`, raised as far as the system allows.
+//!
+//! Each connection needs a descriptor.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -1,4 +1,8 @@
-//! Send queue of inline bytes (heads, small bodies), shared bytes and file ranges.
+//! Send queue: segments that wait for room in the socket.
+//!
+//! A segment is inline bytes (heads, small bodies), shared bytes or a file range. [`SendQueue::flush`] is the only
+//! function that writes: one `write` or `writev` for all ready bytes, `sendfile` for file ranges. The inline bytes
+//! share one buffer, leased from the pool.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,7 @@
-//! Byte stream trait, and TCP.
+//! Transport: the trait of a non-blocking byte stream, and TCP.
+//!
+//! A call is at most one system call: it does not loop and does not decide. `IoOutcome` and `CloseReason` tell how
+//! moving bytes ended. The tests have a second transport, a pipe in memory; TLS would be another.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};

@@ -1,4 +1,6 @@
 //! Traits of an application and its connections.
+//!
+//! The application decides what a connection is and does. The reactor decides when.
 
 use std::net::SocketAddr;
 use std::time::Instant;

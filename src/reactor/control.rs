@@ -1,4 +1,6 @@
-//! Events for the application, and its requests.
+//! Events for the application, and its requests to the reactor.
+//!
+//! The reactor fills in the events before `on_tick`, and carries out the requests after it.
 
 use std::ffi::c_int;
 

@@ -1,4 +1,7 @@
 //! Event loop: wait, dispatch, drive, accept, free, poll the application.
+//!
+//! An event only sets bits and queues a key. All work runs from the run queue. The loop never reads from or writes to
+//! a connection.
 
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};

@@ -1,4 +1,7 @@
-//! Connection slab and run queue.
+//! Slab of connections, and the run queue.
+//!
+//! A stale key finds no connection. A tick takes the whole run queue before it drains it. A key that is queued
+//! meanwhile belongs to the next tick, so each tick ends.
 
 use std::mem;
 use std::time::Instant;

@@ -1,4 +1,6 @@
-//! The only file that starts threads.
+//! Threads: several reactors, each in a thread of its own, and the helper threads.
+//!
+//! The only file that starts threads. It reports how a reactor's thread ended, a panic included.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

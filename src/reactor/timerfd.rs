@@ -1,4 +1,6 @@
-//! timerfd wrapper: epoll's milliseconds are too coarse for a send schedule.
+//! timerfd wrapper.
+//!
+//! epoll counts in milliseconds, which is too coarse for a schedule of requests.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};

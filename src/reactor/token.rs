@@ -1,4 +1,7 @@
 //! epoll tokens and connection keys.
+//!
+//! A key is the index of a slot and a generation. A slot may be used again within one batch of events: the generation
+//! tells a stale event or timer from one of the new connection.
 
 use mio::Token;
 

@@ -1,4 +1,6 @@
-//! Tests of the send queue: bytes sent, system calls used, bytes left.
+//! Tests of the send queue: which bytes leave, in which calls, and which stay.
+//!
+//! The transport of these tests takes as many bytes as it is told to.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
