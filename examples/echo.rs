@@ -4,24 +4,18 @@ use std::{net::SocketAddr, time::*};
 use mio::net::TcpStream;
 use reactor_http::{net::*, reactor::*};
 
-const LIFETIME_MAX: Duration = Duration::from_secs(600);
-
 struct EchoProtocol(Instant);
 
-// `Want::Drain`: no read before the peer took all earlier bytes. A connection holds one buffer at most.
 #[rustfmt::skip] impl Protocol for EchoProtocol {
     type Context = ();
     fn advance(&mut self, input: &mut RecvBuf, output: &mut SendQueue, _: &mut (), _: Now) -> Want {
         output.push_with(|buffer| buffer.extend_from_slice(input.bytes()));
         input.consume(input.bytes().len());
         let next = if input.is_eof() { Want::Close(CloseReason::Finished) } else { Want::Input };
+        // No read before the peer took all earlier bytes: a connection holds one buffer at most.
         if output.is_empty() { next } else { Want::Drain }
     }
     fn deadline(&self) -> Option<Instant> { Some(self.0) }
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
-        Want::Close(CloseReason::TimedOut("the end"))
-    }
-    fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
 }
 
 struct EchoApp(Pool);
@@ -29,12 +23,11 @@ struct EchoApp(Pool);
 #[rustfmt::skip] impl App for EchoApp {
     type Conn = Connection<EchoProtocol>;
     fn accepted(&mut self, _: ListenerId, stream: TcpStream, _: SocketAddr, now: Now) -> Option<Self::Conn> {
-        Some(Connection::accepted(stream, EchoProtocol(now.instant + LIFETIME_MAX)))
+        Some(Connection::accepted(stream, EchoProtocol(now.instant + Duration::from_secs(600))))
     }
     fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         conn.pump(Tick::new(ready, &mut (), &mut self.0, now))
     }
-    fn on_tick(&mut self, _: &mut Control<Self::Conn>, _: Now, _: bool) -> Option<Instant> { None }
 }
 
 fn main() -> std::io::Result<()> {
@@ -42,8 +35,6 @@ fn main() -> std::io::Result<()> {
     let listener = listen(([127, 0, 0, 1], port).into())?;
     println!("{}", listener.local_addr()?);
     let mut reactor = Reactor::new(EchoApp(Pool::new(16 * 1024)), Now::read())?;
-    let (watermarks, open) = (Watermarks { stop_at: 1000, resume_at: 900 }, Default::default());
-    reactor.limit_connections(ConnectionLimit { watermarks, open, is_shared: false });
     reactor.listen(listener)?;
     reactor.run().map(drop)
 }

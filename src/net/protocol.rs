@@ -52,14 +52,16 @@ pub trait Protocol {
     /// The state's only deadline.
     fn deadline(&self) -> Option<Instant>;
 
-    /// The deadline has passed.
+    /// The deadline has passed. By default the connection closes.
     fn on_timeout(
         &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        context: &mut Self::Context,
-        now: Now,
-    ) -> Want;
+        _recv_buf: &mut RecvBuf,
+        _send_queue: &mut SendQueue,
+        _context: &mut Self::Context,
+        _now: Now,
+    ) -> Want {
+        Want::Close(CloseReason::TimedOut("the peer"))
+    }
 
     /// Whether the peer would mistake a close now for the end of a message. Then the connection is reset.
     fn truncates_message_if_closed(&self, _send_queue: &SendQueue) -> bool {
@@ -67,5 +69,5 @@ pub trait Protocol {
     }
 
     /// The connection has ended; called exactly once. Queued bytes were never sent.
-    fn closed(&mut self, reason: CloseReason, send_queue: &SendQueue, context: &mut Self::Context, now: Now);
+    fn closed(&mut self, _: CloseReason, _send_queue: &SendQueue, _: &mut Self::Context, _now: Now) {}
 }

@@ -49,7 +49,9 @@ pub trait App {
     fn registered(&mut self, _conn: &mut Self::Conn, _key: Key) {}
 
     /// Called each tick after all connections; `idle` means a tick without work. Returns the next deadline.
-    fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, idle: bool) -> Option<Instant>;
+    fn on_tick(&mut self, _: &mut Control<Self::Conn>, _now: Now, _idle: bool) -> Option<Instant> {
+        None
+    }
 
     /// Takes a connection that is open when the loop ends.
     fn on_shutdown(&mut self, _conn: Self::Conn, _now: Now) {}

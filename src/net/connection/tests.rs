@@ -41,12 +41,6 @@ impl Protocol for EchoProtocol {
     fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
-
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
-        Want::Close(CloseReason::TimedOut("a word"))
-    }
-
-    fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
 }
 
 /// A connection whose peer has sent a request, and the peer.
@@ -147,12 +141,6 @@ impl Protocol for WaitingProtocol {
     fn deadline(&self) -> Option<Instant> {
         None
     }
-
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
-        Want::Wakeup
-    }
-
-    fn closed(&mut self, _: CloseReason, _: &SendQueue, _: &mut (), _: Now) {}
 }
 
 #[test]
