@@ -195,7 +195,7 @@ impl Root {
             FileKind::Other => return Err(LookupError::NotRegular),
             FileKind::File => {}
         }
-        // `path` may have changed: never block or take a terminal. The new attributes decide.
+        // `path` may have changed: never block, never become the controlling terminal. The new attributes decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(open_beneath(&self.dir, path, flags)?);
         let stat = FileStat::of(&file)?;

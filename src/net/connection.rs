@@ -1,4 +1,4 @@
-//! Connection: a transport, its two queues, and the protocol that understands the bytes.
+//! Connection: a transport, its two queues, and the protocol that parses the bytes.
 //!
 //! [`Connection::pump`] is the only read/write/`WouldBlock` loop of the project. It clears a readiness bit where a system
 //! call shows that the bit no longer holds. The states connecting, open and lingering are here, so that no
@@ -12,8 +12,8 @@ use mio::net::TcpStream;
 use super::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want, connect};
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
-/// Bytes read, and bytes written, per connection and tick: keeps the socket busy, starves no other
-/// connection. File ranges may send four times as much (`FILE_LEN_PER_BYTE`).
+/// Bytes read, and bytes written, per connection and tick: large enough for throughput, small enough for fairness.
+/// File ranges may send four times as much (`FILE_LEN_PER_BYTE`).
 const IO_BUDGET_PER_TICK: usize = 256 * 1024;
 /// Maximum linger without input.
 const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -68,6 +68,6 @@ pub trait Protocol {
         false
     }
 
-    /// The connection has ended; called exactly once. Queued bytes were never sent.
+    /// The connection has ended; called exactly once. Bytes still queued were not sent.
     fn closed(&mut self, _: CloseReason, _send_queue: &SendQueue, _: &mut Self::Context, _now: Now) {}
 }

@@ -25,7 +25,7 @@ pub trait EventSource {
     /// The socket, registered when the connection first waits.
     fn source(&mut self) -> &mut TcpStream;
 
-    /// Time of a tick without event. A tick may change it, at the cost of one store.
+    /// When the connection gets a tick even if no event comes. A tick may change it, at the cost of one store.
     fn deadline(&self) -> Option<Instant>;
 }
 

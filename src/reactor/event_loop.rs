@@ -25,8 +25,8 @@ use super::{
 
 /// Kernel events per tick; the rest waits in the kernel.
 const EVENTS_MAX: usize = 1024;
-/// Connections that read before the first is driven. They share a later check; at most this many hold a
-/// buffer.
+/// Connections that read before the first is driven. They share a later check. At most this many lease a buffer
+/// to read ahead.
 const READ_AHEAD_BATCH_LEN: usize = 16;
 /// Accepts per tick, after the existing connections.
 const ACCEPTS_MAX: usize = 64;

@@ -25,7 +25,7 @@ pub(super) struct Slot<C> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timer {
     pub(super) tick: u64,
-    /// `tick` is not after the wheel tick of this or any later deadline.
+    /// The wheel checks the slot no later than this deadline.
     pub(super) deadline: Instant,
 }
 
@@ -66,7 +66,7 @@ impl<C: EventSource> Slots<C> {
             registered: false,
             closed: false,
         };
-        // A slot costs the kernel memory of at least two descriptors: 2^32 cannot exist.
+        // A slot costs the kernel memory of two descriptors: memory ends long before 2^32 slots.
         Key { index: self.slab.insert(slot) as u32, generation }
     }
 

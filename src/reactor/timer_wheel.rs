@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::Key;
 
-/// Deadlines are seconds, so 100 ms is precise enough.
+/// Time-outs are in seconds, so 100 ms is precise enough.
 const TICK: Duration = Duration::from_millis(100);
 const TICKS_PER_SEC: u64 = 10;
-/// Buckets, one per wheel tick, a bit each in a `u128`. Later deadlines are checked at this horizon (12.8 s),
+/// Buckets, one per wheel tick, a bit each in a `u128`. Later deadlines are checked at this horizon (12.7 s),
 /// which also bounds how long keys of closed connections stay.
 const BUCKETS: u64 = 128;
 

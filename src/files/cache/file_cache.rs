@@ -5,7 +5,7 @@
 //! `close`). Missing files are then searched each time.
 //!
 //! A file whose times might not show its next change is kept only while watched. inotify reports
-//! memory-mapped writes when the map closes. Before that, or unwatched, at most the times show them.
+//! memory-mapped writes when the map closes. Before that, or if a file is unwatched, only changed times can show the write.
 
 use std::borrow::Cow;
 use std::mem;
@@ -256,7 +256,7 @@ impl<V> CacheEntry<V> {
         cost
     }
 
-    /// If false, a new entry may use the dependencies set here.
+    /// On `false`, `self.dependencies` are ready for the new entry.
     fn is_fresh(&mut self, request: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
         let Validation::Disk { name, stat } = &self.validation else {
             return !matches!(request.store, ContentSource::Disk(_));
@@ -273,7 +273,7 @@ impl<V> CacheEntry<V> {
             }
             Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
-        // A watched file needs a check each second too. Rarer requests gain nothing.
+        // A watched file needs a check each second too: a watch pays only from two requests a second.
         let should_watch =
             freshness != Freshness::Unwatched || dependencies.are_used_again(request.unix_secs);
         if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {

@@ -54,7 +54,7 @@ pub enum ExistingFile {
 /// Upload in progress; leaves nothing if dropped.
 ///
 /// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`]; in [`Upload::commit_if`],
-/// sync the file before its name, then the directory.
+/// `fsync` the file before it is named, then the directory.
 #[derive(Debug)]
 pub struct Upload {
     dir: OwnedFd,

@@ -1,16 +1,18 @@
 //! Deadline of one connection: idle, head, body, preparation, write.
 //!
-//! Transferred bytes earn time. This module never reads a clock or closes a connection.
+//! Each KiB that the peer sends or takes extends the deadline by 1 s. This module never reads a clock or closes a
+//! connection.
 
 use std::time::{Duration, Instant};
 
 use crate::server::ServerConfig;
 
-/// Longest time without a transferred byte.
+/// First deadline of a write, and the longest wait for body input. Sent bytes can extend a write by
+/// `EARNED_TIME_MAX` more.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Minimum rate: this many bytes earn one second.
+/// Minimum rate in bytes per second: this many bytes extend the deadline by 1 s.
 const RATE_MIN: u64 = 1024;
-/// Most time earned at once: a fast start must not excuse a later stall.
+/// Longest extension at once: a stall after a fast start must end.
 const EARNED_TIME_MAX: Duration = Duration::from_secs(300);
 /// Limit for `Preparing`: a client waits for the head.
 const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,9 +74,9 @@ impl Deadlines {
         self.sent_before = sent_total;
     }
 
-    /// Extends the deadline by the time earned since the last call. False if there is none.
+    /// Extends the deadline by 1 s for each KiB sent since the last call. False if there is none.
     ///
-    /// A trickle earns less each time.
+    /// A slow peer gets a shorter extension each time.
     pub(super) fn extend_write(&mut self, sent_total: u64, now: Instant) -> bool {
         let earned = earned_time(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
         self.sent_before = sent_total;

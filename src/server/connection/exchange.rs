@@ -137,7 +137,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether a close would look like the end of an incomplete response.
+    /// Whether a close now would make an incomplete response look complete.
     pub(super) fn truncates_message_if_closed(&self, sent_total: u64) -> bool {
         let mut responses = self.exchanges.iter().filter_map(|exchange| exchange.response);
         responses.any(|response| response.until_close && response.end > sent_total)

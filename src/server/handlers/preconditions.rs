@@ -46,7 +46,7 @@ pub(super) fn apply_conditions_and_range(
     Response::file(entry, part)
 }
 
-/// A job has no validators, so a condition on one fails.
+/// A job has no validators: `If-Match` with a tag fails, other conditions do not apply.
 pub(super) fn respond_later(
     job: Box<dyn PendingResponse>,
     head: &RequestHead<'_, '_>,
@@ -74,7 +74,7 @@ fn applicable_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now
 /// Parts, or the whole file if they would be longer.
 ///
 /// The boundary is a keyed hash of the entity-tag: equal for HEAD and GET, unpredictable for the file's
-/// author. A file without a tag, a state of seconds only, is sent whole.
+/// author. A large file has no tag for 2 s after a change: it is sent whole.
 fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> FilePart {
     let Some(tag) = &entry.value.entity_tag else { return FilePart::Whole };
     let boundary = context.boundary_hasher.hash_one(tag);

@@ -1,6 +1,6 @@
 //! Fields of every response: `Server`, configured fields, `Date`, `Connection`.
 //!
-//! All except `Connection` are rendered once a second.
+//! All are rendered at the start. `Date` changes once a second.
 
 use crate::http::{Status, end_head, field, imf_fixdate, status_line};
 use crate::net::SendQueue;
