@@ -42,25 +42,25 @@ pub struct ResponseHeadError(&'static str);
 
 impl ResponseHeadError {
     /// No `HTTP/` at the start.
-    pub const NOT_HTTP: Self = Self("the answer is not HTTP: it does not begin with \"HTTP/\"");
+    pub const NOT_HTTP: Self = Self("the response is not HTTP: it does not begin with \"HTTP/\"");
     /// Malformed status line.
-    pub const STATUS_LINE: Self = Self("the status line of the answer is malformed");
+    pub const STATUS_LINE: Self = Self("the status line of the response is malformed");
     /// Major version other than 1.
-    pub const VERSION: Self = Self("the answer is in a version of HTTP other than 1.1 and 1.0");
+    pub const VERSION: Self = Self("the response has an HTTP version other than 1.1 and 1.0");
     /// Line that ends in LF without CR.
-    pub const BARE_LF: Self = Self("a line in the head of the answer ends in LF without CR");
+    pub const BARE_LF: Self = Self("a line in the response head ends in LF without CR");
     /// Head longer than [`HEAD_LEN_MAX`](super::HEAD_LEN_MAX).
-    pub const HEAD_TOO_LONG: Self = Self("the head of the answer is longer than 16 KiB");
+    pub const HEAD_TOO_LONG: Self = Self("the response head is longer than 16 KiB");
     /// More than [`FIELDS_MAX`](super::FIELDS_MAX) fields.
-    pub const TOO_MANY_FIELDS: Self = Self("the answer has more than 64 header fields");
+    pub const TOO_MANY_FIELDS: Self = Self("the response has more than 64 header fields");
     /// Malformed field line.
-    pub const FIELD: Self = Self("a header field of the answer is malformed");
+    pub const FIELD: Self = Self("a header field of the response is malformed");
     /// Content-Length not a number, or two that differ.
     pub const CONTENT_LENGTH: Self =
-        Self("the Content-Length of the answer is not a number, or there are two that differ");
+        Self("the Content-Length of the response is not a number, or it has two that differ");
     /// Malformed Transfer-Encoding, or chunked is not last.
     pub const TRANSFER_ENCODING: Self =
-        Self("the Transfer-Encoding of the answer is malformed, or chunked is not last in it");
+        Self("the Transfer-Encoding of the response is malformed, or chunked is not last in it");
     /// 2xx to CONNECT: a tunnel would follow.
     pub const TUNNEL: Self = Self("the server opened a tunnel, which is not supported");
 }

@@ -173,8 +173,8 @@ fn http2_preface_gets_505_in_http1_1() {
         let reply = client.reply();
         assert!(reply.head.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"), "{}", reply.head);
         assert_eq!(reply.field("Connection"), Some("close"));
-        let expected = "505 HTTP Version Not Supported\nThis server speaks HTTP/1.1, not HTTP/2: tell the \
-                        client to use HTTP/1.1, as curl --http1.1 does.\n";
+        let expected = "505 HTTP Version Not Supported\nThis server supports HTTP/1.1, not HTTP/2: use \
+                        HTTP/1.1, as curl --http1.1 does.\n";
         assert_eq!(reply.text(), expected);
         client.expect_end();
     }

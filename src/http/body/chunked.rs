@@ -16,12 +16,10 @@ const SIZE_DIGITS_MAX: usize = 16;
 pub(in crate::http) const BAD_SIZE: Reject =
     Reject::bad_request("A chunk size in the body is missing or not hexadecimal.");
 const SIZE_TOO_LONG: Reject = Reject::bad_request("A chunk size in the body has more than 16 digits.");
-const BAD_EXTENSION: Reject =
-    Reject::bad_request("What follows a chunk size in the body is no chunk extension.");
-const LINE_TOO_LONG: Reject = Reject::bad_request("The line of a chunk size is longer than 256 bytes.");
+const BAD_EXTENSION: Reject = Reject::bad_request("A chunk extension in the body is malformed.");
+const LINE_TOO_LONG: Reject = Reject::bad_request("A chunk-size line is longer than 256 bytes.");
 const BAD_LINE_END: Reject = Reject::bad_request("A line of the chunked body does not end in CR LF.");
-const BAD_DATA_END: Reject =
-    Reject::bad_request("A chunk of the body is longer or shorter than its size says.");
+const BAD_DATA_END: Reject = Reject::bad_request("A chunk of the body is longer or shorter than its size.");
 const BAD_TRAILER: Reject = Reject::bad_request("A trailer field after the chunked body is malformed.");
 const TRAILERS_TOO_LONG: Reject =
     Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The trailer fields are longer than 4 KiB.");

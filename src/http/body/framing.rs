@@ -98,7 +98,7 @@ impl Framing {
                 "HTTP/1.0 has no Transfer-Encoding: send a Content-Length, or use HTTP/1.1."
             }
             (CodingsSeen { invalid: true, .. }, _) => {
-                "The Transfer-Encoding is malformed: chunked has to stand in it once, and last."
+                "The Transfer-Encoding is malformed: chunked must be in it once, and last."
             }
             (CodingsSeen { unknown: true, .. }, _) => return Err(UNKNOWN_CODING),
             (CodingsSeen { present: true, .. }, _) => return Ok(RequestBody::Chunked),
@@ -138,7 +138,7 @@ impl Framing {
 }
 
 const UNKNOWN_CODING: Reject =
-    Reject::new(Status::NOT_IMPLEMENTED, "The only Transfer-Encoding that is understood here is chunked.");
+    Reject::new(Status::NOT_IMPLEMENTED, "The only supported Transfer-Encoding is chunked.");
 
 /// Token other than chunked, perhaps with parameters.
 fn is_coding(coding: &[u8]) -> bool {

@@ -20,9 +20,8 @@ use crate::http::{
 const EMPTY_LINES_MAX: usize = 4;
 /// First byte of a TLS handshake (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-const TLS_ON_PLAIN_PORT: Reject = Reject::bad_request(
-    "TLS was sent, but this port speaks plain HTTP, not TLS: use http:// instead of https://.",
-);
+const TLS_ON_PLAIN_PORT: Reject =
+    Reject::bad_request("This port accepts plain HTTP only, not TLS: use http:// instead of https://.");
 
 /// Request head, borrowed from the buffer (`'b`) and [`FieldBuf`] (`'h`).
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +109,7 @@ fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
             [first, ..] if is_tchar(*first) => return Ok(Some(start)),
             [TLS_HANDSHAKE, ..] => return Err(TLS_ON_PLAIN_PORT),
             [b'\n', ..] => return Err(HeadError::BareLf.into()),
-            _ => return Err(Reject::bad_request("What was sent does not begin like an HTTP request.")),
+            _ => return Err(Reject::bad_request("The bytes do not begin an HTTP request.")),
         }
     }
     Err(Reject::bad_request("There are too many empty lines before the request line."))
@@ -168,7 +167,8 @@ impl From<HeadError> for Reject {
                 Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The request has more than 64 header fields.")
             }
             HeadError::Field => Reject::bad_request(
-                "A header field is malformed: it has to be a name, a colon right after it, and a value without control bytes, all on one line.",
+                "A header field is malformed: it must be a name, a colon right after it, and a value without \
+                 control bytes, all on one line.",
             ),
         }
     }
@@ -243,9 +243,9 @@ impl<'b> HeaderSummary<'b> {
 }
 
 const BAD_HOST: Reject =
-    Reject::bad_request("The Host field is malformed: it has to be a host, or a host, a colon and a port.");
+    Reject::bad_request("The Host field is malformed: it must be a host, or a host, a colon and a port.");
 const BAD_EXPECTATION: Reject =
-    Reject::new(Status::EXPECTATION_FAILED, "The only expectation that can be met here is 100-continue.");
+    Reject::new(Status::EXPECTATION_FAILED, "The only supported expectation is 100-continue.");
 
 #[cfg(test)]
 mod tests;

@@ -36,7 +36,7 @@ impl<'b> RequestLine<'b> {
             VersionError::Unsupported if bytes == HTTP_2_PREFACE => HTTP_2,
             VersionError::Unsupported => Reject::new(
                 Status::VERSION_NOT_SUPPORTED,
-                "This server speaks HTTP/1.1 and HTTP/1.0 only: send the request in one of them.",
+                "This server supports HTTP/1.1 and HTTP/1.0 only: send the request in one of them.",
             ),
         })?;
         if target.len() > TARGET_LEN_MAX {
@@ -69,11 +69,11 @@ impl<'b> RequestLine<'b> {
 const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
 const HTTP_2: Reject = Reject::new(
     Status::VERSION_NOT_SUPPORTED,
-    "This server speaks HTTP/1.1, not HTTP/2: tell the client to use HTTP/1.1, as curl --http1.1 does.",
+    "This server supports HTTP/1.1, not HTTP/2: use HTTP/1.1, as curl --http1.1 does.",
 );
 
 const BAD_REQUEST_LINE: Reject = Reject::bad_request(
-    "The request line is malformed: it has to be a method, a target and HTTP/1.1, with one space between them.",
+    "The request line is malformed: it must be a method, a target and HTTP/1.1, with one space between them.",
 );
 
 fn split_at_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -76,16 +76,18 @@ pub(super) fn parse_form(method: Method, bytes: &[u8]) -> Result<RequestTarget<'
         (_, Method::Connect) => parse_authority(bytes),
         ([b'/', ..], _) => Ok(RequestTarget::Origin(bytes)),
         (b"*", Method::Options) => Ok(RequestTarget::Asterisk),
-        (b"*", _) => Err(Reject::bad_request("The request target \"*\" goes with the method OPTIONS only.")),
+        (b"*", _) => {
+            Err(Reject::bad_request("The request target \"*\" is valid with the method OPTIONS only."))
+        }
         _ => parse_absolute(bytes),
     }
 }
 
 const BAD_BYTE: Reject = Reject::bad_request(
-    "The request target has a byte that does not belong there (white space, a control byte or \"#\"): percent-encode it.",
+    "The request target has an invalid byte (white space, a control byte or \"#\"): percent-encode it.",
 );
 const BAD_FORM: Reject =
-    Reject::bad_request("The request target has to begin with \"/\", or be a whole http or https URL.");
+    Reject::bad_request("The request target must begin with \"/\", or be a complete http or https URL.");
 const BAD_AUTHORITY: Reject = Reject::bad_request("The host in the request target is missing or malformed.");
 
 static HOST: ByteSet = ByteSet::ALPHANUMERIC.with(b"-._~%!$&'()*+;=");
@@ -97,7 +99,7 @@ fn parse_authority(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {
     if has_host(bytes) && bytes.len() > port.len() && is_port(port) && !port.is_empty() {
         return Ok(RequestTarget::Authority(bytes));
     }
-    Err(Reject::bad_request("The request target of CONNECT has to be a host, a colon and a port."))
+    Err(Reject::bad_request("The request target of CONNECT must be a host, a colon and a port."))
 }
 
 fn parse_absolute(bytes: &[u8]) -> Result<RequestTarget<'_>, Reject> {

@@ -74,11 +74,11 @@ impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(fault) => fault.fmt(f),
-            Self::Chunk(fault) => write!(f, "the body of the answer is not valid: {}", fault.message),
-            Self::TooManyInterims => f.write_str("the server sends one interim answer after the other"),
+            Self::Chunk(fault) => write!(f, "the body of the response is invalid: {}", fault.message),
+            Self::TooManyInterims => f.write_str("the server sends too many interim responses"),
             Self::SwitchingProtocols => f.write_str("the server switches to another protocol"),
-            Self::Empty => f.write_str("the server closed the connection without an answer"),
-            Self::HeadCutShort => f.write_str("the connection ended within the head of the answer"),
+            Self::Empty => f.write_str("the server closed the connection without a response"),
+            Self::HeadCutShort => f.write_str("the connection ended within the response head"),
             Self::BodyCutShort(Some(left)) => {
                 write!(f, "the body was cut short: {left} bytes of it are missing")
             }

@@ -68,7 +68,7 @@ fn invalid_first_byte_is_rejected_at_once() {
     check_all(&[(b"\rG", 400), (b"\r\r", 400)]);
     let hello = request(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", |_, _| ());
     let why = hello.unwrap_err().message;
-    assert!(why.contains("this port speaks plain HTTP, not TLS"), "{why}");
+    assert!(why.contains("This port accepts plain HTTP only, not TLS"), "{why}");
 }
 
 #[test]
