@@ -57,10 +57,10 @@ impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LookupError::NotFound => f.write_str("no such file"),
-            LookupError::Forbidden => f.write_str("the file may not be read"),
+            LookupError::Forbidden => f.write_str("no permission to read the file"),
             LookupError::NotRegular => f.write_str("not a regular file"),
             LookupError::NoIndex => f.write_str("the directory has no index file"),
-            LookupError::Busy => f.write_str("out of descriptors or memory for the moment"),
+            LookupError::Busy => f.write_str("out of file descriptors or memory"),
             LookupError::Failed(error) => error.fmt(f),
         }
     }

@@ -115,7 +115,7 @@ impl Walk {
         path.push(b'/');
         self.pending_len += path.len();
         if self.pending_len > PENDING_LEN_MAX {
-            return Err(LookupError::Failed(io::Error::other("too many folders for one archive")));
+            return Err(LookupError::Failed(io::Error::other("too many directories for one archive")));
         }
         self.pending.push(path);
         Ok(())

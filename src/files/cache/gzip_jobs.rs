@@ -158,7 +158,7 @@ impl GzipJob {
         let is_whole = self.done_len == self.len;
         // Attributes stable at the open and now equal: all slices have one version.
         if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&*self.source).ok() != self.stat) {
-            return Err(io::Error::other("it changes while it is read"));
+            return Err(io::Error::other("the file changes while it is read"));
         }
         Ok(is_whole)
     }

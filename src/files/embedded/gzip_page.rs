@@ -40,7 +40,7 @@ impl GzipPage {
             // Promised to the client, even for corrupt gzip. The binary bounds it.
             let mut plain = vec![0; self.len() as usize];
             if let Err(error) = GzDecoder::new(self.gzip).read_exact(&mut plain) {
-                log::error!("a page of the binary cannot be unpacked: {error}");
+                log::error!("cannot decompress an embedded page: {error}");
             }
             plain.into()
         })

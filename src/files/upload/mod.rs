@@ -233,7 +233,7 @@ impl Drop for Upload {
         if let Some(hidden) = self.hidden_name.take()
             && let Err(errno) = unlinkat(&self.dir, &hidden, AtFlags::empty())
         {
-            log::error!("cannot remove what is left of an upload, {hidden:?}: {errno}");
+            log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
         }
     }
 }

@@ -158,7 +158,7 @@ impl InotifyWatcher {
         if self.inotify.is_none() {
             let opened = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
             self.inotify = Some(opened.inspect_err(|errno| {
-                log::warn!("cannot watch files, so each is looked at for each request: {errno}");
+                log::warn!("cannot watch files; each request checks its file: {errno}");
                 self.is_on = false;
             })?);
             self.change_counters = vec![0; CHANGE_COUNTERS as usize];
@@ -206,14 +206,14 @@ impl InotifyWatcher {
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => return,
                 Err(errno) => {
-                    log::error!("cannot learn what changes on disk: {errno}");
+                    log::error!("cannot read inotify events: {errno}");
                     break;
                 }
             };
             let name = event.file_name().map(|name| name.to_bytes());
             *changes += 1;
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-                log::debug!("files change faster than the kernel can tell");
+                log::debug!("inotify queue overflow");
                 change_counters.iter_mut().for_each(bump);
                 continue;
             }

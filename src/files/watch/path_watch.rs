@@ -32,11 +32,11 @@ pub(crate) fn watch_paths(
     match followed {
         Ok(()) => dependencies.shrink_to_fit(),
         Err(Errno::OPNOTSUPP) if dependencies.is_empty() => {
-            log::info!("the file system does not tell of all changes, so each request looks at its file");
+            log::info!("the file system does not report all changes; each request checks its file");
             watcher.is_on = false;
         }
         Err(errno) => {
-            log::debug!("cannot watch all on the way to a file, so it is looked at each time: {errno}");
+            log::debug!("cannot watch all directories of a path; each request checks its file: {errno}");
             dependencies.clear();
         }
     }
