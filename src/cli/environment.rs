@@ -50,7 +50,7 @@ impl Program {
 
 fn unknown_variable(name: &OsStr, known: &[String]) -> String {
     let hint = nearest_name(known.iter(), name).map(|known| format!("; did you mean {PREFIX}{known}?"));
-    format!("{PREFIX}{} sets nothing{}", escaped(name), hint.unwrap_or_default())
+    format!("{PREFIX}{} is not a setting{}", escaped(name), hint.unwrap_or_default())
 }
 
 fn variable_suffix(spec: &OptionSpec) -> String {
@@ -158,9 +158,9 @@ mod tests {
             ("PATH", "/bin"),
         ]);
         let shown = [
-            "REACTOR_HELP sets nothing",
-            "REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?",
-            "REACTOR_SERVICE_HOST sets nothing",
+            "REACTOR_HELP is not a setting",
+            "REACTOR_QUITE is not a setting; did you mean REACTOR_QUIET?",
+            "REACTOR_SERVICE_HOST is not a setting",
         ];
         assert_eq!(PROGRAM.unknown_variables(&found), shown);
     }

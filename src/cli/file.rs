@@ -24,10 +24,10 @@ impl Program {
     pub fn file_settings(&self, path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
         let file = TomlFile { path, line_ends: line_ends(bytes), specs: self.specs };
         let text = std::str::from_utf8(bytes)
-            .map_err(|error| file.error_at(error.valid_up_to(), "this is not UTF-8, and so no TOML"))?;
+            .map_err(|error| file.error_at(error.valid_up_to(), "invalid TOML: it is not UTF-8"))?;
         let table = DeTable::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            file.error_at(at, &format!("this is no TOML: {}", error.message().replace('\n', ", ")))
+            file.error_at(at, &format!("invalid TOML: {}", error.message().replace('\n', ", ")))
         })?;
         let mut settings = Vec::new();
         for (name, value, span) in entries_in_file_order(table.get_ref()) {
@@ -77,12 +77,12 @@ impl TomlFile<'_> {
             // Distinguishes a nested list or table from the outer one.
             let is_nested = !is_whole && matches!(value, DeValue::Array(_) | DeValue::Table(_));
             let place = if is_nested { " in it" } else { "" };
-            return Err(self.error_at(at, &format!("{option}: {wanted} is wanted, not {found}{place}")));
+            return Err(self.error_at(at, &format!("{option}: expected {wanted}, found {found}{place}")));
         };
         match (spec.kind, name) {
             (OptionKind::Pairs(separator), Some(name)) if name.contains(separator.trim()) => {
                 let message =
-                    format!("{option}: {} cannot be a name, for it has a '{separator}'", quote(name));
+                    format!("{option}: {} cannot be a name, because it has a '{separator}'", quote(name));
                 Err(self.error_at(at, &message))
             }
             (OptionKind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
@@ -95,7 +95,7 @@ impl TomlFile<'_> {
 
     fn unknown_key_message(&self, name: &str, is_action: bool) -> String {
         if is_action {
-            return format!("{} is no setting; it belongs on the command line", quote(name));
+            return format!("{} is not a setting; use it on the command line", quote(name));
         }
         let known = self.specs.iter().filter(|known| known.is_allowed_in_file());
         let plain_name = bare_name(name).to_ascii_lowercase();
@@ -174,8 +174,8 @@ fn expected_type(spec: &OptionSpec) -> String {
 
 fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(text) if text.is_empty() => "an empty text",
-        DeValue::String(_) => "a text",
+        DeValue::String(text) if text.is_empty() => "an empty string",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(true) => "true",
         DeValue::Boolean(false) => "false",
@@ -275,43 +275,44 @@ mod tests {
             ("[server]\nport = 1", "1: unknown key 'server'"),
             ("\"a\\nb\" = 1", "1: unknown key 'a\\nb'"),
             ("zzz = 1\nprot = 1", "1: unknown key 'zzz'"),
-            ("port = 1\nhelp = true", "2: 'help' is no setting; it belongs on the command line"),
-            ("config = 'b.toml'", "1: 'config' is no setting; it belongs on the command line"),
-            ("port = true", "1: port: a number such as 8080 is wanted, not true"),
-            ("port = [1]", "1: port: a number such as 8080 is wanted, not a list"),
-            ("port = ''", "1: port: a number such as 8080 is wanted, not an empty text"),
-            ("[port]", "1: port: a number such as 8080 is wanted, not a table"),
-            ("root = 1979-05-27", "1: root: a value such as \"./site\" is wanted, not a date or time"),
-            ("quiet = 'yes'", "1: quiet: true or false is wanted, not a text"),
-            ("quiet = 1", "1: quiet: true or false is wanted, not a number"),
+            ("port = 1\nhelp = true", "2: 'help' is not a setting; use it on the command line"),
+            ("config = 'b.toml'", "1: 'config' is not a setting; use it on the command line"),
+            ("port = true", "1: port: expected a number such as 8080, found true"),
+            ("port = [1]", "1: port: expected a number such as 8080, found a list"),
+            ("port = ''", "1: port: expected a number such as 8080, found an empty string"),
+            ("[port]", "1: port: expected a number such as 8080, found a table"),
+            ("root = 1979-05-27", "1: root: expected a value such as \"./site\", found a date or time"),
+            ("quiet = 'yes'", "1: quiet: expected true or false, found a string"),
+            ("quiet = 1", "1: quiet: expected true or false, found a number"),
             (
                 "upload = ['a']",
-                "1: upload: true, false or a value such as \"incoming\" is wanted, not a list",
+                "1: upload: expected true, false or a value such as \"incoming\", found a list",
             ),
-            ("bind = [\n'::',\nfalse]", "3: bind: a list such as [\"::1\"] is wanted, not false"),
-            ("bind = ['::', []]", "1: bind: a list such as [\"::1\"] is wanted, not a list in it"),
+            ("bind = [\n'::',\nfalse]", "3: bind: expected a list such as [\"::1\"], found false"),
+            ("bind = ['::', []]", "1: bind: expected a list such as [\"::1\"], found a list in it"),
             (
                 "[header]\nA = { b = 'c' }",
-                "2: header: a list such as [\"A: b\"] or a table [header] is wanted, not a table in it",
+                "2: header: expected a list such as [\"A: b\"] or a table [header], found a table in it",
             ),
-            ("[bind]\na = 'b'", "1: bind: a list such as [\"::1\"] is wanted, not a table"),
+            ("[bind]\na = 'b'", "1: bind: expected a list such as [\"::1\"], found a table"),
             (
                 "[error-page]\n404 = true",
-                "2: error-page: a list such as [\"404=404.html\"] or a table [error-page] is wanted, not true",
+                "2: error-page: expected a list such as [\"404=404.html\"] or a table [error-page], found \
+                 true",
             ),
-            ("[error-page]\n'4=4' = 'a'", "2: error-page: '4=4' cannot be a name, for it has a '='"),
-            ("[header]\n'A:' = 'a'", "2: header: 'A:' cannot be a name, for it has a ': '"),
-            ("port = 1\nport = 2", "2: this is no TOML: duplicate key"),
-            ("quiet = true\nport 80", "2: this is no TOML: key with no value, expected `=`"),
-            ("root = site", "1: this is no TOML: string values must be quoted, expected literal string"),
+            ("[error-page]\n'4=4' = 'a'", "2: error-page: '4=4' cannot be a name, because it has a '='"),
+            ("[header]\n'A:' = 'a'", "2: header: 'A:' cannot be a name, because it has a ': '"),
+            ("port = 1\nport = 2", "2: invalid TOML: duplicate key"),
+            ("quiet = true\nport 80", "2: invalid TOML: key with no value, expected `=`"),
+            ("root = site", "1: invalid TOML: string values must be quoted, expected literal string"),
         ];
         for (text, shown) in cases {
             assert_eq!(read(text), Err(format!("conf/a.toml:{shown}")), "{text}");
         }
         let message = PROGRAM.file_settings(Path::new("a\nb"), b"\n\n\xe9 = 1");
-        assert_eq!(message, Err("a\\nb:3: this is not UTF-8, and so no TOML".to_owned()));
+        assert_eq!(message, Err("a\\nb:3: invalid TOML: it is not UTF-8".to_owned()));
         let deep = format!("port = {}", "[".repeat(100_000));
-        assert!(read(&deep).unwrap_err().starts_with("conf/a.toml:1: this is no TOML: "));
+        assert!(read(&deep).unwrap_err().starts_with("conf/a.toml:1: invalid TOML: "));
     }
 
     #[test]

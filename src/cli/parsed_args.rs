@@ -41,7 +41,7 @@ impl ParsedArgs {
     /// Sets an option from an operand.
     pub fn set_from_operand(&mut self, name: &'static str, operand: OsString) {
         let spec = self.specs.iter().find(|known| known.long == name);
-        debug_assert!(spec.is_some(), "{name} is no option");
+        debug_assert!(spec.is_some(), "{name} is not an option");
         let source = SettingSource::CommandLine;
         let setting = spec.map(|spec| Setting { spec, text: Some(operand), source });
         self.add(setting.into_iter().collect());

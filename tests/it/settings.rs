@@ -204,16 +204,16 @@ fn config_file_errors_name_the_line() {
         ("\n\nprot = 1", "site.toml:3: unknown key 'prot'; did you mean 'port'? see reactor-server --help"),
         ("quite = true", "site.toml:1: unknown key 'quite'; did you mean 'quiet'?"),
         ("[site]\nport = 1", "site.toml:1: unknown key 'site'; see"),
-        ("port = true", "site.toml:1: port: a number such as 8080 is wanted, not true"),
-        ("quiet = 'yes'", "site.toml:1: quiet: true or false is wanted, not a text"),
+        ("port = true", "site.toml:1: port: expected a number such as 8080, found true"),
+        ("quiet = 'yes'", "site.toml:1: quiet: expected true or false, found a string"),
         ("# one\nbind = ['::1',\n'nowhere']", "site.toml:3: bind: 'nowhere' is not an IP address"),
         ("[error-page]\n404 = 'a'\n400 = 'b'", "site.toml:3: error-page: '400' cannot have a page"),
         ("port = 'http'", "site.toml:1: port: 'http' is not a port; write 0 to 65535"),
         ("idle-timeout = 0", "site.toml:1: idle-timeout: '0' is too short"),
-        ("grace = 1\r\ngrace = 2\r\n", "site.toml:2: this is no TOML: duplicate key"),
-        ("root = site", "site.toml:1: this is no TOML: string values must be quoted"),
-        ("check = true", "site.toml:1: 'check' is no setting; it belongs on the command line"),
-        ("no-http = true", "site.toml:1: '--no-http' goes with --sum-port, which is not given"),
+        ("grace = 1\r\ngrace = 2\r\n", "site.toml:2: invalid TOML: duplicate key"),
+        ("root = site", "site.toml:1: invalid TOML: string values must be quoted"),
+        ("check = true", "site.toml:1: 'check' is not a setting; use it on the command line"),
+        ("no-http = true", "site.toml:1: '--no-http' needs --sum-port, which is not given"),
     ];
     for (settings, expected) in cases {
         expect_refusal(settings_directory(settings).path(), &["-c", "site.toml"], &[], expected);
@@ -241,7 +241,7 @@ fn unreadable_config_file_prints_remedy_and_exits_2() {
         ("site", "--config: cannot read 'site': Is a directory (os error 21); name another"),
         ("loop", "--config: cannot read 'loop': Too many levels"),
         ("long.toml", "--config: cannot read 'long.toml': it is longer than 1 MiB; name another"),
-        ("latin.toml", "latin.toml:1: this is not UTF-8, and so no TOML"),
+        ("latin.toml", "latin.toml:1: invalid TOML: it is not UTF-8"),
         ("a\nb", "--config: cannot read 'a\\nb': No such file"),
     ];
     for (name, expected) in cases {
@@ -280,8 +280,8 @@ fn unknown_environment_variable_is_a_warning() {
     let printed = server.stop().stderr;
     let warned =
         |expected: &str| printed.lines().any(|line| line.contains("WARN") && line.ends_with(expected));
-    assert!(warned("REACTOR_SERVICE_HOST sets nothing"), "{printed}");
-    assert!(warned("REACTOR_QUITE sets nothing; did you mean REACTOR_QUIET?"), "{printed}");
+    assert!(warned("REACTOR_SERVICE_HOST is not a setting"), "{printed}");
+    assert!(warned("REACTOR_QUITE is not a setting; did you mean REACTOR_QUIET?"), "{printed}");
 }
 
 #[test]
