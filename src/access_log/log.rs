@@ -117,10 +117,10 @@ impl AccessLog {
         match FdSink::open_append(path) {
             Ok(sink) => {
                 writer.set_sink(sink, FdSink::is_same_file);
-                log::info!("access log: opened {} anew", path.display());
+                log::info!("access log: reopened {}", path.display());
             }
             Err(error) => log::error!(
-                "access log: cannot open {} anew: {error}; what was open is written to as before",
+                "access log: cannot reopen {}: {error}; the open file stays in use",
                 path.display()
             ),
         }

@@ -142,7 +142,7 @@ fn explain_fifo(error: io::Error) -> io::Error {
     if error.raw_os_error() != Some(Errno::NXIO.raw_os_error()) {
         return error;
     }
-    io::Error::new(error.kind(), "nobody reads it: start its reader first")
+    io::Error::new(error.kind(), "it has no reader: start its reader first")
 }
 
 /// Whole records, or else lines, for one pipe write; splits longer lines.

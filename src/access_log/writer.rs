@@ -163,8 +163,8 @@ impl<S: LogSink> LogWriter<S> {
         }
         self.is_failing = true;
         log::error!(
-            "{}: cannot write: {error}; lines are kept up to {} KiB, then dropped, and \
-             writing is tried again",
+            "{}: cannot write: {error}; lines are kept up to {} KiB, then dropped, and the write is tried \
+             again",
             self.name,
             BUFFER_LEN_MAX / 1024
         );

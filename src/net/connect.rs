@@ -135,7 +135,7 @@ impl AddressConnector {
             Ok(found) => found,
             Err(TryRecvError::Empty) if now.instant < self.deadline => return Ok(false),
             Err(TryRecvError::Empty) => return Err(ConnectError::TimedOut(self.timeout)),
-            Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver has failed")),
+            Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver failed")),
         };
         self.lookup = None;
         self.addresses = found.map_err(|source| ConnectError::Resolve(self.host.clone(), source))?.into();

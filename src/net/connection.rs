@@ -298,7 +298,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         let is_truncating = matches!(self.state, ConnState::Open)
             && self.protocol.truncates_message_if_closed(&self.send_queue);
         if is_truncating && let Err(error) = self.transport.reset_on_close() {
-            log::warn!("cannot reset a connection whose answer breaks off: {error}");
+            log::warn!("cannot reset a connection with an incomplete response: {error}");
         }
         is_truncating
     }

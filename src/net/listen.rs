@@ -194,8 +194,8 @@ impl fmt::Display for ListenError {
         write!(f, "cannot listen on {addr}: ")?;
         match source.kind() {
             io::ErrorKind::AddrInUse => f.write_str("the port is in use"),
-            io::ErrorKind::PermissionDenied => f.write_str("this user may not take that port"),
-            _ if is_addr_missing(source) => f.write_str("this machine does not have that address"),
+            io::ErrorKind::PermissionDenied => f.write_str("this user has no permission for this port"),
+            _ if is_addr_missing(source) => f.write_str("this host does not have this address"),
             _ => source.fmt(f),
         }
     }
@@ -396,9 +396,9 @@ mod tests {
     fn listen_error_displays_its_reason() {
         let cases = [
             (Errno::ADDRINUSE, "the port is in use"),
-            (Errno::ACCESS, "this user may not take that port"),
-            (Errno::ADDRNOTAVAIL, "this machine does not have that address"),
-            (Errno::AFNOSUPPORT, "this machine does not have that address"),
+            (Errno::ACCESS, "this user has no permission for this port"),
+            (Errno::ADDRNOTAVAIL, "this host does not have this address"),
+            (Errno::AFNOSUPPORT, "this host does not have this address"),
             (Errno::NOBUFS, "No buffer space available"),
         ];
         for (errno, reason) in cases {

@@ -126,9 +126,9 @@ impl CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Finished => f.write_str("finished as agreed"),
-            Self::PeerClosed => f.write_str("the peer closed it"),
-            Self::PeerClosedEarly => f.write_str("the peer left in the middle of a message"),
+            Self::Finished => f.write_str("finished"),
+            Self::PeerClosed => f.write_str("the peer closed the connection"),
+            Self::PeerClosedEarly => f.write_str("the peer closed the connection in the middle of a message"),
             Self::TimedOut(what) => write!(f, "timed out waiting for {what}"),
             Self::Refused(message) => write!(f, "refused: {message}"),
             Self::Shutdown => f.write_str("shutting down"),

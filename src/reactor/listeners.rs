@@ -169,7 +169,7 @@ impl Listeners {
                 }
             }
             // The peer is gone: accept(2) says to go on, so the listener stays acceptable.
-            Err(error) => log::debug!("a connection was gone before it was accepted: {error}"),
+            Err(error) => log::debug!("a connection closed before it was accepted: {error}"),
         }
         self.release(1);
         None

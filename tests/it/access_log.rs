@@ -380,14 +380,14 @@ fn rust_log_info_reports_connect_and_close_with_reason() {
                 client.get("/hello.txt");
                 client.finish().expect_end();
             },
-            "the peer closed it",
+            "the peer closed the connection",
         ),
         (
             |client| {
                 client.send("GET / HTTP/1.0\r\n\r\n").reply();
                 client.expect_end();
             },
-            "finished as agreed",
+            "finished",
         ),
         (
             |client| {

@@ -114,7 +114,7 @@ fn failed_reopen_keeps_old_log_and_reports_it() {
     drop(client);
     let stopped = server.stop();
     assert!(stopped.log.contains("?3 "), "{}", stopped.log);
-    assert!(stopped.stderr.contains("anew"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("cannot reopen"), "{}", stopped.stderr);
 }
 
 #[test]

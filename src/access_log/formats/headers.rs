@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_block_shows_both_heads() {
         let record = LogRecord {
-            close_reason: Some(&"finished as agreed"),
+            close_reason: Some(&"finished"),
             request_head: b"GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n",
             response_head: b"HTTP/1.1 200 OK\r\nServer: s\r\n\r\n",
             ..record()
@@ -97,7 +97,7 @@ mod tests {
             "> Cookie: (redacted)",
             "< HTTP/1.1 200 OK",
             "< Server: s",
-            "* closed: finished as agreed",
+            "* closed: finished",
             "\n",
         ];
         assert_eq!(rendered(&record, &LogStyle::default()), lines.join("\n"));
