@@ -148,7 +148,7 @@ impl ServerApp {
             console.tick(now.instant)
         });
         if let Some(listeners) = sum.take_ended_listeners() {
-            log::info!("the number exchange has ended: its listeners are closed");
+            log::info!("the number exchange ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
             if !self.worker.context.config.http && self.grace_deadline.is_none() {
                 self.shut_down(control, None, now);

@@ -274,9 +274,11 @@ fn log_error(destination: &LogDestination, error: &io::Error) -> String {
 fn listen_error(error: &ListenError, option: &str) -> String {
     let remedy = match error.source.kind() {
         ErrorKind::AddrInUse => {
-            format!("stop what uses it, or choose another port with {option} (0 takes a free one)")
+            format!(
+                "stop the program that uses it, or choose another port with {option} (0 takes a free one)"
+            )
         }
-        ErrorKind::AddrNotAvailable => "name an address of this machine with --bind".to_owned(),
+        ErrorKind::AddrNotAvailable => "name an address of this host with --bind".to_owned(),
         ErrorKind::PermissionDenied => {
             format!("ports below 1024 need a privilege; choose another with {option}")
         }

@@ -51,7 +51,7 @@ pub(super) fn run<J: Send + 'static>(
         // The receiver is dropped just before the process ends.
         let _ = sender.send((index, event));
         if let Err(error) = (&*notify_sender).write_all(b"!") {
-            log::error!("cannot tell what has become of a worker: {error}");
+            log::error!("cannot report the status of a worker: {error}");
         }
     })?;
     let app = supervisor.run()?;
@@ -117,12 +117,12 @@ impl Supervisor {
     fn on_worker_ended(&mut self, index: usize, outcome: Option<io::Result<()>>) {
         let outcome = match outcome {
             Some(Ok(())) if self.stopping => return,
-            Some(Ok(())) => "it has ended too early".to_owned(),
+            Some(Ok(())) => "it ended too early".to_owned(),
             Some(Err(error)) => error.to_string(),
             None => "it has panicked".to_owned(),
         };
         let failure = format!("worker {} of {} has failed: {outcome}", index + 1, self.workers.len());
-        log::error!("{failure}; the server ends");
+        log::error!("{failure}; the server stops");
         self.failure.get_or_insert(io::Error::other(failure));
         if !self.stopping {
             self.broadcast(ControlMessage::ShutDown(None));
@@ -197,7 +197,7 @@ mod tests {
         let cases: [(First, &str); 3] = [
             (|| Err(io::Error::other("no luck")), "worker 2 of 3 has failed: no luck"),
             (panics, "worker 2 of 3 has failed: it has panicked"),
-            (|| Ok(false), "worker 2 of 3 has failed: it has ended too early"),
+            (|| Ok(false), "worker 2 of 3 has failed: it ended too early"),
         ];
         for (first, expected) in cases {
             let (sender, received) = mpsc::channel();

@@ -89,7 +89,7 @@ fn index_page_wins_over_listing_and_off_gets_404() {
 
     let server = Server::with(FILES, &["--listing", "off"]);
     let reply = server.get("/docs/");
-    assert_eq!((reply.status, reply.text()), (404, "404 Not Found\nThis directory has no index page.\n"));
+    assert_eq!((reply.status, reply.text()), (404, "404 Not Found\nThis folder has no index page.\n"));
     let server = Server::with(FILES, &["--listing=auto"]);
     assert_eq!(server.get("/docs/").status, 200);
 }

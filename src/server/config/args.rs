@@ -152,7 +152,7 @@ fn read_sum(parsed: &mut ParsedArgs) -> Result<Option<SumConfig>, String> {
     let Some(port) = parsed.read("--sum-port", parse_port)? else {
         let mut others = ["--sum-name", "--sum-number", "--no-http"].into_iter();
         return match others.find(|name| parsed.peek(name).is_some()) {
-            Some(option) => Err(format!("'{option}' goes with --sum-port, which is not given")),
+            Some(option) => Err(format!("'{option}' needs --sum-port, which is not given")),
             None => Ok(None),
         };
     };

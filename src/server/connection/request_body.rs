@@ -11,7 +11,7 @@ use crate::server::response::ErrorResponse;
 
 /// Longest unwanted body that is discarded, to reuse the connection. A longer one closes it.
 const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
-pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body that is not wanted here.";
+pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body, which is not accepted here.";
 
 #[derive(Debug)]
 pub(super) struct BodyReceiver {

@@ -248,7 +248,7 @@ impl HttpServerProtocol {
     ) -> StateChange {
         if action.status().is_some_and(|status| is_body_rejected(body, expects_continue, status)) {
             // The body may or may not follow, so the connection ends.
-            self.close_reason = Some(CloseReason::Refused("a request body that nobody wants"));
+            self.close_reason = Some(CloseReason::Refused("an unwanted request body"));
             let response = match action {
                 Action::Respond(response) if is_redirect_or_error(response.status) => response,
                 _ => {
@@ -290,7 +290,7 @@ impl HttpServerProtocol {
 
     fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
-        debug_assert!(request.is_some(), "an answer to no request");
+        debug_assert!(request.is_some(), "a response without a request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
         let framing = match &mut response.body {
             Body::Stream(stream) => Some(stream.choose_framing(request.version)),
@@ -412,7 +412,7 @@ impl HttpServerProtocol {
         if self.deadlines.extend_write(sent_total, now) {
             return StateChange::Stay(Want::Drain);
         }
-        self.close(CloseReason::TimedOut("the peer to take the answer"))
+        self.close(CloseReason::TimedOut("the peer to receive the response"))
     }
 }
 

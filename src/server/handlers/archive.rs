@@ -99,7 +99,7 @@ impl PendingResponse for ArchiveScan {
 impl BodySource for ArchiveBody {
     fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
         self.archive.next_slice(store, out).map_err(|error| {
-            log::warn!("the archive of /{} breaks off: {error}", OneLine(self.archive.directory()));
+            log::warn!("the archive of /{} is incomplete: {error}", OneLine(self.archive.directory()));
             match error {
                 ArchiveError::Shrank => CloseReason::FileTruncated,
                 ArchiveError::Failed(error) => CloseReason::FileFailed(error.kind()),

@@ -25,7 +25,7 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
     // An invalid path has no other methods.
     let allow = allow(head, context).unwrap_or(Allow::Fetch);
     let message = match allow {
-        Allow::Fetch => "What is here can be fetched with GET and HEAD, not changed.",
+        Allow::Fetch => "This resource can be fetched with GET and HEAD, not changed.",
         Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
     };
     let error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);

@@ -16,7 +16,7 @@ use crate::server::context::ServerContext;
 use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response, entity_tag, multipart};
 
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
-    "What is here is not what the request asks for in its If-Match, If-None-Match or If-Unmodified-Since.";
+    "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
 
 pub(super) fn apply_conditions_and_range(
     response: Response,
@@ -85,7 +85,7 @@ fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context:
 }
 
 fn range_not_satisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
-    let message = "The file has none of the bytes that the request asks for in its Range.";
+    let message = "The file has none of the bytes in the Range of the request.";
     let error = ErrorResponse::for_request(head, Status::RANGE_NOT_SATISFIABLE, message);
     let mut fields = Vec::new();
     unsatisfied_range(&mut fields, complete_len);

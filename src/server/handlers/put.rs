@@ -21,7 +21,7 @@ use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response, entity_tag, path_error};
 
-const TOO_LARGE: &str = "The file is larger than what this server takes: --max-upload sets how much that is.";
+const TOO_LARGE: &str = "The file is larger than this server accepts: --max-upload sets the limit.";
 
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
@@ -47,7 +47,8 @@ pub(in crate::server) fn check_upload_directory(
             Err("--upload needs a directory to store files in; name one with --root".to_owned())
         }
         ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Err(format!(
-            "cannot take uploads in {}: there is no such directory in {}; create it, or name another with --upload",
+            "cannot store uploads in {}: there is no such directory in {}; create it, or name another with \
+             --upload",
             quote(directory),
             quote(root.path())
         )),
@@ -88,8 +89,8 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorRespo
     match head.body {
         // A client that forgot the file must not store an empty one.
         RequestBody::None if head.fields.first("content-length").is_none() => {
-            let message =
-                "The request does not say how long the file is: send a Content-Length, 0 for an empty file.";
+            let message = "The request does not give the length of the file: send a Content-Length, 0 for an \
+                           empty file.";
             Err(ErrorResponse::for_request(head, Status::LENGTH_REQUIRED, message))
         }
         RequestBody::Length(len) if len > len_max => {
@@ -115,28 +116,29 @@ fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResp
 fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse {
     let (status, message) = match cause {
         UploadError::Outside => {
-            (Status::FORBIDDEN, "Uploads are limited to another directory, the one that --upload names.")
+            (Status::FORBIDDEN, "Uploads are limited to the directory that --upload names.")
         }
-        UploadError::NoParent => (
-            Status::CONFLICT,
-            "The directory that the file would be in does not exist; it has to be made first.",
-        ),
+        UploadError::NoParent => {
+            (Status::CONFLICT, "The directory of the file does not exist; create it first.")
+        }
         UploadError::Directory => {
-            (Status::CONFLICT, "This names a directory: the path has to end in the name of a file.")
+            (Status::CONFLICT, "The path names a directory: it must end in the name of a file.")
         }
         UploadError::NotRegular => {
-            (Status::FORBIDDEN, "What has this name is not a regular file, so it is not replaced.")
+            (Status::FORBIDDEN, "The path is not a regular file, so it is not replaced.")
         }
         UploadError::Embedded => {
-            (Status::FORBIDDEN, "What has this name is built into the server, so it is not replaced.")
+            (Status::FORBIDDEN, "The file is built into the server, so it is not replaced.")
         }
         UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE),
-        UploadError::Forbidden => (Status::FORBIDDEN, "The server may not write in this directory."),
+        UploadError::Forbidden => {
+            (Status::FORBIDDEN, "The server has no permission to write in this directory.")
+        }
         UploadError::Full => {
-            (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing has been stored.")
+            (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing was stored.")
         }
         UploadError::Busy => {
-            (Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
+            (Status::SERVICE_UNAVAILABLE, "The server has no free file descriptor; try again.")
         }
         UploadError::Failed(cause) => {
             log::error!("cannot store an upload: {cause}");

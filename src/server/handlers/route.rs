@@ -138,7 +138,7 @@ fn dispatch_by_method(
         Method::Get | Method::Head => static_file::get(head, context, now),
         Method::Options => options::options(head, context),
         Method::Unknown => {
-            let message = "This server does not know that method.";
+            let message = "This server does not support this method.";
             Err(ErrorResponse::for_request(head, Status::NOT_IMPLEMENTED, message).into())
         }
         Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {

@@ -110,7 +110,7 @@ fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) 
         location.push(b'?');
         location.extend_from_slice(query);
     }
-    let message = "The page is a directory: its address ends in a slash.";
+    let message = "The page is a folder: its address ends in a slash.";
     let page = ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, message);
     let mut fields = Vec::new();
     field(&mut fields, "Location", &location);

@@ -77,9 +77,9 @@ impl ErrorResponse {
 
 pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> ErrorResponse {
     let (status, message) = match error {
-        PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % that no two hex digits follow."),
+        PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % without two hex digits after it."),
         PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
-        PathError::LeavesRoot => (Status::BAD_REQUEST, "The path leads out of the served directory."),
+        PathError::LeavesRoot => (Status::BAD_REQUEST, "The path leaves the served directory."),
         PathError::Hidden | PathError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
     };
     ErrorResponse::for_request(head, status, message)
@@ -93,11 +93,11 @@ pub(in crate::server) fn lookup_error(
 ) -> ErrorResponse {
     let (status, message) = match error {
         LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
-        LookupError::NoIndex => (Status::NOT_FOUND, "This directory has no index page."),
-        LookupError::Forbidden => (Status::FORBIDDEN, "The server may not read this file."),
+        LookupError::NoIndex => (Status::NOT_FOUND, "This folder has no index page."),
+        LookupError::Forbidden => (Status::FORBIDDEN, "The server has no permission to read this file."),
         LookupError::NotRegular => (Status::FORBIDDEN, "This is not a regular file, so it is not served."),
         LookupError::Busy => {
-            (Status::SERVICE_UNAVAILABLE, "The server has no file descriptor to spare; try again.")
+            (Status::SERVICE_UNAVAILABLE, "The server has no free file descriptor; try again.")
         }
         LookupError::Failed(cause) => {
             log::error!("cannot read {}: {cause}", OneLine(path));

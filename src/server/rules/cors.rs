@@ -27,7 +27,7 @@ impl Origin {
         if matches!(origin.as_str(), "*" | "null") {
             return Ok(Origin(origin));
         }
-        let form = "it is not one origin; write it like https://example.com, with no path behind it, or *";
+        let form = "it is not one origin; write it like https://example.com, with no path after it, or *";
         let (scheme, host) = origin.split_once("://").ok_or(form)?;
         let is_scheme = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));

@@ -24,18 +24,16 @@ impl Glob {
     pub fn parse(text: &str) -> Result<Glob, String> {
         let pattern = text.strip_prefix('/').unwrap_or(text);
         let outcome: Result<(), &str> = match pattern {
-            "" => Err("it is empty; ** is every file"),
+            "" => Err("it is empty; ** matches every file"),
             _ if pattern.trim() != pattern => Err("it has white space around it"),
             _ if pattern.len() > PATTERN_LEN_MAX => {
-                return Err(format!("it is longer than {PATTERN_LEN_MAX} bytes; make several of it"));
+                return Err(format!("it is longer than {PATTERN_LEN_MAX} bytes; split it"));
             }
-            _ if pattern.starts_with('!') => {
-                Err("it begins with !, but only what fits can be named; the first rule that fits decides")
-            }
+            _ if pattern.starts_with('!') => Err(
+                "it begins with !, but a pattern cannot exclude files; the first rule that matches applies",
+            ),
             _ if pattern.ends_with('/') => {
-                return Err(format!(
-                    "it ends in a slash; write {pattern}** for all that is in the directory"
-                ));
+                return Err(format!("it ends in a slash; write {pattern}** for all files in the directory"));
             }
             _ if pattern.contains('\\') || pattern.chars().any(char::is_control) => {
                 Err("it has a backslash or a control character; write [*] for a star")
@@ -49,7 +47,7 @@ impl Glob {
         fast_glob::validate(pattern).map_err(|error| pattern_error_message(&error.to_string()))?;
         if brace_alternatives(pattern) > BRACE_ALTERNATIVES_MAX {
             return Err(format!(
-                "its braces can be read in more than {BRACE_ALTERNATIVES_MAX} ways; make several of it"
+                "its braces can be read in more than {BRACE_ALTERNATIVES_MAX} ways; split it"
             ));
         }
         Ok(Glob { pattern: pattern.to_owned(), matches_name_only: !text.contains('/') })
@@ -71,7 +69,7 @@ fn brace_alternatives(pattern: &str) -> usize {
 /// fast-glob's message without its advice: it suggests a backslash, which is rejected here.
 fn pattern_error_message(error: &str) -> String {
     match error.split_once(" (") {
-        Some((what, _)) => format!("{what}; for the sign itself, write [{{] or [[]"),
+        Some((what, _)) => format!("{what}; for the character itself, write [{{] or [[]"),
         None => error.to_owned(),
     }
 }
@@ -142,8 +140,8 @@ mod tests {
             ("//a", "empty segment"),
             ("../a", "of dots"),
             ("a/./b", "of dots"),
-            ("{a,b", "missing '}'; for the sign itself, write [{] or [[]"),
-            ("[a", "missing ']'; for the sign itself, write [{] or [[]"),
+            ("{a,b", "missing '}'; for the character itself, write [{] or [[]"),
+            ("[a", "missing ']'; for the character itself, write [{] or [[]"),
             (&"{a}".repeat(11), "supported limit"),
             (&long, "longer than 256 bytes"),
             (&alternatives, "more than 64 ways"),

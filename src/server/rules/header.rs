@@ -22,7 +22,7 @@ const RESERVED_FIELDS: [(&str, &str); 4] = [
     (
         "Accept-Ranges Allow Connection Content-Encoding Content-Length Content-Range Date ETag Keep-Alive \
          Last-Modified Proxy-Connection Retry-After TE Trailer Transfer-Encoding Upgrade Vary",
-        "the server says it where it is true; leave it out",
+        "the server sends it where it applies; leave it out",
     ),
 ];
 
@@ -38,15 +38,14 @@ impl Header {
         let pair = split_once(text, b':');
         let (name, value) = pair.ok_or("it has no colon; write it like 'X-Frame-Options: DENY'")?;
         let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
-        let name =
-            name.ok_or("what is before the colon is not the name of a field, such as X-Frame-Options")?;
+        let name = name.ok_or("the part before the colon is not a field name, such as X-Frame-Options")?;
         let has_name = |names: &str| names.split(' ').any(|known| known.eq_ignore_ascii_case(name));
         if let Some((_, remedy)) = RESERVED_FIELDS.iter().find(|(names, _)| has_name(names)) {
             return Err(format!("{name} cannot be set; {remedy}"));
         }
         let value = value.trim_ascii();
         if value.is_empty() {
-            return Err(format!("{name} has no value; leave it out, or write one behind the colon"));
+            return Err(format!("{name} has no value; leave it out, or write one after the colon"));
         }
         if !is_field_value(value) {
             return Err("its value has a control character; write it on one line, in plain text".to_owned());
@@ -72,7 +71,7 @@ pub(in crate::server) fn check_header_conflicts(headers: &[Header], with_cors: b
         let is_cors = header.has_name("Access-Control-Allow-Origin")
             || header.has_name("Access-Control-Expose-Headers");
         if with_cors && is_cors {
-            return Err(format!("--header: {} is what --cors sets; leave one of them out", header.name));
+            return Err(format!("--header: {} is set by --cors; leave one of them out", header.name));
         }
     }
     Ok(())
@@ -103,10 +102,10 @@ mod tests {
         for (text, part) in [
             (&b""[..], "it has no colon"),
             (b"X-Frame-Options", "it has no colon"),
-            (b": x", "not the name of a field"),
-            (b"X Y: z", "not the name of a field"),
-            (b"X : z", "not the name of a field"),
-            (b"caf\xe9: z", "not the name of a field"),
+            (b": x", "not a field name"),
+            (b"X Y: z", "not a field name"),
+            (b"X : z", "not a field name"),
+            (b"caf\xe9: z", "not a field name"),
             (b"X:", "X has no value"),
             (b"X: \t ", "X has no value"),
             (b"X: a\r\nSet-Cookie: b", "control character"),
@@ -135,7 +134,7 @@ mod tests {
             (&["Server: a", "server: b"][..], "--header: server is given twice; leave one out"),
             (
                 &["access-control-allow-origin: *"],
-                "--header: access-control-allow-origin is what --cors sets; leave one of them out",
+                "--header: access-control-allow-origin is set by --cors; leave one of them out",
             ),
         ] {
             assert_eq!(check(texts, true), Err(expected.to_owned()));

@@ -28,18 +28,17 @@ impl Redirect {
     /// Mistake and remedy.
     pub fn parse(text: &[u8]) -> Result<Redirect, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
-        let form = "it is not a path and where it has moved, such as /old=/new";
+        let form = "it is not a path and its target, such as /old=/new";
         let (from, to) = text.split_once('=').ok_or(form)?;
         let is_prefix_match = from.ends_with('*');
         if from.strip_suffix('*').unwrap_or(from).contains(['*', '?', '#']) {
-            return Err("its first path has a *, ? or # within; a * can only be its end".to_owned());
+            return Err("its path has a *, ? or # within; a * can only be its last character".to_owned());
         }
-        let from = normal_form(from.as_bytes()).map_err(
-            |_| "its first part is not a path that can be asked for; write it like /old, percent-encoded",
-        )?;
+        let from = normal_form(from.as_bytes())
+            .map_err(|_| "its first part is not a request path; write it like /old, percent-encoded")?;
         let from = from.strip_suffix(b"*").filter(|_| is_prefix_match).unwrap_or(&from).to_vec();
         if let Some(letter) = to.chars().find(|letter| !is_uri_char(*letter)) {
-            return Err(format!("where it leads has {letter:?} in it, which must be percent-encoded"));
+            return Err(format!("the target has {letter:?} in it, which must be percent-encoded"));
         }
         let (to, fragment) = to.split_at(to.find('#').unwrap_or(to.len()));
         let (to, query) = to.split_at(to.find('?').unwrap_or(to.len()));
@@ -48,7 +47,11 @@ impl Redirect {
         let path_after_star = after.strip_prefix('*').map(str::to_owned);
         let stars = [origin, path_after_star.as_deref().unwrap_or_default(), query, fragment].concat();
         if stars.contains('*') || (path_after_star.is_some() && !is_prefix_match) {
-            return Err("it leads to a * that stands for nothing: one may be in the path, and the path that has moved must end in one".to_owned());
+            return Err(
+                "the target has a * without a value: its path may have one, and then the first path \
+                        must end in one"
+                    .to_owned(),
+            );
         }
         let (start, query) = ([origin, path].concat(), (!query.is_empty()).then(|| query.to_owned()));
         let (fragment, text) = (fragment.to_owned(), text.to_owned());
@@ -86,11 +89,9 @@ impl Redirect {
 
 /// Splits `https://host` from the path. Either may be empty; a path begins with one slash.
 fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
-    let form = "where it leads is not a path, such as /new, and not an http or https URL";
+    let form = "the target is not a path, such as /new, and not an http or https URL";
     if text.starts_with("//") {
-        return Err(
-            "where it leads begins with two slashes, which names another host; write https:// in front",
-        );
+        return Err("the target begins with two slashes, which name another host; write https:// in front");
     }
     if text.starts_with('/') {
         return Ok(("", text));
@@ -136,10 +137,7 @@ pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
             path.truncate(end);
         }
         if find_redirect(rules, &path, None).is_some() {
-            return Err(format!(
-                "--redirect: '{}' leads back to where it begins; take one of them out",
-                rule.text
-            ));
+            return Err(format!("--redirect: '{}' is part of a loop; leave one of its rules out", rule.text));
         }
     }
     Ok(())
@@ -240,13 +238,13 @@ mod tests {
     fn redirect_invalid_rule_gets_error_with_remedy() {
         for (text, part) in [
             ("/old", "such as /old=/new"),
-            ("=/new", "not a path that can be asked for"),
-            ("old=/new", "not a path that can be asked for"),
-            ("/..=/new", "not a path that can be asked for"),
-            ("/a%=/new", "not a path that can be asked for"),
-            ("/a*b=/new", "a * can only be its end"),
-            ("/a**=/new", "a * can only be its end"),
-            ("/a?b=/new", "a * can only be its end"),
+            ("=/new", "not a request path"),
+            ("old=/new", "not a request path"),
+            ("/..=/new", "not a request path"),
+            ("/a%=/new", "not a request path"),
+            ("/a*b=/new", "a * can only be its last character"),
+            ("/a**=/new", "a * can only be its last character"),
+            ("/a?b=/new", "a * can only be its last character"),
             ("/old=", "not a path, such as /new"),
             ("/old=new", "not a path, such as /new"),
             ("/old=ftp://example.com/", "not a path, such as /new"),
@@ -254,16 +252,16 @@ mod tests {
             ("/old=https://", "not a path, such as /new"),
             ("/old=https:///x", "not a path, such as /new"),
             ("/old=https://user@example.com/", "not a path, such as /new"),
-            ("/old=//example.com/", "names another host"),
+            ("/old=//example.com/", "name another host"),
             ("/old=/\\example.com/", "percent-encoded"),
             ("/old=/a b", "' ' in it, which must be percent-encoded"),
             ("/old=/caf\u{e9}", "percent-encoded"),
             ("/old=/a\r\nX: y", "percent-encoded"),
-            ("/old=/new/*", "a * that stands for nothing"),
-            ("/old/*=/a/*/*", "a * that stands for nothing"),
-            ("/old/*=/a?q=*", "a * that stands for nothing"),
-            ("/old/*=https://*/", "a * that stands for nothing"),
-            ("/old/*=https://example.com*", "a * that stands for nothing"),
+            ("/old=/new/*", "a * without a value"),
+            ("/old/*=/a/*/*", "a * without a value"),
+            ("/old/*=/a?q=*", "a * without a value"),
+            ("/old/*=https://*/", "a * without a value"),
+            ("/old/*=https://example.com*", "a * without a value"),
         ] {
             let error = Redirect::parse(text.as_bytes()).expect_err(text);
             assert!(error.contains(part), "{text}: {error}");
@@ -285,7 +283,7 @@ mod tests {
             &["/a=/b", "/b=/c", "/c=/b"],
         ] {
             let error = check_loops(&rules(texts)).expect_err(texts[0]);
-            assert!(error.starts_with("--redirect: '/") && error.contains("leads back"), "{error}");
+            assert!(error.starts_with("--redirect: '/") && error.contains("part of a loop"), "{error}");
         }
         for texts in [
             &["/a=/b"][..],

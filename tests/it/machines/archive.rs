@@ -251,7 +251,7 @@ fn archive_stalled_reader_times_out_slow_reader_does_not() {
     let second = Duration::from_secs(1);
     let mut server = begun(&shelf, "/deep/?archive=tar");
     server.pass(50 * second);
-    assert_eq!(server.ended(), Some(CloseReason::TimedOut("the peer to take the answer")));
+    assert_eq!(server.ended(), Some(CloseReason::TimedOut("the peer to receive the response")));
     let mut server = begun(&shelf, "/deep/?archive=tar");
     for _ in 0..3000 {
         server.pass(second);

@@ -66,7 +66,7 @@ fn put_on_read_only_disk_gets_403() {
     assert!(remounted.is_ok_and(|status| status.success()));
     let reply = put(&mut server.connect(), "/disk/a", b"x");
     assert_eq!(reply.status, 403);
-    assert!(reply.text().contains("may not write"), "{}", reply.text());
+    assert!(reply.text().contains("no permission to write"), "{}", reply.text());
 }
 
 #[test]

@@ -27,7 +27,7 @@ const STATUSES_WITH_PAGE: [Status; 5] = [
 pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> {
     let len_max = parsed.value("--cache-size", |text| parse_size("--cache-size", text))?;
     if parsed.peek("--cache-size").is_some() && parsed.peek("--cache") == Some(OsStr::new("off")) {
-        return Err("--cache-size limits what --cache off does not keep; leave one of them out".to_owned());
+        return Err("--cache-size has no effect with --cache off; leave one of them out".to_owned());
     }
     // A limit above the address space is no limit.
     Ok(len_max.try_into().unwrap_or(usize::MAX))
@@ -46,8 +46,7 @@ pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'s
     match RelativePath::parse_plain(text.as_bytes()) {
         Ok(path) if !path.has_trailing_slash() => Ok(path),
         _ => Err(format!(
-            "{name}: {} cannot be a document; it must be a file beneath the directory that is served, \
-             not hidden",
+            "{name}: {} cannot be a document; it must be a file beneath the served directory, not hidden",
             quote(text)
         )),
     }
@@ -146,7 +145,7 @@ mod tests {
         {
             let line = document(text.as_bytes()).unwrap_err();
             assert!(line.starts_with("--fallback: "), "{line}");
-            assert!(line.ends_with("a file beneath the directory that is served, not hidden"), "{line}");
+            assert!(line.ends_with("a file beneath the served directory, not hidden"), "{line}");
         }
     }
 
@@ -169,8 +168,8 @@ mod tests {
             ),
             (
                 &["404=../a"],
-                "--error-page: '../a' cannot be a document; it must be a file beneath the directory \
-                 that is served, not hidden",
+                "--error-page: '../a' cannot be a document; it must be a file beneath the served directory, \
+                 not hidden",
             ),
             (&["404=a", "404=b"], "--error-page is given twice for 404; leave one out"),
         ];
@@ -241,7 +240,7 @@ mod tests {
             (&["--cache", "on"][..], "--cache: 'on' is neither fresh, stat nor off; write one of them"),
             (&["--cache-size", "0"], "--cache-size: '0' is too small"),
             (&["--cache-size", "some"], "--cache-size: 'some' is not a size"),
-            (&["--cache=off", "--cache-size=1M"], "--cache-size limits what --cache off does not keep"),
+            (&["--cache=off", "--cache-size=1M"], "--cache-size has no effect with --cache off"),
         ] {
             let error = parse(line.iter().map(Into::into).collect(), false).unwrap_err().to_string();
             assert!(error.contains(shown), "{line:?}: {error}");

@@ -225,7 +225,7 @@ mod tests {
             (&["-u", "--max-upload=x"], &[("REACTOR_UPLOAD", "a")], "--max-upload: 'x' is not a size; write"),
             (&["-c", "none.toml"], &[], "--config: cannot read 'none.toml': entity not found; create it,"),
             (&[], &[("REACTOR_CONFIG", "a")], "REACTOR_CONFIG: cannot read 'a': entity not found; create it"),
-            (&["-c", "other.toml"], &[], "other.toml:1: 'config' is no setting; it belongs on the command"),
+            (&["-c", "other.toml"], &[], "other.toml:1: 'config' is not a setting; use it on the command"),
             (&["-c", "a", "-c", "b"], &[], "--config is given twice, 'a' and 'b'; leave one out"),
         ];
         for (line, variables, expected) in cases {
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(invocation.check, None);
         assert_eq!(
             invocation.unknown_variables,
-            ["REACTOR_CHECK sets nothing", "REACTOR_SERVICE_HOST sets nothing"]
+            ["REACTOR_CHECK is not a setting", "REACTOR_SERVICE_HOST is not a setting"]
         );
     }
 

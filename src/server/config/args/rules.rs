@@ -36,7 +36,7 @@ pub(super) fn read_all<T, E: Display>(
         return Err(format!("{name} is given more than {RULES_MAX} times; leave some out"));
     }
     let parse = |text: &OsString| {
-        parse(text.as_bytes()).map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
+        parse(text.as_bytes()).map_err(|error| format!("{name}: {} is invalid: {error}", quote(text)))
     };
     values.iter().map(parse).collect()
 }
@@ -52,11 +52,11 @@ fn parse_media_type(text: &[u8]) -> Result<(String, String), &'static str> {
     let extension = extension.strip_prefix('.').unwrap_or(extension);
     let is_plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c.is_control());
     if !extension.split('.').all(is_plain) {
-        return Err("what is before the equals sign is not the extension of a file, such as foo or tar.gz");
+        return Err("the part before the equals sign is not a file extension, such as foo or tar.gz");
     }
     let media_type = media_type.trim();
     if !is_media_type(media_type.as_bytes()) || !media_type.is_ascii() {
-        return Err("what is behind the equals sign is not a media type, such as text/plain");
+        return Err("the part after the equals sign is not a media type, such as text/plain");
     }
     Ok((extension.to_owned(), media_type.to_owned()))
 }
@@ -113,24 +113,24 @@ mod tests {
 
     #[test]
     fn each_rule_mistake_gets_one_line_error() {
-        let no_type = "what is behind the equals sign is not a media type, such as text/plain";
+        let no_type = "the part after the equals sign is not a media type, such as text/plain";
         let cases: &[(&[&str], &str)] = &[
             (
                 &["--mime", "foo"],
-                "--mime: 'foo' does not do: it is not an extension and a media type, such as foo=text/plain",
+                "--mime: 'foo' is invalid: it is not an extension and a media type, such as foo=text/plain",
             ),
             (
                 &["--mime", "a/b=text/plain"],
-                "--mime: 'a/b=text/plain' does not do: what is before the equals sign is not the extension \
-                 of a file, such as foo or tar.gz",
+                "--mime: 'a/b=text/plain' is invalid: the part before the equals sign is not a file \
+                 extension, such as foo or tar.gz",
             ),
             (
                 &["--mime=.=text/plain"],
-                "--mime: '.=text/plain' does not do: what is before the equals sign is not the extension \
-                 of a file, such as foo or tar.gz",
+                "--mime: '.=text/plain' is invalid: the part before the equals sign is not a file extension, \
+                 such as foo or tar.gz",
             ),
-            (&["--mime", "foo=text"], &format!("--mime: 'foo=text' does not do: {no_type}")),
-            (&["--mime", "foo=a/b\r\nX: y"], &format!("--mime: 'foo=a/b\\r\\nX: y' does not do: {no_type}")),
+            (&["--mime", "foo=text"], &format!("--mime: 'foo=text' is invalid: {no_type}")),
+            (&["--mime", "foo=a/b\r\nX: y"], &format!("--mime: 'foo=a/b\\r\\nX: y' is invalid: {no_type}")),
             (
                 &["--mime", "foo=text/plain", "--mime", ".FOO=text/html"],
                 "--mime is given twice for 'FOO', which is text/plain; charset=utf-8 already; leave one out",
@@ -138,27 +138,27 @@ mod tests {
             (&["--clean-urls", "--clean-urls"], "'--clean-urls' is given twice; once is enough"),
             (
                 &["-H", "X-A"],
-                "--header: 'X-A' does not do: it has no colon; write it like 'X-Frame-Options: DENY'",
+                "--header: 'X-A' is invalid: it has no colon; write it like 'X-Frame-Options: DENY'",
             ),
             (
                 &["-H", "Content-Type: text/plain"],
-                "--header: 'Content-Type: text/plain' does not do: Content-Type cannot be set; use --mime \
+                "--header: 'Content-Type: text/plain' is invalid: Content-Type cannot be set; use --mime \
                  EXT=TYPE",
             ),
             (
                 &["-H", "Cache-Control: no-store"],
-                "--header: 'Cache-Control: no-store' does not do: Cache-Control cannot be set; use \
+                "--header: 'Cache-Control: no-store' is invalid: Cache-Control cannot be set; use \
                  --cache-control '**=VALUE'",
             ),
             (&["-HServer: a", "-HServer: b"], "--header: Server is given twice; leave one out"),
             (
                 &["--cors", "-H", "Access-Control-Allow-Origin: *"],
-                "--header: Access-Control-Allow-Origin is what --cors sets; leave one of them out",
+                "--header: Access-Control-Allow-Origin is set by --cors; leave one of them out",
             ),
             (
                 &["--cache-control", "a/=no-cache"],
-                "--cache-control: 'a/=no-cache' does not do: as a pattern, it ends in a slash; write a/** \
-                 for all that is in the directory",
+                "--cache-control: 'a/=no-cache' is invalid: as a pattern, it ends in a slash; write a/** \
+                 for all files in the directory",
             ),
         ];
         check(cases);
@@ -170,17 +170,14 @@ mod tests {
             (&["--cors=x", "--cors"], "--cors is given twice, 'x' and ''; leave one out"),
             (
                 &["--cors=example.com"],
-                "--cors: 'example.com' does not do: it is not one origin; write it like \
-                 https://example.com, with no path behind it, or *",
+                "--cors: 'example.com' is invalid: it is not one origin; write it like \
+                 https://example.com, with no path after it, or *",
             ),
             (
                 &["--redirect", "/a"],
-                "--redirect: '/a' does not do: it is not a path and where it has moved, such as /old=/new",
+                "--redirect: '/a' is invalid: it is not a path and its target, such as /old=/new",
             ),
-            (
-                &["--redirect", "/a=/a"],
-                "--redirect: '/a=/a' leads back to where it begins; take one of them out",
-            ),
+            (&["--redirect", "/a=/a"], "--redirect: '/a=/a' is part of a loop; leave one of its rules out"),
         ];
         check(cases);
         for (option, value) in [("--redirect=/", "=/x"), ("--mime=x", "=a/b")] {

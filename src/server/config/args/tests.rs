@@ -248,23 +248,22 @@ fn each_mistake_gets_one_line_error() {
         (&["--grace", "soon"], "--grace: 'soon' is not a time; write it like 500ms, 10s, 1m30s or 2h"),
         (
             &["--log-format", "xml"],
-            "--log-format: 'xml' does not do: a log format is combined, common, json or headers",
+            "--log-format: 'xml' is invalid: a log format is combined, common, json or headers",
         ),
         (
             &["--log-headers", "Host:"],
-            "--log-headers: 'Host:' does not do: write all, none, or names of header fields with \
+            "--log-headers: 'Host:' is invalid: write all, none, or names of header fields with \
              commas between them",
         ),
         (&["--sum-port", "x"], "'x' is not a port; write 0 to 65535"),
         (&["--sum-port=0", "--sum-number=1.5"], "--sum-number: '1.5' is not an integer of 64 bits"),
         (
             &["--sum-port=0", "--sum-name=a\nb"],
-            "--sum-name: 'a\\nb' cannot be a name; a name is some text, not too long, without \
-             control characters",
+            "--sum-name: 'a\\nb' cannot be a name; a name is a short text without control characters",
         ),
-        (&["--sum-name", "Ada"], "'--sum-name' goes with --sum-port, which is not given"),
-        (&["--sum-number", "1"], "'--sum-number' goes with --sum-port, which is not given"),
-        (&["--no-http"], "'--no-http' goes with --sum-port, which is not given"),
+        (&["--sum-name", "Ada"], "'--sum-name' needs --sum-port, which is not given"),
+        (&["--sum-number", "1"], "'--sum-number' needs --sum-port, which is not given"),
+        (&["--no-http"], "'--no-http' needs --sum-port, which is not given"),
         (&["-u", "--upload=a"], "--upload is given twice, '' and 'a'; leave one out"),
         (&["--upload="], "'--upload' needs a value, such as --upload=incoming"),
         (

@@ -55,7 +55,7 @@ fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
         // IPv6 listeners accept IPv6 only, so ::ffff:127.0.0.1 becomes 127.0.0.1.
         Ok(ip) => Ok(ip.to_canonical()),
         Err(_) if plain.parse::<SocketAddr>().is_ok() => {
-            Err(format!("{} is an address with a port; leave the port to --port", quote(text)))
+            Err(format!("{} is an address with a port; give the port with --port", quote(text)))
         }
         Err(_) => {
             Err(format!("{} is not an IP address; write one like 0.0.0.0 or ::1, or localhost", quote(text)))
@@ -87,7 +87,7 @@ pub(super) fn parse_with<T, E: From<&'static str> + Display>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, String> {
     let outcome = text.to_str().map_or(Err("it is not UTF-8".into()), parse);
-    outcome.map_err(|error| format!("{name}: {} does not do: {error}", quote(text)))
+    outcome.map_err(|error| format!("{name}: {} is invalid: {error}", quote(text)))
 }
 
 pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
@@ -192,8 +192,8 @@ mod tests {
         let cases: &[(&[&str], &str)] = &[
             (&["::1", "[::1]"], "address ::1 is given twice; leave one out"),
             (&["localhost", "localhost"], "address 127.0.0.1 is given twice; leave one out"),
-            (&["0.0.0.0:80"], "'0.0.0.0:80' is an address with a port; leave the port to --port"),
-            (&["[::]:80"], "'[::]:80' is an address with a port; leave the port to --port"),
+            (&["0.0.0.0:80"], "'0.0.0.0:80' is an address with a port; give the port with --port"),
+            (&["[::]:80"], "'[::]:80' is an address with a port; give the port with --port"),
             (
                 &["example.org"],
                 "'example.org' is not an IP address; write one like 0.0.0.0 or ::1, or localhost",

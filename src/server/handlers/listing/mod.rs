@@ -84,12 +84,10 @@ pub(super) fn listing_response(
 fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> ErrorResponse {
     let (status, message) = match error {
         ListingError::Lookup(error) => return lookup_error(error, path, error_format),
-        ListingError::Busy => {
-            (Status::SERVICE_UNAVAILABLE, "The server is listing many directories; try again.")
-        }
+        ListingError::Busy => (Status::SERVICE_UNAVAILABLE, "The server is listing many folders; try again."),
         ListingError::TooLarge => (
             Status::INSUFFICIENT_STORAGE,
-            "This directory has too many entries to be listed at once; ask for some with ?filter=.",
+            "This folder has too many entries for one list; select some with ?filter=.",
         ),
     };
     ErrorResponse::new(status, message, error_format)
