@@ -109,7 +109,7 @@ fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64,
         match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
             Ok(0) => {
                 let _ = writeln!(screen);
-                return Err("no number was given: standard input has ended".to_owned());
+                return Err("no number was given: standard input ended".to_owned());
             }
             Ok(_) => {}
             Err(error) => {
@@ -201,16 +201,16 @@ impl fmt::Display for SumError {
                 write!(f, "timed out after {}", duration(*limit))
             }
             Self::Connect(error) => error.fmt(f),
-            Self::Interrupted(_) => f.write_str("interrupted before the answer was whole"),
+            Self::Interrupted(_) => f.write_str("interrupted before the response was complete"),
             Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
             Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(message))) => {
-                write!(f, "the server refuses: {message}")
+                write!(f, "the server refused: {message}")
             }
             Self::Exchange(SumFailure::InvalidLine(error)) => {
-                write!(f, "the server's answer makes no sense: {error}")
+                write!(f, "the server's response is invalid: {error}")
             }
             Self::Exchange(SumFailure::NoResponse) => f.write_str("the server sent nothing"),
-            Self::Exchange(SumFailure::TimedOut) => write!(f, "no answer within {} s", TIMEOUT.as_secs()),
+            Self::Exchange(SumFailure::TimedOut) => write!(f, "no response within {} s", TIMEOUT.as_secs()),
             Self::Exchange(SumFailure::Connection(reason)) => write!(f, "the connection ended: {reason}"),
             Self::Overflow(own, server) => {
                 write!(f, "the sum of {own} and {server} does not fit into 64 bits")
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn prompt_at_eof_without_number_is_an_error() {
-        let eof = Err("no number was given: standard input has ended".to_owned());
+        let eof = Err("no number was given: standard input ended".to_owned());
         assert_eq!(asked(b"").0, eof);
         assert_eq!(asked(b"x\n").0, eof);
         assert_eq!(asked(b"x").0, eof);

@@ -152,7 +152,7 @@ mod tests {
             (&["sum", "--host", "a:1"], "option '--host': 'a:1' is not a host name or address"),
             (
                 &["sum", "--name", "a\nb"],
-                "option '--name' with 'a\\nb': a name is some text, not too long, without control characters",
+                "option '--name' with 'a\\nb': a name is a short text without control characters",
             ),
         ];
         for (line, expected) in cases {

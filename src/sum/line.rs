@@ -98,9 +98,9 @@ impl fmt::Display for SumLineError {
             Self::CutShort => f.write_str("the line has no end"),
             Self::NotUtf8 => f.write_str("the line is not UTF-8"),
             Self::Form(role) => write!(f, "the line is not of the form '{}NAME: NUMBER'", role.prefix()),
-            Self::Name => f.write_str("a name is some text, not too long, without control characters"),
+            Self::Name => f.write_str("a name is a short text without control characters"),
             Self::Number => write!(f, "the number is not an integer from {} to {}", i64::MIN, i64::MAX),
-            Self::TimedOut => write!(f, "no whole line has come within {} s", TIMEOUT.as_secs()),
+            Self::TimedOut => write!(f, "no complete line arrived within {} s", TIMEOUT.as_secs()),
             Self::Refused(message) => f.write_str(message),
         }
     }

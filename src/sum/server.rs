@@ -199,9 +199,7 @@ impl SumServerProtocol {
         self.deadline = now.instant + TIMEOUT;
         let (line, reason) = match response {
             Ok(own) => (own.format_as(SumRole::Server), CloseReason::Finished),
-            Err(message) => {
-                (format!("{ERROR}{message}"), CloseReason::Refused("no number that can be added"))
-            }
+            Err(message) => (format!("{ERROR}{message}"), CloseReason::Refused("no valid number")),
         };
         self.close_reason = reason;
         send_queue.push_with(|out| append(out, format_args!("{line}\n")));
@@ -244,7 +242,9 @@ impl Protocol for SumServerProtocol {
             SumServerPhase::ReadingLine => {
                 self.write_line(Err(SumLineError::TimedOut.to_string()), send_queue, now)
             }
-            SumServerPhase::WritingLine => self.close(CloseReason::TimedOut("the peer to take the answer")),
+            SumServerPhase::WritingLine => {
+                self.close(CloseReason::TimedOut("the peer to receive the response"))
+            }
             SumServerPhase::Closing => Want::Close(self.close_reason),
         }
     }

@@ -147,7 +147,7 @@ fn sum_bad_line_gets_one_error_line_and_clean_close() {
     let serving = Exchanging::new();
     let long_name = format!("Client of {}: 7\n", "x".repeat(300));
     let form = "the line is not of the form 'Client of NAME: NUMBER'";
-    let name = "a name is some text, not too long, without control characters";
+    let name = "a name is a short text without control characters";
     let number = "the number is not an integer from -9223372036854775808 to 9223372036854775807";
     let cases: [(&[u8], &str); 19] = [
         (b"\n", form),

@@ -80,7 +80,7 @@ fn sum_server_silent_client_gets_error_line_after_10_s() {
     let mut server = Alone::new(1000);
     assert_eq!((server.turn(Duration::ZERO), server.turn(TIMEOUT - TENTH)), (String::new(), String::new()));
     assert_eq!(server.side.ended, None);
-    assert_eq!(server.turn(TIMEOUT), "error: no whole line has come within 10 s\n");
+    assert_eq!(server.turn(TIMEOUT), "error: no complete line arrived within 10 s\n");
     assert!(matches!(server.side.ended, Some(CloseReason::Refused(_))));
 }
 
@@ -91,7 +91,7 @@ fn sum_server_trickled_line_still_times_out() {
         server.up.put(b"C");
         assert_eq!(server.turn(second * SECOND), "");
     }
-    assert_eq!(server.turn(TIMEOUT), "error: no whole line has come within 10 s\n");
+    assert_eq!(server.turn(TIMEOUT), "error: no complete line arrived within 10 s\n");
     assert!(server.side.ended.is_some() && server.side.site.take_output_lines().is_empty());
 }
 
@@ -103,7 +103,7 @@ fn sum_server_unread_response_times_out() {
     server.turn(SECOND + TIMEOUT - TENTH);
     assert_eq!(server.side.ended, None);
     server.turn(SECOND + TIMEOUT);
-    assert_eq!(server.side.ended, Some(CloseReason::TimedOut("the peer to take the answer")));
+    assert_eq!(server.side.ended, Some(CloseReason::TimedOut("the peer to receive the response")));
 }
 
 #[test]

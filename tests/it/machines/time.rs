@@ -152,7 +152,7 @@ fn peer_reading_nothing_times_out_after_30_s() {
     server.pass(30 * SECOND);
     assert_eq!(server.ended(), None);
     server.pass(64 * SECOND);
-    let given_up = Some(CloseReason::TimedOut("the peer to take the answer"));
+    let given_up = Some(CloseReason::TimedOut("the peer to receive the response"));
     assert_eq!(server.ended(), given_up);
 
     let shelf = Shelf::with(&[("index.html", &[b'x'; 100_000])]);
@@ -197,7 +197,7 @@ fn fast_start_then_stall_still_times_out() {
         assert_eq!(server.take(64 * 1024).len(), 64 * 1024);
     }
     server.pass(330 * SECOND);
-    assert_eq!(server.ended(), Some(CloseReason::TimedOut("the peer to take the answer")));
+    assert_eq!(server.ended(), Some(CloseReason::TimedOut("the peer to receive the response")));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn fetch_past_deadline_fails_with_timed_out() {
     assert_eq!(run_tick(Duration::ZERO), (FetchPhase::ReadingResponse, None, None));
     assert_eq!(run_tick(5 * SECOND - TENTH), (FetchPhase::ReadingResponse, None, None));
     let over = Some(Err(FetchError::TimedOut));
-    let ended = Some(CloseReason::TimedOut("the answer"));
+    let ended = Some(CloseReason::TimedOut("the response"));
     assert_eq!(run_tick(5 * SECOND), (FetchPhase::Closing, over, ended));
 }
 

@@ -108,7 +108,7 @@ fn sum_client_without_number_prompts_until_integer() {
 fn sum_client_stdin_without_number_exits_2() {
     for input in [&b""[..], b"seven\n", b"seven"] {
         let outcome = asked(&["-p", "9"], input).expect(2);
-        let complaint = "reactor-client: no number was given: standard input has ended";
+        let complaint = "reactor-client: no number was given: standard input ended";
         assert_eq!(outcome.complaint(), complaint);
         assert_eq!(outcome.text(), "");
     }
@@ -118,8 +118,8 @@ fn sum_client_stdin_without_number_exits_2() {
 fn sum_client_bad_response_gives_one_line_and_exit_code() {
     let long: &'static [u8] = &[b'x'; 300];
     let cases: [(Deed, i32, &str); 11] = [
-        (Deed::Say(b"error: not you\n"), 1, "the server refuses: not you"),
-        (Deed::Say(b"error: not\x1b[31m you\r\nat all\n"), 1, "the server refuses: not[31m you"),
+        (Deed::Say(b"error: not you\n"), 1, "the server refused: not you"),
+        (Deed::Say(b"error: not\x1b[31m you\r\nat all\n"), 1, "the server refused: not[31m you"),
         (Deed::Say(b""), 52, "the server sent nothing"),
         (Deed::Reset, 56, "the connection ended"),
         (Deed::Say(b"Server of Bob: 42"), 56, "the line has no end"),
@@ -145,7 +145,7 @@ fn sum_client_overflow_or_unreachable_server_gives_exit_code() {
     let max = i64::MAX.to_string();
     let outcome = client(&["sum", &max, "-p", &port]).expect(1);
     let message =
-        "reactor-client: the server refuses: the sum of 9223372036854775807 and 42 does not fit into 64 bits";
+        "reactor-client: the server refused: the sum of 9223372036854775807 and 42 does not fit into 64 bits";
     assert_eq!(outcome.complaint(), message);
     super::expect_closed(serving.sum);
     let outcome = client(&["sum", "7", "-p", &port, "--host", "localhost"]).expect(7);
