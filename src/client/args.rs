@@ -84,7 +84,7 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
     let has_content_type = request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     match request.payload {
         Some(Payload::Source(_)) if has_remote_name => {
-            let message = "-O would save the answer in the place of the file that is sent; use -o FILE";
+            let message = "-O would overwrite the sent file with the response; use -o FILE";
             return Err(message.to_owned());
         }
         Some(Payload::Data(_)) if !has_content_type => {
@@ -120,7 +120,7 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
 
 fn output(args: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
     match (file_name(args, "--output")?, args.flag("--remote-name")) {
-        (Some(_), true) => Err("-o and -O both say where to save: leave one out".to_owned()),
+        (Some(_), true) => Err("-o and -O both name the output file: leave one out".to_owned()),
         (Some(file), false) if file.as_os_str() == "-" => Ok(OutputChoice::ForcedStdout),
         (Some(file), false) => Ok(OutputChoice::File(file)),
         (None, true) => last_segment(path)

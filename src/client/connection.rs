@@ -125,9 +125,9 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
             Err(FetchError::Connection(reason)) => reason,
-            Err(FetchError::Response(_)) => CloseReason::Refused("the answer makes no sense"),
+            Err(FetchError::Response(_)) => CloseReason::Refused("the response is invalid"),
             Err(FetchError::Stopped) => CloseReason::Shutdown,
-            Err(FetchError::TimedOut) => CloseReason::TimedOut("the answer"),
+            Err(FetchError::TimedOut) => CloseReason::TimedOut("the response"),
         })
     }
 

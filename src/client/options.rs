@@ -20,17 +20,17 @@ const SHARED_OPTIONS: [&str; 8] =
 /// Options rejected in load mode, each with its substitute.
 pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--connect-timeout", "--timeout covers connecting"),
-    ("--fail", "--assert judges a run"),
-    ("--include", "answers are counted, not shown"),
-    ("--log", "answers are counted, not logged"),
-    ("--log-format", "answers are counted, not logged"),
-    ("--log-headers", "answers are counted, not logged"),
-    ("--log-secrets", "answers are counted, not logged"),
+    ("--fail", "--assert checks a run"),
+    ("--include", "responses are counted, not shown"),
+    ("--log", "responses are counted, not logged"),
+    ("--log-format", "responses are counted, not logged"),
+    ("--log-headers", "responses are counted, not logged"),
+    ("--log-secrets", "responses are counted, not logged"),
     ("--max-time", "-z ends the run, --timeout a request"),
-    ("--output", "--out FILE keeps the report"),
-    ("--remote-name", "--out FILE keeps the report"),
-    ("--show-error", "errors are always said"),
-    ("--verbose", "answers are counted, not shown"),
+    ("--output", "--out FILE saves the report"),
+    ("--remote-name", "--out FILE saves the report"),
+    ("--show-error", "errors are always shown"),
+    ("--verbose", "responses are counted, not shown"),
 ];
 
 /// Longest time, one year: more is a typing error and could overflow an `Instant`.
@@ -57,21 +57,21 @@ pub(crate) fn read_request(
     let (word, mut target) = parse_operands(&words, overrides)?;
     let has_target = words.len() > usize::from(word.is_some());
     if let Some(last) = words.last().filter(|_| has_list && has_target) {
-        return Err(format!("{} and --urls both say whom to ask: leave one out", quote(last)));
+        return Err(format!("{} and --urls both name a target: leave one out", quote(last)));
     }
     let is_head_asked = args.flag("--head");
     let (file, data) = (args.last("--upload-file"), args.all("--data"));
     let default = match (file.is_some(), data.is_empty()) {
         (true, true) => "PUT",
         (false, false) => "POST",
-        (true, false) => return Err("-T and -d both say what to send: leave one out".to_owned()),
+        (true, false) => return Err("-T and -d both give a body: leave one out".to_owned()),
         (false, true) => "GET",
     };
     let method = method(args, word, is_head_asked, default)?;
     let payload = match data.is_empty() {
         false => Some(Payload::Data(data.into_iter().map(parse_data_option).collect::<Result<_, _>>()?)),
         true if has_list && file.is_none() && method == "PUT" => {
-            return Err("PUT sends a file, and --urls does not say which: name it with -T FILE".to_owned());
+            return Err("PUT sends a file, and --urls names none: name it with -T FILE".to_owned());
         }
         true => source::choose(file, &method, &mut target.path)?.map(Payload::Source),
     };
@@ -93,7 +93,7 @@ fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
     let framing = ["Content-Length", "Transfer-Encoding"];
     let is_framing = |name: &str| framing.iter().any(|known| known.eq_ignore_ascii_case(name));
     fields.iter().find(|(name, _)| is_framing(name)).map_or(Ok(()), |(name, _)| {
-        Err(format!("option '--header' with {}: how a file is sent follows from the file", quote(name)))
+        Err(format!("option '--header' with {}: the file determines this field", quote(name)))
     })
 }
 
@@ -106,7 +106,7 @@ fn method(args: &mut ParsedArgs, word: Option<String>, head: bool, default: &str
     let mut methods = [word, request, head].into_iter().flatten();
     let method = methods.next().unwrap_or_else(|| default.to_owned());
     match methods.find(|other| *other != method) {
-        Some(other) => Err(format!("two methods are asked for, {method} and {other}: leave one out")),
+        Some(other) => Err(format!("two methods are given, {method} and {other}: leave one out")),
         None => Ok(method),
     }
 }

@@ -75,7 +75,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(name, source) => write!(f, "cannot read {name}: {source}"),
-            Self::EarlyResponse => f.write_str("the server answered before it had the whole file"),
+            Self::EarlyResponse => f.write_str("the server responded before it had the whole file"),
             Self::Connect(error) => error.fmt(f),
             Self::Exchange(FetchError::Response(error)) => error.fmt(f),
             Self::Exchange(FetchError::Connection(CloseReason::Failed(kind))) => {
@@ -83,9 +83,9 @@ impl fmt::Display for RunError {
             }
             Self::Exchange(FetchError::Connection(reason)) => write!(f, "the connection ended: {reason}"),
             Self::Exchange(FetchError::Stopped | FetchError::TimedOut) => {
-                f.write_str("the exchange was given up")
+                f.write_str("the exchange was stopped")
             }
-            Self::Status(status) => write!(f, "the server answered with status {status}"),
+            Self::Status(status) => write!(f, "the server responded with status {status}"),
             Self::BinaryToTerminal => f.write_str(
                 "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
             ),
@@ -94,7 +94,7 @@ impl fmt::Display for RunError {
                 write!(f, "cannot write the log {name}: {source}; nothing was sent")
             }
             Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
-            Self::Interrupted(_) => f.write_str("interrupted before the answer was whole"),
+            Self::Interrupted(_) => f.write_str("interrupted before the response was complete"),
             Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
         }
     }

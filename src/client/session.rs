@@ -168,7 +168,7 @@ impl Session {
     fn report_upload(&self, len: u64) -> Result<(), RunError> {
         let (status, text) = &self.status;
         if !(200..300).contains(status) {
-            self.say(format_args!("not stored: the server answered {text}"));
+            self.say(format_args!("not stored: the server responded with {text}"));
             return Ok(());
         }
         if self.unsent {

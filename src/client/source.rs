@@ -46,7 +46,7 @@ impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(source) => source.fmt(f),
-            Self::Data(_) => f.write_str("what -d names"),
+            Self::Data(_) => f.write_str("the data of -d"),
         }
     }
 }
@@ -66,7 +66,7 @@ pub(crate) const DATA_TYPE: &str = "application/x-www-form-urlencoded";
 pub(super) fn parse_data_option(text: OsString) -> Result<Data, String> {
     match text.as_encoded_bytes().strip_prefix(b"@") {
         None => Ok(Data::Text(text)),
-        Some(b"") => Err("option '--data' needs the name of a file behind its @".to_owned()),
+        Some(b"") => Err("option '--data' needs the name of a file after its @".to_owned()),
         Some(b"-") => Ok(Data::File(Source::Stdin)),
         Some(_) => {
             let name = text.to_str().and_then(|text| text.strip_prefix('@'));
@@ -119,7 +119,7 @@ pub(super) fn choose(
             Source::File(file) => Path::file_name(file),
             Source::Stdin => None,
         };
-        let name = name.ok_or("the path ends with a slash, and what -T sends has no name to put there")?;
+        let name = name.ok_or("the path ends with a slash, and the file of -T has no name to append")?;
         path.insert_str(end, &percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string());
     }
     Ok(Some(source))
@@ -179,13 +179,8 @@ mod tests {
             (None, "PUT", "/..", "PUT '/..': the path ends with a directory; name it with -T FILE"),
             (Some("x"), "GET", "/a", "-T sends a file, and GET fetches one: leave one out"),
             (Some(""), "PUT", "/a", "option '--upload-file' needs the name of a file"),
-            (Some("-"), "PUT", "/", "the path ends with a slash, and what -T sends has no name to put there"),
-            (
-                Some(".."),
-                "PUT",
-                "/",
-                "the path ends with a slash, and what -T sends has no name to put there",
-            ),
+            (Some("-"), "PUT", "/", "the path ends with a slash, and the file of -T has no name to append"),
+            (Some(".."), "PUT", "/", "the path ends with a slash, and the file of -T has no name to append"),
         ] {
             assert_eq!(chosen(asked, method, path), Err(message.to_owned()), "{asked:?} {method} {path}");
         }

@@ -147,7 +147,7 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
         let mut url = parse_authority_and_path(rest)?;
         url.port = url.port.or(Some(PORT_HTTP));
         if url.host.is_none() {
-            return Err(format!("{} names no host", quote(word)));
+            return Err(format!("{} has no host", quote(word)));
         }
         return Ok(url);
     }
@@ -357,7 +357,7 @@ mod tests {
             ("http://u:p@h/", "'u:p@h/' holds a user name"),
             ("u@h", "'u@h' holds a user name"),
             ("http:///x", "the host is empty"),
-            ("http://:81/x", "'http://:81/x' names no host"),
+            ("http://:81/x", "'http://:81/x' has no host"),
             ("[::1/x", "is not a"),
             ("[x]:81", "'[x]' is not an IPv6 address"),
             ("[::1]x", "is not a host name or address"),

@@ -34,7 +34,7 @@ fn record_has_host_address_and_all_headers_both_ways() {
     let expected = format!(
         "> GET / HTTP/1.1\n> Host: {address}\n> User-Agent: {agent}\n> Accept: */*\n> Cookie: (redacted)\n\
          < HTTP/1.1 200 Fine\n< X-B: 1\n< x-a: 2\n< X-B: 3\n< Set-Cookie: (redacted)\n\
-         < Content-Length: 5\n* closed: finished as agreed\n\n"
+         < Content-Length: 5\n* closed: finished\n\n"
     );
     assert_eq!(rest, expected);
 }
@@ -68,11 +68,11 @@ fn json_record_has_server_keys_plus_host() {
 fn failed_exchange_is_logged_with_close_reason() {
     let (log, _) = logged("", &[], 52);
     assert!(log.contains(": no answer, 0 bytes in "), "{log}");
-    assert!(log.ends_with("* closed: the server closed the connection without an answer\n\n"), "{log}");
+    assert!(log.ends_with("* closed: the server closed the connection without a response\n\n"), "{log}");
     let (log, _) =
         logged("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", &["-f", "--log-format", "json"], 22);
     let record: Value = serde_json::from_str(&log).expect("one object");
-    assert_eq!(record["close_reason"], "the server answered with status 404");
+    assert_eq!(record["close_reason"], "the server responded with status 404");
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn truncated_body_is_written_then_exits_18() {
 #[test]
 fn close_without_response_exits_52() {
     let outcome = fetch(&[], &[]).expect(52);
-    assert!(outcome.complaint().contains("without an answer"), "{}", outcome.stderr);
+    assert!(outcome.complaint().contains("without a response"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn malformed_response_exits_56_with_one_line_cause() {
         ("HTTP/1.1 OK\r\n\r\n".to_owned(), "status line"),
         ("HTTP/1.1 200 OK\nContent-Length: 0\n\n".to_owned(), "LF without CR"),
         ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n".to_owned(), "header field"),
-        ("HTTP/1.1 200 OK\r\nContent-Le".to_owned(), "within the head"),
+        ("HTTP/1.1 200 OK\r\nContent-Le".to_owned(), "within the response head"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned(), "two that differ"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nab".to_owned(), "Content-Length"),
         ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nab".to_owned(), "Content-Length"),
@@ -196,7 +196,7 @@ fn malformed_response_exits_56_with_one_line_cause() {
         let outcome = fetch_answer(&answer, &[]).expect(56);
         let complaint = outcome.complaint();
         assert!(complaint.contains(words), "{answer:?}: {complaint}");
-        assert!(complaint.matches("the answer").count() <= 1, "said twice: {complaint}");
+        assert!(complaint.matches("the response").count() <= 1, "said twice: {complaint}");
         assert!(outcome.stdout.is_empty(), "{answer:?}");
     }
 }

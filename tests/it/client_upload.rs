@@ -182,7 +182,7 @@ fn idle_stdin_does_not_delay_the_response() {
         }
         let outcome = running.finish().expect(0);
         assert_eq!(outcome.text(), "not here");
-        assert_eq!(last_line(&outcome.stderr), "not stored: the server answered 403 Forbidden");
+        assert_eq!(last_line(&outcome.stderr), "not stored: the server responded with 403 Forbidden");
     }
 }
 
@@ -260,7 +260,7 @@ fn early_response_followed_by_reset_is_still_printed() {
         let args = ["-p", &server.port(), "PUT", "/large", "-H", "Expect:"];
         let outcome = client_in(folder.path(), &args).expect(0);
         assert_eq!(outcome.text(), "not here");
-        assert_eq!(last_line(&outcome.stderr), "not stored: the server answered 403 Forbidden");
+        assert_eq!(last_line(&outcome.stderr), "not stored: the server responded with 403 Forbidden");
     }
 }
 
@@ -291,7 +291,7 @@ fn rejected_upload_reports_status_and_server_message() {
         for expect in ["X: y", "Expect:"] {
             let outcome = client_in(folder.path(), &["-T", file, &url, "-H", expect]).expect(0);
             assert!(outcome.text().contains(words), "{path}: {}", outcome.text());
-            let last = format!("not stored: the server answered {status}");
+            let last = format!("not stored: the server responded with {status}");
             assert_eq!(last_line(&outcome.stderr), last, "{path} {expect}");
             client_in(folder.path(), &["-fT", file, &url, "-H", expect]).expect(22);
         }
@@ -383,5 +383,5 @@ fn data_has_content_length_and_files_lose_line_ends() {
         assert!(request.lines().any(|sent| sent == line), "{line} is not in {request}");
     }
     let outcome = client_in(folder.path(), &["-d", "@nothing", "/"]).expect(26);
-    assert!(outcome.complaint().contains("cannot read what -d names"), "{}", outcome.stderr);
+    assert!(outcome.complaint().contains("cannot read the data of -d"), "{}", outcome.stderr);
 }
