@@ -120,7 +120,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     let list = list.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) });
     let request = read_request(parsed, &overrides, list.is_some())?;
     if request.method == "HEAD" && request.payload.is_some() {
-        return Err("-d sends something, and HEAD only asks: leave one out".to_owned());
+        return Err("-d sends a body, and HEAD has none: leave one out".to_owned());
     }
     let settings = Settings {
         plan: Plan { method: Method::from_token(request.method.as_bytes()), ..plan },
@@ -143,7 +143,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
         search,
     };
     if settings.thresholds.is_some() && settings.baseline_path.is_none() {
-        return Err("--fail-on is about a run before this one: name it with --compare RUN".to_owned());
+        return Err("--fail-on needs an earlier run: name it with --compare RUN".to_owned());
     }
     check_single_stdin_use(&settings)?;
     Ok(settings)
@@ -159,7 +159,7 @@ fn check_single_stdin_use(settings: &Settings) -> Result<(), String> {
     };
     match usize::from(list) + sent {
         0 | 1 => Ok(()),
-        _ => Err("standard input is to be read twice: name a file in the place of one -".to_owned()),
+        _ => Err("standard input cannot be read twice: name a file instead of one -".to_owned()),
     }
 }
 
@@ -176,14 +176,11 @@ fn read_plan(parsed: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
     let concurrency = value(parsed, "--concurrency", |text| parse_count_at_most(text, usize::MAX))?;
     let is_alone = schedule == Schedule::Closed && requests.is_none() && duration.is_none();
     if is_alone && !is_search && concurrency == Some(1) {
-        return Err(
-            "'-c 1' alone is a single request: leave it out, or say how many with -n or how long with -z"
-                .to_owned(),
-        );
+        return Err("'-c 1' alone is a single request: leave it out, or set -n or -z".to_owned());
     }
     let duration = match (schedule.len(), duration) {
         (Some(_), Some(_)) => {
-            return Err("--steps and --ramp say how long the run is: leave -z out".to_owned());
+            return Err("--steps and --ramp set the length of the run: leave -z out".to_owned());
         }
         (Some(len), None) => Some(len),
         (None, None) if requests.is_none() => Some(DURATION_DEFAULT),
@@ -215,7 +212,7 @@ fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
     let rate = rate.map(|per_sec| Schedule::Constant { per_sec });
     let mut schedules = [rate, steps, ramp].into_iter().flatten();
     match (schedules.next(), schedules.next()) {
-        (_, Some(_)) => Err("-q, --steps and --ramp each say the rate: leave out all but one".to_owned()),
+        (_, Some(_)) => Err("-q, --steps and --ramp each set the rate: leave out all but one".to_owned()),
         (schedule, None) => Ok(schedule.unwrap_or(Schedule::Closed)),
     }
 }
@@ -223,7 +220,7 @@ fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
 fn parse_count_at_most(text: &str, max: usize) -> Result<usize, String> {
     match parse_count(text).map(usize::try_from) {
         Ok(Ok(count)) if count <= max => Ok(count),
-        Ok(_) => Err(format!("at most {max} make sense")),
+        Ok(_) => Err(format!("at most {max} are allowed")),
         Err(_) => Err("it is a whole number above 0, such as 50".to_owned()),
     }
 }
@@ -243,7 +240,7 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
 fn parse_progress_interval(text: &str) -> Result<Duration, String> {
     match parse_positive_time(text)? {
         time if time < PROGRESS_INTERVAL_MIN => {
-            Err("more often than every 250ms there is no news".to_owned())
+            Err("progress does not change more often than every 250ms".to_owned())
         }
         time => Ok(time),
     }

@@ -94,7 +94,7 @@ impl Clause {
     ) -> Result<Self, String> {
         let named = |error: String| format!("'{text}': {error}");
         let (metric, relation, value) = Relation::split(text)
-            .ok_or_else(|| named(format!("a clause is a figure, < or >, and {shape}")))?;
+            .ok_or_else(|| named(format!("a clause is a metric, < or >, and {shape}")))?;
         let metric = Metric::named(metric).map_err(named)?;
         let limit = limit(metric, value).map_err(named)?;
         Ok(Self { text: text.to_owned(), metric, relation, limit })
@@ -163,17 +163,17 @@ mod tests {
     fn parse_invalid_assertion_error_names_clause() {
         let rows = [
             ("p99<10", "'p99<10': a time needs a unit: 10us, 10ms or 10s"),
-            ("rps>1,p99", "'p99': a clause is a figure, < or >, and a number: p99<10ms"),
+            ("rps>1,p99", "'p99': a clause is a metric, < or >, and a number: p99<10ms"),
             ("p99<10ms,", "'p99<10ms,' has an empty clause; a clause is written 'p99<10ms'"),
             ("errors<5", "'errors<5': a share needs a percent sign: 5%"),
-            ("p99==1ms", "'p99==1ms': a clause is a figure, < or >, and a number: p99<10ms"),
+            ("p99==1ms", "'p99==1ms': a clause is a metric, < or >, and a number: p99<10ms"),
         ];
         for (text, error) in rows {
             assert_eq!(Assertion::parse(text), Err(error.to_owned()));
         }
         let unknown = Assertion::parse("latency<1ms").expect_err("there is none");
         assert!(
-            unknown.starts_with("'latency<1ms': there is no figure 'latency': there are rps, "),
+            unknown.starts_with("'latency<1ms': there is no metric 'latency': there are rps, "),
             "{unknown}"
         );
         assert!(Assertion::parse(&"rps>1,".repeat(70)).is_err());

@@ -59,9 +59,9 @@ impl fmt::Display for LoadError {
             | Self::Failed(message)
             | Self::SloNotMet(message)
             | Self::GeneratorSaturated(message) => f.write_str(message),
-            Self::NoResponse => f.write_str("no request was answered; the report tells how they failed"),
+            Self::NoResponse => f.write_str("no request got a response; see failures in the report"),
             Self::NothingMeasured => f.write_str("interrupted before anything was measured"),
-            Self::ClientBound => f.write_str("INVALID: client-bound; the report tells by which figure"),
+            Self::ClientBound => f.write_str("INVALID: client-bound; see the reason in the report"),
             Self::AssertionFailed(clauses) => write!(f, "assertion failed: {}", clauses.join("; ")),
             Self::Regressed(clauses) => write!(f, "worse than before: {}", clauses.join("; ")),
         }
@@ -81,9 +81,9 @@ mod tests {
         for (error, code, line) in [
             (LoadError::Usage("u".to_owned()), 2, "u"),
             (LoadError::Failed("f".to_owned()), 1, "f"),
-            (LoadError::NoResponse, 1, "no request was answered; the report tells how they failed"),
+            (LoadError::NoResponse, 1, "no request got a response; see failures in the report"),
             (LoadError::NothingMeasured, 1, "interrupted before anything was measured"),
-            (LoadError::ClientBound, 97, "INVALID: client-bound; the report tells by which figure"),
+            (LoadError::ClientBound, 97, "INVALID: client-bound; see the reason in the report"),
             (LoadError::GeneratorSaturated("g".to_owned()), 97, "g"),
             (LoadError::SloNotMet("n".to_owned()), 99, "n"),
             (

@@ -38,7 +38,7 @@ impl ReportOutput {
         let own_id = out.file.metadata().ok().and_then(file_id);
         match own_id.is_some() && own_id == fs::metadata(path).ok().and_then(file_id) {
             true => Err(LoadError::Usage(format!(
-                "--out names the same file as {what}, {}: the one would be written over the other",
+                "--out names the same file as {what}, {}: one would overwrite the other",
                 quote(path)
             ))),
             false => Ok(()),

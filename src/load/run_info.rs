@@ -150,7 +150,7 @@ impl RunInfo {
             return Err("one run followed a schedule and the other did not".to_owned());
         }
         if self.urls != other.urls {
-            return Err("the runs have different lists of addresses".to_owned());
+            return Err("the runs have different lists of URLs".to_owned());
         }
         merged.add_differences(differences(self, other));
         if self.target != other.target {
@@ -322,7 +322,7 @@ pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
     }
     let warmup = |profile: &LoadProfile| ("warm-up", time_text(profile.warmup));
     pairs.push((warmup(first), warmup(second)));
-    let pipeline = |run: &RunInfo| ("requests on each at a time", count(run.pipeline));
+    let pipeline = |run: &RunInfo| ("requests in flight per connection", count(run.pipeline));
     pairs.push((pipeline(one), pipeline(other)));
     let shown = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let differ = pairs.into_iter().filter(|((_, one), (_, other))| one != other);

@@ -198,10 +198,10 @@ fn impossible_run_fails_with_one_line_and_sends_nothing() {
     let rows = [
         ("-n 5 --urls /nowhere/list", 1, "cannot read '/nowhere/list'"),
         ("-n 5 -T /nowhere/body /x", 1, "cannot read '/nowhere/body'"),
-        ("-n 5 /{FOO}", 2, "'{FOO}' is no placeholder"),
+        ("-n 5 /{FOO}", 2, "'{FOO}' is not a placeholder"),
         ("-n 5 -d {RAND:2:1} /", 2, "option '--data': '{RAND:2:1}' ends before it begins"),
         ("-c 100m /", 1, "raise it with `ulimit -n"),
-        ("-n 5 -o x /", 2, "--out FILE keeps the report"),
+        ("-n 5 -o x /", 2, "--out FILE saves the report"),
         ("--warmup 1s /", 2, "is for load mode"),
     ];
     for (args, code, part) in rows {
@@ -238,7 +238,7 @@ fn refused_connections_exit_1_with_report() {
     };
     let outcome = client(&["-c", "2", "-z", "300ms", "-s", "-p", &port]);
     assert!(matches!(outcome.code, Some(1)), "{:?}: {}", outcome.code, outcome.stderr);
-    assert!(outcome.complaint().contains("no request was answered"), "{}", outcome.stderr);
+    assert!(outcome.complaint().contains("no request got a response"), "{}", outcome.stderr);
     assert!(outcome.text().contains("refused"), "{}", outcome.text());
 }
 

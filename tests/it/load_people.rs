@@ -53,7 +53,7 @@ fn narrow_terminal_gets_lines_under_40_columns() {
     let outcome = outcome.finish();
     let lines = drawn(&outcome.stderr);
     assert!(lines.iter().all(|line| line.chars().count() < 40), "{lines:?}");
-    for part in ["warming up, ", " requests/s", "p50 ", "p99 ", " answered", " errors", " left"] {
+    for part in ["warming up, ", " requests/s", "p50 ", "p99 ", " responses", " errors", " left"] {
         assert!(lines.iter().any(|line| line.contains(part)), "{part} is not in {lines:?}");
     }
     assert!(outcome.text().contains("latency"), "{}", outcome.text());
@@ -174,7 +174,7 @@ fn compare_has_json_and_csv_and_fails_only_if_worse() {
     let table = compare(&[&fast, &slow, "--format", "csv"]).expect(0);
     assert!(table.text().contains("verdict,p99,slower,text\r\n"), "{}", table.text());
     let result = compare(&[&fast, &slow, "--fail-on", "p99.9>+1%"]).expect(0);
-    assert!(result.stderr.contains("p99.9>+1% was not judged: too few answers"), "{}", result.stderr);
+    assert!(result.stderr.contains("p99.9>+1% was not judged: too few responses"), "{}", result.stderr);
     compare(&[&fast, &bound, "--fail-on", "p99>+10%"]).expect(CLIENT_BOUND);
     client(&["merge", &fast, &slow]).expect(0);
     let merged = client(&["merge", &bound, &fast, "--format", "json"]).expect(CLIENT_BOUND);
@@ -262,7 +262,7 @@ fn invalid_arguments_and_files_give_one_error_line() {
     let here = directory.path().to_str().expect("UTF-8").to_owned();
     let nobody = nowhere();
     let rows: [(&[&str], i32, &str); 14] = [
-        (&["--assert", "p98<10ms"], 2, "there is no figure 'p98'"),
+        (&["--assert", "p98<10ms"], 2, "there is no metric 'p98'"),
         (&["--assert", "p99<10"], 2, "a time needs a unit"),
         (&["--assert", "errors<1"], 2, "a share needs a percent sign"),
         (&["--urls", &empty], 2, "there is no URL in it"),
@@ -292,7 +292,7 @@ fn unreached_rate_is_reported_with_its_due_requests() {
     let outcome = client(&["-q", "1m", "-c", "1", "-z", "600ms", "-s", "--format", "json", "-p", &port]);
     assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{}", outcome.stderr);
     let validity = json(&outcome)["validity"].to_string();
-    assert!(validity.contains(" of the 600,000 requests that were due"), "{validity}");
+    assert!(validity.contains(" of the 600,000 due requests"), "{validity}");
 }
 
 /// A pipe that takes nothing, for nobody reads it; and its other end.

@@ -127,7 +127,7 @@ fn find_rate_reports_in_every_format() {
         assert!(outcome.stdout.is_empty(), "{format}");
         let report = std::fs::read_to_string(out).expect("the report");
         assert!(report.contains(part), "{format}: {report}");
-        for part in ["a closed loop tells where to begin", "step 1: ", "met: p50 "] {
+        for part in ["estimating the first rate with a closed loop", "step 1: ", "met: p50 "] {
             assert!(outcome.stderr.contains(part), "{part} is not in {}", outcome.stderr);
         }
     }
@@ -150,10 +150,10 @@ fn find_rate_without_a_server_exits_1() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         listener.local_addr().expect("an address").port().to_string()
     };
-    for (start, part) in [("", "the server refused the connection"), ("-q 1", "the report tells how")] {
+    for (start, part) in [("", "the server refused the connection"), ("-q 1", "see failures in the report")] {
         let outcome = find(&port, &format!("{start} -z 200ms -s --slo p99<1s /")).expect(1);
         let complaint = outcome.complaint();
-        assert!(complaint.contains("no request was answered"), "{}", outcome.stderr);
+        assert!(complaint.contains("no request got a response"), "{}", outcome.stderr);
         assert!(complaint.contains(part), "{}", outcome.stderr);
     }
 }
@@ -166,7 +166,7 @@ fn find_rate_interrupted_exits_1_with_a_report() {
     client.stderr().wait_for("step 1: 10.0/s for 60.0 min");
     client.signal(Signal::INT);
     let outcome = client.finish().expect(1);
-    assert!(outcome.complaint().contains("ended before its time: nothing is known"), "{}", outcome.stderr);
+    assert!(outcome.complaint().contains("ended early: no result"), "{}", outcome.stderr);
     assert!(outcome.text().contains("0 steps"), "{}", outcome.text());
 }
 
@@ -210,6 +210,6 @@ fn find_rate_with_server_gone_is_interrupted_not_found() {
     let (port, server_thread) = dying_after(30);
     let outcome = find(&port, "-c 1 -q 100 -z 200ms --warmup 0s --slo p99<5s -s").expect(1);
     server_thread.join().expect("it has not failed");
-    let wanted = "ended before its time, when nothing was answered any more: 100/s meets the objective, ";
+    let wanted = "ended early, when no more responses came: 100/s meets the objective, ";
     assert!(outcome.stderr.contains(wanted), "{}", outcome.stderr);
 }

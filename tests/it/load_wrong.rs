@@ -94,10 +94,7 @@ fn late_surplus_is_too_long_or_reported() {
     let server = late();
     let report = report(5, "-c 1 -q 5", &server.port());
     let warnings = report["validity"]["remarks"].to_string();
-    assert!(
-        warnings.contains("bytes that nobody had asked for") || count(&report, "failed") > 0,
-        "{report:#}"
-    );
+    assert!(warnings.contains("unsolicited bytes arrived") || count(&report, "failed") > 0, "{report:#}");
 }
 
 #[test]
@@ -145,7 +142,7 @@ fn stopped_server_report_shows_unfinished_and_missed_rate() {
     let text = outcome.text();
     // It was answering for 400 ms, and since then four requests wait and 220 more are due.
     for part in [
-        "= 80 answered + 0 failed + 4 unfinished",
+        "= 80 completed + 0 failed + 4 unfinished",
         "4 requests were unfinished at the end, the oldest of",
         "if they counted, p99 would be 1.",
         "the rate was not reached: 2",

@@ -13,16 +13,17 @@ use crate::load::search::bracket::RATE_MIN;
 use crate::load::search::slo::Slo;
 
 const SEARCH_CONFLICTS: [(&str, &str); 7] = [
-    ("--assert", "--slo is what it judges by"),
-    ("--compare", "it is no single run that could be compared"),
-    ("--fail-on", "it is no single run that could be compared"),
-    ("--ramp", "it chooses the rates itself; -q is the first"),
-    ("--requests", "a step is as long as its percentile needs; -z says how long"),
-    ("--save", "it is no single run that could be kept; --format json has its figures"),
-    ("--steps", "it chooses the rates itself; -q is the first"),
+    ("--assert", "--slo has its conditions"),
+    ("--compare", "a search is not a single run to compare"),
+    ("--fail-on", "a search is not a single run to compare"),
+    ("--ramp", "a search sets its rates; -q is the first"),
+    ("--requests", "the percentile sets the length of a step; -z overrides it"),
+    ("--save", "a search is not a single run to save; --format json has its metrics"),
+    ("--steps", "a search sets its rates; -q is the first"),
 ];
 
-const HDR_FORMAT_ERROR: &str = "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve";
+const HDR_FORMAT_ERROR: &str = "option '--format' with 'hdr': an interval log has one run, and --find-rate \
+                                makes many; json has the curve";
 
 /// Settings of a rate search.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,9 +47,7 @@ pub(super) fn read_search(
     let slo = match (is_search, slo) {
         (false, None) => return Ok(None),
         (false, Some(_)) => {
-            return Err(
-                "--slo is what --find-rate searches by: add it, or judge a run with --assert".to_owned()
-            );
+            return Err("--slo needs --find-rate: add it, or check a run with --assert".to_owned());
         }
         (true, None) => {
             return Err("--find-rate needs an objective, such as --slo 'p99<10ms,errors<0.1%'".to_owned());
@@ -109,14 +108,11 @@ mod tests {
     fn invalid_search_options_get_one_line_errors() {
         for (line, wanted) in [
             ("--find-rate", "--find-rate needs an objective, such as --slo 'p99<10ms,errors<0.1%'"),
-            (
-                "-n 5 --slo p99<1s",
-                "--slo is what --find-rate searches by: add it, or judge a run with --assert",
-            ),
+            ("-n 5 --slo p99<1s", "--slo needs --find-rate: add it, or check a run with --assert"),
             ("--find-rate --slo p99<1", "option '--slo': 'p99<1': a time needs a unit: 1us, 1ms or 1s"),
             (
                 "--find-rate --slo rps>1",
-                "option '--slo': 'rps>1': the rate is what is searched for: leave it out",
+                "option '--slo': 'rps>1': the rate is the result of the search: leave it out",
             ),
             (
                 "--find-rate --slo p99<1s -q 0.5",
@@ -124,7 +120,8 @@ mod tests {
             ),
             (
                 "--find-rate --slo p99<1s --format hdr",
-                "option '--format' with 'hdr': an interval log is of one run, and --find-rate makes many; json has its curve",
+                "option '--format' with 'hdr': an interval log has one run, and --find-rate makes many; json \
+                 has the curve",
             ),
         ] {
             assert_eq!(try_settings(line), Err(format!("{wanted}; see reactor-client --help")), "{line}");

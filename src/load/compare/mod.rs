@@ -58,8 +58,8 @@ impl ComparisonVerdict {
             Self::Fewer => "fewer",
             Self::More => "more",
             Self::NotSignificant => "no difference shown",
-            Self::TooFewResponses => "too few answers",
-            Self::TooShort => "too short a run",
+            Self::TooFewResponses => "too few responses",
+            Self::TooShort => "run too short",
         }
     }
 
@@ -187,7 +187,7 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let mut caveats = caveats(before, after);
     if drawn.blocks < BLOCKS_MIN {
         caveats.push(format!(
-            "runs of less than {BLOCKS_MIN} s do not show how one second differs from the next, so no time or rate is judged"
+            "runs of less than {BLOCKS_MIN} s do not show how seconds differ, so no time or rate is judged"
         ));
     }
     Comparison { before: side(before), after: side(after), rows, errors: errors(before, after), caveats }
@@ -212,18 +212,17 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
     let mut caveats = Vec::new();
     for (run, which) in [(before, "first"), (after, "second")] {
         if !run.validity.is_valid() {
-            caveats
-                .push(format!("INVALID: the {which} run was client-bound, so its figures are the client's"));
+            caveats.push(format!("INVALID: the {which} run was client-bound, so it measured the client"));
         }
     }
     if before.is_open_loop() != after.is_open_loop() {
         caveats.push(
-            "only one of the runs followed a schedule, so their latencies mean different things".to_owned(),
+            "only one of the runs followed a schedule, so their latencies are not comparable".to_owned(),
         );
     }
     let (one, other) = (&before.info, &after.info);
     if one.target != other.target || one.urls != other.urls {
-        caveats.push(format!("the runs asked different things: {} and {}", one.target, other.target));
+        caveats.push(format!("the runs have different targets: {} and {}", one.target, other.target));
     }
     let due_per_sec = |info: &RunInfo| Some(ratio(info.due? as f64, info.wall.as_secs_f64()));
     if let (Some(one_due), Some(other_due)) = (due_per_sec(one), due_per_sec(other))
@@ -231,7 +230,7 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
         && (one_due - other_due).abs() > one_due.max(other_due) * CHANGE_MIN
     {
         let (one, other) = (units::rate(one_due), units::rate(other_due));
-        caveats.push(format!("the runs differ in what was asked of the server: {one} and {other}"));
+        caveats.push(format!("the runs differ in the rate that was due: {one} and {other}"));
     }
     let pairs =
         [("connections", one.concurrency, other.concurrency), ("threads", one.threads, other.threads)];

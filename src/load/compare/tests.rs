@@ -66,7 +66,7 @@ fn invalid_run_and_other_concurrency_are_caveats() {
     after.info.concurrency = 64;
     after.validity.reasons.push(ClientBound::Cpu { share: 1.0 });
     let caveats = [
-        "INVALID: the second run was client-bound, so its figures are the client's",
+        "INVALID: the second run was client-bound, so it measured the client",
         "the runs differ in connections: 50 and 64",
     ];
     assert_eq!(compare(&before, &after, 1).caveats, caveats);
@@ -272,8 +272,8 @@ fn different_targets_and_rates_are_caveats() {
     assert_eq!(
         caveats[..2],
         [
-            "the runs asked different things: GET http://localhost:8080/ and GET http://localhost/x",
-            "the runs differ in what was asked of the server: 201/s and 401/s",
+            "the runs have different targets: GET http://localhost:8080/ and GET http://localhost/x",
+            "the runs differ in the rate that was due: 201/s and 401/s",
         ]
     );
 }
@@ -293,7 +293,7 @@ fn percentile_needs_tail_responses_in_both_runs() {
 fn open_and_closed_loop_compared_gives_one_caveat() {
     let (closed, mut open) = (steady(5, 1.0), steady(5, 1.0));
     open.info.due = Some(2500);
-    let caveat = "only one of the runs followed a schedule, so their latencies mean different things";
+    let caveat = "only one of the runs followed a schedule, so their latencies are not comparable";
     assert_eq!(compare(&closed, &open, 1).caveats, [caveat]);
     assert_eq!(compare(&open, &closed, 1).caveats, [caveat]);
 }

@@ -119,9 +119,9 @@ mod tests {
     fn clause_with_too_little_data_is_undecided() {
         let thresholds = Thresholds::parse("p50>+10%,p99.99>+10%,errors>+1%").expect("it can be read");
         let open = |secs| thresholds.open(&compare(&steady(secs, 1.0), &steady(secs, 2.0), 1));
-        assert_eq!(open(20), ["p99.99>+10% was not judged: too few answers"]);
+        assert_eq!(open(20), ["p99.99>+10% was not judged: too few responses"]);
         let both =
-            ["p50>+10% was not judged: too short a run", "p99.99>+10% was not judged: too few answers"];
+            ["p50>+10% was not judged: run too short", "p99.99>+10% was not judged: too few responses"];
         assert_eq!(open(3), both);
     }
 
@@ -131,7 +131,7 @@ mod tests {
             ("p99>10%", "'p99>10%': a change has a sign: +10% is a tenth more, -10% a tenth less"),
             ("p99>+10", "'p99>+10': a share needs a percent sign: 10%"),
             ("max>+1%", "'max>+1%': only rps, errors and the percentiles of the latency are compared"),
-            ("p99", "'p99': a clause is a figure, < or >, and a change in percent: p99>+10%"),
+            ("p99", "'p99': a clause is a metric, < or >, and a change in percent: p99>+10%"),
         ];
         for (text, error) in rows {
             assert_eq!(Thresholds::parse(text), Err(error.to_owned()));

@@ -181,7 +181,7 @@ impl LoadProtocol {
             (true, true) => Some(self.close(CloseReason::PeerClosed)),
             (_, false) => {
                 run.on_unsolicited_bytes(at);
-                Some(self.close(CloseReason::Refused("bytes that nobody has asked for")))
+                Some(self.close(CloseReason::Refused("unsolicited bytes")))
             }
             (false, true) => None,
         }
@@ -256,7 +256,7 @@ impl Protocol for LoadProtocol {
                 run.slots.strand(self.slot_index, request);
             }
         }
-        self.close(CloseReason::TimedOut("an answer"))
+        self.close(CloseReason::TimedOut("a response"))
     }
 
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, run: &mut ThreadRun, now: Now) {

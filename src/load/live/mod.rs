@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(text.matches("\x1b[3A").count(), 2, "{text:?}");
         assert!(text.ends_with("\x1b[3A\r\x1b[J"), "{text:?}");
         assert!(
-            text.contains("8 requests/s   p50 2.00 ms   p99 2.00 ms   12 answered   0 errors\x1b[K\n"),
+            text.contains("8 requests/s   p50 2.00 ms   p99 2.00 ms   12 responses   0 errors\x1b[K\n"),
             "{text:?}"
         );
         assert!(text.contains("  2 s  8 s left\x1b[K\n") && text.contains("▅█\x1b[K\n"), "{text:?}");

@@ -66,7 +66,7 @@ impl StatusView {
             format!("{} requests/s", count(self.rate().round() as u64)),
             format!("p50 {}", millis_text(self.p50_us)),
             format!("p99 {}", millis_text(self.p99_us)),
-            format!("{} answered", count(self.totals.answered)),
+            format!("{} responses", count(self.totals.answered)),
             plural(self.totals.failed + self.totals.bad_statuses, "error"),
         ];
         let columns = usable_columns(size);
@@ -227,7 +227,7 @@ mod tests {
             wide,
             [
                 "━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌  6 s  6 s left",
-                "8 requests/s   p50 2.00 ms   p99 2.00 ms   38 answered   0 errors",
+                "8 requests/s   p50 2.00 ms   p99 2.00 ms   38 responses   0 errors",
                 "▅███▃█",
             ]
         );
@@ -235,7 +235,7 @@ mod tests {
         let lines = [
             "━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌  6 s  6 s left",
             "8 requests/s   p50 2.00 ms",
-            "p99 2.00 ms   38 answered   0 errors",
+            "p99 2.00 ms   38 responses   0 errors",
             "▅███▃█",
         ];
         assert_eq!(narrow, lines);

@@ -128,9 +128,9 @@ fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
             _ => Err(format!("{shown} is written with two whole numbers, such as {{RAND:1:100}}")),
         },
         [name, ..] if name.eq_ignore_ascii_case("SEQ") || name.eq_ignore_ascii_case("RAND") => {
-            Err(format!("{shown} is no placeholder: names are in capital letters, and {REMEDY}"))
+            Err(format!("{shown} is not a placeholder: names are in capital letters, and {REMEDY}"))
         }
-        _ => Err(format!("{shown} is no placeholder: {REMEDY}")),
+        _ => Err(format!("{shown} is not a placeholder: {REMEDY}")),
     }
 }
 

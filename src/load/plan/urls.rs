@@ -16,7 +16,7 @@ pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<
     let list = std::str::from_utf8(list).map_err(|error| {
         let valid = list.get(..error.valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        format!("line {line}: it is not UTF-8; percent-encode what is not")
+        format!("line {line}: it is not UTF-8; percent-encode other bytes")
     })?;
     let mut targets = Vec::new();
     for (index, line) in list.lines().enumerate() {
@@ -41,7 +41,7 @@ pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<
 fn parse_line(line: &str, overrides: &Overrides) -> Result<ClientTarget, String> {
     match parse_operands(&[line.to_owned()], overrides)? {
         (None, target) => Ok(target),
-        (Some(method), _) => Err(format!("'{method}' is a method; the words say it for all URLs")),
+        (Some(method), _) => Err(format!("'{method}' is a method; the command line sets it for all URLs")),
     }
 }
 

@@ -49,14 +49,14 @@ mod tests {
     fn text_comparison_of_short_run_has_no_interval() {
         let text = text(&compare(&steady(4, 1.0), &steady(4, 0.5), 1));
         let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
-        assert!(line.ends_with("  -                          too short a run"), "{text}");
+        assert!(line.ends_with("  -                          run too short"), "{text}");
         assert!(text.contains("\nruns of less than 5 s do not show"), "{text}");
     }
 
     #[test]
     fn comparison_without_responses_has_no_interval() {
         let empty = empty_summary(info());
-        assert!(text(&compare(&empty, &empty, 1)).contains("too few answers"));
+        assert!(text(&compare(&empty, &empty, 1)).contains("too few responses"));
         let json = ReportFormat::Json.render_comparison(&compare(&empty, &empty, 1));
         assert!(json.contains("\"interval_share\": null"));
     }

@@ -44,7 +44,7 @@ pub fn html(summary: &Summary) -> String {
         sections::verdict(summary),
         sections::tiles(summary),
         section("Latency", &latency.concat()),
-        section("In the course of the run", &course.concat()),
+        section("Over time", &course.concat()),
         sections::status_codes(summary),
         sections::failures(summary),
         sections::phases(summary),
@@ -64,7 +64,8 @@ fn figure(chart: Option<Chart>) -> String {
 pub(in crate::load) fn header(kind: &str, title: &str, words: &str, started_unix_secs: u64) -> String {
     let [title, words, began] = [title, words, &began(started_unix_secs)].map(escaped);
     format!(
-        "<header>\n<p class=\"kind\">{kind}</p>\n<h1>{title}</h1>\n<p>{words}</p>\n<p>began {began}</p>\n</header>\n"
+        "<header>\n<p class=\"kind\">{kind}</p>\n<h1>{title}</h1>\n<p>{words}</p>\n<p>started \
+         {began}</p>\n</header>\n"
     )
 }
 
@@ -91,8 +92,8 @@ pub(in crate::load) fn page(title: &str, body: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n\
-         </head>\n<body>\n{body}<footer>\n<p>reactor-client {}. Times are told apart from 1 µs to 1 h, with three \
-         digits.</p>\n</footer>\n</body>\n</html>\n",
+         </head>\n<body>\n{body}<footer>\n<p>reactor-client {}. Times have three digits, from 1 µs to 1 h.\
+         </p>\n</footer>\n</body>\n</html>\n",
         escaped(title),
         env!("CARGO_PKG_VERSION")
     )

@@ -18,9 +18,8 @@ const URLS_MAX: usize = 20;
 const NAME_LEN: usize = 12;
 
 pub(super) const CLOSED_LOOP_NOTE: &str = "\
-Closed loop: a connection asks again only when its answer has come. While the server stalls
-nothing is asked, so those who would have had to wait are not in these figures; a fixed rate
-(--rate) shows them.
+Closed loop: a connection sends its next request only after the response. During a stall no
+requests are sent, so their waits are missing; use --rate.
 ";
 
 pub(super) const CORRECTED_NOTE: &str =
@@ -69,7 +68,7 @@ pub(super) fn asked(summary: &Summary) -> String {
     let threads = plural(info.threads, "thread");
     let pipeline = match info.pipeline {
         0 | 1 => String::new(),
-        pipeline => format!(", {pipeline} requests on each at a time"),
+        pipeline => format!(", {pipeline} requests in flight per connection"),
     };
     let runs = info
         .merged
@@ -106,8 +105,8 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
     let (failed, unfinished) = (count(totals.failed), count(totals.unfinished));
     let names = ["requests", "rate", "transfer", "errors", "client CPU"];
     let lines = [
-        format!("{sent} sent = {answered} answered + {failed} failed + {unfinished} unfinished"),
-        format!("{} (answers)", rate(summary.rate)),
+        format!("{sent} sent = {answered} completed + {failed} failed + {unfinished} unfinished"),
+        format!("{} (responses)", rate(summary.rate)),
         format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
         format!("{} ({})", share(summary.error_share), errors(summary)),
         client_cpu(summary),
@@ -121,11 +120,11 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
 
 pub(super) fn errors(summary: &Summary) -> String {
     let (failed, bad) = (count(summary.totals.failed), count(summary.totals.bad_statuses));
-    let words = format!("{failed} failed, {bad} answered with a status of 400 or above");
+    let words = format!("{failed} failed, {bad} with a status of 400 or above");
     match summary.connect_failures.total() {
         0 => words,
-        1 => format!("{words}; 1 connection did not come about"),
-        lost => format!("{words}; {} connections did not come about", count(lost)),
+        1 => format!("{words}; 1 connection failed"),
+        lost => format!("{words}; {} connections failed", count(lost)),
     }
 }
 
@@ -138,7 +137,7 @@ fn client_cpu(summary: &Summary) -> String {
         Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
         None => String::new(),
     };
-    let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} an answer"));
+    let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} a response"));
     format!("{}{busiest}{each}{waited}", share(summary.client.cpu_share))
 }
 
@@ -153,7 +152,7 @@ fn cpu(us: f64) -> String {
 
 fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
     let Some(corrected) = &summary.corrected else {
-        return writeln!(out, "\nlatency      there is none, for there are no answers");
+        return writeln!(out, "\nlatency      none, because there are no responses");
     };
     match &summary.uncorrected {
         Some(uncorrected) if summary.is_open_loop() => {
@@ -218,8 +217,8 @@ pub(super) fn phase_spreads(
     summary: &Summary,
 ) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
     let phases = [
-        ("connect", &summary.connect, "a connection is made"),
-        ("first byte", &summary.first_byte, "from sending to the first byte of the answer"),
+        ("connect", &summary.connect, "the time to open a connection"),
+        ("first byte", &summary.first_byte, "from sending to the first byte of the response"),
         ("client's lag", &summary.lag, "from when a request was due until it was sent"),
     ];
     phases.into_iter().filter_map(|(name, spread, meaning)| Some((name, spread.as_ref()?, meaning)))
@@ -248,8 +247,8 @@ fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
     }
     writeln!(
         out,
-        "\n{:>10} {:>10} {:>8} {:>10} {:>10}  address",
-        "answered", "400 and up", "failed", "p50", "p99"
+        "\n{:>10} {:>10} {:>8} {:>10} {:>10}  URL",
+        "completed", "400 and up", "failed", "p50", "p99"
     )?;
     for url in summary.urls.iter().take(URLS_MAX) {
         let [p50, p99] = ["p50", "p99"].map(|name| percentile(url.latency.as_ref(), name));

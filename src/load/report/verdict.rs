@@ -98,30 +98,30 @@ fn warning_figures(warning: &Warning) -> (String, Vec<Number>) {
 pub(in crate::load) fn in_words(reason: ClientBound) -> String {
     match reason {
         ClientBound::Cpu { share: used } => format!(
-            "the client's busiest thread used {} of its CPU time (at most {} leaves it time to be on time): more --threads, or \
-             more machines",
+            "the client's busiest thread used {} of its CPU time (the limit is {}): use more --threads, or \
+             more hosts",
             share(used),
             share(CPU_SHARE_MAX)
         ),
         ClientBound::CpuStarved { wanted_share, cpu_share } => format!(
-            "the client was ready to run for {} of the time (at most {} leaves it time to be on time) and had a \
-             processor for {}: leave it a core of its own, or use another machine",
+            "the client was ready to run for {} of the time (the limit is {}) and had a \
+             processor for {}: give it a core of its own, or use another host",
             share(wanted_share),
             share(CPU_SHARE_MAX),
             share(cpu_share)
         ),
         ClientBound::Lag { p99_us, limit_us } => format!(
-            "the client itself was {} late at p99 (at most {} does not change the latencies much)",
+            "the client itself was {} late at p99 (the limit is {})",
             time(p99_us as f64),
             time(limit_us as f64)
         ),
         ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => format!(
-            "the client did not send {} of the {} requests that were due, and used {} of its CPU time{}",
+            "the client did not send {} of the {} due requests, and used {} of its CPU time{}",
             count(missed),
             count(due),
             share(cpu_share),
             match wanted_share > cpu_share {
-                true => format!(" ({} with what it waited for a processor)", share(wanted_share)),
+                true => format!(" ({} with its wait for a processor)", share(wanted_share)),
                 false => String::new(),
             }
         ),
@@ -129,7 +129,7 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
             format!("{} (times: {})", failure.describe(), count(times))
         }
         ClientBound::Merged { invalid_runs: runs, of } => {
-            format!("{runs} of the {of} runs that were added: the report of each says by which figure")
+            format!("{runs} of the {of} merged runs: see the reason in the report of each")
         }
     }
 }
@@ -137,8 +137,8 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
 pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
     match *warning {
         Warning::RateNotReached { missed, due } => format!(
-            "the rate was not reached: {} of the {} requests that were due were not sent, for no connection \
-             was free: the server is too slow for this rate, or -c is too low",
+            "the rate was not reached: {} of the {} due requests were not sent, because no connection was \
+             free: the server is too slow for this rate, or -c is too low",
             count(missed),
             count(due)
         ),
@@ -158,36 +158,36 @@ pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
             )
         }
         Warning::WaitedForCpu { waited_share } => format!(
-            "the client waited for a processor for {} of the time, and that is part of the latencies: leave it a \
-             core of its own before it is laid to the server",
+            "the client waited for a processor for {} of the time, which is part of the latencies: give it a \
+             core of its own before the latencies are attributed to the server",
             share(waited_share)
         ),
         Warning::LagNearLatency { lag_p99_us, latency_p99_us } => format!(
-            "the client itself was {} late at p99, and that is part of the corrected p99 of {}; the uncorrected \
-             one is free of it",
+            "the client itself was {} late at p99, which is part of the corrected p99 of {}; the uncorrected \
+             p99 excludes it",
             time(lag_p99_us as f64),
             time(latency_p99_us as f64)
         ),
         Warning::Resent { requests } => format!(
-            "pipelined requests were sent again, for their connection had ended before their turn came (times: {})",
+            "pipelined requests were sent again, because their connection ended before their response \
+             (times: {})",
             count(requests)
         ),
         Warning::UnsolicitedBytes { connections } => format!(
-            "bytes that nobody had asked for came on a connection at rest, which was closed (times: {})",
+            "unsolicited bytes arrived on an idle connection, which was closed (times: {})",
             count(connections)
         ),
-        Warning::TooShort => "so short a run does not show how busy the client was".to_owned(),
+        Warning::TooShort => "the run is too short to show how busy the client was".to_owned(),
         Warning::UnequalDurations { shortest, longest } => format!(
-            "the runs that were added took from {} to {}; the rate is over the longest",
+            "the merged runs took from {} to {}; the rate is over the longest",
             time(shortest.as_secs_f64() * 1e6),
             time(longest.as_secs_f64() * 1e6)
         ),
-        Warning::DifferentSettings { ref difference } => format!(
-            "the runs that were added differ in {difference}; the settings that are shown are those of the first"
-        ),
+        Warning::DifferentSettings { ref difference } => {
+            format!("the merged runs differ in {difference}; the report shows the settings of the first")
+        }
         Warning::NotConcurrent { secs } => format!(
-            "the runs that were added did not run at the same time, but began within {}; the rate is what \
-             they come to side by side",
+            "the merged runs were not concurrent, but began within {}; the rate adds them as if they were",
             time(secs as f64 * 1e6)
         ),
     }

@@ -139,7 +139,7 @@ fn differences_list_both_values() {
             "reactor-client: 0.1.0 and 0.2.0",
             "schedule: 200/s and 0..10/5s",
             "warm-up: none and 1.00 s",
-            "requests on each at a time: 1 and 4",
+            "requests in flight per connection: 1 and 4",
         ]
     );
     let closed = LoadProfile { schedule: Schedule::Closed, ..other.profile.clone() };

@@ -118,14 +118,14 @@ fn read_compare(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
             Ok(SavedRunTask::Compare { files: [before.into(), after.into()], thresholds, seed, format, out })
         }
         [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
-        _ => Err("two files are needed: the run before, and the one after".to_owned()),
+        _ => Err("two files are needed: the earlier run and the later run".to_owned()),
     }
 }
 
 fn parse_comparison_format(text: &str) -> Result<ReportFormat, String> {
     match parse_format(text)? {
         format if format.supports_comparison() => Ok(format),
-        _ => Err("a comparison is text, json or csv".to_owned()),
+        _ => Err("the format of a comparison is text, json or csv".to_owned()),
     }
 }
 
@@ -137,7 +137,7 @@ fn read_merge(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
             let others = others.iter().map(PathBuf::from).collect();
             Ok(SavedRunTask::Merge { first: first.into(), others, format, out, save })
         }
-        _ => Err("two files are needed, or more: the runs to be added".to_owned()),
+        _ => Err("two or more files are needed: the runs to merge".to_owned()),
     }
 }
 
@@ -160,7 +160,7 @@ impl SavedRunTask {
             Self::Merge { first, others, format, out, save } => {
                 let mut sum = read_run(first)?;
                 for other in others {
-                    let apart = |error| LoadError::Failed(format!("cannot add {}: {error}", quote(other)));
+                    let apart = |error| LoadError::Failed(format!("cannot merge {}: {error}", quote(other)));
                     sum.merge(&read_run(other)?).map_err(apart)?;
                 }
                 let out = ReportOutput::open(out.as_deref())?;
@@ -238,27 +238,25 @@ mod tests {
         for (line, wanted) in [
             (
                 "compare",
-                "two files are needed: the run before, and the one after; see reactor-client compare --help",
+                "two files are needed: the earlier run and the later run; see reactor-client compare --help",
             ),
             (
                 "compare a",
-                "two files are needed: the run before, and the one after; see reactor-client compare --help",
+                "two files are needed: the earlier run and the later run; see reactor-client compare --help",
             ),
             (
                 "compare a b c",
                 "unexpected word 'c': two runs are compared; see reactor-client compare --help",
             ),
-            (
-                "merge a",
-                "two files are needed, or more: the runs to be added; see reactor-client merge --help",
-            ),
+            ("merge a", "two or more files are needed: the runs to merge; see reactor-client merge --help"),
             (
                 "merge a b --format x",
                 "option '--format' with 'x': the format is text, json, csv, hdr or html; see reactor-client merge --help",
             ),
             (
                 "compare a b --format hdr",
-                "option '--format' with 'hdr': a comparison is text, json or csv; see reactor-client compare --help",
+                "option '--format' with 'hdr': the format of a comparison is text, json or csv; see \
+                 reactor-client compare --help",
             ),
         ] {
             assert_eq!(parse(line), Err(wanted.to_owned()), "{line}");

@@ -85,7 +85,7 @@ impl SavedRun {
     /// The fault, to follow a colon.
     pub fn read(text: &str) -> Result<Self, String> {
         if count_values_max(text) > VALUES_MAX {
-            return Err("not a saved run: there is too much in it".to_owned());
+            return Err("not a saved run: it is too large".to_owned());
         }
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not a saved run: {error}"))?;
         if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
@@ -95,7 +95,7 @@ impl SavedRun {
         match value.get("version").map(Value::as_u64) {
             Some(Some(VERSION)) => {}
             Some(Some(_)) => return Err("saved by a newer reactor-client".to_owned()),
-            Some(None) => return Err("not a saved run: its 'version' is no number".to_owned()),
+            Some(None) => return Err("not a saved run: its 'version' is not a number".to_owned()),
             None => return Err("not a saved run: it has no 'version'".to_owned()),
         }
         let mut run = Self::of(&value).map_err(|error| format!("not a saved run: {error}"))?;
@@ -150,16 +150,16 @@ fn check(name: &str, value: &Value) -> Result<(), String> {
     let is_plain = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     match value {
         Value::Number(number) if name != "seed" && number.as_u64().is_none_or(|count| count > COUNT_MAX) => {
-            Err(format!("its '{name}' is no number"))
+            Err(format!("its '{name}' is not a number"))
         }
         Value::String(text) if matches!(name, "target" | "urls") && !is_plain(text) => {
-            Err(format!("its '{name}' is no plain text"))
+            Err(format!("its '{name}' is not plain text"))
         }
-        Value::String(text) if !is_text(text) => Err(format!("its '{name}' is no text")),
+        Value::String(text) if !is_text(text) => Err(format!("its '{name}' is not text")),
         Value::Array(items) => items.iter().try_for_each(|item| check(name, item)),
         Value::Object(fields) => fields.iter().try_for_each(|(field, value)| match is_plain(field) {
             true => check(field, value),
-            false => Err(format!("its '{name}' has a name that is no plain text")),
+            false => Err(format!("its '{name}' has a name that is not plain text")),
         }),
         _ => Ok(()),
     }

@@ -110,7 +110,7 @@ fn merge_reports_each_different_setting_once() {
     let difference = "time-out: 30.0 s and 5.00 s".to_owned();
     assert_eq!(both.summary().validity.warnings, [Warning::DifferentSettings { difference }]);
     let text = ReportFormat::Text.render(&both.summary(), None);
-    let words = "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings";
+    let words = "the merged runs differ in time-out: 30.0 s and 5.00 s; the report";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");
     assert_eq!(both.info.cpu_usage.run_queue_wait, None, "it is not known of all");
 }
@@ -120,10 +120,10 @@ fn merge_of_incompatible_runs_fails_with_reason() {
     let mut sum = run(0);
     let closed = SavedRun { info: RunInfo { due: None, ..info() }, ..run(0) };
     assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
-    assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of addresses".to_owned()));
+    assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of URLs".to_owned()));
     let others = RunInfo { urls: vec!["http://localhost/x".to_owned(); 3], ..info() };
     let others = SavedRun { info: others, ..run(3) };
-    assert_eq!(run(3).merge(&others), Err("the runs have different lists of addresses".to_owned()));
+    assert_eq!(run(3).merge(&others), Err("the runs have different lists of URLs".to_owned()));
     assert_eq!(sum, run(0), "nothing was added");
 }
 
@@ -134,10 +134,13 @@ fn invalid_saved_run_is_refused_with_reason() {
         ("", "not a saved run: EOF while parsing a value at line 1 column 0"),
         ("{}", "not a saved run: --save writes one"),
         (&text.replace("\"version\":1", "\"version\":2"), "saved by a newer reactor-client"),
-        (&text.replace("\"version\":1", "\"version\":\"x\""), "not a saved run: its 'version' is no number"),
+        (
+            &text.replace("\"version\":1", "\"version\":\"x\""),
+            "not a saved run: its 'version' is not a number",
+        ),
         (&text.replace("\"version\":1", "\"version_\":1"), "not a saved run: it has no 'version'"),
         (&text.replace("\"sent\":2007", "\"sent\":2006"), "its requests do not add up"),
-        (&text.replace("\"sent\":2007", "\"sent\":-1"), "its 'sent' is no number"),
+        (&text.replace("\"sent\":2007", "\"sent\":-1"), "its 'sent' is not a number"),
         (&text.replace("\"lag\"", "\"log\""), "not a saved run: missing field `lag`"),
         (
             &text.replace("\"reset\"", "\"bad luck\""),
@@ -145,8 +148,8 @@ fn invalid_saved_run_is_refused_with_reason() {
              `connect-failed`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `bad-chunk`, \
              `too-long`, `no-descriptor`, `no-port`, `send-failed`",
         ),
-        (&text.replace("\"reset\"", "\"\\u001b\""), "its 'failures' has a name that is no plain text"),
-        (&text.replace("\"GET\"", "\"\\u001b\""), "its 'method' is no text"),
+        (&text.replace("\"reset\"", "\"\\u001b\""), "its 'failures' has a name that is not plain text"),
+        (&text.replace("\"GET\"", "\"\\u001b\""), "its 'method' is not text"),
         (
             &text.replace("\"200/s\"", "\"200/m\""),
             "not a saved run: its 'schedule': a rate is requests per second, above 0, such as 200, 0.5 or 10k",
@@ -155,11 +158,11 @@ fn invalid_saved_run_is_refused_with_reason() {
             &text.replace("\"timeout_us\":30000000", "\"timeout_us\":null"),
             "not a saved run: invalid type: null, expected u64",
         ),
-        (&text.replace("\"200\"", "\"2000\""), "not a saved run: its 'statuses' is no list of statuses"),
-        (&text.replace("\"200\":", "\"200\":18446744073709551615,\"500\":"), "its '200' is no number"),
-        (&text.replace("GET http", "GET \\u001b[2Jhttp"), "its 'target' is no plain text"),
-        (&text.replace("GET http", "GET \u{202e}http"), "its 'target' is no plain text"),
-        (&format!("[{}0]", "0,".repeat(VALUES_MAX)), "not a saved run: there is too much in it"),
+        (&text.replace("\"200\"", "\"2000\""), "not a saved run: its 'statuses' is not a list of statuses"),
+        (&text.replace("\"200\":", "\"200\":18446744073709551615,\"500\":"), "its '200' is not a number"),
+        (&text.replace("GET http", "GET \\u001b[2Jhttp"), "its 'target' is not plain text"),
+        (&text.replace("GET http", "GET \u{202e}http"), "its 'target' is not plain text"),
+        (&format!("[{}0]", "0,".repeat(VALUES_MAX)), "not a saved run: it is too large"),
     ];
     for (text, error) in rows {
         assert_eq!(SavedRun::read(text).map(|_| ()), Err(error.to_owned()));

@@ -129,14 +129,14 @@ impl Curve {
                 format!("{} meets the objective, {} does not", rate(found), rate(above))
             }
             SearchOutcome::Found { rate: found, above: None } => {
-                format!("{} meets the objective, and no higher rate can be asked for", rate(found))
+                format!("{} meets the objective, and no higher rate can be set", rate(found))
             }
             SearchOutcome::GaveOut { rate: Some(found), above } => {
                 let (found, above) = (rate(found), rate(above));
-                format!("at least {found} meets the objective: at {above} it was the client that gave out")
+                format!("at least {found} meets the objective: at {above} the client reached its limit")
             }
             SearchOutcome::GaveOut { rate: None, above } => {
-                format!("nothing is known of the server: the client gave out at {} already", rate(above))
+                format!("the server's limit is unknown: the client reached its own limit at {}", rate(above))
             }
             SearchOutcome::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
             SearchOutcome::Interrupted { rate: found, above } => {
@@ -145,10 +145,10 @@ impl Curve {
                     above.map(|above| format!("{} does not", rate(above))),
                 ];
                 let known: Vec<_> = known.into_iter().flatten().collect();
-                let known = if known.is_empty() { "nothing is known".to_owned() } else { known.join(", ") };
+                let known = if known.is_empty() { "no result".to_owned() } else { known.join(", ") };
                 let is_silent = self.steps.last().is_some_and(|step| step.answered == 0);
-                let why = if is_silent { ", when nothing was answered any more" } else { "" };
-                format!("the search was ended before its time{why}: {known}")
+                let why = if is_silent { ", when no more responses came" } else { "" };
+                format!("the search ended early{why}: {known}")
             }
         }
     }

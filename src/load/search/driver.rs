@@ -119,11 +119,11 @@ impl RateSearch<'_> {
 
     fn estimate_start(&mut self) -> Result<f64, LoadError> {
         let len = self.wanted.step_len.map_or(ESTIMATE_LEN, |len| len.min(ESTIMATE_LEN));
-        self.say("a closed loop tells where to begin\n");
+        self.say("estimating the first rate with a closed loop\n");
         let plan = self.plan(self.prepared.plan.schedule.clone(), len);
         let Some(summary) = self.run(&plan)? else { return Ok(RATE_MIN) };
         if let (0, Some(failed)) = (summary.totals.answered, most_common_failure(&summary)) {
-            return Err(LoadError::Failed(format!("no request was answered: {failed}")));
+            return Err(LoadError::Failed(format!("no request got a response: {failed}")));
         }
         Ok((summary.rate * START_SHARE).max(RATE_MIN))
     }

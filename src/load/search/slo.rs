@@ -118,18 +118,17 @@ impl Slo {
         };
         let bearable = self.assertion.0.iter().filter_map(bearable).reduce(f64::min)?;
         let waiting = due.saturating_sub(summary.totals.sent) + summary.totals.unfinished;
-        (waiting as f64 > bearable).then(|| {
-            format!("{} of the {} requests were without an answer at the end", count(waiting), count(due))
-        })
+        (waiting as f64 > bearable)
+            .then(|| format!("{} of the {} requests had no response at the end", count(waiting), count(due)))
     }
 }
 
 fn unsupported_reason(clause: &Clause) -> Option<&'static str> {
     match (clause.metric, clause.relation) {
-        (Metric::Rate, _) => Some("the rate is what is searched for: leave it out"),
-        (Metric::Unfinished, _) => Some("a step ends in the middle of some requests: leave it out"),
+        (Metric::Rate, _) => Some("the rate is the result of the search: leave it out"),
+        (Metric::Unfinished, _) => Some("each step ends with unfinished requests: leave it out"),
         (Metric::Time(TimeKind::Connect, _), _) => {
-            Some("connections are there before a step counts: leave it out")
+            Some("connections are opened before a step is measured: leave it out")
         }
         (Metric::Time(TimeKind::Lag, _), _) => {
             Some("the lag is the client's, not the server's: leave it out")

@@ -45,16 +45,16 @@ impl LoadFailure {
     /// Text for people.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::Refused => "the server refused the connection: nobody listens there, or its queue is full",
+            Self::Refused => "the server refused the connection: no listener, or its queue is full",
             Self::ConnectTimedOut => "the connection was not made in time",
             Self::ConnectFailed => "the connection could not be made",
-            Self::TimedOut => "the answer was not whole within the time-out",
+            Self::TimedOut => "the response was not complete within the time-out",
             Self::Reset => "the server reset the connection",
-            Self::ClosedEarly => "the server closed the connection without an answer",
-            Self::Truncated => "the server closed the connection in the middle of an answer",
-            Self::BadHead => "what came is not the head of an HTTP/1.1 answer",
-            Self::BadChunk => "the chunks of a body are not framed as HTTP/1.1 has it",
-            Self::TooLong => "bytes came behind the end of an answer",
+            Self::ClosedEarly => "the server closed the connection without a response",
+            Self::Truncated => "the server closed the connection in the middle of a response",
+            Self::BadHead => "the response head is invalid",
+            Self::BadChunk => "the chunked body is malformed",
+            Self::TooLong => "bytes followed the end of a response",
             Self::NoDescriptor => "the client has no file descriptors left: raise the limit (ulimit -n)",
             Self::NoPort => "the client has no local ports left: keep connections alive, or use fewer",
             Self::SendFailed => "the request could not be sent",

@@ -103,7 +103,7 @@ impl LatencyHistogram {
         let read: Histogram<u64> =
             Deserializer::new().deserialize(&mut plain.as_slice()).map_err(|_| UNREADABLE)?;
         if read.len() > COUNT_MAX {
-            return Err("a histogram counts too much");
+            return Err("the counts of a histogram are too large");
         }
         if !read.is_empty() && read.max() > read.highest_equivalent(TIME_MAX_US) {
             return Err("a histogram holds times above an hour");
@@ -125,7 +125,7 @@ impl Serialize for LatencyHistogram {
 impl<'de> Deserialize<'de> for LatencyHistogram {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let bytes = STANDARD.decode(String::deserialize(from)?);
-        let bytes = bytes.map_err(|_| de::Error::custom("a histogram is no base64"))?;
+        let bytes = bytes.map_err(|_| de::Error::custom("a histogram is not base64"))?;
         Self::decode(&bytes).map_err(de::Error::custom)
     }
 }
@@ -233,7 +233,7 @@ mod tests {
             assert_eq!(LatencyHistogram::decode(&bytes), Err("a histogram cannot be read"), "{what}");
         }
         let too_many = forged_histogram(9, 3, TIME_MAX_US, &most);
-        assert_eq!(LatencyHistogram::decode(&too_many), Err("a histogram counts too much"));
+        assert_eq!(LatencyHistogram::decode(&too_many), Err("the counts of a histogram are too large"));
     }
 
     #[test]

@@ -116,8 +116,9 @@ impl Metric {
     pub fn named(name: &str) -> Result<Self, String> {
         Self::all().into_iter().find(|(its, _)| its == name).map(|(_, metric)| metric).ok_or_else(|| {
             format!(
-                "there is no figure '{name}': there are rps, errors, failed, unfinished, min, mean, p50, p75, p90, \
-                 p95, p99, p99.9, p99.99 and max, and times also behind uncorrected., first-byte., connect. and lag."
+                "there is no metric '{name}': there are rps, errors, failed, unfinished, min, mean, p50, \
+                 p75, p90, p95, p99, p99.9, p99.99 and max, and times also after uncorrected., first-byte., \
+                 connect. and lag."
             )
         })
     }
@@ -204,7 +205,7 @@ impl MetricUnit {
         if unit.is_empty() {
             format!("{thing}: {units}")
         } else {
-            format!("'{unit}' is no unit here; {thing}: {units}")
+            format!("'{unit}' is not a unit here; {thing}: {units}")
         }
     }
 
@@ -259,9 +260,9 @@ mod tests {
     fn unit_parse_without_valid_suffix_lists_the_units() {
         let rows = [
             (MetricUnit::Time, "10", "a time needs a unit: 10us, 10ms or 10s"),
-            (MetricUnit::Time, "10d", "'d' is no unit here; a time needs a unit: 10us, 10ms or 10s"),
+            (MetricUnit::Time, "10d", "'d' is not a unit here; a time needs a unit: 10us, 10ms or 10s"),
             (MetricUnit::Share, "1", "a share needs a percent sign: 1%"),
-            (MetricUnit::Rate, "9%", "'%' is no unit here; a rate is a number a second: 9, 9k or 9M"),
+            (MetricUnit::Rate, "9%", "'%' is not a unit here; a rate is a number a second: 9, 9k or 9M"),
             (MetricUnit::Time, "ms", "'ms' does not begin with a number"),
             (MetricUnit::Time, "1.2.3ms", "'1.2.3ms' does not begin with a number"),
             (MetricUnit::Time, "", "'' does not begin with a number"),

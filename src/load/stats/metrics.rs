@@ -249,7 +249,7 @@ fn read_statuses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Erro
     let mut statuses = vec![0; STATUS_END];
     for (status, count) in BTreeMap::<String, u64>::deserialize(from)? {
         let place = status.parse().ok().and_then(|status: usize| statuses.get_mut(status));
-        *place.ok_or_else(|| de::Error::custom("its 'statuses' is no list of statuses"))? = count;
+        *place.ok_or_else(|| de::Error::custom("its 'statuses' is not a list of statuses"))? = count;
     }
     Ok(statuses)
 }

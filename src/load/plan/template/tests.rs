@@ -42,13 +42,13 @@ fn invalid_placeholder_error_names_remedy() {
     let remedy = "there are {SEQ} and {RAND:1:100}; for the text itself, write {{";
     let numbers = "is written with two whole numbers, such as {RAND:1:100}";
     for (text, wanted) in [
-        ("{FOO}", format!("'{{FOO}}' is no placeholder: {remedy}")),
-        ("{USER:1}", format!("'{{USER:1}}' is no placeholder: {remedy}")),
-        ("{SEQ:1}", format!("'{{SEQ:1}}' is no placeholder: names are in capital letters, and {remedy}")),
-        ("{seq}", format!("'{{seq}}' is no placeholder: names are in capital letters, and {remedy}")),
+        ("{FOO}", format!("'{{FOO}}' is not a placeholder: {remedy}")),
+        ("{USER:1}", format!("'{{USER:1}}' is not a placeholder: {remedy}")),
+        ("{SEQ:1}", format!("'{{SEQ:1}}' is not a placeholder: names are in capital letters, and {remedy}")),
+        ("{seq}", format!("'{{seq}}' is not a placeholder: names are in capital letters, and {remedy}")),
         (
             "{Rand:1:2}",
-            format!("'{{Rand:1:2}}' is no placeholder: names are in capital letters, and {remedy}"),
+            format!("'{{Rand:1:2}}' is not a placeholder: names are in capital letters, and {remedy}"),
         ),
         ("{RAND}", format!("'{{RAND}}' {numbers}")),
         ("{RAND:1}", format!("'{{RAND:1}}' {numbers}")),
@@ -125,7 +125,7 @@ fn content_length_matches_rendered_body() {
 fn placeholder_error_names_field_or_path() {
     let fields = [("X-Id".to_owned(), FieldEdit::Set("{ID}".to_owned()))];
     let in_field = RequestTemplate::new(&[target("/")], &parts(&fields, None)).unwrap_err();
-    assert!(in_field.starts_with("option '--header' with 'X-Id': '{ID}' is no placeholder"), "{in_field}");
+    assert!(in_field.starts_with("option '--header' with 'X-Id': '{ID}' is not a placeholder"), "{in_field}");
     let in_path = RequestTemplate::new(&[target("/{SEQ")], &parts(&[], None)).unwrap_err();
     assert!(in_path.starts_with("'/{SEQ': the placeholder"), "{in_path}");
 }

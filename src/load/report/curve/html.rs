@@ -35,7 +35,7 @@ pub fn html(curve: &Curve) -> String {
 fn answer(curve: &Curve) -> String {
     let (class, name) = match curve.answer {
         SearchOutcome::Found { .. } => ("good", "Found"),
-        SearchOutcome::GaveOut { .. } => ("note", "The client gave out"),
+        SearchOutcome::GaveOut { .. } => ("note", "The client reached its limit"),
         SearchOutcome::NotMet { .. } => ("bad", "Not met"),
         SearchOutcome::Interrupted { .. } => ("note", "Interrupted"),
     };
@@ -47,12 +47,12 @@ fn tiles(curve: &Curve) -> String {
     let (found, above) = curve.ends();
     let none = || "none".to_owned();
     let mut tiles = vec![
-        tile("meets the objective", &found.map_or_else(none, rate), "the highest rate that does"),
+        tile("meets the objective", &found.map_or_else(none, rate), "the highest rate"),
         match curve.answer {
             SearchOutcome::GaveOut { above, .. } => {
-                tile("client gave out", &rate(above), "what is beyond is not known")
+                tile("client's limit", &rate(above), "the server's limit is unknown")
             }
-            _ => tile("does not", &above.map_or_else(none, rate), "the lowest rate that does not"),
+            _ => tile("misses the objective", &above.map_or_else(none, rate), "the lowest rate"),
         },
     ];
     if let Some(best) = curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found) {
@@ -64,7 +64,7 @@ fn tiles(curve: &Curve) -> String {
         tiles.push(tile("errors", &share(best.error_share), &its));
         tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
     }
-    let wall = format!("{} in all", time(curve.wall.as_secs_f64() * 1e6));
+    let wall = format!("{} in total", time(curve.wall.as_secs_f64() * 1e6));
     tiles.push(tile("steps", &count(curve.steps.len() as u64), &wall));
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }
@@ -93,16 +93,13 @@ fn chart(curve: &Curve) -> Option<Chart> {
     let (found, above) = curve.ends();
     let mark =
         |at: Option<f64>, words: &str| at.map(|at| ChartMark { at, name: format!("{} {words}", rate(at)) });
-    let beyond = if matches!(curve.answer, SearchOutcome::GaveOut { .. }) {
-        "client gave out"
-    } else {
-        "does not meet"
-    };
+    let beyond =
+        if matches!(curve.answer, SearchOutcome::GaveOut { .. }) { "client's limit" } else { "misses" };
     Some(Chart {
         id: "latency-by-rate",
         title: "Latency by rate",
         description: curve.in_words(),
-        x: Axis::fitting("requests a second", first, (first, last), AxisUnit::Count),
+        x: Axis::fitting("requests per second", first, (first, last), AxisUnit::Count),
         y: Axis::logarithmic("latency", low, high, AxisUnit::Time),
         spans: spans(&steps),
         lines,
@@ -135,7 +132,7 @@ fn spans(steps: &[&RateStep]) -> Vec<ChartSpan> {
 
 fn note(curve: &Curve) -> String {
     if curve.steps.is_empty() {
-        return "<p>No step was made.</p>\n".to_owned();
+        return "<p>No step was run.</p>\n".to_owned();
     }
     format!("<p class=\"aside\">{}</p>\n", escaped(LATENCY_NOTE))
 }
@@ -155,26 +152,28 @@ fn steps(curve: &Curve) -> String {
             .number("p99", |(_, step)| shown(step.latency.as_ref(), "p99"))
             .number("p99.9", |(_, step)| shown(step.latency.as_ref(), "p99.9"))
             .number("errors", |(_, step)| share(step.error_share))
-            .number("answers", |(_, step)| rate(step.answers_per_sec))
+            .number("responses", |(_, step)| rate(step.answers_per_sec))
             .number("client's CPU", |(_, step)| share(step.cpu_share_max))
-            .long("why not", |(_, step)| step.slo_result.reasons.join("; "))
+            .long("reason", |(_, step)| step.slo_result.reasons.join("; "))
             .to_html()
     )
 }
 
 fn settings(curve: &Curve) -> String {
     let mut entries = vec![
-        ("asked", curve.target.clone()),
-        ("addresses", count(curve.urls)),
+        ("target", curve.target.clone()),
+        ("URLs", count(curve.urls)),
         ("objective", curve.objective.clone()),
-        ("requests that a step needs", count(curve.requests_min)),
+        ("requests needed per step", count(curve.requests_min)),
         ("connections", count(curve.concurrency)),
-        ("requests on each at a time", count(curve.pipeline)),
+        ("requests in flight per connection", count(curve.pipeline)),
         ("threads", count(curve.threads)),
     ];
     entries.extend(curve.setup.entries().into_iter().filter(|(_, value)| !value.is_empty()));
-    entries
-        .extend([("took", time(curve.wall.as_secs_f64() * 1e6)), ("began", began(curve.started_unix_secs))]);
+    entries.extend([
+        ("duration", time(curve.wall.as_secs_f64() * 1e6)),
+        ("started", began(curve.started_unix_secs)),
+    ]);
     list(&entries)
 }
 

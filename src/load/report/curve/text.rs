@@ -14,7 +14,7 @@ const NAME_LEN: usize = 12;
 
 pub(super) const LATENCY_NOTE: &str = "Latency counts from when a request was due.";
 pub(super) const SHORT_STEPS_NOTE: &str =
-    "So short steps do not show how busy the client was: some of this may be its own doing.";
+    "Steps this short do not show how busy the client was: it may have limited the rate.";
 
 /// Text of a search.
 pub fn text(curve: &Curve) -> String {
@@ -36,7 +36,7 @@ fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
     let (steps, wall) = (plural(curve.steps.len() as u64, "step"), time(curve.wall.as_secs_f64() * 1e6));
     write!(out, "search in open loop, {connections}, {threads}, {steps}, {wall}")?;
     if curve.pipeline > 1 {
-        write!(out, ", {} requests on each at a time", curve.pipeline)?;
+        write!(out, ", {} requests in flight per connection", curve.pipeline)?;
     }
     writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.summary_line(), "objective", curve.objective)?;
     writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
@@ -69,7 +69,7 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
 }
 
 pub(super) fn few_requests_note(curve: &Curve) -> String {
-    format!("* fewer than {} requests: chance has its part in this", count(curve.requests_min))
+    format!("* fewer than {} requests: the result may be chance", count(curve.requests_min))
 }
 
 /// A star means too few requests.
@@ -111,7 +111,7 @@ fn logarithm(us: u64) -> f64 {
 fn failed(out: &mut String, curve: &Curve) -> fmt::Result {
     let failed = curve.failed();
     if !failed.is_empty() {
-        writeln!(out, "\nwhy not")?;
+        writeln!(out, "\nreasons")?;
     }
     for step in failed {
         let by = if step.slo_result.verdict == SloVerdict::ClientBound { "client-bound: " } else { "" };

@@ -16,7 +16,7 @@ const PARTIAL_SLICE_SHARE: f64 = 0.1;
 /// Marked percentiles, and how many times each needs.
 const MARKED: [(&str, u64); 3] = [("p50", 1), ("p99", 100), ("p99.9", 1000)];
 const BINS: f64 = 48.0;
-const ELAPSED: &str = "time since the run began";
+const ELAPSED: &str = "time since the start of the run";
 const LATENCY: &str = "latency";
 
 pub(super) fn curve(summary: &Summary) -> Option<Chart> {
@@ -30,7 +30,7 @@ pub(super) fn curve(summary: &Summary) -> Option<Chart> {
     }
     let ends = series.iter().flat_map(|(_, spread, _)| [spread.min_us as f64, spread.max_us as f64]);
     let y = Axis::times(LATENCY, ends);
-    let x = Axis::percentiles("share of the requests that took no longer", corrected.count);
+    let x = Axis::percentiles("share of requests that took no longer", corrected.count);
     let words = series.iter().map(|(name, spread, _)| format!("{name}: {}", percentiles(spread)));
     let description = words.collect::<Vec<_>>().join(". ");
     let lines = series.into_iter().map(|(name, spread, times)| curve_line(name, spread, times)).collect();
@@ -91,7 +91,7 @@ pub(super) fn histogram(summary: &Summary) -> Option<Chart> {
     let marked = MARKED.into_iter().filter(|(_, count)| spread.count >= *count);
     let marked = marked.filter_map(|(name, _)| Some((name, spread.percentile_us(name)? as f64)));
     let marks = marked.map(|(name, us)| ChartMark { at: us, name: format!("{name} {}", time(us)) }).collect();
-    let (id, title) = ("histogram", "How often each latency came");
+    let (id, title) = ("histogram", "Latency distribution");
     let spans = bins.iter().map(span).collect();
     Some(Chart { id, title, description, x, y, spans, marks, ..Chart::default() })
 }
@@ -107,10 +107,10 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let least = slices.iter().map(|slice| slice.rate).min_by(f64::total_cmp)?;
     let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
     // At the top, a line would look like the frame.
-    let y = Axis::linear("answers a second", 0.0, most * 1.05, AxisUnit::Count);
+    let y = Axis::linear("responses per second", 0.0, most * 1.05, AxisUnit::Count);
     let mut chart = over_time("rates", "Rate over time", summary, y, &|slice| (0.0, rate(slice.rate)));
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
-    chart.description = format!("{mean} on average; from {least} to {most} in single slices of the run");
+    chart.description = format!("{mean} on average; from {least} to {most} in the slices of the run");
     let points = slices.iter().flat_map(|slice| {
         let (from, to) = period_us(slice);
         [Some((from, slice.rate)), Some((to, slice.rate))]
@@ -171,8 +171,8 @@ pub(super) fn errors(summary: &Summary) -> Option<Chart> {
     let with = summary.slices.iter().filter(|slice| slice.slice.errors() > 0).count();
     let (most, slices) = (count(most), count(summary.slices.len() as u64));
     chart.description = format!(
-        "Requests that failed or were answered with a status of 400 or above, and connections that did not come \
-         about: at most {most} in a slice, and some in {with} of {slices} slices"
+        "Failed requests, responses with a status of 400 or above, and failed connections: at most {most} in \
+         a slice, and some in {with} of {slices} slices"
     );
     Some(chart)
 }

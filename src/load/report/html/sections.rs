@@ -21,13 +21,13 @@ pub(super) fn verdict(summary: &Summary) -> String {
     let verdict = match (validity.is_valid(), summary.totals.answered) {
         (false, _) => {
             let list = format!("<ul>\n{reasons}</ul>\n");
-            banner("bad", "INVALID: client-bound", "What was measured is the client.", &list)
+            banner("bad", "INVALID: client-bound", "The run measured the client, not the server.", &list)
         }
         (true, 0) => {
-            let words = "Nothing was answered, so that there are no figures of the server.";
-            banner("bad", "No answers", words, "")
+            let words = "No response came, so there are no metrics of the server.";
+            banner("bad", "No responses", words, "")
         }
-        (true, _) => banner("good", "Valid", "No figure shows that the client was the bottleneck.", ""),
+        (true, _) => banner("good", "Valid", "No metric shows that the client was the bottleneck.", ""),
     };
     let note = |warning| banner("note", "Note", &escaped(&describe_warning(warning)), "");
     format!("{verdict}{}", validity.warnings.iter().map(note).collect::<String>())
@@ -36,9 +36,9 @@ pub(super) fn verdict(summary: &Summary) -> String {
 pub(super) fn tiles(summary: &Summary) -> String {
     let totals = &summary.totals;
     let (answered, failed) = (count(totals.answered), count(totals.failed));
-    let sum = format!("= {answered} answered + {failed} failed + {} unfinished", count(totals.unfinished));
+    let sum = format!("= {answered} completed + {failed} failed + {} unfinished", count(totals.unfinished));
     let tiles = [
-        tile("rate", &rate(summary.rate), &format!("{answered} answers")),
+        tile("rate", &rate(summary.rate), &format!("{answered} responses")),
         percentile_tile(summary, "p50", "half took no longer"),
         percentile_tile(summary, "p99", "one in 100 took longer"),
         percentile_tile(summary, "p99.9", "one in 1,000 took longer"),
@@ -47,13 +47,13 @@ pub(super) fn tiles(summary: &Summary) -> String {
         tile(
             "received",
             &format!("{}/s", bytes(summary.received_per_sec)),
-            &format!("{} in all", bytes(summary.received_bytes as f64)),
+            &format!("{} in total", bytes(summary.received_bytes as f64)),
         ),
         tile(
             "client's CPU",
             &share(summary.client.cpu_share),
             &cpu_per_answer(summary)
-                .map_or_else(|| "no answers".to_owned(), |each| format!("{each} an answer")),
+                .map_or_else(|| "no responses".to_owned(), |each| format!("{each} a response")),
         ),
     ];
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
@@ -71,7 +71,7 @@ fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
 
 pub(super) fn latency(summary: &Summary, chart: &str) -> String {
     let Some(corrected) = &summary.corrected else {
-        return "<p>There is none, for there are no answers.</p>\n".to_owned();
+        return "<p>There is none, because there are no responses.</p>\n".to_owned();
     };
     let lines = |spread: &Spread| statistics(*spread).chain([("std. deviation", spread.stdev_us)]);
     let name = |((name, _), _): &((&str, f64), (&str, f64))| (*name).to_owned();
@@ -98,7 +98,7 @@ pub(super) fn bars(summary: &Summary) -> String {
         .number("requests", |bar| count(bar.count))
         .number("share", |bar| share(ratio(bar.count as f64, total as f64)))
         .to_html();
-    details("The histogram in figures", &table)
+    details("Table of the histogram", &table)
 }
 
 fn details(summary: &str, table: &str) -> String {
@@ -120,16 +120,16 @@ pub(super) fn slices(summary: &Summary) -> String {
         .number("received", |slice| bytes(slice.received_bytes as f64))
         .to_html();
     if table.is_empty() {
-        return "<p>Nothing has happened.</p>\n".to_owned();
+        return "<p>Nothing was recorded.</p>\n".to_owned();
     }
-    details("The slices in figures", &table)
+    details("Table of the slices", &table)
 }
 
 pub(super) fn status_codes(summary: &Summary) -> String {
     let part = |number: u64| share(ratio(number as f64, summary.totals.answered as f64));
     let table = Table::new("Status codes", summary.statuses.iter().collect())
         .text("status", |its| its.status.to_string())
-        .number("answers", |its| count(its.count))
+        .number("responses", |its| count(its.count))
         .number("share", |its| part(its.count))
         .long("meaning", |its| status_class(its.status).to_owned())
         .to_html();
@@ -150,8 +150,8 @@ fn status_class(status: u16) -> &'static str {
 
 pub(super) fn failures(summary: &Summary) -> String {
     let tables = [
-        failure_table("Requests that failed", "requests", &summary.failures),
-        failure_table("Connections that did not come about", "connections", &summary.connect_failures),
+        failure_table("Failed requests", "requests", &summary.failures),
+        failure_table("Failed connections", "connections", &summary.connect_failures),
     ];
     match tables.concat() {
         none if none.is_empty() => none,
@@ -182,9 +182,9 @@ pub(super) fn phases(summary: &Summary) -> String {
 
 pub(super) fn urls(summary: &Summary) -> String {
     let max = |spread: &Spread| time(spread.max_us as f64);
-    let table = Table::new("Addresses", summary.urls.iter().collect())
-        .long("address", |url| url.url.clone())
-        .number("answered", |url| count(url.answered))
+    let table = Table::new("URLs", summary.urls.iter().collect())
+        .long("URL", |url| url.url.clone())
+        .number("completed", |url| count(url.answered))
         .number("400 or above", |url| count(url.bad_statuses))
         .number("failed", |url| count(url.failed))
         .number("received", |url| bytes(url.received_bytes as f64))
@@ -192,7 +192,7 @@ pub(super) fn urls(summary: &Summary) -> String {
         .number("p99", |url| percentile(url.latency.as_ref(), "p99"))
         .number("max", |url| url.latency.as_ref().map_or("-".to_owned(), max))
         .to_html();
-    section("Addresses", &table)
+    section("URLs", &table)
 }
 
 pub(super) fn settings(summary: &Summary) -> String {
@@ -202,33 +202,33 @@ pub(super) fn settings(summary: &Summary) -> String {
         Some(due) => {
             format!("open: a schedule, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
         }
-        None => "closed: the answer to the request before".to_owned(),
+        None => "closed: after the previous response".to_owned(),
     };
-    let mut entries = vec![("asked", info.target.clone()), ("loop", pacing)];
+    let mut entries = vec![("target", info.target.clone()), ("loop", pacing)];
     if !info.urls.is_empty() {
-        entries.push(("addresses", count(info.urls.len() as u64)));
+        entries.push(("URLs", count(info.urls.len() as u64)));
     }
     entries.extend([
         ("connections", count(info.concurrency)),
-        ("requests on each at a time", count(info.pipeline)),
+        ("requests in flight per connection", count(info.pipeline)),
         ("threads", count(info.threads)),
     ]);
     let told = info.profile.entries().into_iter().chain(info.setup.entries());
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
-        ("took", time(wall_secs * 1e6)),
-        ("began", began(summary.info.started_unix_secs)),
-        ("ended", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
+        ("duration", time(wall_secs * 1e6)),
+        ("started", began(summary.info.started_unix_secs)),
+        ("end", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
     ]);
     let client = [
         ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),
         ("CPU", share(summary.client.cpu_share)),
         ("CPU of the busiest thread", share(summary.client.cpu_share_max)),
-        ("CPU time an answer", cpu_per_answer(summary).unwrap_or_else(|| "no answers".to_owned())),
+        ("CPU time per response", cpu_per_answer(summary).unwrap_or_else(|| "no responses".to_owned())),
         ("waited for a processor", summary.client.waited_share.map_or("not known".to_owned(), share)),
-        ("CPU and waiting, most of one thread", share(summary.client.wanted_share_max)),
+        ("CPU and waiting of the busiest thread", share(summary.client.wanted_share_max)),
         ("requests sent again", count(summary.totals.resent)),
-        ("connections closed for bytes not asked for", count(summary.unasked)),
+        ("connections closed for unsolicited bytes", count(summary.unasked)),
     ];
     format!(
         "<div class=\"pair\">\n{}{}</div>\n",

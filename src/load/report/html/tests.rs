@@ -205,12 +205,12 @@ fn html_report_states_verdict_and_limits_in_text() {
     let rows = [
         ("open", "<strong>Valid</strong>"),
         ("open", "Corrected: from when a request was due. Uncorrected: from when it was sent."),
-        ("closed", "While the server stalls nothing is asked"),
+        ("closed", "During a stall no requests are sent"),
         ("invalid", "<title>INVALID: client-bound - GET"),
         ("invalid", "the client&#39;s busiest thread used 100.0 % of its CPU time"),
-        ("nothing", "<strong>No answers</strong>"),
+        ("nothing", "<strong>No responses</strong>"),
         ("nothing", "the rate was not reached"),
-        ("nothing", "There is none, for there are no answers."),
+        ("nothing", "There is none, because there are no responses."),
         ("a hundred addresses", "(all others)"),
         ("an hour", "60 min"),
     ];

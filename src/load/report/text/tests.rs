@@ -92,27 +92,27 @@ fn describe_warning_gives_text_with_figures() {
         ),
         (
             Warning::LagNearLatency { lag_p99_us: 1_500, latency_p99_us: 2_000 },
-            "the client itself was 1.50 ms late at p99, and that is part of the corrected p99 of 2.00 ms; \
-             the uncorrected one is free of it",
+            "the client itself was 1.50 ms late at p99, which is part of the corrected p99 of 2.00 ms; \
+             the uncorrected p99 excludes it",
         ),
         (
             Warning::DifferentSettings { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
-            "the runs that were added differ in time-out: 30.0 s and 5.00 s; the settings that are shown are \
-             those of the first",
+            "the merged runs differ in time-out: 30.0 s and 5.00 s; the report shows the settings \
+             of the first",
         ),
         (
             Warning::WaitedForCpu { waited_share: 0.342 },
-            "the client waited for a processor for 34.2 % of the time, and that is part of the latencies: leave \
-             it a core of its own before it is laid to the server",
+            "the client waited for a processor for 34.2 % of the time, which is part of the latencies: give \
+             it a core of its own before the latencies are attributed to the server",
         ),
         (
             Warning::Resent { requests: 7 },
-            "pipelined requests were sent again, for their connection had ended before their turn came \
+            "pipelined requests were sent again, because their connection ended before their response \
              (times: 7)",
         ),
         (
             Warning::UnsolicitedBytes { connections: 3 },
-            "bytes that nobody had asked for came on a connection at rest, which was closed (times: 3)",
+            "unsolicited bytes arrived on an idle connection, which was closed (times: 3)",
         ),
     ] {
         assert_eq!(describe_warning(&warning), words);
@@ -124,13 +124,13 @@ fn describe_reason_gives_cpu_waiting_share() {
     for (reason, words) in [
         (
             ClientBound::CpuStarved { wanted_share: 0.97, cpu_share: 0.45 },
-            "the client was ready to run for 97.0 % of the time (at most 95.0 % leaves it time to be on time) \
-             and had a processor for 45.0 %: leave it a core of its own, or use another machine",
+            "the client was ready to run for 97.0 % of the time (the limit is 95.0 %) \
+             and had a processor for 45.0 %: give it a core of its own, or use another host",
         ),
         (
             ClientBound::ScheduleMissed { missed: 1, due: 2, cpu_share: 0.5, wanted_share: 0.9 },
-            "the client did not send 1 of the 2 requests that were due, and used 50.0 % of its CPU time \
-             (90.0 % with what it waited for a processor)",
+            "the client did not send 1 of the 2 due requests, and used 50.0 % of its CPU time \
+             (90.0 % with its wait for a processor)",
         ),
     ] {
         assert_eq!(in_words(reason), words);

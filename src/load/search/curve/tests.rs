@@ -113,33 +113,33 @@ fn every_outcome_has_a_name_and_a_description() {
         (
             SearchOutcome::Found { rate: 1e8, above: None },
             "found",
-            "100,000,000/s meets the objective, and no higher rate can be asked for",
+            "100,000,000/s meets the objective, and no higher rate can be set",
         ),
         (
             SearchOutcome::GaveOut { rate: Some(870.0), above: 900.0 },
             "client-bound",
-            "at least 870/s meets the objective: at 900/s it was the client that gave out",
+            "at least 870/s meets the objective: at 900/s the client reached its limit",
         ),
         (
             SearchOutcome::GaveOut { rate: None, above: 1.0 },
             "client-bound",
-            "nothing is known of the server: the client gave out at 1.0/s already",
+            "the server's limit is unknown: the client reached its own limit at 1.0/s",
         ),
         (SearchOutcome::NotMet { lowest: 1.0 }, "not-met", "not even 1.0/s meets the objective"),
         (
             SearchOutcome::Interrupted { rate: Some(400.0), above: None },
             "interrupted",
-            "the search was ended before its time: 400/s meets the objective",
+            "the search ended early: 400/s meets the objective",
         ),
         (
             SearchOutcome::Interrupted { rate: Some(400.0), above: Some(800.0) },
             "interrupted",
-            "the search was ended before its time: 400/s meets the objective, 800/s does not",
+            "the search ended early: 400/s meets the objective, 800/s does not",
         ),
         (
             SearchOutcome::Interrupted { rate: None, above: None },
             "interrupted",
-            "the search was ended before its time: nothing is known",
+            "the search ended early: no result",
         ),
     ];
     for (answer, outcome, words) in rows {

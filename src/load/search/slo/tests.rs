@@ -26,11 +26,14 @@ fn slo_accepts_upper_limits_and_refuses_other_clauses() {
     }
     for (text, error) in [
         ("p99<10", "'p99<10': a time needs a unit: 10us, 10ms or 10s"),
-        ("p99<10ms,rps>100", "'rps>100': the rate is what is searched for: leave it out"),
+        ("p99<10ms,rps>100", "'rps>100': the rate is the result of the search: leave it out"),
         ("p99>10ms", "'p99>10ms': an objective is an upper limit: write < or <="),
         ("errors>=1%", "'errors>=1%': an objective is an upper limit: write < or <="),
-        ("unfinished<5", "'unfinished<5': a step ends in the middle of some requests: leave it out"),
-        ("connect.p99<1ms", "'connect.p99<1ms': connections are there before a step counts: leave it out"),
+        ("unfinished<5", "'unfinished<5': each step ends with unfinished requests: leave it out"),
+        (
+            "connect.p99<1ms",
+            "'connect.p99<1ms': connections are opened before a step is measured: leave it out",
+        ),
         ("lag.max<1ms", "'lag.max<1ms': the lag is the client's, not the server's: leave it out"),
     ] {
         assert_eq!(Slo::parse(text), Err(error.to_owned()));
@@ -91,11 +94,10 @@ fn slo_judges_steps_met_missed_or_client_bound() {
     let busy = |info: &mut RunInfo| info.cpu_usage.thread_cpu_max = Duration::from_millis(9_900);
     let well = |_: &mut RunInfo| ();
     let late = "p99<10ms does not hold: p99 is 50.0 ms";
-    let waiting = "13 of the 1,000 requests were without an answer at the end";
-    let unsent = "the rate was not reached: 300 of the 1,000 requests that were due were not sent";
+    let waiting = "13 of the 1,000 requests had no response at the end";
+    let unsent = "the rate was not reached: 300 of the 1,000 due requests were not sent";
     let bound = "the client's busiest thread used 99.0 % of its CPU time";
-    let behind =
-        "the client did not send 300 of the 1,000 requests that were due, and used 99.0 % of its CPU time";
+    let behind = "the client did not send 300 of the 1,000 due requests, and used 99.0 % of its CPU time";
     for (what, summary, verdict, reasons) in [
         ("fast", run(1_000, 0, 0, well), SloVerdict::Met, vec![]),
         ("one in a hundred is slow", run(995, 5, 0, well), SloVerdict::Met, vec![]),
@@ -151,7 +153,7 @@ fn slo_counts_errors_exhausted_ports_are_client_bound() {
     assert_eq!(verdict("p99<10ms,errors<0.1%", LoadFailure::Refused), SloVerdict::Missed);
     assert_eq!(verdict("p99<10ms,errors<0.5%", LoadFailure::NoPort), SloVerdict::ClientBound);
     let judgement = objective("errors<0.1%").judge(&with(LoadFailure::Refused));
-    let refused = "the server refused the connection: nobody listens there, or its queue is full (times: 1)";
+    let refused = "the server refused the connection: no listener, or its queue is full (times: 1)";
     assert_eq!(judgement.reasons, ["errors<0.1% does not hold: errors is 0.2 %", refused]);
 }
 

@@ -68,7 +68,7 @@ fn search_chart_has_lines_for_percentiles_and_objective() {
 fn search_chart_marks_met_rate_and_limit() {
     let marks = |curve: &Curve| chart(curve).map(|chart| chart.marks).unwrap_or_default();
     let names = |curve: &Curve| marks(curve).into_iter().map(|mark| mark.name).collect::<Vec<_>>();
-    assert_eq!(names(&found_curve()), ["872/s meets", "911/s does not meet"]);
-    assert_eq!(names(&client_bound_curve()), ["800/s meets", "820/s client gave out"]);
+    assert_eq!(names(&found_curve()), ["872/s meets", "911/s misses"]);
+    assert_eq!(names(&client_bound_curve()), ["800/s meets", "820/s client's limit"]);
     assert!(json(&client_bound_curve()).contains("client-bound"));
 }
