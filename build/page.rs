@@ -93,16 +93,16 @@ fn intro(out: &mut String, page: &Page, own: &[&SourceFile]) {
     put!(out, "<h1>{}</h1>\n", page.title);
     put!(
         out,
-        "<p class=\"lead\">{} files, {} lines: what the <code>{}</code> of this build is made of.</p>\n",
+        "<p class=\"lead\">{} files, {} lines: the source of the <code>{}</code> of this build.</p>\n",
         own.len(),
         grouped(lines),
         page.program
     );
     put!(
         out,
-        "<p>A build renders this page from the files that it compiles. What is compiled for unit \
-         tests only, {} lines more, is left out, and the numbers of its lines stand in its place. \
-         A line’s address is its file and its number, such as \
+        "<p>The build generates this page from the compiled files. Code for unit tests only, {} lines, \
+         is left out; its line numbers stand in its place. \
+         The address of a line is its file and its number, such as \
          <a href=\"#{path}:1\">#{path}:1</a>.</p>\n",
         grouped(test_lines),
         path = own.first().map_or("", |file| &file.path)
@@ -235,7 +235,7 @@ mod tests {
             <o->line 7 is compiled for unit tests only</o-></pre>\n</section>\n";
         assert!(page.contains(expected), "{page}");
         assert!(page.contains("content: \"1\\a 2\\a 3\\a 4\\a 5\\a 6\\a 7\\a \";"), "{page}");
-        assert!(page.contains("1 files, 3 lines") && page.contains("tests only, 4 lines more"), "{page}");
+        assert!(page.contains("1 files, 3 lines") && page.contains("tests only, 4 lines"), "{page}");
     }
 
     #[test]
