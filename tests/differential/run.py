@@ -6,7 +6,8 @@ Usage: python3 tests/differential/run.py OLD_DIR NEW_DIR [WORD]
 Each directory holds a reactor-server and a reactor-client. Both builds get the same raw requests in many
 configurations and the same command lines; responses, logs, stored files, output, exit codes and files made
 must be equal, apart from dates, times, ports and temporary paths. Only cases whose name contains WORD are
-reported, if it is given. Differences that are intended are listed in `intended.py`.
+reported, if it is given. Differences that are intended are listed in `intended.py`,
+changed messages in `texts.py`.
 
 Exit codes: 0 equal, 1 different, 2 wrong usage.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import commands
 import serving
+import texts
 import tree
 from configurations import CONFIGURATIONS
 from intended import INTENDED, Intended
@@ -89,7 +91,7 @@ def _judge(old: Findings, new: Findings, word: str) -> list[str]:
     differences: dict[str, list[str]] = {}
     for name in sorted(old.keys() | new.keys(), key=str.lower):
         before, after = old.get(name, "(no such case)"), new.get(name, "(no such case)")
-        if before == after:
+        if not texts.differ(before, after):
             continue
         reasons = [entry for entry in INTENDED if entry.allows(name, after)]
         used.update(reasons)
@@ -97,6 +99,7 @@ def _judge(old: Findings, new: Findings, word: str) -> list[str]:
             differences.setdefault(_difference(before, after), []).append(name)
     missing = [entry for entry in INTENDED if entry not in used and not word]
     unused = [f"=== not seen, though intended: {entry.name} ({entry.why})" for entry in missing]
+    unused += [f"=== not seen, though changed: {text}" for text in texts.unseen(list(old.values())) if not word]
     return _report(differences) + unused
 
 
