@@ -66,7 +66,7 @@ fn text_lists_urls_up_to_the_limit() {
     let urls: Vec<_> = (0..30).map(|number| format!("http://localhost:8080/{number}")).collect();
     let info = RunInfo { urls, target: "GET 30 addresses".to_owned(), ..info() };
     let text = text(&Summary::of(&stalling_metrics(30), &info));
-    compare("urls.txt", &text[text.find("\n  answered").unwrap_or(0)..]);
+    compare("urls.txt", &text[text.find("\n completed").unwrap_or(0)..]);
 }
 
 #[test]
