@@ -9,11 +9,14 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{CWD, fstat};
+use rustix::fs::{CWD, StatVfs, fstat, fstatvfs};
 
 /// Deleted files up to this length, in bytes, are closed where they are dropped: that takes less than
 /// 0.1 ms.
 const CLOSED_INLINE_LEN_MAX: u64 = 1024 * 1024;
+/// A deleted file is closed elsewhere only if the free space is at least this many times as long: on a full disk the
+/// next upload needs its blocks at once.
+const FREE_SPACE_SHARE: u64 = 4;
 /// The unit of `st_blocks`, in bytes.
 const BLOCK_LEN: u64 = 512;
 
@@ -42,15 +45,21 @@ impl FileCloser {
 
     /// Closes the descriptor, which may be one of `O_PATH`.
     pub(super) fn close(&self, fd: OwnedFd) {
-        let is_slow = |fd: &OwnedFd| {
-            fstat(fd).is_ok_and(|stat| {
-                stat.st_nlink == 0 && stat.st_blocks as u64 * BLOCK_LEN > CLOSED_INLINE_LEN_MAX
-            })
-        };
-        if let Some(close) = self.0.as_ref().filter(|_| is_slow(&fd)) {
+        if let Some(close) = self.0.as_ref().filter(|_| is_closed_elsewhere(&fd)) {
             close(fd);
         }
     }
+}
+
+fn is_closed_elsewhere(fd: &OwnedFd) -> bool {
+    let Ok(stat) = fstat(fd) else { return false };
+    let len = stat.st_blocks as u64 * BLOCK_LEN;
+    if stat.st_nlink != 0 || len <= CLOSED_INLINE_LEN_MAX {
+        return false;
+    }
+    // A tmpfs without a limit tells 0 blocks.
+    let has_room = |fs: StatVfs| fs.f_blocks == 0 || fs.f_bavail * fs.f_frsize / FREE_SPACE_SHARE >= len;
+    fstatvfs(fd).is_ok_and(has_room)
 }
 
 impl OpenFile {

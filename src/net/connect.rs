@@ -138,7 +138,12 @@ impl AddressConnector {
             Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver failed")),
         };
         self.lookup = None;
-        self.addresses = found.map_err(|source| ConnectError::Resolve(self.host.clone(), source))?.into();
+        let some = |found: Vec<SocketAddr>| match found.is_empty() {
+            true => Err(io::Error::other("it has no address")),
+            false => Ok(found.into()),
+        };
+        self.addresses =
+            found.and_then(some).map_err(|source| ConnectError::Resolve(self.host.clone(), source))?;
         Ok(true)
     }
 

@@ -51,7 +51,7 @@ struct Completions {
 }
 
 impl HelperPool {
-    /// A pool of at most `threads_max` threads; none is started yet.
+    /// A pool of at most `threads_max` threads, 1 or more; none is started yet.
     pub fn new(threads_max: usize) -> Self {
         let (jobs, queue) = mpsc::channel();
         let (started, unfinished) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -73,29 +73,38 @@ impl HelperPool {
         }
     }
 
-    /// Starts one thread more. If the system gives none at all, a job runs here: the loop stalls, and the job is
-    /// not lost.
+    /// Starts one thread more. If the system gives none at all, the jobs run here: the loop stalls, and no job is
+    /// lost.
     fn start_thread(&self, number: usize) {
         let threads = Arc::clone(&self.threads);
         if let Err(error) = threads::spawn(format!("helper {number}"), move || while threads.run_one() {}) {
             log::error!("cannot start a helper thread: {error}");
             if self.threads.started.fetch_sub(1, Ordering::Relaxed) == 1 {
-                self.threads.run_one();
+                self.threads.run_queued();
             }
         }
     }
 }
 
 impl PoolThreads {
+    /// Runs what is queued, unless a thread waits for it.
+    fn run_queued(&self) {
+        while let Some(job) = self.queue.try_lock().ok().and_then(|queue| queue.try_recv().ok()) {
+            self.run(job);
+        }
+    }
+
     /// Waits for a job and runs it. Returns `false` when the pool is gone.
     fn run_one(&self) -> bool {
         let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { run, key, completions }) = job else { return false };
+        job.map(|job| self.run(job)).is_ok()
+    }
+
+    fn run(&self, Job { run, key, completions }: Job) {
         // A job that panics drops its channel, which the receiver sees.
         let _ = catch_unwind(AssertUnwindSafe(run));
         self.unfinished.fetch_sub(1, Ordering::Relaxed);
         completions.complete(key);
-        true
     }
 }
 
@@ -189,6 +198,13 @@ mod tests {
         Helpers::new(HelperPool::new(threads_max)).expect("an eventfd")
     }
 
+    impl Helpers {
+        /// Whether a connection waits for a completion.
+        pub(crate) fn is_awaited(&self) -> bool {
+            !self.completions.keys.lock().expect("no panic").is_empty()
+        }
+    }
+
     /// Waits for a wake-up of the loop and takes the completed keys.
     fn completed(helpers: &Helpers) -> Vec<Key> {
         poll(&mut [PollFd::new(helpers.eventfd(), PollFlags::IN)], None).expect("a completion");
@@ -210,6 +226,16 @@ mod tests {
         names.sort();
         names.dedup();
         assert!(names.iter().all(|name| ["helper 1", "helper 2"].contains(&name.as_str())), "{names:?}");
+    }
+
+    #[test]
+    fn idle_thread_takes_the_next_job() {
+        let helpers = helpers(4);
+        for _ in 0..10 {
+            helpers.submit(Some(Key::for_test(1)), || {});
+            completed(&helpers);
+        }
+        assert_eq!(helpers.pool.threads.started.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -245,7 +245,8 @@ impl App for ServerApp {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpStream as StdStream};
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, Shutdown, TcpStream as StdStream};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::{sync::mpsc, thread};
@@ -254,31 +255,46 @@ mod tests {
 
     use super::*;
     use crate::access_log::{AccessLog, LogStyle};
-    use crate::files::ContentSource;
+    use crate::files::{ContentSource, Root};
     use crate::reactor::{HelperPool, Helpers, Reactor};
     use crate::server::ServerConfig;
 
-    #[test]
-    fn shutdown_waits_for_helper_threads() {
+    /// A server that uses `helpers`, and its address. It serves nothing unless it has a directory for uploads.
+    fn server(helpers: &Helpers, directory: Option<&std::path::Path>) -> (Reactor<ServerApp>, SocketAddr) {
         let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("a log");
-        let mut worker = WorkerState::new(ServerConfig::default(), ContentSource::Embedded, log);
-        let helpers = Helpers::new(HelperPool::new(1)).expect("an eventfd");
-        let (release, released) = mpsc::channel::<()>();
-        let is_done = Arc::new(AtomicBool::new(false));
-        let done = Arc::clone(&is_done);
-        helpers.submit(None, move || {
-            released.recv().expect("a release");
-            done.store(true, Ordering::Release);
-        });
+        let config = ServerConfig { upload: directory.map(|_| "".into()), ..ServerConfig::default() };
+        let root = directory.map(|directory| Root::open(directory).expect("a root"));
+        let store = root.map_or(ContentSource::Embedded, ContentSource::Disk);
+        let mut worker = WorkerState::new(config, store, log);
         worker.context.helpers = Some(helpers.clone());
         let app = ServerApp::new(worker, None, None, WorkerId { index: 0, worker_count: 1 });
         let mut reactor = Reactor::new(app, Now::read()).expect("an event loop");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let address = listener.local_addr().expect("its address");
         reactor.listen(listener).expect("it listens");
-        reactor.use_helpers(helpers).expect("it is registered");
+        reactor.use_helpers(helpers.clone()).expect("it is registered");
+        (reactor, address)
+    }
+
+    /// A pool of one thread with a job that waits, and what ends that job.
+    fn blocked_helpers(job: impl FnOnce() + Send + 'static) -> (Helpers, mpsc::Sender<()>) {
+        let helpers = Helpers::new(HelperPool::new(1)).expect("an eventfd");
+        let (release, released) = mpsc::channel::<()>();
+        helpers.submit(None, move || {
+            released.recv().expect("a release");
+            job();
+        });
+        (helpers, release)
+    }
+
+    #[test]
+    fn shutdown_waits_for_helper_threads() {
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&is_done);
+        let (helpers, release) = blocked_helpers(move || done.store(true, Ordering::Release));
+        let (reactor, address) = server(&helpers, None);
         reactor.waker().wake().expect("it is told to stop");
-        let waiting = thread::scope(|scope| {
+        let waited = thread::scope(|scope| {
             scope.spawn(|| {
                 while StdStream::connect(address).is_ok() {
                     thread::yield_now();
@@ -288,6 +304,38 @@ mod tests {
             reactor.run().expect("it runs");
             is_done.load(Ordering::Acquire)
         });
-        assert!(waiting, "the loop has ended before the job");
+        assert!(waited, "the loop has ended before the job");
+    }
+
+    #[test]
+    fn upload_is_not_read_while_too_many_jobs_are_pending() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (helpers, release) = blocked_helpers(|| {});
+        while !helpers.is_full() {
+            helpers.submit(None, || {});
+        }
+        let (reactor, address) = server(&helpers, Some(directory.path()));
+        let waker = reactor.waker();
+        let (is_stored, response) = thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                let mut client = StdStream::connect(address).expect("a connection");
+                let request = b"PUT /x HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nnew";
+                client.write_all(request).expect("room");
+                while !helpers.is_awaited() {
+                    thread::yield_now();
+                }
+                let is_stored = directory.path().join("x").exists();
+                release.send(()).expect("the job waits");
+                client.shutdown(Shutdown::Write).expect("its end");
+                let mut response = String::new();
+                client.read_to_string(&mut response).expect("a response");
+                waker.wake().expect("it is told to stop");
+                (is_stored, response)
+            });
+            reactor.run().expect("it runs");
+            client.join().expect("no panic")
+        });
+        assert!(!is_stored && response.starts_with("HTTP/1.1 201 "), "{is_stored}: {response}");
+        assert_eq!(std::fs::read(directory.path().join("x")).expect("the file"), b"new");
     }
 }

@@ -177,3 +177,28 @@ fn abandoned_large_upload_is_closed_on_helper() {
     wait_for_helper_thread(&server);
     server.stop();
 }
+
+#[test]
+fn room_of_replaced_file_is_there_for_the_next_upload() {
+    let server = Server::with(&[("a", b"a")], &["--upload"]);
+    let disk = server.root().join("disk");
+    fs::create_dir(&disk).expect("a directory");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(&disk).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this user cannot mount a file system");
+        return;
+    }
+    let bytes = pattern(15 << 20);
+    let statuses: Vec<u16> = (0..12)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(format!(
+                "PUT /disk/x HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n",
+                bytes.len()
+            ));
+            client.send(&bytes).reply().status
+        })
+        .collect();
+    Command::new("umount").arg("--lazy").arg(&disk).status().expect("it is unmounted");
+    assert_eq!(statuses, [[201].as_slice(), &[204; 11]].concat());
+}

@@ -38,6 +38,11 @@ impl BodyReceiver {
         self.received_len
     }
 
+    /// Whether the body becomes a file.
+    pub(super) fn stores(&self) -> bool {
+        matches!(self.action, Some(Action::Store(_)))
+    }
+
     /// Not inlined: inlining costs 130 instructions per request without a body.
     #[inline(never)]
     pub(super) fn receive(&mut self, recv_buf: &mut RecvBuf) -> ReceiveProgress {

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | [`Reading`](ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle; head, from its first byte on |
 //! | [`Parsing`](ServerPhase::Parsing) | parsing | the next tick, if the budget is spent | Reading (incomplete head) · Receiving · Preparing · Writing | head |
-//! | [`Receiving`](ServerPhase::Receiving) | receiving a body | input | Preparing · Writing | body: stall, minimum rate |
+//! | [`Receiving`](ServerPhase::Receiving) | receiving a body | input; a helper thread, if too many jobs are pending | Preparing · Writing | body: stall, minimum rate |
 //! | [`Preparing`](ServerPhase::Preparing) | preparing: listing, archive, gzip, upload | the next tick, after a slice; an upload: a helper thread | Writing | 10 s, then a response from what is known, or 503 |
 //! | [`Writing`](ServerPhase::Writing) | writing file | the socket; a streamed body: the next tick | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (lingering) | gone | lingering |
@@ -145,6 +145,13 @@ impl HttpServerProtocol {
         match &mut self.state {
             HttpServerState::Reading => self.read(cx),
             HttpServerState::Parsing => self.parse(cx),
+            // An upload may replace or leave a large file, whose close is a job.
+            HttpServerState::Receiving(receiver)
+                if receiver.stores() && cx.worker.context.waits_for_helpers() =>
+            {
+                self.deadlines.start_body(cx.now.instant);
+                StateChange::Stay(Want::Wakeup)
+            }
             HttpServerState::Receiving(receiver) => {
                 let progress = receiver.receive(cx.recv_buf);
                 let (since, received_len) = (receiver.since, receiver.received_len());
@@ -153,7 +160,7 @@ impl HttpServerProtocol {
             }
             HttpServerState::Preparing(preparing) => match preparing.poll(&mut cx.worker.context, cx.now) {
                 Some(response) => self.respond(response, cx),
-                None => StateChange::Stay(preparing.want()),
+                None => StateChange::Stay(Want::Tick),
             },
             HttpServerState::Writing(Some(_)) if cx.send_queue.is_empty() => self.stream_slice(cx),
             HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
@@ -271,7 +278,7 @@ impl HttpServerProtocol {
     }
 
     fn finish(&mut self, action: Action, cx: &mut StepContext<'_>) -> StateChange {
-        match action.finish(&mut cx.worker.context, cx.now) {
+        match action.finish(&mut cx.worker.context) {
             Ok(response) => self.respond(response, cx),
             Err(job) => StateChange::Enter(HttpServerState::Preparing(Box::new(job))),
         }
@@ -388,8 +395,13 @@ impl HttpServerProtocol {
                 self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), cx)
             }
             HttpServerState::Receiving(ref receiver) => {
-                let message = "The request body took too long to arrive.";
-                let error = receiver.error_response(Status::REQUEST_TIMEOUT, message);
+                let (status, message) = if receiver.stores() && cx.worker.context.waits_for_helpers() {
+                    let message = "The server is still deleting other files; nothing was stored. Try again.";
+                    (Status::SERVICE_UNAVAILABLE, message)
+                } else {
+                    (Status::REQUEST_TIMEOUT, "The request body took too long to arrive.")
+                };
+                let error = receiver.error_response(status, message);
                 self.close_reason = Some(CloseReason::Refused(message));
                 self.respond(error.into(), cx)
             }

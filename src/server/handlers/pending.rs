@@ -6,7 +6,6 @@
 use std::fmt;
 
 use crate::files::{EncodingPreferences, RelativePath};
-use crate::net::Want;
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
@@ -14,11 +13,6 @@ use crate::server::response::{ErrorResponse, Response};
 pub(in crate::server) trait PendingResponse {
     /// Does one slice of work. Returns the response when done.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
-
-    /// Event that an unfinished job waits for: its next slice, or a helper thread.
-    fn want(&self) -> Want {
-        Want::Tick
-    }
 
     /// Response at the deadline.
     fn on_timeout(&mut self) -> Response;

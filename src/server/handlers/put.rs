@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::pending::PendingResponse;
 use super::preconditions::{PRECONDITION_FAILED_MESSAGE, UploadPreconditions};
 use crate::cli::quote;
 use crate::files::{
@@ -15,7 +14,6 @@ use crate::files::{
 use crate::http::{
     ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
 };
-use crate::net::Want;
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -156,7 +154,7 @@ impl UploadInProgress {
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    fn commit(&mut self, context: &mut ServerContext) -> Response {
+    pub(in crate::server) fn finish(mut self, context: &mut ServerContext) -> Response {
         // The next request may be received already, and may ask for this file.
         context.cache.mark_events_pending();
         // Poisoning is harmless: the lock guards no data.
@@ -169,22 +167,6 @@ impl UploadInProgress {
             Ok(stored) => stored_response(&stored, &self.location),
             Err(cause) => upload_error(&cause, self.error_format).into(),
         }
-    }
-}
-
-/// Complete upload. It waits while the helper threads are far behind: one of them closes the replaced file.
-impl PendingResponse for UploadInProgress {
-    fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
-        (!context.waits_for_helpers()).then(|| self.commit(context))
-    }
-
-    fn want(&self) -> Want {
-        Want::Wakeup
-    }
-
-    fn on_timeout(&mut self) -> Response {
-        let message = "The server is still deleting other files; nothing was stored. Try again.";
-        ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, self.error_format).into()
     }
 }
 
@@ -203,50 +185,4 @@ fn stored_response(stored: &StoredFile, location: &[u8]) -> Response {
 
 fn path_bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-    use std::{fs, thread};
-
-    use super::*;
-    use crate::files::Root;
-    use crate::http::{FieldBuf, parse_request};
-    use crate::reactor::{HelperPool, Helpers, Key};
-
-    #[test]
-    fn whole_upload_waits_while_helper_threads_are_behind() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
-        let config = ServerConfig { upload: Some("".into()), ..ServerConfig::default() };
-        let mut context = ServerContext::new(config, store);
-        let now = Now::read();
-        let begin_upload = |context: &ServerContext| {
-            let bytes = b"PUT /x HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\n";
-            let mut field_buf = FieldBuf::new();
-            let (_, head) =
-                parse_request(bytes, &mut 0, &mut field_buf).expect("a head").expect("a whole one");
-            let mut upload = begin(&head, context, now).expect("it begins");
-            upload.write(b"new").expect("it takes it");
-            upload
-        };
-        let helpers = Helpers::new(HelperPool::new(1)).expect("an eventfd");
-        let (release, released) = mpsc::channel::<()>();
-        helpers.submit(None, move || released.recv().expect("a release"));
-        while !helpers.is_full() {
-            helpers.submit(None, || {});
-        }
-        (context.helpers, context.key) = (Some(helpers.clone()), Some(Key::for_test(1)));
-        let [mut first, mut second] = [(); 2].map(|()| begin_upload(&context));
-        assert!(first.poll(&mut context, now).is_none() && second.poll(&mut context, now).is_none());
-        assert_eq!((first.want(), directory.path().join("x").exists()), (Want::Wakeup, false));
-        assert_eq!(second.on_timeout().status, Status::SERVICE_UNAVAILABLE);
-        release.send(()).expect("the job waits");
-        while helpers.is_full() {
-            thread::yield_now();
-        }
-        assert_eq!(first.poll(&mut context, now).expect("a response").status, Status::CREATED);
-        assert_eq!(fs::read(directory.path().join("x")).expect("the file"), b"new");
-    }
 }

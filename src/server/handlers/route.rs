@@ -34,15 +34,11 @@ impl Action {
     pub(in crate::server) fn finish(
         self,
         context: &mut ServerContext,
-        now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
-            Self::Store(mut upload) => match upload.poll(context, now) {
-                Some(response) => Ok(response),
-                None => Err(upload),
-            },
+            Self::Store(upload) => Ok(upload.finish(context)),
         }
     }
 }
