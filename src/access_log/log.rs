@@ -108,6 +108,14 @@ impl AccessLog {
         });
     }
 
+    /// Writes the rest.
+    ///
+    /// # Errors
+    /// Records were lost, for this reason.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.active.as_mut().map_or(Ok(()), |active| active.writer.finish())
+    }
+
     /// Reopens the file by name, after log rotation.
     ///
     /// Earlier records go to the old file, which is kept on error.

@@ -54,8 +54,8 @@ pub(super) struct LogWriter<S: LogSink> {
     buffered_times: Option<(Instant, Instant)>,
     backoff: Duration,
     retry_at: Option<Instant>,
-    /// A failure was logged, its end not yet.
-    is_failing: bool,
+    /// A failure that was logged, its end not yet.
+    failure: Option<io::Error>,
     dropped: u64,
 }
 
@@ -69,7 +69,7 @@ impl<S: LogSink> LogWriter<S> {
             buffered_times: None,
             backoff: Duration::ZERO,
             retry_at: None,
-            is_failing: false,
+            failure: None,
             dropped: 0,
         }
     }
@@ -104,11 +104,12 @@ impl<S: LogSink> LogWriter<S> {
         if self.buffer.partial_len == 0 {
             self.lock.unlock();
         }
-        match &outcome {
+        let is_written = outcome.is_ok();
+        match outcome {
             Ok(()) => self.recover(),
             Err(error) => self.report(error),
         }
-        outcome.is_ok()
+        is_written
     }
 
     /// Replaces the sink. A partly written record restarts, unless both are the same file.
@@ -145,10 +146,10 @@ impl<S: LogSink> LogWriter<S> {
     }
 
     fn recover(&mut self) {
-        if self.is_failing || self.dropped > 0 {
+        if self.failure.is_some() || self.dropped > 0 {
             log::warn!("{}: writing again; {} lines were dropped", self.name, self.dropped);
         }
-        self.is_failing = false;
+        self.failure = None;
         self.dropped = 0;
         self.buffered_times = None;
         self.retry_at = None;
@@ -157,24 +158,25 @@ impl<S: LogSink> LogWriter<S> {
     }
 
     /// Logs a failure once, but never `WouldBlock`: standard error may be the same blocked pipe.
-    fn report(&mut self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::WouldBlock || self.is_failing {
+    fn report(&mut self, error: io::Error) {
+        if error.kind() == io::ErrorKind::WouldBlock || self.failure.is_some() {
             return;
         }
-        self.is_failing = true;
         log::error!(
             "{}: cannot write: {error}; lines are kept up to {} KiB, then dropped, and the write is tried \
              again",
             self.name,
             BUFFER_LEN_MAX / 1024
         );
+        self.failure = Some(error);
     }
 
-    fn finish(&mut self) {
+    /// Writes the rest; an error if records were dropped.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
         let mut failed_waits = 0;
         while self.lock.lock_within(FINAL_LOCK_TIMEOUT) {
             let before_len = self.buffer.unwritten_len();
-            if self.flush() || self.is_failing || failed_waits > FINAL_FAILED_WAITS_MAX {
+            if self.flush() || self.failure.is_some() || failed_waits > FINAL_FAILED_WAITS_MAX {
                 break;
             }
             if self.buffer.unwritten_len() == before_len {
@@ -183,15 +185,23 @@ impl<S: LogSink> LogWriter<S> {
             let _ = self.sink.wait_writable(FINAL_WAIT);
         }
         self.dropped += self.buffer.drop_all();
-        if self.is_failing {
+        if self.failure.is_some() {
             log::error!("{}: {} lines were dropped", self.name, self.dropped);
+        }
+        match (self.failure.take(), self.dropped) {
+            (Some(error), _) => Err(error),
+            (None, 0) => Ok(()),
+            (None, _) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
 
 impl<S: LogSink> Drop for LogWriter<S> {
     fn drop(&mut self) {
-        self.finish();
+        if self.buffer.unwritten_len() > 0 {
+            // Logged already.
+            let _ = self.finish();
+        }
     }
 }
 

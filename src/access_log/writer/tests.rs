@@ -182,13 +182,13 @@ fn failed_write_is_retried_with_doubling_backoff() {
 }
 
 #[test]
-fn failed_flush_sets_is_failing_until_a_flush_succeeds() {
+fn failed_flush_sets_failure_until_a_flush_succeeds() {
     let mut writer = writer(0, io::ErrorKind::BrokenPipe);
     append(&mut writer, Instant::now(), "line");
-    assert!(!writer.flush() && writer.is_failing);
-    assert!(!writer.flush() && writer.is_failing);
+    assert!(!writer.flush() && writer.failure.is_some());
+    assert!(!writer.flush() && writer.failure.is_some());
     writer.sink.room = 100;
-    assert!(writer.flush() && !writer.is_failing);
+    assert!(writer.flush() && writer.failure.is_none());
 }
 
 /// Accepts one line after each wait, `lines_left` lines in total.
@@ -223,7 +223,7 @@ fn finish_waits_for_slow_reader_but_not_for_stopped_one() {
         for _ in 0..1000 {
             append(&mut writer, Instant::now(), "line");
         }
-        writer.finish();
+        assert_eq!(writer.finish().is_ok(), dropped == 0, "{lines_taken}");
         assert_eq!(writer.dropped, dropped, "{lines_taken}");
         assert_eq!(writer.sink.text.len(), (1000 - dropped as usize) * b"line\n".len());
     }
@@ -238,7 +238,7 @@ fn write_lock_prevents_interleaved_records() {
     let [one, other] = &mut both;
     assert!(!one.flush());
     let retry_at = other.tick(now, true).expect("it is not its turn");
-    assert_eq!((other.sink.write_count, other.is_failing), (0, false));
+    assert_eq!((other.sink.write_count, other.failure.is_some()), (0, false));
     one.sink.room = 1;
     assert!(one.flush());
     assert_eq!(other.tick(retry_at, false), None);
@@ -249,7 +249,7 @@ fn write_lock_prevents_interleaved_records() {
 fn would_block_is_not_a_failure() {
     let mut writer = blocking_after(0);
     append(&mut writer, Instant::now(), "line");
-    assert!(!writer.flush() && !writer.is_failing);
+    assert!(!writer.flush() && writer.failure.is_none());
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn finish_writes_what_fits_and_counts_dropped_lines() {
         let mut writer = blocking_after(room);
         append(&mut writer, Instant::now(), "one");
         append(&mut writer, Instant::now(), "two");
-        writer.finish();
+        assert_eq!(writer.finish().is_ok(), lost == 0, "{room}");
         assert_eq!(writer.sink.text.len(), room);
         assert_eq!(writer.dropped, lost);
     }
