@@ -128,11 +128,6 @@ impl ParsedArgs {
         }
     }
 
-    /// Last value.
-    pub fn last(&mut self, name: &'static str) -> Option<OsString> {
-        self.all(name).pop()
-    }
-
     /// Single value.
     ///
     /// # Errors
@@ -247,13 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn last_once_and_all_find_values() {
+    fn once_and_all_find_values() {
         let values = ["2", "1", "--quiet", "=3"];
         for count in 0..=values.len() {
             let values = &values[..count];
             let parsed = given(values, &[]);
             assert_eq!(parsed.clone().all("--port"), *values);
-            assert_eq!(parsed.clone().last("--port"), values.last().map(OsString::from));
             let once = match count {
                 0 | 1 => Ok(values.first().map(OsString::from)),
                 _ => Err("--port is given twice, '2' and '1'; leave one out".to_owned()),

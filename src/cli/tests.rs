@@ -19,7 +19,7 @@ const PROGRAM: Program = Program {
 
 fn command(line: &[&str]) -> Result<Command<bool>, String> {
     let args = line.iter().map(OsString::from).collect();
-    let outcome = PROGRAM.command(args, |parsed| match parsed.last("--port") {
+    let outcome = PROGRAM.command(args, |parsed| match parsed.once("--port")? {
         Some(port) => Err(format!("{} is taken", quote(port))),
         None => Ok(parsed.flag("--quiet")),
     });

@@ -14,16 +14,16 @@ pub const SUM_COMMAND: &str = "sum";
 /// Default host.
 pub const HOST_DEFAULT: &str = "127.0.0.1";
 
-/// Last value of an option, parsed.
+/// Single value of an option, parsed.
 ///
 /// # Errors
-/// Option, value and error of `parse`.
+/// Several values, or option, value and error of `parse`.
 pub fn value<T, E: fmt::Display>(
     args: &mut ParsedArgs,
     name: &'static str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<Option<T>, String> {
-    args.last(name).map(|value| parse_value(name, &value, parse)).transpose()
+    args.once(name)?.map(|value| parse_value(name, &value, parse)).transpose()
 }
 
 /// Parses the value of an option.

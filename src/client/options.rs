@@ -60,7 +60,7 @@ pub(crate) fn read_request(
         return Err(format!("{} and --urls both name a target: leave one out", quote(last)));
     }
     let is_head_asked = args.flag("--head");
-    let (file, data) = (args.last("--upload-file"), args.all("--data"));
+    let (file, data) = (args.once("--upload-file")?, args.all("--data"));
     let default = match (file.is_some(), data.is_empty()) {
         (true, true) => "PUT",
         (false, false) => "POST",
@@ -112,7 +112,7 @@ fn method(args: &mut ParsedArgs, word: Option<String>, head: bool, default: &str
 }
 
 pub(crate) fn file_name(args: &mut ParsedArgs, name: &'static str) -> Result<Option<PathBuf>, String> {
-    match args.last(name) {
+    match args.once(name)? {
         Some(file) if file.is_empty() => Err(format!("option '{name}' needs the name of a file")),
         file => Ok(file.map(PathBuf::from)),
     }

@@ -156,7 +156,11 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
     if is_path || (is_bare && overrides.host.is_some()) {
         return Ok(ParsedUrl { path: word.to_owned(), ..ParsedUrl::default() });
     }
-    parse_authority_and_path(word)
+    // As on the server, a bare number is a port.
+    match is_number(word.split(['/', '?', '#']).next().unwrap_or_default()) {
+        true => parse_authority_and_path(&format!(":{word}")),
+        false => parse_authority_and_path(word),
+    }
 }
 
 /// Non-empty `[host][:port][/path]`.

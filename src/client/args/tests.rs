@@ -49,7 +49,7 @@ fn options_parse_in_any_position_and_spelling() {
         &["--silent", "--fail", "--output", "FILE", "--port=81", "GET", "/x"],
         &["GET", "--output=FILE", "/x", "--port", "81", "-fs"],
         &["-p81", "-sfoFILE", "--", "GET", "/x"],
-        &["-p80", "-p81", "-o", "OTHER", "-ssfoFILE", "GET", "/x"],
+        &["-p81", "-s", "-ssfoFILE", "GET", "/x"],
         &["-sfoFILE", "-XGET", ":81/x"],
     ];
     let wanted = config(rows[0]);
