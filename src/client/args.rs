@@ -5,7 +5,7 @@
 
 use super::config::{ClientConfig, FieldEdit, OutputChoice};
 use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options};
-use super::source::{DATA_TYPE, Payload, last_segment};
+use super::source::{DATA_TYPE, Payload, remote_name};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
 
@@ -123,8 +123,8 @@ fn output(args: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {
         (Some(_), true) => Err("-o and -O both name the output file: leave one out".to_owned()),
         (Some(file), false) if file.as_os_str() == "-" => Ok(OutputChoice::ForcedStdout),
         (Some(file), false) => Ok(OutputChoice::File(file)),
-        (None, true) => last_segment(path)
-            .map(OutputChoice::File)
+        (None, true) => remote_name(path)
+            .map(OutputChoice::RemoteName)
             .map_err(|error| format!("option '--remote-name' with {}: {error}; use -o FILE", quote(path))),
         (None, false) => Ok(OutputChoice::Stdout),
     }

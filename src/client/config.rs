@@ -61,6 +61,8 @@ pub enum OutputChoice {
     ForcedStdout,
     /// File.
     File(PathBuf),
+    /// File named by the path, for success only: an error page would take the name of what was asked for.
+    RemoteName(PathBuf),
 }
 
 /// Parses `N: V`, `N:` or `N;`, as curl's `-H` (RFC 9110 section 5: token, then field value).

@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::http::{FieldBuf, Method, ResponseError, ResponseEvent, ResponseReader};
+use crate::http::{Method, ResponseError, ResponseEvent, ResponseReader};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
@@ -26,7 +26,7 @@ pub trait ResponseHandler {
     /// Final response before the request was sent; the rest is discarded.
     fn on_early_response(&mut self);
     /// Part of the response; `false` stops the exchange.
-    fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool;
+    fn on_event(&mut self, event: &ResponseEvent<'_>, now: Now) -> bool;
     /// End of the exchange.
     fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now);
 }
@@ -166,7 +166,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
     }
 
-    fn on_event(&mut self, event: &ResponseEvent<'_, '_>, send_queue: &mut SendQueue, handler: &mut A) {
+    fn on_event(&mut self, event: &ResponseEvent<'_>, send_queue: &mut SendQueue, handler: &mut A) {
         match event {
             ResponseEvent::Interim(head) if head.status == 100 => self.phase_deadline = None,
             ResponseEvent::Head(_) => {
@@ -190,8 +190,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         now: Now,
     ) -> Want {
         loop {
-            let mut field_buf = FieldBuf::new();
-            let (len, wants_more, is_end) = match self.reader.next(recv_buf.bytes(), &mut field_buf) {
+            let (len, wants_more, is_end) = match self.reader.next(recv_buf.bytes()) {
                 Ok(Some((len, event))) => {
                     self.on_event(&event, send_queue, handler);
                     (len, handler.on_event(&event, now), matches!(event, ResponseEvent::End))

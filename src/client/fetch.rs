@@ -15,12 +15,10 @@ use super::source::Payload;
 use super::upload::UploadBody;
 use crate::access_log::LogDestination;
 use crate::cli::{quote, say};
-use crate::http::{Method, RequestBody};
+use crate::http::{Method, RESPONSE_HEAD_LEN_MAX, RequestBody};
 use crate::net::{AddressConnector, Connection, Pool, Tick, host_name};
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 
-/// Large reads for large bodies.
-const RECV_BUF_LEN: usize = 64 * 1024;
 /// Default connect timeout, as in curl.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -49,7 +47,8 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let stream_fd =
         upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style)
-        .map_err(|source| RunError::Log(log_name(&config.log), source))?;
+        .map_err(|source| RunError::Log(log_name(&config.log), source, "nothing was sent"))?;
+    let log_name = log_name(&config.log);
     if !config.silent {
         say(format_args!("this host is {}", host_name()));
     }
@@ -57,7 +56,7 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let target = &config.target;
     let connector = AddressConnector::resolve(&target.host, target.port, connect_timeout, now, &helpers);
     let session = Session::new(config, upload, connector, log, now);
-    let fetch = FetchApp { session, pool: Pool::new(RECV_BUF_LEN), deadline };
+    let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX), deadline };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.use_helpers(helpers).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
@@ -66,7 +65,11 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     if let Some(stream_fd) = stream_fd {
         reactor.watch_fd(stream_fd).map_err(RunError::Reactor)?;
     }
-    reactor.run().map_err(RunError::Reactor)?.session.outcome.unwrap_or(Ok(()))
+    let mut session = reactor.run().map_err(RunError::Reactor)?.session;
+    session.log_unconnected(now);
+    let is_logged = session.log.finish();
+    session.outcome.unwrap_or(Ok(()))?;
+    is_logged.map_err(|source| RunError::Log(log_name, source, "the exchange itself is complete"))
 }
 
 fn log_name(log: &LogDestination) -> String {

@@ -6,17 +6,19 @@ use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 
+use super::messages::printable;
 use crate::access_log::{AccessLog, LogDestination, LogRecord, LogStyle};
-use crate::http::{self, Fields, ResponseHead, end_head};
+use crate::http::{self, ResponseHead, end_head};
 use crate::net::host_name;
 use crate::reactor::Now;
 
 pub(super) struct ExchangeLog {
     log: AccessLog,
-    exchange: Option<LoggedExchange>,
+    /// The last one; `None` before the first connection.
+    pub(super) exchange: Option<LoggedExchange>,
 }
 
-struct LoggedExchange {
+pub(super) struct LoggedExchange {
     peer: SocketAddr,
     started: Now,
     request_head: Vec<u8>,
@@ -35,14 +37,14 @@ impl ExchangeLog {
         }
     }
 
-    pub(super) fn on_response_head(&mut self, head: &ResponseHead<'_, '_>) {
+    pub(super) fn on_response_head(&mut self, head: &ResponseHead<'_>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.response = Some((head.status, render(head)));
+            exchange.response = Some((head.status, render(head, false)));
         }
     }
 
     pub(super) fn on_finished(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
-        let Some(exchange) = self.exchange.take() else { return };
+        let Some(exchange) = &self.exchange else { return };
         let mut record = LogRecord {
             host: Some(&host_name()),
             connection: 1,
@@ -61,6 +63,11 @@ impl ExchangeLog {
         };
         self.log.record(&mut record, now.instant);
     }
+
+    /// Writes the rest; an error if a record is lost.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.log.finish()
+    }
 }
 
 /// Our own request head: no folded lines.
@@ -71,20 +78,17 @@ fn field_value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-/// Received head, without white space around values.
-fn render(head: &ResponseHead<'_, '_>) -> Vec<u8> {
+/// Received head, without white space around values; with `is_printable`, safe for a terminal.
+pub(super) fn render(head: &ResponseHead<'_>, is_printable: bool) -> Vec<u8> {
+    let shown = |bytes: &[u8]| if is_printable { printable(bytes).into_bytes() } else { bytes.to_vec() };
     let mut out = format!("{} {} ", head.version.as_str(), head.status).into_bytes();
-    out.extend_from_slice(head.reason);
-    write_fields(&mut out, head.fields);
-    out
-}
-
-pub(super) fn write_fields(out: &mut Vec<u8>, fields: Fields<'_, '_>) {
-    end_head(out);
-    for (name, value) in fields.iter() {
-        http::field(out, name, value);
+    out.extend(shown(head.reason));
+    end_head(&mut out);
+    for (name, value) in head.fields.iter() {
+        http::field(&mut out, name, &shown(&value));
     }
-    end_head(out);
+    end_head(&mut out);
+    out
 }
 
 #[cfg(test)]

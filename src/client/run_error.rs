@@ -22,14 +22,14 @@ pub enum RunError {
     Connect(ConnectError),
     /// Incomplete or invalid response.
     Exchange(FetchError),
-    /// Error status with `--fail`.
-    Status(u16),
+    /// Status of a failed send, of nothing to save, or with `--fail`.
+    Status(String),
     /// Binary body for a terminal.
     BinaryToTerminal,
     /// Body destination cannot be written.
     Sink(String, io::Error),
-    /// Log cannot be opened.
-    Log(String, io::Error),
+    /// Log cannot be opened or written: name, error, and what became of the exchange.
+    Log(String, io::Error, &'static str),
     /// Time limit exceeded.
     TimedOut(Duration),
     /// Terminated by this signal.
@@ -85,13 +85,13 @@ impl fmt::Display for RunError {
             Self::Exchange(FetchError::Stopped | FetchError::TimedOut) => {
                 f.write_str("the exchange was stopped")
             }
-            Self::Status(status) => write!(f, "the server responded with status {status}"),
+            Self::Status(text) => f.write_str(text),
             Self::BinaryToTerminal => f.write_str(
                 "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
             ),
             Self::Sink(name, source) => write!(f, "cannot write {name}: {source}"),
-            Self::Log(name, source) => {
-                write!(f, "cannot write the log {name}: {source}; nothing was sent")
+            Self::Log(name, source, exchange) => {
+                write!(f, "cannot write the log {name}: {source}; {exchange}")
             }
             Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
             Self::Interrupted(_) => f.write_str("interrupted before the response was complete"),
@@ -119,7 +119,7 @@ mod tests {
                 ))),
                 56,
             ),
-            (RunError::Status(404), 22),
+            (RunError::Status("404".to_owned()), 22),
             (RunError::BinaryToTerminal, 23),
             (RunError::TimedOut(Duration::from_secs(1)), 28),
             (RunError::Interrupted(2), 130),

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::blocking::InterruptibleWait;
-use super::config::ClientConfig;
+use super::config::{ClientConfig, FieldEdit, OutputChoice};
 use super::connection::{BodyProgress, FetchError, ResponseHandler};
-use super::log::{ExchangeLog, write_fields};
+use super::log::{ExchangeLog, render};
 use super::messages::printable;
 use super::progress::TransferProgress;
 use super::request;
@@ -19,7 +19,7 @@ use super::sink::OutputSink;
 use super::source::Payload;
 use super::upload::UploadBody;
 use crate::cli::say;
-use crate::http::{Fields, RequestBody, ResponseBody, ResponseEvent, ResponseHead};
+use crate::http::{RequestBody, ResponseBody, ResponseEvent, ResponseFields, ResponseHead};
 use crate::net::{AddressConnector, CloseReason, SendQueue};
 use crate::reactor::Now;
 use crate::text::units::{duration, plural};
@@ -35,11 +35,13 @@ pub(super) struct Session {
     media_type: String,
     received_len: u64,
     pub(super) outcome: Option<Result<(), RunError>>,
-    log: ExchangeLog,
+    pub(super) log: ExchangeLog,
     upload: Option<UploadBody>,
     pub(super) framing: RequestBody,
     /// The final response arrived before the request was sent.
     unsent: bool,
+    /// The request is to be sent once more, without `Expect`.
+    repeats: bool,
     /// Code, and text such as `403 Forbidden`.
     status: (u16, String),
 }
@@ -72,6 +74,7 @@ impl Session {
             upload,
             framing,
             unsent: false,
+            repeats: false,
             status: (0, String::new()),
         }
     }
@@ -88,31 +91,47 @@ impl Session {
         self.outcome.get_or_insert(Err(error));
     }
 
+    /// Logs a request that never had a connection.
+    pub(super) fn log_unconnected(&mut self, now: Now) {
+        if let (Some(Err(error)), None) = (&self.outcome, &self.log.exchange) {
+            self.log.on_request(self.connector.address(), &self.request, now);
+            self.log.on_finished(error, 0, now);
+        }
+    }
+
     fn say(&self, line: fmt::Arguments<'_>) {
         if !self.config.silent {
             say(line);
         }
     }
 
-    fn print_head(&self, head: &ResponseHead<'_, '_>) {
+    fn print_head(&self, head: &ResponseHead<'_>) {
         let line = format!("{} {}", head.version.as_str(), status_text(head));
         if !self.config.verbose {
             return self.say(format_args!("{line}"));
         }
         self.say(format_args!("< {line}"));
         for (name, value) in head.fields.iter() {
-            self.say(format_args!("< {name}: {}", printable(value)));
+            self.say(format_args!("< {name}: {}", printable(&value)));
         }
         self.say(format_args!("<"));
     }
 
-    fn on_head(&mut self, head: &ResponseHead<'_, '_>, now: Now) -> Result<(), RunError> {
+    fn on_head(&mut self, head: &ResponseHead<'_>, now: Now) -> Result<(), RunError> {
         self.progress.clear();
         self.status = (head.status, status_text(head));
         self.print_head(head);
         self.log.on_response_head(head);
-        if self.config.fail && head.status >= 400 {
-            return Err(RunError::Status(head.status));
+        // RFC 9110 section 15.5.18.
+        let is_unexpected = head.status == 417 && self.awaits_continue();
+        self.repeats = is_unexpected && self.upload.as_mut().is_some_and(UploadBody::rewind);
+        if self.repeats {
+            return Ok(());
+        }
+        let saves_page = matches!(self.config.output, OutputChoice::RemoteName(_))
+            && !matches!(head.status, 200..=299 | 304);
+        if saves_page || (self.config.fail && head.status >= 400) {
+            return Err(self.status_error());
         }
         self.media_type = media_type(head.fields);
         if self.sink.path().is_some() {
@@ -124,7 +143,7 @@ impl Session {
             self.progress.begin(total_len, now.instant);
         }
         if self.config.include {
-            let head = render_head(head);
+            let head = render(head, self.sink.guards_terminal());
             self.with_sink(|sink| sink.write_head(&head))?;
         }
         Ok(())
@@ -150,7 +169,11 @@ impl Session {
     }
 
     fn finish(&mut self, now: Now) -> Result<(), RunError> {
-        self.with_sink(OutputSink::finish)?;
+        // A 304 has no body: the file stays as it is.
+        let is_saved = self.status.0 != 304 || self.config.include;
+        if is_saved {
+            self.with_sink(OutputSink::finish)?;
+        }
         self.progress.clear();
         if let Some(upload) = &self.upload {
             return self.report_upload(upload.queued_len);
@@ -160,16 +183,32 @@ impl Session {
         let kind =
             if self.media_type.is_empty() { String::new() } else { format!(" of {}", self.media_type) };
         let saved_to = |path: &Path| format!(", saved to {}", printable(path.as_os_str().as_bytes()));
-        let place = self.sink.path().map(saved_to).unwrap_or_default();
+        let place = self.sink.path().filter(|_| is_saved).map(saved_to).unwrap_or_default();
         self.say(format_args!("received {len}{kind} in {time}{place}"));
         Ok(())
     }
 
+    fn status_error(&self) -> RunError {
+        let (status, text) = &self.status;
+        let deed = match (&self.upload, status) {
+            (None, _) => "responded with status",
+            (Some(_), ..400) => "redirects it with",
+            (Some(_), 400..500) => "refused it with",
+            (Some(_), 500..) => "failed with",
+        };
+        let (effect, remedy) = match &self.config.output {
+            _ if self.upload.is_some() && self.config.method == "PUT" => ("not stored: ", ""),
+            OutputChoice::RemoteName(_) => ("not saved: ", "; -o FILE saves it all the same"),
+            _ => ("", ""),
+        };
+        RunError::Status(format!("{effect}the server {deed} {text}{remedy}"))
+    }
+
     fn report_upload(&self, len: u64) -> Result<(), RunError> {
         let (status, text) = &self.status;
-        if !(200..300).contains(status) {
-            self.say(format_args!("not stored: the server responded with {text}"));
-            return Ok(());
+        let is_put = self.config.method == "PUT";
+        if *status >= 400 || (is_put && *status >= 300) {
+            return Err(self.status_error());
         }
         if self.unsent {
             return Err(RunError::EarlyResponse);
@@ -187,13 +226,12 @@ impl Session {
 impl ResponseHandler for Session {
     fn on_connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
-        if let Some(address) = self.connector.address() {
-            self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
-            self.log.on_request(address, &self.request, now);
-        }
+        let address = self.connector.address();
+        self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
+        self.log.on_request(address, &self.request, now);
         if self.config.verbose {
-            for line in String::from_utf8_lossy(&self.request).lines() {
-                self.say(format_args!("> {line}"));
+            for line in self.request.split_inclusive(|&byte| byte == b'\n') {
+                self.say(format_args!("> {}", printable(line.trim_ascii_end())));
             }
         }
         if let Some(upload) = &self.upload {
@@ -219,7 +257,7 @@ impl ResponseHandler for Session {
         self.unsent = true;
     }
 
-    fn on_event(&mut self, event: &ResponseEvent<'_, '_>, now: Now) -> bool {
+    fn on_event(&mut self, event: &ResponseEvent<'_>, now: Now) -> bool {
         let result = match event {
             ResponseEvent::Interim(head) if self.config.verbose => {
                 self.print_head(head);
@@ -229,10 +267,18 @@ impl ResponseHandler for Session {
             ResponseEvent::Body(bytes) => self.on_body(bytes),
             ResponseEvent::Interim(_) | ResponseEvent::End => Ok(()),
         };
-        result.map_err(|error| self.fail(error)).is_ok()
+        result.map_err(|error| self.fail(error)).is_ok() && !self.repeats
     }
 
     fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now) {
+        if std::mem::take(&mut self.repeats) {
+            self.log.on_finished(&CloseReason::Finished, 0, now);
+            self.config.fields.retain(|(name, _)| !name.eq_ignore_ascii_case("expect"));
+            self.config.fields.push(("Expect".to_owned(), FieldEdit::Remove));
+            self.request = request::render(&self.config, self.framing);
+            (self.unsent, self.status.0) = (false, 0);
+            return self.connector.reconnect(now);
+        }
         match outcome.map_err(RunError::Exchange).and_then(|()| self.finish(now)) {
             Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
             Err(RunError::Exchange(FetchError::Connection(CloseReason::ConnectFailed(kind)))) => {
@@ -250,17 +296,11 @@ impl ResponseHandler for Session {
     }
 }
 
-fn status_text(head: &ResponseHead<'_, '_>) -> String {
+fn status_text(head: &ResponseHead<'_>) -> String {
     format!("{} {}", head.status, printable(head.reason)).trim_end().to_owned()
 }
 
-fn render_head(head: &ResponseHead<'_, '_>) -> Vec<u8> {
-    let mut out = format!("{} {}", head.version.as_str(), status_text(head)).into_bytes();
-    write_fields(&mut out, head.fields);
-    out
-}
-
-fn media_type(fields: Fields<'_, '_>) -> String {
+fn media_type(fields: ResponseFields<'_>) -> String {
     let value = fields.first("content-type").unwrap_or_default();
     let essence = value.split(|&byte| byte == b';').next().unwrap_or_default();
     printable(essence).trim().to_owned()

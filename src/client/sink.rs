@@ -1,13 +1,15 @@
 //! Response body output: standard output, or an atomically written file.
 //!
 //! A file gets a temporary name in the target's directory. It is renamed when complete: no reader sees
-//! half of it.
+//! half of it. Devices, descriptors and files that cannot be replaced unchanged are written through.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use tempfile::TempPath;
 
 use super::config::OutputChoice;
@@ -15,6 +17,8 @@ use super::messages::printable;
 use super::run_error::RunError;
 
 const BINARY_CHECK_LEN_MAX: usize = 2000;
+/// Linux's bound on symbolic links; more are a loop.
+const LINKS_MAX: usize = 40;
 
 #[derive(Debug)]
 pub(super) struct OutputSink {
@@ -29,8 +33,7 @@ pub(super) struct OutputSink {
 #[derive(Debug)]
 struct OpenOutput {
     file: File,
-    /// Removed unless renamed. `None` for targets that renaming cannot replace: `/dev/null`, a
-    /// FIFO.
+    /// Removed unless renamed. `None` if the target is written through.
     temporary: Option<TempPath>,
 }
 
@@ -39,9 +42,16 @@ impl OutputSink {
         let (target, guarded_len) = match output {
             OutputChoice::Stdout if io::stdout().is_terminal() => (None, BINARY_CHECK_LEN_MAX),
             OutputChoice::Stdout | OutputChoice::ForcedStdout => (None, 0),
-            OutputChoice::File(path) => (Some(path.clone()), 0),
+            OutputChoice::File(path) | OutputChoice::RemoteName(path) => (Some(path.clone()), 0),
         };
-        Self { target, open: None, binary_check_len: guarded_len }
+        // At once: later, the number could be a descriptor of our own.
+        let open = target.as_deref().and_then(OpenOutput::inherited);
+        Self { target, open, binary_check_len: guarded_len }
+    }
+
+    /// Whether output goes to a terminal that must not see control bytes.
+    pub(super) fn guards_terminal(&self) -> bool {
+        self.binary_check_len > 0
     }
 
     pub(super) fn path(&self) -> Option<&Path> {
@@ -76,7 +86,11 @@ impl OutputSink {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
         get_or_open(target, open)?;
         match open.take().and_then(|output| output.temporary) {
-            Some(path) => path.persist(&*target).map_err(|error| file_error(target, error.error)),
+            // A mount point cannot be renamed over.
+            Some(path) => path
+                .persist(&*target)
+                .or_else(|failed| fs::copy(&failed.path, &*target).map(drop))
+                .map_err(|error| file_error(target, error)),
             None => Ok(()),
         }
     }
@@ -110,32 +124,67 @@ fn get_or_open<'a>(
 }
 
 impl OpenOutput {
-    /// Follows a symbolic link instead of replacing it.
+    /// Replaces a plain file of ours at the end. All else that exists is written through, as in curl.
     fn new(target: &mut PathBuf) -> io::Result<Self> {
-        let mut permissions = None;
-        if let Ok(metadata) = fs::metadata(&*target) {
-            if !metadata.is_file() {
-                let file = OpenOptions::new().write(true).open(&*target)?;
-                return Ok(Self { file, temporary: None });
+        *target = follow_links(target.clone());
+        let is_open_file = is_in_proc(target);
+        let file = match OpenOptions::new().write(true).append(is_open_file).open(&*target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::temporary(target, None),
+            file => file?,
+        };
+        let old = file.metadata()?;
+        if old.is_file() && !is_open_file {
+            // Another hard link would keep the old bytes.
+            if let (1, Ok(output)) = (old.nlink(), Self::temporary(target, Some(&old))) {
+                return Ok(output);
             }
-            permissions = Some(metadata.permissions());
-            if fs::symlink_metadata(&*target)?.is_symlink() {
-                *target = fs::canonicalize(&*target)?;
-            }
+            file.set_len(0)?;
         }
-        let directory = target.parent().unwrap_or(Path::new("."));
+        Ok(Self { file, temporary: None })
+    }
+
+    /// New file beside the target, with owner and mode of the `old` one.
+    fn temporary(target: &Path, old: Option<&Metadata>) -> io::Result<Self> {
         // `create_new`: mode by umask, as for other programs.
         let file = tempfile::Builder::new()
             .prefix(".reactor-client.")
             .suffix(".part")
-            .make_in(directory, |path| File::create_new(path))?;
-        // Keep the replaced file's permissions: it may be private.
-        if let Some(permissions) = permissions {
-            file.as_file().set_permissions(permissions)?;
+            .make_in(parent(target), |path| File::create_new(path))?;
+        if let Some(old) = old {
+            fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+            file.as_file().set_permissions(old.permissions())?;
         }
         let (file, path) = file.into_parts();
         Ok(Self { file, temporary: Some(path) })
     }
+
+    /// Duplicate of an inherited descriptor: `/dev/stdout`, `/dev/fd/3`. To open it anew would lose its position.
+    fn inherited(target: &Path) -> Option<Self> {
+        let path = follow_links(target.to_owned());
+        let is_own = parent(&path).canonicalize().ok()? == Path::new("/proc/self/fd").canonicalize().ok()?;
+        let number = path.file_name()?.to_str()?.parse().ok().filter(|_| is_own)?;
+        let this_process = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+        let fd = pidfd_getfd(this_process, number, PidfdGetfdFlags::empty()).ok()?;
+        Some(Self { file: File::from(fd), temporary: None })
+    }
+}
+
+/// Path behind symbolic links, also behind a dangling one. Links in `/proc` name open files, not paths.
+fn follow_links(mut path: PathBuf) -> PathBuf {
+    for _ in 0..LINKS_MAX {
+        let (false, Ok(link)) = (is_in_proc(&path), fs::read_link(&path)) else { break };
+        path.pop();
+        path.push(link);
+    }
+    path
+}
+
+fn is_in_proc(path: &Path) -> bool {
+    parent(path).canonicalize().is_ok_and(|directory| directory.starts_with("/proc"))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use super::messages::printable;
 use crate::cli::quote;
+use crate::text::is_deceptive;
 
 /// Keeps unreserved characters (RFC 3986 section 2.3).
 const FILE_NAME_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -125,14 +126,24 @@ pub(super) fn choose(
     Ok(Some(source))
 }
 
-/// Percent-decoded last path segment: file name for `-O` and PUT.
+/// File name for `-O`. A name with deceptive characters or invalid UTF-8 stays percent-encoded.
+pub(super) fn remote_name(path: &str) -> Result<PathBuf, &'static str> {
+    let name = last_segment(path)?;
+    let is_safe = name.to_str().is_some_and(|name| !name.contains(is_deceptive));
+    Ok(if is_safe { name } else { PathBuf::from(encoded_segment(path)) })
+}
+
+fn encoded_segment(path: &str) -> &str {
+    let path = path.split_once('?').map_or(path, |(path, _query)| path);
+    path.rsplit_once('/').map_or(path, |(_, segment)| segment)
+}
+
+/// Percent-decoded last path segment: file name for PUT.
 ///
 /// # Errors
 /// No file name, or one outside the directory; text to print after a colon.
 pub(super) fn last_segment(path: &str) -> Result<PathBuf, &'static str> {
-    let path = path.split_once('?').map_or(path, |(path, _query)| path);
-    let segment = path.rsplit_once('/').map_or(path, |(_, segment)| segment);
-    let name: Vec<u8> = percent_decode_str(segment).collect();
+    let name: Vec<u8> = percent_decode_str(encoded_segment(path)).collect();
     match name.as_slice() {
         b"" => Err("the path ends with a slash and names no file"),
         b"." | b".." => Err("the path ends with a directory"),
@@ -193,16 +204,20 @@ mod tests {
             ("/a%20b.txt?x=/y", "a b.txt"),
             ("/.hidden", ".hidden"),
             ("/a/..b", "..b"),
+            ("/%c3%a4%0a", "%c3%a4%0a"),
+            ("/a%20%E2%80%AE?", "a%20%E2%80%AE"),
+            ("/%e9", "%e9"),
         ];
         for (path, name) in rows {
-            assert_eq!(last_segment(path), Ok(PathBuf::from(name)), "{path}");
+            assert_eq!(remote_name(path), Ok(PathBuf::from(name)), "{path}");
         }
+        assert_eq!(last_segment("/%0a"), Ok(PathBuf::from("\n")));
     }
 
     #[test]
     fn a_remote_name_never_leaves_the_directory() {
         for path in ["/", "/a/", "/a/?b", "/..", "/%2e%2E", "/.", "/..%2fetc%2Fpasswd", "/%2Fetc", "/a%00b"] {
-            assert!(last_segment(path).is_err(), "{path}");
+            assert!(last_segment(path).is_err() && remote_name(path).is_err(), "{path}");
         }
     }
 }

@@ -63,6 +63,13 @@ impl UploadBody {
         }
     }
 
+    /// Back to the start; false if that is gone.
+    pub(super) fn rewind(&mut self) -> bool {
+        let is_whole = self.queued_len == 0 || self.len().is_some();
+        self.queued_len = 0;
+        is_whole
+    }
+
     pub(super) fn stream_fd(&self) -> io::Result<Option<OwnedFd>> {
         match &self.body {
             UploadContent::File { .. } | UploadContent::Data(_) => Ok(None),
@@ -79,7 +86,7 @@ impl UploadBody {
             }
             UploadContent::Data(bytes) => {
                 self.queued_len = bytes.len() as u64;
-                send_queue.push_with(|out| out.append(bytes));
+                send_queue.push_with(|out| out.extend_from_slice(bytes));
             }
             UploadContent::Stream { file, piece: buf } => {
                 if !is_readable(file)? {

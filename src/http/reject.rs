@@ -47,20 +47,16 @@ impl ResponseHeadError {
     pub const STATUS_LINE: Self = Self("the status line of the response is malformed");
     /// Major version other than 1.
     pub const VERSION: Self = Self("the response has an HTTP version other than 1.1 and 1.0");
-    /// Line that ends in LF without CR.
-    pub const BARE_LF: Self = Self("a line in the response head ends in LF without CR");
-    /// Head longer than [`HEAD_LEN_MAX`](super::HEAD_LEN_MAX).
-    pub const HEAD_TOO_LONG: Self = Self("the response head is longer than 16 KiB");
-    /// More than [`FIELDS_MAX`](super::FIELDS_MAX) fields.
-    pub const TOO_MANY_FIELDS: Self = Self("the response has more than 64 header fields");
+    /// Head longer than [`RESPONSE_HEAD_LEN_MAX`](super::RESPONSE_HEAD_LEN_MAX).
+    pub const HEAD_TOO_LONG: Self = Self("the response head is longer than 256 KiB");
     /// Malformed field line.
     pub const FIELD: Self = Self("a header field of the response is malformed");
     /// Content-Length not a number, or two that differ.
     pub const CONTENT_LENGTH: Self =
         Self("the Content-Length of the response is not a number, or it has two that differ");
-    /// Malformed Transfer-Encoding, or chunked is not last.
+    /// Any coding but chunked, or a malformed one.
     pub const TRANSFER_ENCODING: Self =
-        Self("the Transfer-Encoding of the response is malformed, or chunked is not last in it");
+        Self("the Transfer-Encoding of the response is not chunked alone, and no other is supported");
     /// 2xx to CONNECT: a tunnel would follow.
     pub const TUNNEL: Self = Self("the server opened a tunnel, which is not supported");
 }

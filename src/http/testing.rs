@@ -29,11 +29,10 @@ pub(super) fn request<T: PartialEq + Debug>(
 pub(super) fn response<T: PartialEq + Debug>(
     input: &[u8],
     method: Method,
-    inspect: impl Fn(usize, &ResponseHead<'_, '_>) -> T,
+    inspect: impl Fn(usize, &ResponseHead<'_>) -> T,
 ) -> Result<Option<T>, ResponseHeadError> {
     parse_three_ways(input, |buf, searched| {
-        let mut space = FieldBuf::new();
-        let parsed = parse_response(buf, searched, &mut space, method)?;
+        let parsed = parse_response(buf, searched, method)?;
         Ok(parsed.map(|(consumed, head)| (format!("{head:?}"), inspect(consumed, &head))))
     })
     .map(|seen| seen.map(|(_, inspected)| inspected))

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,7 @@ pub struct AddressConnector {
     lookup: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
     addresses: VecDeque<SocketAddr>,
     current: Option<SocketAddr>,
+    last: SocketAddr,
     failures: Vec<String>,
     timeout: Duration,
     deadline: Instant,
@@ -83,15 +84,22 @@ impl AddressConnector {
             lookup,
             addresses,
             current: None,
+            last: (Ipv4Addr::UNSPECIFIED, port).into(),
             failures: Vec::new(),
             timeout: limit,
             deadline: now.instant + limit,
         }
     }
 
-    /// Address of the attempt or connection.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.current
+    /// Address of the last attempt; unspecified before the first.
+    pub fn address(&self) -> SocketAddr {
+        self.last
+    }
+
+    /// Lets [`Self::connect_next`] connect to the same address once more.
+    pub fn reconnect(&mut self, now: Now) {
+        self.addresses.push_front(self.last);
+        (self.current, self.deadline) = (None, now.instant + self.timeout);
     }
 
     /// Records a failed attempt.
@@ -113,6 +121,7 @@ impl AddressConnector {
             return Err(ConnectError::TimedOut(self.timeout));
         }
         while let Some(address) = self.addresses.pop_front() {
+            self.last = address;
             match connect(address) {
                 Ok(stream) => {
                     self.current = Some(address);
@@ -175,8 +184,6 @@ fn start_lookup(host: String, port: u16, helpers: &Helpers) -> Receiver<io::Resu
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use rustix::fs::OFlags;
 
     use super::*;

@@ -94,9 +94,7 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let sum = event_loop.run().map_err(SumError::Reactor)?;
     let address = sum.connector.address();
     let outcome = sum.into_outcome()?;
-    if let Some(address) = address {
-        say(format_args!("this host is {}, connected to {address} ({host})", host_name()));
-    }
+    say(format_args!("this host is {}, connected to {address} ({host})", host_name()));
     Ok(outcome)
 }
 

@@ -28,7 +28,7 @@ fn values<'a>(request: &'a str, name: &str) -> Vec<&'a str> {
 
 #[test]
 fn every_operand_form_parses_to_host_port_and_path() {
-    let rows: [(&str, &str, &str, u16, &str); 9] = [
+    let rows: [(&str, &str, &str, u16, &str); 14] = [
         ("", "GET", "127.0.0.1", 8080, "/"),
         ("GET /", "GET", "127.0.0.1", 8080, "/"),
         ("HEAD", "HEAD", "127.0.0.1", 8080, "/"),
@@ -38,6 +38,11 @@ fn every_operand_form_parses_to_host_port_and_path() {
         ("http://localhost:8080/a%20b?x=1", "GET", "localhost", 8080, "/a%20b?x=1"),
         ("localhost:8080/x", "GET", "localhost", 8080, "/x"),
         (":8080/x", "GET", "127.0.0.1", 8080, "/x"),
+        ("9101", "GET", "127.0.0.1", 9101, "/"),
+        ("HEAD 9101", "HEAD", "127.0.0.1", 9101, "/"),
+        ("9101/x/1", "GET", "127.0.0.1", 9101, "/x/1"),
+        ("9101?x", "GET", "127.0.0.1", 9101, "/?x"),
+        ("http://9101/", "GET", "9101", 80, "/"),
     ];
     for (line, method, host, port, path) in rows {
         let words = line.split_whitespace().map(OsString::from).collect();
@@ -70,6 +75,8 @@ fn every_operand_form_fetches_from_the_server() {
         ("localhost:PORT/x", "an x", "/x"),
         (":PORT/x", "an x", "/x"),
         ("GET :PORT/x", "an x", "/x"),
+        ("PORT", "home", "/"),
+        ("PORT/x", "an x", "/x"),
     ];
     for (line, body, _) in rows {
         let line = line.replace("PORT", &port);
@@ -210,7 +217,7 @@ fn version_prints_program_name_and_number() {
 
 #[test]
 fn usage_error_is_one_line_with_cause_and_remedy() {
-    let rows: [(&[&str], &str); 22] = [
+    let rows: [(&[&str], &str); 29] = [
         (&["--frobnicate"], "'--frobnicate'"),
         (&["-y"], "'-y'"),
         (&["-sy"], "'-y'"),
@@ -233,6 +240,13 @@ fn usage_error_is_one_line_with_cause_and_remedy() {
         (&["--connect-timeout", "-1"], "'-1'"),
         (&["-o", "x", "-O", "/x"], "-o and -O"),
         (&["-O", "/"], "use -o FILE"),
+        (&["99999"], "'99999' is not a port"),
+        (&["-T", "a", "-T", "b", "/x"], "--upload-file is given twice, 'a' and 'b'"),
+        (&["-o", "a", "-o", "b"], "--output is given twice, 'a' and 'b'"),
+        (&["-p", "1", "--port=2"], "--port is given twice, '1' and '2'"),
+        (&["-X", "A", "-X", "B"], "--request is given twice, 'A' and 'B'"),
+        (&["-m", "1", "-m", "2"], "--max-time is given twice, '1' and '2'"),
+        (&["-n", "1", "-n", "2", "/"], "--requests is given twice, '1' and '2'"),
     ];
     for (args, part) in rows {
         let outcome = client(args).expect(2);
@@ -250,4 +264,12 @@ fn usage_error_shows_no_escape_sequences() {
         assert!(!outcome.stderr.contains('\x1b'), "{args:?}: {:?}", outcome.stderr);
         assert_eq!(outcome.stderr.lines().count(), 1, "{args:?}: {}", outcome.stderr);
     }
+}
+
+#[test]
+fn verbose_shows_deceptive_characters_of_the_request_replaced() {
+    let server = Scripted::answering(OK);
+    let outcome = client(&["-v", "-H", "X: a\u{202e}\u{200b}b", "-p", &server.port()]).expect(0);
+    assert!(outcome.stderr.contains("> X: a\u{fffd}\u{fffd}b\n"), "{:?}", outcome.stderr);
+    assert_eq!(values(&server.request(), "x"), ["a\u{202e}\u{200b}b"], "sent as it is");
 }

@@ -72,7 +72,7 @@ fn failed_exchange_is_logged_with_close_reason() {
     let (log, _) =
         logged("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", &["-f", "--log-format", "json"], 22);
     let record: Value = serde_json::from_str(&log).expect("one object");
-    assert_eq!(record["close_reason"], "the server responded with status 404");
+    assert_eq!(record["close_reason"], "the server responded with status 404 No");
 }
 
 #[test]
@@ -128,9 +128,36 @@ fn unopenable_log_exits_23_before_sending() {
 }
 
 #[test]
-fn full_disk_is_reported_and_response_still_printed() {
+fn full_disk_exits_23_after_the_response_is_printed() {
     let server = Server::serving(&[("hello.txt", b"hello")]);
-    let outcome = client(&["--log", "/dev/full", &format!("{}/hello.txt", server.address())]).expect(0);
+    let outcome = client(&["--log", "/dev/full", &format!("{}/hello.txt", server.address())]).expect(23);
     assert_eq!(outcome.text(), "hello");
-    assert!(outcome.stderr.contains("cannot write"), "{}", outcome.stderr);
+    let words = "cannot write the log '/dev/full': No space left on device";
+    assert!(outcome.complaint().contains(words), "{}", outcome.stderr);
+    // The first error counts.
+    client(&["--log", "/dev/full", "-f", &format!("{}/none", server.address())]).expect(22);
+}
+
+#[test]
+fn failed_connect_leaves_a_record_with_its_reason() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("its address").to_string()
+    };
+    let unknown = format!("http://{}.invalid/", "x".repeat(64));
+    for (name, target, code, peer, reason) in [
+        ("refused", &address, 7, &*address, "cannot connect to 127.0.0.1:"),
+        ("unknown", &unknown, 6, "0.0.0.0:80", "cannot resolve 'xxx"),
+    ] {
+        let log = directory.path().join(name);
+        client(&["--log", log.to_str().expect("a path in UTF-8"), target]).expect(code);
+        let log = fs::read_to_string(&log).expect("the log");
+        assert!(log.contains(&format!(" to {peer}: no answer, 0 bytes in ")), "{log}");
+        assert!(
+            log.contains("\n> GET / HTTP/1.1\n") && log.contains(&format!("\n* closed: {reason}")),
+            "{log}"
+        );
+        assert_eq!(log.matches("* closed").count(), 1, "{log}");
+    }
 }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with};
 
-use crate::harness::{Client, Outcome, Screen, Scripted, Server, Step, client};
+use crate::harness::{Client, Outcome, Screen, Scripted, Server, Step, client, client_in, names_in};
 
 /// The start of an answer whose body ends with its last chunk.
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -180,15 +180,16 @@ fn malformed_response_exits_56_with_one_line_cause() {
         ("\u{16}\u{3}\u{1}\u{2}".to_owned(), "not HTTP"),
         ("HTTP/2.0 200 OK\r\n\r\n".to_owned(), "version"),
         ("HTTP/1.1 OK\r\n\r\n".to_owned(), "status line"),
-        ("HTTP/1.1 200 OK\nContent-Length: 0\n\n".to_owned(), "LF without CR"),
         ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n".to_owned(), "header field"),
         ("HTTP/1.1 200 OK\r\nContent-Le".to_owned(), "within the response head"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned(), "two that differ"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nab".to_owned(), "Content-Length"),
         ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nab".to_owned(), "Content-Length"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, x\r\n\r\n".to_owned(), "Transfer-Encoding"),
-        (format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(20_000)), "longer than 16 KiB"),
-        (format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(65)), "more than 64"),
+        (format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(256 << 10)), "longer than 256 KiB"),
+        ("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n".to_owned(), "header field"),
+        (CHUNKED.replace("chunked", "gzip, chunked"), "Transfer-Encoding"),
+        (CHUNKED.replace("chunked", "gzip"), "Transfer-Encoding"),
         (format!("{CHUNKED}zz\r\nhello\r\n"), "chunk"),
         (format!("{CHUNKED}fffffffffffffffff\r\n"), "chunk"),
     ];
@@ -209,13 +210,22 @@ fn escape_sequences_of_the_server_never_reach_the_terminal() {
         "HTTP/1.1 200 OK\r\nX: \x1b]0;title\x07\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: \u{9b}31m\r\nContent-Type: \u{9b}31m\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\n\x1b[31m: x\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 O\u{202e}K\r\nX: \u{2028}\u{200b}\r\nContent-Type: a\u{202e}\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\nX:\n \x1b[31m\n\u{2028}: x\nContent-Length: 0\n\n",
         "\x1b[31m",
     ];
+    let is_deceptive = |c: char| c.is_control() || "\u{202e}\u{2028}\u{200b}".contains(c);
     for answer in responses {
         let outcome = fetch_answer(answer, &["-v"]);
-        let clean = outcome.stderr.chars().all(|c| c == '\n' || !c.is_control());
+        let clean = outcome.stderr.chars().all(|c| c == '\n' || !is_deceptive(c));
         assert!(clean, "{answer:?}: {:?}", outcome.stderr);
+        let server = Scripted::answering(answer);
+        let outcome = Client::start(&["-i", "-p", &server.port()], Screen::Both, |_| ()).finish();
+        let clean = outcome.stderr.chars().all(|c| "\r\n".contains(c) || !is_deceptive(c));
+        assert!(clean, "a head on a terminal, {answer:?}: {:?}", outcome.stderr);
     }
+    let answer = "HTTP/1.1 200 O\u{202e}K\r\nX: \x1b\u{200b}\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(fetch_answer(answer, &["-i"]).expect(0).text(), answer, "a pipe gets what came");
 }
 
 #[test]
@@ -318,5 +328,47 @@ fn closed_stdout_exits_23_without_panic() {
             let words = "cannot write standard output";
             assert!(outcome.complaint().contains(words), "{args:?}: {}", outcome.stderr);
         }
+    }
+}
+
+#[test]
+fn responses_that_curl_reads_are_read() {
+    let many = format!("HTTP/1.1 200 OK\r\n{}Content-Length: 5\r\n\r\nhello", "X: y\r\n".repeat(500));
+    let rows = [
+        "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length:\r\n\t5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nX : y\r\nContent-Length : 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nX: \x01\r\nContent-Length: 5\r\n\r\nhello",
+        &many,
+        &format!("{CHUNKED}5  \r\nhello\r\n0\t\r\n\r\n"),
+        &format!("{CHUNKED}5;what \"is\r\nhello\r\n0\r\nno colon\r\n\r\n"),
+        "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\nX: y\n\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhello",
+    ];
+    for answer in rows {
+        let bytes = answer.as_bytes().to_vec();
+        for step in [Step::Send(bytes.clone()), Step::Trickle(bytes)] {
+            assert_eq!(fetch(&[step], &[]).expect(0).text(), "hello", "{answer:?}");
+        }
+    }
+    let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 5\r\n\r\nhello", "x".repeat(255 << 10));
+    assert_eq!(fetch_answer(long, &[]).expect(0).text(), "hello");
+    let folded = fetch_answer(rows[0], &["-v"]).expect(0);
+    assert!(folded.stderr.contains("< X: a b\n"), "{}", folded.stderr);
+    let folded = fetch_answer(rows[0], &["-i"]).expect(0);
+    assert_eq!(folded.text(), "HTTP/1.1 200 OK\r\nX: a b\r\nContent-Length: 5\r\n\r\nhello");
+}
+
+#[test]
+fn body_in_an_unknown_coding_is_not_saved() {
+    for coding in ["gzip", "gzip, chunked", "chunked, gzip", "deflate;q=1"] {
+        let directory = tempfile::tempdir().expect("a folder");
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+        let server = Scripted::answering(answer);
+        let outcome = client_in(directory.path(), &["-o", "file", "-p", &server.port()]).expect(56);
+        assert!(outcome.complaint().contains("no other is supported"), "{}", outcome.stderr);
+        assert_eq!(names_in(directory.path()), [""; 0], "{coding}");
     }
 }

@@ -3,9 +3,12 @@
 //! A scripted server holds the body where a test wants to look; the terminals are real ones.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
@@ -174,20 +177,28 @@ fn a_symbolic_link_is_followed_and_not_replaced() {
     let url = format!("http://{}/hello.txt", server.address());
     let directory = tempfile::tempdir().expect("a folder");
     fs::write(directory.path().join("target"), "old").expect("an old file");
-    std::os::unix::fs::symlink("target", directory.path().join("link")).expect("a link");
+    symlink("target", directory.path().join("link")).expect("a link");
     client_in(directory.path(), &["-o", "link", &url]).expect(0);
     assert_eq!(fs::read_link(directory.path().join("link")).expect("still a link"), Path::new("target"));
     assert_eq!(fs::read(directory.path().join("target")).expect("the file"), b"hello");
 }
 
 #[test]
-fn remote_name_with_escape_sequence_is_printed_without() {
+fn deceptive_remote_name_stays_percent_encoded() {
     let server = Scripted::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     let directory = tempfile::tempdir().expect("a folder");
     let url = format!(":{}/a%1b%5b31m%0ab", server.port());
     let outcome = client_in(directory.path(), &["-O", &url]).expect(0);
-    assert_eq!(names_in(directory.path()), ["a\x1b[31m\nb"]);
+    assert_eq!(names_in(directory.path()), ["a%1b%5b31m%0ab"]);
     assert!(!outcome.stderr.contains('\x1b'), "{:?}", outcome.stderr);
+    for (segment, name) in
+        [("%E2%80%AEgnp.exe", "%E2%80%AEgnp.exe"), ("a%E2%80%8Bb", "a%E2%80%8Bb"), ("%c3%a4%20b", "ä b")]
+    {
+        let server = Scripted::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+        let directory = tempfile::tempdir().expect("a folder");
+        client_in(directory.path(), &["-O", &format!(":{}/{segment}", server.port())]).expect(0);
+        assert_eq!(names_in(directory.path()), [name]);
+    }
     assert_eq!(outcome.stderr.lines().count(), 4, "{:?}", outcome.stderr);
 }
 
@@ -292,4 +303,157 @@ fn stderr_lines_are_the_same_on_a_terminal() {
         text.lines().map(|line| line.split(" in ").next().unwrap_or_default().to_owned()).collect()
     };
     assert_eq!(words(&outcome.stderr), words(&plain.stderr));
+}
+
+/// A user that owns nothing here. Tests may run as root, who may write everywhere.
+const NOBODY: u32 = 65_534;
+
+/// Runs the client in a folder of NOBODY, or of the test's user if that is not root: exit code and complaint.
+fn client_without_rights(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let program = folder.join("client");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_reactor-client"), &program).expect("a copy that any user can run");
+    }
+    let mut command = Command::new(program);
+    if rustix::process::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.args(args).current_dir(folder).output().expect("the client runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn give_away(path: &Path) {
+    if rustix::process::geteuid().is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).expect("another owner");
+    }
+}
+
+#[test]
+fn remote_name_is_saved_only_for_success() {
+    let rows = [
+        ("404 Not Found", 22, "not saved: the server responded with status 404 Not Found; -o FILE saves it"),
+        ("500 Oh", 22, "not saved: the server responded with status 500 Oh; -o FILE saves it"),
+        ("301 Moved", 22, "not saved: the server responded with status 301 Moved; -o FILE saves it"),
+        ("304 Not Modified", 0, ""),
+    ];
+    for (status, code, words) in rows {
+        for old in [None, Some("old")] {
+            let directory = tempfile::tempdir().expect("a folder");
+            let file = directory.path().join("page");
+            if let Some(old) = old {
+                fs::write(&file, old).expect("an old file");
+            }
+            let body = if code == 0 { "" } else { "error" };
+            let server = Scripted::answering(format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\n{body}"));
+            let outcome =
+                client_in(directory.path(), &["-O", &format!(":{}/page", server.port())]).expect(code);
+            assert_eq!(fs::read_to_string(&file).ok().as_deref(), old, "{status}");
+            assert!(
+                outcome.stderr.contains(words) && !outcome.stderr.contains("saved to"),
+                "{}",
+                outcome.stderr
+            );
+            assert_eq!(names_in(directory.path()).len(), usize::from(old.is_some()), "{status}");
+        }
+    }
+    let directory = tempfile::tempdir().expect("a folder");
+    let server = Scripted::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nerror");
+    client_in(directory.path(), &["-o", "page", "-p", &server.port()]).expect(0);
+    assert_eq!(fs::read(directory.path().join("page")).expect("the file that was named"), b"error");
+}
+
+#[test]
+fn output_to_an_open_descriptor_keeps_what_is_in_its_file() {
+    let server = Server::serving(&[("hello.txt", b"hello")]);
+    let url = format!("http://{}/hello.txt", server.address());
+    let directory = tempfile::tempdir().expect("a folder");
+    let log = directory.path().join("log");
+    symlink("/dev/fd/1", directory.path().join("link")).expect("a link");
+    for (name, appends) in [
+        ("/dev/stdout", true),
+        ("/dev/stdout", false),
+        ("/dev/fd/1", true),
+        ("/dev/fd/0", false),
+        ("/proc/self/fd/1", false),
+        ("link", true),
+    ] {
+        fs::write(&log, "old,").expect("the log");
+        let mut file = File::options().write(true).append(appends).open(&log).expect("the log");
+        file.seek(SeekFrom::End(0)).expect("its end");
+        let shared = file.try_clone().expect("a second descriptor");
+        Client::start(&["-s", "-o", name, &url], Screen::None, |command| {
+            command.current_dir(directory.path());
+            match name {
+                "/dev/fd/0" => command.stdin(shared),
+                _ => command.stdout(shared),
+            };
+        })
+        .finish()
+        .expect(0);
+        file.write_all(b",more").expect("the position is shared");
+        assert_eq!(fs::read_to_string(&log).expect("the log"), "old,hello,more", "{name} {appends}");
+    }
+    let outcome = client_in(directory.path(), &["-s", "-o", "/dev/stdout", &url]).expect(0);
+    assert_eq!(outcome.text(), "hello", "a pipe");
+    client_in(directory.path(), &["-o", "/dev/fd/77", &url]).expect(23);
+}
+
+#[test]
+fn dangling_link_and_hard_link_keep_leading_to_the_body() {
+    let server = Server::serving(&[("hello.txt", b"hello")]);
+    let url = format!("http://{}/hello.txt", server.address());
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("d")).expect("a folder in it");
+    symlink("d/second", path("dangling")).expect("a link");
+    symlink("../target", path("d/second")).expect("a link");
+    client_in(directory.path(), &["-o", "dangling", &url]).expect(0);
+    assert!(path("dangling").is_symlink() && path("d/second").is_symlink());
+    assert_eq!(fs::read(path("target")).expect("what the links lead to"), b"hello");
+    fs::write(path("one"), "old, and longer").expect("an old file");
+    fs::hard_link(path("one"), path("other")).expect("a second name");
+    client_in(directory.path(), &["-o", "one", &url]).expect(0);
+    assert_eq!(fs::read(path("other")).expect("the same file"), b"hello");
+    symlink("loop", path("loop")).expect("a link to itself");
+    client_in(directory.path(), &["-o", "loop", &url]).expect(23);
+    assert_eq!(names_in(directory.path()), ["d", "dangling", "loop", "one", "other", "target"]);
+}
+
+#[test]
+fn saved_file_keeps_its_owner_and_mode() {
+    let server = Server::serving(&[("hello.txt", b"hello")]);
+    let url = format!("http://{}/hello.txt", server.address());
+    let directory = tempfile::tempdir().expect("a folder");
+    let file = directory.path().join("file");
+    fs::write(&file, "old, and longer").expect("an old file");
+    give_away(&file);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("a mode");
+    let look = || fs::metadata(&file).map(|now| (now.uid(), now.gid(), now.mode())).expect("the file");
+    let before = look();
+    client_in(directory.path(), &["-o", "file", &url]).expect(0);
+    assert_eq!((fs::read(&file).expect("the file"), look()), (b"hello".to_vec(), before));
+}
+
+#[test]
+fn file_is_written_as_its_mode_says_not_its_directory() {
+    let server = Server::serving(&[("hello.txt", b"hello")]);
+    let url = format!("http://{}/hello.txt", server.address());
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("fixed")).expect("a folder in it");
+    for (name, mode) in [("fixed/writable", 0o644), ("read-only", 0o444), (".", 0o755), ("fixed", 0o555)] {
+        if !path(name).exists() {
+            fs::write(path(name), "old, and longer").expect("an old file");
+        }
+        give_away(&path(name));
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    let (code, errors) = client_without_rights(directory.path(), &["-o", "fixed/writable", &url]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(fs::read(path("fixed/writable")).expect("the file"), b"hello");
+    let (code, errors) = client_without_rights(directory.path(), &["-o", "read-only", &url]);
+    assert_eq!(code, Some(23), "{errors}");
+    assert!(errors.contains("cannot write 'read-only': Permission denied"), "{errors}");
+    assert_eq!(fs::read(path("read-only")).expect("the file"), b"old, and longer");
+    fs::set_permissions(path("fixed"), fs::Permissions::from_mode(0o755)).expect("it can be removed");
 }

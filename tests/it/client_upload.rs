@@ -13,6 +13,7 @@ use crate::harness::{Client, PATIENCE, Screen, Scripted, Server, Step, client_in
 
 const CREATED: &str = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
 const REFUSED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 8\r\nConnection: close\r\n\r\nnot here";
+const NOT_STORED: &str = "reactor-client: not stored: the server refused it with 403 Forbidden";
 /// Longer than what two sockets hold between them, and than what is sent without being asked for.
 const LARGE_LEN: u64 = 256 << 20;
 
@@ -180,9 +181,9 @@ fn idle_stdin_does_not_delay_the_response() {
             running.stderr().wait_for("100 Continue");
             server.go();
         }
-        let outcome = running.finish().expect(0);
+        let outcome = running.finish().expect(22);
         assert_eq!(outcome.text(), "not here");
-        assert_eq!(last_line(&outcome.stderr), "not stored: the server responded with 403 Forbidden");
+        assert_eq!(outcome.complaint(), NOT_STORED);
     }
 }
 
@@ -206,7 +207,7 @@ fn expect_100_continue_is_sent_only_above_1_mib() {
         });
         let url = format!("http://{address}/{name}");
         let args = [&["PUT", &url], args].concat();
-        client_in(folder.path(), &args).expect(0);
+        client_in(folder.path(), &args).expect(22);
         let (head, rest_len) = told(&report);
         assert_eq!(head.contains("\r\nExpect: 100-continue\r\n"), waits, "{name} {args:?}");
         assert_eq!(head.matches("Expect").count(), usize::from(waits), "{head}");
@@ -234,7 +235,7 @@ fn upload_without_100_continue_is_sent_after_timeout() {
 #[test]
 fn early_response_is_printed_and_stops_the_upload() {
     let folder = folder();
-    for (fail, code) in [(&[][..], 0), (&["-f"], 22)] {
+    for (fail, body) in [(&[][..], "not here"), (&["-f"], "")] {
         // It takes all that is sent, as fast as it can.
         let (address, report) = listen(|stream| {
             read_until(stream, "\r\n\r\n");
@@ -243,8 +244,8 @@ fn early_response_is_printed_and_stops_the_upload() {
         });
         let url = format!("http://{address}/large");
         let args = [&["PUT", &url, "-H", "Expect:"], fail].concat();
-        let outcome = client_in(folder.path(), &args).expect(code);
-        assert_eq!(outcome.text(), if code == 0 { "not here" } else { "" });
+        let outcome = client_in(folder.path(), &args).expect(22);
+        assert_eq!(outcome.text(), body);
         assert!(outcome.stderr.contains("HTTP/1.1 403 Forbidden"), "{}", outcome.stderr);
         let taken = told(&report);
         assert!(taken < LARGE_LEN, "all of it has been sent");
@@ -258,9 +259,9 @@ fn early_response_followed_by_reset_is_still_printed() {
         // It reads nothing of the body and closes, which resets the connection.
         let server = Scripted::answering(REFUSED);
         let args = ["-p", &server.port(), "PUT", "/large", "-H", "Expect:"];
-        let outcome = client_in(folder.path(), &args).expect(0);
+        let outcome = client_in(folder.path(), &args).expect(22);
         assert_eq!(outcome.text(), "not here");
-        assert_eq!(last_line(&outcome.stderr), "not stored: the server responded with 403 Forbidden");
+        assert_eq!(outcome.complaint(), NOT_STORED);
     }
 }
 
@@ -289,10 +290,10 @@ fn rejected_upload_reports_status_and_server_message() {
     ] {
         let url = format!("http://{}{path}", server.address());
         for expect in ["X: y", "Expect:"] {
-            let outcome = client_in(folder.path(), &["-T", file, &url, "-H", expect]).expect(0);
+            let outcome = client_in(folder.path(), &["-T", file, &url, "-H", expect]).expect(22);
             assert!(outcome.text().contains(words), "{path}: {}", outcome.text());
-            let last = format!("not stored: the server responded with {status}");
-            assert_eq!(last_line(&outcome.stderr), last, "{path} {expect}");
+            let last = format!("reactor-client: not stored: the server refused it with {status}");
+            assert_eq!(outcome.complaint(), last, "{path} {expect}");
             client_in(folder.path(), &["-fT", file, &url, "-H", expect]).expect(22);
         }
     }
@@ -384,4 +385,94 @@ fn data_has_content_length_and_files_lose_line_ends() {
     }
     let outcome = client_in(folder.path(), &["-d", "@nothing", "/"]).expect(26);
     assert!(outcome.complaint().contains("cannot read the data of -d"), "{}", outcome.stderr);
+}
+
+#[test]
+fn failed_send_exits_22_in_words_that_fit() {
+    let folder = folder();
+    let put: &[&str] = &["-T", "client-text.txt"];
+    let post: &[&str] = &["-d", "a"];
+    for (args, status, words) in [
+        (put, "403 Forbidden", "not stored: the server refused it with 403 Forbidden"),
+        (put, "405 Method Not Allowed", "not stored: the server refused it with 405 Method Not Allowed"),
+        (put, "409 Conflict", "not stored: the server refused it with 409 Conflict"),
+        (put, "413 Content Too Large", "not stored: the server refused it with 413 Content Too Large"),
+        (put, "417 Expectation Failed", "not stored: the server refused it with 417 Expectation Failed"),
+        (put, "507 Full", "not stored: the server failed with 507 Full"),
+        (put, "308 Moved", "not stored: the server redirects it with 308 Moved"),
+        (post, "403 Forbidden", "the server refused it with 403 Forbidden"),
+        (post, "500 Oh", "the server failed with 500 Oh"),
+        (&["-T", "client-text.txt", "-X", "PATCH"], "415 No", "the server refused it with 415 No"),
+    ] {
+        let answer = Step::send(format!("HTTP/1.1 {status}\r\nContent-Length: 3\r\n\r\nwhy"));
+        let server = Scripted::repeating(&[answer], 3);
+        let port = server.port();
+        let args = [args, &["-p", &port, "/a"]].concat();
+        let outcome = client_in(folder.path(), &args).expect(22);
+        assert_eq!(outcome.complaint(), format!("reactor-client: {words}"), "{args:?}");
+        assert_eq!(outcome.text(), "why", "the server's reason is shown");
+        let outcome = client_in(folder.path(), &[&args[..], &["-s"]].concat()).expect(22);
+        assert_eq!(outcome.stderr, "", "{args:?}");
+        let outcome = client_in(folder.path(), &[&args[..], &["-f"]].concat()).expect(22);
+        assert_eq!(outcome.stdout.is_empty(), status != "308 Moved", "-f is for 400 and above");
+    }
+}
+
+#[test]
+fn form_that_is_redirected_is_a_success() {
+    let folder = folder();
+    let server = Scripted::answering("HTTP/1.1 303 See Other\r\nContent-Length: 0\r\n\r\n");
+    let outcome = client_in(folder.path(), &["-d", "abc", "-p", &server.port(), "/a"]).expect(0);
+    assert_eq!(last_line(&outcome.stderr), "sent 3 bytes to /a: 303 See Other");
+}
+
+#[test]
+fn status_417_sends_once_more_without_expect() {
+    const EXPECTATION_FAILED: &str = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let folder = folder();
+    fs::write(folder.path().join("text"), "hello").expect("a file");
+    for (args, framing) in [
+        (&["-T", "text"][..], "Content-Length: 5"),
+        (&["-XPUT", "-d", "hello"], "Content-Length: 5"),
+        (&["-T", "-"], "Transfer-Encoding: chunked"),
+    ] {
+        for (second, code) in [(CREATED, 0), (EXPECTATION_FAILED, 22)] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let url = format!("http://{}/a", listener.local_addr().expect("its address"));
+            let server = thread::spawn(move || {
+                let mut heads = Vec::new();
+                for answer in [EXPECTATION_FAILED, second] {
+                    let (mut stream, _) = listener.accept().expect("a client");
+                    stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+                    heads.push(read_until(&mut stream, "\r\n\r\n"));
+                    if heads.len() == 2 {
+                        read_until(
+                            &mut stream,
+                            if framing.contains("chunked") { "0\r\n\r\n" } else { "hello" },
+                        );
+                    }
+                    stream.write_all(answer.as_bytes()).expect("the client listens");
+                }
+                heads
+            });
+            let file = File::open(folder.path().join("text")).expect("a file");
+            let running = Client::start(
+                &[args, &["-H", "Expect: 100-continue", &url]].concat(),
+                Screen::None,
+                |command| {
+                    command.current_dir(folder.path()).stdin(file);
+                },
+            );
+            let outcome = running.finish().expect(code);
+            let heads = server.join().expect("two requests");
+            assert!(heads[0].contains("\r\nExpect: 100-continue\r\n"), "{}", heads[0]);
+            assert!(!heads[1].contains("Expect") && heads[1].contains(framing), "{}", heads[1]);
+            assert_eq!(outcome.stderr.matches("connected to ").count(), 2, "{}", outcome.stderr);
+            assert!(
+                code > 0 || last_line(&outcome.stderr) == "stored 5 bytes at /a (created)",
+                "{}",
+                outcome.stderr
+            );
+        }
+    }
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Crowd, End, GOOD, Habit, client};
+use crate::harness::{Crowd, End, GOOD, Habit, Scripted, Step, client};
 
 /// The ways of asking; how many requests, and the options.
 const WAYS: [(u64, &str); 6] = [
@@ -127,6 +127,34 @@ fn close_without_response_is_closed_early() {
 fn garbage_is_bad_head() {
     is_counted_as("bad-head", 0, b"SSH-2.0-OpenSSH_9.2\r\n", End::Silence, "");
     is_counted_as("bad-head", AFTER, b"HTTP/1.1 abc OK\r\n\r\n", End::Silence, "");
+}
+
+#[test]
+fn limit_that_is_met_is_named() {
+    let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").into_bytes();
+    let chunked = |rest: &str| [head("Transfer-Encoding: chunked"), rest.as_bytes().to_vec()].concat();
+    let long = head(&format!("X: {}", "x".repeat(256 << 10)));
+    let line = chunked(&format!("5;{}\r\n", "x".repeat(256)));
+    let trailers = chunked(&format!("0\r\nX: {}\r\n", "x".repeat(4 << 10)));
+    is_counted_as("head-too-long", AFTER, &long, End::Silence, "");
+    is_counted_as("chunk-too-long", AFTER, &line, End::Silence, "");
+    is_counted_as("chunk-too-long", AFTER, &trailers, End::Silence, "");
+    is_counted_as("too-many-interims", AFTER, &b"HTTP/1.1 103 Hints\r\n\r\n".repeat(17), End::Silence, "");
+    is_counted_as("undecodable", AFTER, &head("Transfer-Encoding: gzip, chunked"), End::Silence, "");
+}
+
+#[test]
+fn answers_that_curl_reads_are_answered() {
+    let rows = [
+        "HTTP/1.1 200 OK\nContent-Length:\n 2\n\nok".to_owned(),
+        "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2 \nok\n0\n\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\n{}Content-Length: 2\r\n\r\nok", "X: y\r\n".repeat(10_000)),
+    ];
+    for answer in rows {
+        let server = Scripted::repeating(&[Step::send(&answer)], 3);
+        let report = report(3, "-c 1 --no-keepalive", &server.port());
+        assert_eq!(count(&report, "answered"), 3, "{report:#}");
+    }
 }
 
 #[test]

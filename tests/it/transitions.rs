@@ -113,7 +113,7 @@ fn client_makes_exactly_the_transitions_of_its_table() {
     }
     // A body that waits to be asked for: it is refused, and there is no answer at all.
     let silent = Scripted::following(&[]);
-    for (url, code) in [(format!("http://{}/b", server.address()), 0), (format!(":{}/b", silent.port()), 52)]
+    for (url, code) in [(format!("http://{}/b", server.address()), 22), (format!(":{}/b", silent.port()), 52)]
     {
         rows.extend(seen_by_client(&["-T", "-", &url], code));
     }

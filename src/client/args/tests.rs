@@ -165,7 +165,7 @@ fn output_options_choose_stdout_or_file() {
         (&["/a", "-o", "-"], OutputChoice::ForcedStdout),
         (&["/a", "-o-"], OutputChoice::ForcedStdout),
         (&["/a", "-o", "b/c"], OutputChoice::File("b/c".into())),
-        (&["-O", "/a/b%20c?d"], OutputChoice::File("b c".into())),
+        (&["-O", "/a/b%20c?d"], OutputChoice::RemoteName("b c".into())),
     ];
     for (args, output) in rows {
         assert_eq!(config(args).output, output, "{args:?}");

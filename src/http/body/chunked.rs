@@ -1,6 +1,7 @@
-//! Strict decoder for chunked bodies (RFC 9112 section 7.1).
+//! Decoder for chunked bodies (RFC 9112 section 7.1).
 //!
-//! A decoder that accepts a bare LF or an empty size may see another message than its peer.
+//! Strict for requests: a decoder that accepts a bare LF may see another message than its peer. Never accepts an
+//! empty size.
 //! Extensions and trailers are checked and dropped. Never keeps or copies input.
 
 use crate::http::syntax::{is_tchar, is_text};
@@ -17,11 +18,13 @@ pub(in crate::http) const BAD_SIZE: Reject =
     Reject::bad_request("A chunk size in the body is missing or not hexadecimal.");
 const SIZE_TOO_LONG: Reject = Reject::bad_request("A chunk size in the body has more than 16 digits.");
 const BAD_EXTENSION: Reject = Reject::bad_request("A chunk extension in the body is malformed.");
-const LINE_TOO_LONG: Reject = Reject::bad_request("A chunk-size line is longer than 256 bytes.");
+/// Size line over [`CHUNK_LINE_LEN_MAX`].
+pub const LINE_TOO_LONG: Reject = Reject::bad_request("A chunk-size line is longer than 256 bytes.");
 const BAD_LINE_END: Reject = Reject::bad_request("A line of the chunked body does not end in CR LF.");
 const BAD_DATA_END: Reject = Reject::bad_request("A chunk of the body is longer or shorter than its size.");
 const BAD_TRAILER: Reject = Reject::bad_request("A trailer field after the chunked body is malformed.");
-const TRAILERS_TOO_LONG: Reject =
+/// Trailers over [`TRAILERS_LEN_MAX`].
+pub const TRAILERS_TOO_LONG: Reject =
     Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The trailer fields are longer than 4 KiB.");
 
 /// Decoding step.
@@ -41,6 +44,7 @@ pub struct ChunkedDecoder {
     left: u64,
     /// Bytes of the size line or of all trailers, for the limits.
     overhead_len: usize,
+    is_lenient: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,8 +65,14 @@ enum ChunkedState {
 }
 
 impl ChunkedDecoder {
-    /// Initial decoder.
-    pub const NEW: ChunkedDecoder = ChunkedDecoder { state: ChunkedState::Size, left: 0, overhead_len: 0 };
+    /// Initial decoder, strict: for requests.
+    pub const NEW: ChunkedDecoder =
+        ChunkedDecoder { state: ChunkedState::Size, left: 0, overhead_len: 0, is_lenient: false };
+
+    /// Initial decoder that reads what curl reads: for responses.
+    ///
+    /// A line may end in LF alone. Any text may follow a size, and stand in a trailer.
+    pub const LENIENT: ChunkedDecoder = ChunkedDecoder { is_lenient: true, ..ChunkedDecoder::NEW };
 
     /// Whether the body is complete, trailers included.
     pub fn is_done(&self) -> bool {
@@ -81,10 +91,29 @@ impl ChunkedDecoder {
                     }
                     return Ok(Decoded { consumed: consumed + data.len(), data });
                 }
+                state if self.is_lenient => self.state = self.step_leniently(state, byte)?,
                 state => self.state = self.step(state, byte)?,
             }
         }
         Ok(Decoded { consumed: input.len(), data: b"" })
+    }
+
+    /// One framing byte, replaced by one that the strict grammar has in its place.
+    fn step_leniently(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
+        use ChunkedState::{
+            BeforeExtension, DataLf, EndLf, Size, SizeLf, TrailerLf, TrailerStart, TrailerValue,
+        };
+        match (state, byte) {
+            (SizeLf | DataLf | TrailerLf | EndLf, _) => self.step(state, byte),
+            (_, b'\n') => {
+                let line_end = self.step_leniently(state, b'\r')?;
+                self.step(line_end, b'\n')
+            }
+            (BeforeExtension, b'\r') => self.step(Size, b'\r'),
+            (Size, b';') | (BeforeExtension, _) => self.step(state, b' '),
+            (TrailerStart | TrailerValue, _) if byte != b'\r' => self.step(TrailerValue, b' '),
+            _ => self.step(state, byte),
+        }
     }
 
     /// One framing byte; each arm is a row of the grammar.
@@ -202,6 +231,31 @@ mod tests {
         ] {
             let found = decoded(input.as_bytes());
             assert_eq!(found, Ok(Some(data.as_bytes().to_vec())), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn lenient_decoder_reads_what_curl_reads() {
+        for (input, data) in [
+            ("5\r\nhello\r\n0\r\n\r\n", Ok("hello")),
+            ("5 \t\r\nhello\r\n0 \r\n\r\n", Ok("hello")),
+            ("5\nhello\n0\n\n", Ok("hello")),
+            ("5;a\nhello\r\n0\nA: b\nC: d\r\n\r\n", Ok("hello")),
+            ("5 what \u{1};\"\r\nhello\r\n0\r\nno colon\r\n\r\n", Ok("hello")),
+            ("\nhello", Err(BAD_SIZE)),
+            (";a\r\n", Err(BAD_SIZE)),
+            (" 5\r\n", Err(BAD_SIZE)),
+            ("5g\r\n", Err(BAD_SIZE)),
+            ("5 \rhello", Err(BAD_LINE_END)),
+            ("5\nhell\n", Ok("")),
+            ("4\nhello\n", Err(BAD_DATA_END)),
+            ("00000000000000005\n", Err(SIZE_TOO_LONG)),
+            (&format!("5;{}\n", "a".repeat(CHUNK_LINE_LEN_MAX)), Err(LINE_TOO_LONG)),
+            (&format!("0\n{}", "a".repeat(TRAILERS_LEN_MAX + 1)), Err(TRAILERS_TOO_LONG)),
+        ] {
+            let seen = body(input.as_bytes(), &BodyDecoder::Chunked(ChunkedDecoder::LENIENT));
+            let found = seen.map(|seen| if seen.is_done { seen.data } else { Vec::new() });
+            assert_eq!(found, data.map(|data: &str| data.as_bytes().to_vec()), "{input:?}");
         }
     }
 

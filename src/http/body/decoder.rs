@@ -57,7 +57,7 @@ impl From<ResponseBody> for BodyDecoder {
         match body {
             ResponseBody::None => BodyDecoder::Sized { left: 0 },
             ResponseBody::Length(len) => BodyDecoder::Sized { left: len },
-            ResponseBody::Chunked => BodyDecoder::Chunked(ChunkedDecoder::NEW),
+            ResponseBody::Chunked => BodyDecoder::Chunked(ChunkedDecoder::LENIENT),
             ResponseBody::UntilClose => BodyDecoder::UntilClose,
         }
     }

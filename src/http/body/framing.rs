@@ -1,7 +1,7 @@
 //! Body framing by Content-Length and Transfer-Encoding (RFC 9112 section 6).
 //!
 //! Rejects a request that two recipients could read differently. Rejects a response only if it has no
-//! single meaning.
+//! single meaning, or a coding that is not decoded here.
 
 use crate::http::status::code_has_body;
 use crate::http::syntax::{elements, is_token, parse_decimal};
@@ -54,6 +54,8 @@ struct CodingsSeen {
     unknown: bool,
     /// Malformed list, or a coding after chunked.
     invalid: bool,
+    /// Coding that a client cannot undo. It skips a repeated chunked, identity and empty elements, as curl does.
+    undecodable: bool,
 }
 
 impl Framing {
@@ -76,6 +78,8 @@ impl Framing {
             seen.invalid |= seen.chunked || !(is_chunked || is_coding(coding));
             seen.chunked |= is_chunked;
             seen.unknown |= !is_chunked;
+            seen.undecodable |=
+                !(is_chunked || coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"));
         }
     }
 
@@ -127,7 +131,7 @@ impl Framing {
             return Err(ResponseHeadError::TUNNEL);
         }
         match (self.transfer_codings, self.length) {
-            (CodingsSeen { invalid: true, .. }, _) => Err(ResponseHeadError::TRANSFER_ENCODING),
+            (CodingsSeen { undecodable: true, .. }, _) => Err(ResponseHeadError::TRANSFER_ENCODING),
             (CodingsSeen { chunked: true, .. }, _) => Ok(ResponseBody::Chunked),
             (CodingsSeen { present: true, .. }, _) => Ok(ResponseBody::UntilClose),
             (_, LengthSeen { invalid: true, .. }) => Err(ResponseHeadError::CONTENT_LENGTH),
@@ -245,10 +249,16 @@ mod tests {
             (Method::Get, 200, &[("CL", "x, 5")], Err(ResponseHeadError::CONTENT_LENGTH)),
             (Method::Get, 200, &[("CL", "-5")], Err(ResponseHeadError::CONTENT_LENGTH)),
             (Method::Get, 200, chunked, Ok(Chunked)),
-            (Method::Get, 200, &[("TE", "gzip, chunked")], Ok(Chunked)),
-            (Method::Get, 200, &[("TE", "gzip")], Ok(UntilClose)),
-            (Method::Get, 200, &[("TE", "chunked, chunked")], Err(ResponseHeadError::TRANSFER_ENCODING)),
-            (Method::Get, 200, &[("TE", "")], Err(ResponseHeadError::TRANSFER_ENCODING)),
+            (Method::Get, 200, &[("TE", "gzip, chunked")], Err(ResponseHeadError::TRANSFER_ENCODING)),
+            (Method::Get, 200, &[("TE", "gzip")], Err(ResponseHeadError::TRANSFER_ENCODING)),
+            (Method::Get, 200, &[("TE", "chunked, gzip")], Err(ResponseHeadError::TRANSFER_ENCODING)),
+            (Method::Get, 200, &[("TE", "chunked;q=1")], Err(ResponseHeadError::TRANSFER_ENCODING)),
+            (Method::Head, 200, &[("TE", "gzip")], Ok(None)),
+            (Method::Get, 200, &[("TE", "identity")], Ok(UntilClose)),
+            (Method::Get, 200, &[("TE", "identity"), ("TE", "chunked")], Ok(Chunked)),
+            (Method::Get, 200, &[("TE", "chunked"), ("TE", "chunked")], Ok(Chunked)),
+            (Method::Get, 200, &[("TE", "chunked, chunked,")], Ok(Chunked)),
+            (Method::Get, 200, &[("TE", "")], Ok(UntilClose)),
             (Method::Get, 200, &[("TE", "chunked"), ("CL", "x")], Ok(Chunked)),
             (Method::Get, 200, &[], Ok(UntilClose)),
         ] {

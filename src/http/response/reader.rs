@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::head::{ResponseHead, parse_response};
-use crate::http::{BodyDecoder, FieldBuf, Method, Reject, ResponseBody, ResponseHeadError};
+use crate::http::{BodyDecoder, Method, Reject, ResponseBody, ResponseHeadError};
 
 /// Most interim responses; more are an attack or a fault.
 const INTERIMS_MAX: u32 = 16;
@@ -40,16 +40,19 @@ enum ReadStage {
 
 /// Part of a response.
 #[derive(Debug)]
-pub enum ResponseEvent<'h, 'b> {
+pub enum ResponseEvent<'b> {
     /// Interim head (1xx); another follows.
-    Interim(ResponseHead<'h, 'b>),
+    Interim(ResponseHead<'b>),
     /// Final head.
-    Head(ResponseHead<'h, 'b>),
+    Head(ResponseHead<'b>),
     /// Body data; empty for framing alone.
     Body(&'b [u8]),
     /// End of the response.
     End,
 }
+
+/// Consumed bytes and a part of the response; `None` if incomplete.
+pub type NextEvent<'b> = Result<Option<(usize, ResponseEvent<'b>)>, ResponseError>;
 
 /// Error in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,13 +135,9 @@ impl ResponseReader {
     ///
     /// # Errors
     /// Invalid response.
-    pub fn next<'h, 'b>(
-        &mut self,
-        bytes: &'b [u8],
-        space: &'h mut FieldBuf,
-    ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
+    pub fn next<'b>(&mut self, bytes: &'b [u8]) -> NextEvent<'b> {
         match &self.stage {
-            ReadStage::Head { .. } => self.next_head(bytes, space),
+            ReadStage::Head { .. } => self.next_head(bytes),
             ReadStage::Body(_) | ReadStage::Ended => self.next_body_event(bytes),
         }
     }
@@ -171,8 +170,7 @@ impl ResponseReader {
             self.begin_body(summary);
             return Ok(Some(len));
         }
-        let mut space = FieldBuf::new();
-        let Some((len, event)) = self.next_head(bytes, &mut space)? else { return Ok(None) };
+        let Some((len, event)) = self.next_head(bytes)? else { return Ok(None) };
         match event {
             ResponseEvent::Interim(head) if head.status == SWITCHING_PROTOCOLS => {
                 return Err(ResponseError::SwitchingProtocols);
@@ -185,14 +183,10 @@ impl ResponseReader {
         Ok(Some(len))
     }
 
-    fn next_head<'h, 'b>(
-        &mut self,
-        bytes: &'b [u8],
-        space: &'h mut FieldBuf,
-    ) -> Result<Option<(usize, ResponseEvent<'h, 'b>)>, ResponseError> {
+    fn next_head<'b>(&mut self, bytes: &'b [u8]) -> NextEvent<'b> {
         let ReadStage::Head { searched_len, has_begun: began } = &mut self.stage else { return Ok(None) };
         *began |= !bytes.is_empty();
-        let parsed = parse_response(bytes, searched_len, space, self.method).map_err(ResponseError::Head)?;
+        let parsed = parse_response(bytes, searched_len, self.method).map_err(ResponseError::Head)?;
         let Some((len, head)) = parsed else { return Ok(None) };
         if (100..200).contains(&head.status) {
             self.interims += 1;
@@ -211,10 +205,7 @@ impl ResponseReader {
         self.stage = ReadStage::Body(summary.body.into());
     }
 
-    fn next_body_event<'b>(
-        &mut self,
-        bytes: &'b [u8],
-    ) -> Result<Option<(usize, ResponseEvent<'static, 'b>)>, ResponseError> {
+    fn next_body_event<'b>(&mut self, bytes: &'b [u8]) -> NextEvent<'b> {
         let ReadStage::Body(body) = &mut self.stage else { return Ok(None) };
         let mut taken = 0;
         while !body.is_done() {
@@ -251,7 +242,7 @@ impl ResponseReader {
 }
 
 impl HeadSummary {
-    fn of(head: &ResponseHead<'_, '_>, method: Method) -> Self {
+    fn of(head: &ResponseHead<'_>, method: Method) -> Self {
         Self { method, status: head.status, body: head.body, keep_alive: head.keep_alive }
     }
 }

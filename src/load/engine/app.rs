@@ -10,6 +10,7 @@ use super::connection::{LoadProtocol, connect_failure};
 use super::interrupt::Interrupt;
 use super::pacer::ThreadShare;
 use super::thread_run::ThreadRun;
+use crate::http::RESPONSE_HEAD_LEN_MAX;
 use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
 use crate::load::stats::metrics::Metrics;
@@ -17,7 +18,6 @@ use crate::load::stats::time_series::TimeSeries;
 use crate::net::{self, Connection, Pool, Tick};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
-const RECV_BUF_LEN: usize = 64 * 1024;
 /// Same as `ACCEPTS_MAX` of the reactor.
 const CONNECTS_PER_TICK_MAX: usize = 64;
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
@@ -79,7 +79,7 @@ pub(super) fn run_thread(
     let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
     let app = LoadApp {
         run,
-        pool: Pool::new(RECV_BUF_LEN),
+        pool: Pool::new(RESPONSE_HEAD_LEN_MAX),
         observer,
         observe_at: now.instant + OBSERVE_INTERVAL,
         cpu_at_start: None,

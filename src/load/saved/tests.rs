@@ -145,8 +145,9 @@ fn invalid_saved_run_is_refused_with_reason() {
         (
             &text.replace("\"reset\"", "\"bad luck\""),
             "not a saved run: unknown variant `bad luck`, expected one of `refused`, `connect-timed-out`, \
-             `connect-failed`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `bad-chunk`, \
-             `too-long`, `no-descriptor`, `no-port`, `send-failed`",
+             `connect-failed`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `head-too-long`, \
+             `too-many-interims`, `undecodable`, `bad-chunk`, `chunk-too-long`, `too-long`, `no-descriptor`, \
+             `no-port`, `send-failed`",
         ),
         (&text.replace("\"reset\"", "\"\\u001b\""), "its 'failures' has a name that is not plain text"),
         (&text.replace("\"GET\"", "\"\\u001b\""), "its 'method' is not text"),

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::ResponseError;
+use crate::http::body::chunked::{LINE_TOO_LONG, TRAILERS_TOO_LONG};
+use crate::http::{ResponseError, ResponseHeadError};
 
 /// Reason of a failed request or connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,8 +30,16 @@ pub enum LoadFailure {
     Truncated,
     /// Invalid response head.
     BadHead,
+    /// Response head over the limit.
+    HeadTooLong,
+    /// Too many interim responses.
+    TooManyInterims,
+    /// Transfer coding other than chunked.
+    Undecodable,
     /// Bad chunk framing (RFC 9112 section 7.1).
     BadChunk,
+    /// Chunk size line or trailers over the limit.
+    ChunkTooLong,
     /// Unsolicited bytes after the response.
     TooLong,
     /// No file descriptor left.
@@ -53,6 +62,10 @@ impl LoadFailure {
             Self::ClosedEarly => "the server closed the connection without a response",
             Self::Truncated => "the server closed the connection in the middle of a response",
             Self::BadHead => "the response head is invalid",
+            Self::HeadTooLong => "the response head is longer than 256 KiB",
+            Self::TooManyInterims => "more than 16 interim responses preceded a response",
+            Self::Undecodable => "the Transfer-Encoding of a response is not supported: only chunked is",
+            Self::ChunkTooLong => "a chunk-size line is longer than 256 bytes, or the trailers than 4 KiB",
             Self::BadChunk => "the chunked body is malformed",
             Self::TooLong => "bytes followed the end of a response",
             Self::NoDescriptor => "the client has no file descriptors left: raise the limit (ulimit -n)",
@@ -75,10 +88,12 @@ impl From<ResponseError> for LoadFailure {
         match error {
             ResponseError::Empty => Self::ClosedEarly,
             ResponseError::HeadCutShort | ResponseError::BodyCutShort(_) => Self::Truncated,
+            ResponseError::Chunk(LINE_TOO_LONG | TRAILERS_TOO_LONG) => Self::ChunkTooLong,
             ResponseError::Chunk(_) => Self::BadChunk,
-            ResponseError::Head(_) | ResponseError::TooManyInterims | ResponseError::SwitchingProtocols => {
-                Self::BadHead
-            }
+            ResponseError::Head(ResponseHeadError::HEAD_TOO_LONG) => Self::HeadTooLong,
+            ResponseError::Head(ResponseHeadError::TRANSFER_ENCODING) => Self::Undecodable,
+            ResponseError::TooManyInterims => Self::TooManyInterims,
+            ResponseError::Head(_) | ResponseError::SwitchingProtocols => Self::BadHead,
         }
     }
 }

@@ -282,7 +282,7 @@ impl ResponseHandler for Ear {
 
     fn on_early_response(&mut self) {}
 
-    fn on_event(&mut self, piece: &ResponseEvent<'_, '_>, _: Now) -> bool {
+    fn on_event(&mut self, piece: &ResponseEvent<'_>, _: Now) -> bool {
         match piece {
             ResponseEvent::Head(head) => assert_eq!(self.status.replace(head.status), None, "one head"),
             ResponseEvent::Body(bytes) => self.body.extend_from_slice(bytes),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 /// All failures in report order.
-pub(in crate::load) const ALL: [LoadFailure; 13] = [
+pub(in crate::load) const ALL: [LoadFailure; 17] = [
     LoadFailure::Refused,
     LoadFailure::ConnectTimedOut,
     LoadFailure::ConnectFailed,
@@ -16,7 +16,11 @@ pub(in crate::load) const ALL: [LoadFailure; 13] = [
     LoadFailure::ClosedEarly,
     LoadFailure::Truncated,
     LoadFailure::BadHead,
+    LoadFailure::HeadTooLong,
+    LoadFailure::TooManyInterims,
+    LoadFailure::Undecodable,
     LoadFailure::BadChunk,
+    LoadFailure::ChunkTooLong,
     LoadFailure::TooLong,
     LoadFailure::NoDescriptor,
     LoadFailure::NoPort,
