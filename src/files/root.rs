@@ -1,17 +1,22 @@
 //! Root directory: opens files below it, never outside.
 //!
+//! The root is a path: a descriptor would stay with a directory that was moved, removed or mounted over.
 //! `openat2` confines every path step, symlinks included: no race between check and open. Only regular files
 //! are opened: even a non-blocking open of a FIFO releases its waiting writer. Never lists or writes.
 
-use std::ffi::CStr;
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx,
+};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::open_file::{FileCloser, OpenFile};
 
@@ -32,6 +37,8 @@ pub enum LookupError {
     NoIndex,
     /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
     Busy,
+    /// The path of the root leads to no directory, or a network file was replaced (ESTALE).
+    Stale,
     /// Other error, such as a disk read error.
     Failed(io::Error),
 }
@@ -48,6 +55,7 @@ impl LookupError {
             LookupError::Forbidden => io::ErrorKind::PermissionDenied,
             LookupError::NotRegular => io::ErrorKind::Unsupported,
             LookupError::Busy => io::ErrorKind::ResourceBusy,
+            LookupError::Stale => io::ErrorKind::StaleNetworkFileHandle,
             LookupError::Failed(error) => error.kind(),
         }
     }
@@ -61,6 +69,7 @@ impl fmt::Display for LookupError {
             LookupError::NotRegular => f.write_str("not a regular file"),
             LookupError::NoIndex => f.write_str("the directory has no index file"),
             LookupError::Busy => f.write_str("out of file descriptors or memory"),
+            LookupError::Stale => f.write_str("the directory is missing or being replaced"),
             LookupError::Failed(error) => error.fmt(f),
         }
     }
@@ -79,6 +88,7 @@ impl From<Errno> for LookupError {
             // Open of a socket, or of a device without driver.
             Errno::NXIO | Errno::NODEV => LookupError::NotRegular,
             Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => LookupError::Busy,
+            Errno::STALE => LookupError::Stale,
             other => LookupError::Failed(other.into()),
         }
     }
@@ -122,11 +132,15 @@ pub struct FileStat {
 }
 
 impl FileStat {
+    fn root_id(&self) -> RootId {
+        Some((self.device, self.inode))
+    }
+
     pub(super) fn of(file: impl AsFd) -> Result<FileStat, Errno> {
         FileStat::at(file, c"", AtFlags::EMPTY_PATH)
     }
 
-    pub(super) fn at(dir: impl AsFd, path: &CStr, flags: AtFlags) -> Result<FileStat, Errno> {
+    pub(super) fn at(dir: impl AsFd, path: impl Arg, flags: AtFlags) -> Result<FileStat, Errno> {
         let what = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO | StatxFlags::SIZE;
         let stat = statx(dir, path, flags, what | StatxFlags::MTIME | StatxFlags::CTIME)?;
         Ok(FileStat {
@@ -147,6 +161,10 @@ impl FileStat {
     }
 }
 
+fn present_id(path: &Path) -> RootId {
+    FileStat::at(CWD, path, AtFlags::empty()).ok()?.root_id()
+}
+
 /// Result of [`Root::open_file`].
 #[derive(Debug)]
 pub enum OpenedPath {
@@ -156,31 +174,64 @@ pub enum OpenedPath {
     Directory,
 }
 
-/// Served directory.
-#[derive(Debug)]
+/// Device and inode of a root directory; `None` while its path leads to no directory.
+pub type RootId = Option<(u64, u64)>;
+
+/// Served directory. Clones share its descriptor.
+#[derive(Clone, Debug)]
 pub struct Root {
-    pub(super) dir: OwnedFd,
+    /// `None` while the path leads to no directory.
+    dir: Option<Arc<OwnedFd>>,
+    id: RootId,
     path: PathBuf,
     pub(super) closer: FileCloser,
 }
 
 impl Root {
-    /// Opens `path`. A later rename has no effect.
+    /// Opens `path`. After that, [`Root::follow_path`] finds what the path leads to.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory` or `PermissionDenied`; `Unsupported` without `openat2`.
     pub fn open(path: &Path) -> io::Result<Root> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = open(path, flags, Mode::empty())?;
-        let root = Root { dir, path: path.to_owned(), closer: FileCloser::default() };
         // Checks search permission; the first open checks only read permission.
-        open_beneath(&root.dir, b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
-        Ok(root)
+        open_beneath(&dir, b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
+        let id = FileStat::of(&dir)?.root_id();
+        // The working directory may be replaced too. Its name may be of no use: no search permission.
+        let absolute = path::absolute(path).ok().filter(|path| present_id(path) == id);
+        let path = absolute.unwrap_or_else(|| path.to_owned());
+        Ok(Root { dir: Some(Arc::new(dir)), id, path, closer: FileCloser::default() })
     }
 
-    /// Path given to [`Root::open`].
+    /// Absolute path, unless that is of no use.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which directory is served.
+    pub fn id(&self) -> RootId {
+        self.id
+    }
+
+    /// Opens the directory that the path leads to now, if it is another. One system call if it is not.
+    ///
+    /// # Errors
+    /// As for [`Root::open`]; look-ups fail with `Stale` until a later call succeeds.
+    pub fn follow_path(&mut self) -> io::Result<()> {
+        if self.id.is_some() && present_id(&self.path) == self.id {
+            return Ok(());
+        }
+        (self.dir, self.id) = (None, None);
+        let root = Root::open(&self.path)?;
+        *self = Root { closer: mem::take(&mut self.closer), ..root };
+        Ok(())
+    }
+
+    /// # Errors
+    /// `STALE` while the path leads to no directory.
+    pub(super) fn dir(&self) -> Result<&OwnedFd, Errno> {
+        self.dir.as_deref().ok_or(Errno::STALE)
     }
 
     /// Opens the regular file at `path`: relative, NUL-free, empty for the root.
@@ -197,7 +248,7 @@ impl Root {
         }
         // `path` may have changed: never block, never become the controlling terminal. The new attributes decide.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = File::from(open_beneath(&self.dir, path, flags)?);
+        let file = File::from(open_beneath(self.dir()?, path, flags)?);
         let stat = FileStat::of(&file)?;
         match stat.kind {
             FileKind::File => Ok(OpenedPath::File(OpenFile::new(file, stat.len, &self.closer), stat)),
@@ -208,20 +259,20 @@ impl Root {
 
     /// Follows symlinks below the root: a file moved out is not found. Allocates only for very long paths.
     pub(super) fn stat(&self, path: &[u8]) -> Result<FileStat, LookupError> {
-        Ok(FileStat::of(open_beneath(&self.dir, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
+        Ok(FileStat::of(open_beneath(self.dir()?, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
     /// Opens directory `path` below `within` to open, create and rename entries. No symlink leads out of
     /// either.
     pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let within = open_beneath(&self.dir, within, flags)?;
+        let within = open_beneath(self.dir()?, within, flags)?;
         open_beneath(&within, path, flags)
     }
 
     pub(super) fn open_for_reading(&self, path: &[u8]) -> Result<OwnedFd, LookupError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(open_beneath(&self.dir, path, flags)?)
+        Ok(open_beneath(self.dir()?, path, flags)?)
     }
 
     /// A dangling symlink is present. A name too long for any file is absent.

@@ -28,14 +28,15 @@ pub const SMALL_FILE_LEN_MAX: u64 = 64 * 1024;
 /// Maximum reads of a changing file; the last is served.
 const READ_ATTEMPTS_MAX: usize = 4;
 
-/// Source of files.
-#[derive(Debug)]
+/// Source of files. Clones share a directory.
+#[derive(Clone, Debug, Default)]
 pub enum ContentSource {
     /// Directory.
     Disk(Root),
     /// Directory, embedded source pages first: a file might show another build.
     DiskWithSource(Root),
     /// Embedded pages.
+    #[default]
     Embedded,
 }
 
@@ -93,11 +94,18 @@ impl ContentSource {
         }
     }
 
+    /// Root directory, if there is one.
+    pub fn root_mut(&mut self) -> Option<&mut Root> {
+        match self {
+            ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Some(root),
+            ContentSource::Embedded => None,
+        }
+    }
+
     /// Has large deleted files closed by `closer`.
     pub fn close_files_with(&mut self, closer: FileCloser) {
-        match self {
-            ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => root.closer = closer,
-            ContentSource::Embedded => {}
+        if let Some(root) = self.root_mut() {
+            root.closer = closer;
         }
     }
 

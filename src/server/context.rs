@@ -2,6 +2,7 @@
 //!
 //! Only the naming of an upload takes a lock.
 
+use std::fs;
 use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use super::response::FileHead;
 use super::shared::Shared;
 use super::{CacheMode, ServerConfig};
+use crate::cli::quote;
 use crate::files::{ContentSource, FileCache, ListingBudget};
-use crate::reactor::{Helpers, Key};
+use crate::reactor::{Helpers, Key, Now};
 
 pub(super) struct ServerContext {
     pub(super) config: ServerConfig,
@@ -41,6 +43,36 @@ impl ServerContext {
             listing_budget: ListingBudget::new(),
             helpers: None,
             key: None,
+        }
+    }
+
+    /// Serves the directory that the path of the root leads to now. `must_look`: events are not enough.
+    pub(super) fn follow_root(&mut self, now: Now, must_look: bool) {
+        let Some(root) = self.store.root_mut() else { return };
+        let is_current = self.cache.is_root_current(root, now.unix_secs());
+        if is_current && !must_look && self.config.cache == CacheMode::Fresh {
+            return;
+        }
+        let before = root.id();
+        let followed = root.follow_path();
+        if root.id() == before {
+            return;
+        }
+        self.cache.clear();
+        if !self.shared.is_first_to_find(root.id()) {
+            return;
+        }
+        let path = quote(root.path());
+        match followed {
+            Ok(()) => {
+                let target = fs::canonicalize(root.path()).map_or_else(|_| path.clone(), quote);
+                log::warn!("the root {path} was replaced or is back: serving {target}");
+            }
+            Err(error) => {
+                log::error!(
+                    "cannot serve {path}: {error}; responses are 503 until it is a readable directory"
+                );
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stats::Stats;
+use crate::files::RootId;
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -14,11 +15,19 @@ pub(super) struct Shared {
     pub(super) connections: Arc<AtomicUsize>,
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
+    /// Root that a log line tells of; `None` before the first such line.
+    reported_root: Mutex<Option<RootId>>,
     /// Counters since SIGUSR2, by worker index.
     reports: Mutex<Vec<Option<Stats>>>,
 }
 
 impl Shared {
+    /// True for the first worker that finds this root.
+    pub(super) fn is_first_to_find(&self, root: RootId) -> bool {
+        let mut reported = self.reported_root.lock().unwrap_or_else(PoisonError::into_inner);
+        reported.replace(root) != Some(root)
+    }
+
     /// Stores counters. Returns the sum once all workers have reported.
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {
         // A worker that panics leaves complete counters.

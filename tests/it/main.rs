@@ -43,6 +43,7 @@ mod protocol;
 mod ranges;
 mod readme;
 mod real_clients;
+mod root_path;
 mod rules;
 mod saved_reports;
 mod server_command_line;

@@ -79,6 +79,11 @@ impl<T> ClockCache<T> {
         }
     }
 
+    /// Removes all entries, as one eviction.
+    pub(super) fn clear(&mut self) {
+        *self = ClockCache { evictions_total: self.evictions_total + 1, ..Self::new(self.limits) };
+    }
+
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }

@@ -20,9 +20,9 @@ use crate::files::coding::EncodingPreferences;
 use crate::files::file_version::times_are_stable;
 use crate::files::media_type::{MediaTypes, is_compressible};
 use crate::files::path::RelativePath;
-use crate::files::root::{FileStat, LookupError};
+use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::{Content, ContentSource, FoundContent, Resource, file_name};
-use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
+use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths, watch_root};
 
 /// Approximate overhead of an entry: attributes, response head, slot.
 const ENTRY_LEN: usize = 1024;
@@ -53,6 +53,7 @@ pub struct FileCache<V> {
     /// Lookup counters.
     pub lookups: CacheLookups,
     watcher: InotifyWatcher,
+    root_watch: Dependencies,
     /// `None` before the first lookup of a generation.
     all_validated: Option<bool>,
 }
@@ -82,8 +83,8 @@ impl<V> FileCache<V> {
     pub fn new(limits: CacheLimits) -> Self {
         let (types, gzip_jobs) = (MediaTypes::default(), GzipJobs::default());
         let (entries, watch) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
-        let lookups = CacheLookups::default();
-        FileCache { entries, types, gzip_jobs, lookups, watcher: watch, all_validated: None }
+        let (lookups, root_watch) = (CacheLookups::default(), Dependencies::default());
+        FileCache { entries, types, gzip_jobs, lookups, watcher: watch, root_watch, all_validated: None }
     }
 
     /// Sets types that precede the built-in types.
@@ -106,6 +107,29 @@ impl<V> FileCache<V> {
         self.watcher.drain_events();
         self.all_validated = None;
         CacheGeneration { changes: self.watcher.changes + self.entries.evictions_total, unix_secs }
+    }
+
+    /// True if the path of `root` still leads to its directory, as far as events tell. If false, the caller
+    /// must look: once a second, after an event, and while there is none.
+    pub fn is_root_current(&mut self, root: &Root, unix_secs: u64) -> bool {
+        self.watcher.drain_events();
+        let dependencies = &mut self.root_watch;
+        let freshness = dependencies.freshness(&self.watcher, unix_secs);
+        if dependencies.checked_secs == unix_secs && root.id().is_some() {
+            return true;
+        }
+        let is_unwatched = matches!(freshness, Freshness::Stale | Freshness::Unwatched);
+        if is_unwatched && dependencies.may_be_recorded(&self.watcher, unix_secs) {
+            *dependencies = watch_root(&mut self.watcher, root, unix_secs);
+        }
+        dependencies.checked_secs = unix_secs;
+        false
+    }
+
+    /// Drops all entries, because the root is another directory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.root_watch = Dependencies::default();
     }
 
     /// True if the lookups since [`FileCache::generation`] are valid until the next generation.

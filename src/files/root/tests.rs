@@ -7,7 +7,7 @@ use crate::files::source::read_up_to;
 use rustix::fs::{CWD, inotify, mknodat};
 use std::fs;
 use std::mem::MaybeUninit;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use tempfile::TempDir;
 
@@ -214,4 +214,38 @@ fn errno_maps_to_lookup_error() {
         assert_eq!(format!("{:?}", LookupError::from(errno)), expected);
     }
     assert!(matches!(LookupError::from(Errno::IO), LookupError::Failed(_)));
+}
+
+#[test]
+fn follow_path_finds_what_the_path_leads_to() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name);
+    for name in ["1", "2"] {
+        fs::create_dir(path(name)).expect(name);
+        fs::write(path(name).join("a"), name).expect(name);
+    }
+    symlink("1", path("current")).expect("a link");
+    let mut root = Root::open(&path("current")).expect("opens");
+    let inode = |root: &Root| root.stat(b"a").map(|stat| stat.inode).map_err(|error| error.kind());
+    let inode_in =
+        |name: &str| fs::metadata(path(name).join("a")).map(|file| file.ino()).map_err(|error| error.kind());
+    let first = root.id();
+    root.follow_path().expect("it is there");
+    assert_eq!((root.id(), inode(&root)), (first, inode_in("1")));
+    symlink("2", path("next")).expect("a link");
+    fs::rename(path("next"), path("current")).expect("renames");
+    // A clone keeps its directory.
+    let old = root.clone();
+    root.follow_path().expect("it is there");
+    assert_eq!((inode(&root), inode(&old)), (inode_in("2"), inode_in("1")));
+    fs::remove_file(path("current")).expect("removes");
+    for make in [(|_| ()) as fn(&Path), |path| fs::write(path, "a file").expect("writes")] {
+        make(&path("current"));
+        assert!(root.follow_path().is_err());
+        assert_eq!((root.id(), inode(&root)), (None, Err(io::ErrorKind::StaleNetworkFileHandle)));
+    }
+    fs::remove_file(path("current")).expect("removes");
+    fs::rename(path("1"), path("current")).expect("renames");
+    root.follow_path().expect("it is there");
+    assert_eq!((root.id(), inode(&root)), (first, inode_in("current")));
 }

@@ -27,6 +27,8 @@ pub enum UploadError {
     Full,
     /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
     Busy,
+    /// The root is missing, or the directory was replaced by one of another file system.
+    Stale,
     /// Other error, such as a disk write error.
     Failed(io::Error),
 }
@@ -42,6 +44,7 @@ impl From<Errno> for UploadError {
             Errno::ACCESS | Errno::PERM | Errno::ROFS => UploadError::Forbidden,
             Errno::NOSPC | Errno::DQUOT | Errno::FBIG => UploadError::Full,
             Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => UploadError::Busy,
+            Errno::STALE => UploadError::Stale,
             other => UploadError::Failed(other.into()),
         }
     }

@@ -50,7 +50,12 @@ pub(super) fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString),
 }
 
 pub(super) fn link(file: impl AsFd, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
-    linkat(CWD, proc_path(&file.as_fd()), dir, name, AtFlags::SYMLINK_FOLLOW)
+    linkat(CWD, proc_path(&file.as_fd()), dir, name, AtFlags::SYMLINK_FOLLOW).map_err(other_fs_is_stale)
+}
+
+/// The directory of an upload was replaced by one of another file system.
+pub(super) fn other_fs_is_stale(errno: Errno) -> Errno {
+    if errno == Errno::XDEV { Errno::STALE } else { errno }
 }
 
 /// The only path of an unnamed file.

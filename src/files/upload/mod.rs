@@ -18,7 +18,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat, r
 use rustix::io::Errno;
 
 use self::link_name::{
-    LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, retry_hidden,
+    LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, other_fs_is_stale,
+    retry_hidden,
 };
 use super::file_version::{ContentHash, FileVersion};
 use super::open_file::{FileCloser, OpenFile};
@@ -57,6 +58,7 @@ pub enum ExistingFile {
 /// `fsync` the file before it is named, then the directory.
 #[derive(Debug)]
 pub struct Upload {
+    path: RelativePath<'static>,
     dir: OwnedFd,
     name: CString,
     file: BufWriter<OpenFile>,
@@ -120,6 +122,7 @@ impl Upload {
         let file = OpenFile::for_writing(file, closer.clone());
         let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, file);
         Ok(Upload {
+            path: path.to_owned(),
             closer,
             dir,
             name,
@@ -158,6 +161,20 @@ impl Upload {
             Err(LookupError::Failed(error)) => Err(error.into()),
             Err(_) => Err(UploadError::Busy),
         }
+    }
+
+    /// Finds the directory anew: it may have been moved or replaced since the begin. The file takes its name
+    /// where its path leads to now.
+    ///
+    /// # Errors
+    /// `NoParent`, `Busy`; `Stale` without a root.
+    pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<(), UploadError> {
+        let (dir, _) = open_parent(store, upload_dir, &self.path)?;
+        if let Some(hidden) = &self.hidden_name {
+            renameat(&self.dir, hidden, &dir, hidden).map_err(other_fs_is_stale)?;
+        }
+        self.dir = dir;
+        Ok(())
     }
 
     /// Names the complete file, replacing any old file.
@@ -265,10 +282,11 @@ mod tests {
         let root = Root::open(directory).expect("a root");
         let dir = root.open_directory(b"", b"").expect("the folder");
         let (file, hidden) = create_hidden(&dir, NEW_FILE_MODE).expect("a hidden file");
+        let path = RelativePath::parse_plain(name.as_bytes()).expect("a path");
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
         let file = BufWriter::new(OpenFile::from(file));
-        Upload { dir, name, file, hidden_name: Some(hidden), hash, closer: FileCloser::default() }
+        Upload { path, dir, name, file, hidden_name: Some(hidden), hash, closer: FileCloser::default() }
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -394,6 +412,36 @@ mod tests {
         let upload = begin(&store, "", "/in/sub/x").expect("it begins");
         fs::remove_dir(directory.path().join("in/sub")).expect("it is empty");
         assert!(matches!(upload.commit(), Err(UploadError::NoParent)));
+    }
+
+    #[test]
+    fn upload_follows_replaced_directory() {
+        let (directory, mut store) = site();
+        let inner = directory.path().join("in");
+        let mut uploads = [begin(&store, "in", "/in/x").expect("it begins"), begin_hidden(&inner, "y")];
+        uploads[1].path = RelativePath::parse_plain(b"in/y").expect("a path");
+        for upload in &mut uploads {
+            upload.write(b"content").expect("it takes it");
+            upload.follow_path(&store, b"in").expect("the directory is there");
+        }
+        fs::rename(&inner, directory.path().join("gone")).expect("renames");
+        for upload in &mut uploads {
+            assert!(matches!(upload.follow_path(&store, b"in"), Err(UploadError::NoParent)));
+        }
+        fs::create_dir(&inner).expect("a directory");
+        for mut upload in uploads {
+            upload.follow_path(&store, b"in").expect("the directory is there");
+            assert!(upload.commit().expect("it is stored").created);
+        }
+        assert_eq!(
+            (names(&inner), names(&directory.path().join("gone"))),
+            (vec!["x".into(), "y".into()], vec!["sub".into()])
+        );
+        let mut upload = begin(&store, "in", "/in/z").expect("it begins");
+        fs::remove_dir_all(directory.path()).expect("removes");
+        assert!(store.root_mut().expect("a root").follow_path().is_err());
+        assert!(matches!(upload.follow_path(&store, b"in"), Err(UploadError::Stale)));
+        assert!(matches!(begin(&store, "in", "/in/z"), Err(UploadError::Stale)));
     }
 
     #[test]

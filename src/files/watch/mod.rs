@@ -8,4 +8,4 @@ mod path_watch;
 #[cfg(test)]
 pub(super) use inotify::is_watchable_fs;
 pub(super) use inotify::{Dependencies, Freshness, InotifyWatcher};
-pub(super) use path_watch::watch_paths;
+pub(super) use path_watch::{watch_paths, watch_root};

@@ -5,9 +5,10 @@
 //! watch.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::inotify::{Dependencies, Dependency, InotifyWatcher};
@@ -28,7 +29,10 @@ pub(crate) fn watch_paths(
     secs: u64,
 ) -> Dependencies {
     let mut dependencies = Vec::new();
-    let followed = names.iter().try_for_each(|name| watch_path(root, name, watcher, &mut dependencies, secs));
+    let followed = names.iter().try_for_each(|name| {
+        let start = open_component(root.dir()?, b".")?;
+        watch_path((start, true), name, watcher, &mut dependencies, secs)
+    });
     match followed {
         Ok(()) => dependencies.shrink_to_fit(),
         Err(Errno::OPNOTSUPP) if dependencies.is_empty() => {
@@ -43,24 +47,40 @@ pub(crate) fn watch_paths(
     Dependencies::new(dependencies, watcher, secs)
 }
 
-/// The file need not exist.
+/// Watches the path of the root; nothing if a part is unwatchable.
+///
+/// A look at the path *after* this call is valid while nothing changed.
+pub(crate) fn watch_root(watcher: &mut InotifyWatcher, root: &Root, secs: u64) -> Dependencies {
+    let mut dependencies = Vec::new();
+    let start = if root.path().is_absolute() { b"/" } else { b"." };
+    let followed = open_component(CWD, start).and_then(|start| {
+        watch_path((start, false), root.path().as_os_str().as_bytes(), watcher, &mut dependencies, secs)
+    });
+    if let Err(errno) = followed {
+        log::debug!("cannot watch all on the way to the root, so its path is looked at each second: {errno}");
+        dependencies.clear();
+    }
+    Dependencies::new(dependencies, watcher, secs)
+}
+
+/// The file need not exist. If `is_beneath`, the path may not leave `start`.
 ///
 /// # Errors
 /// A part is unwatchable, or the final file is not regular.
 fn watch_path(
-    root: &Root,
+    (start, is_beneath): (OwnedFd, bool),
     name: &[u8],
     watcher: &mut InotifyWatcher,
     dependencies: &mut Vec<Dependency>,
     secs: u64,
 ) -> Result<(), Errno> {
-    let mut directories = vec![enter(open_component(&root.dir, b".")?, watcher, dependencies, secs)?];
+    let mut directories = vec![enter(start, watcher, dependencies, secs)?];
     let mut todo = components(name);
     let mut links = 0;
     for _ in 0..COMPONENTS_MAX {
         // After its end or outside the root, a path depends on nothing.
         let (Some(next), Some((directory, wd))) = (todo.pop(), directories.last()) else { return Ok(()) };
-        if next == b".." {
+        if is_beneath && next == b".." {
             directories.pop();
             continue;
         }
@@ -76,7 +96,10 @@ fn watch_path(
                 links += 1;
                 let target = readlinkat(&found, c"", Vec::new())?;
                 if target.to_bytes().starts_with(b"/") {
-                    return Ok(());
+                    if is_beneath {
+                        return Ok(());
+                    }
+                    directories.push(enter(open_component(CWD, b"/")?, watcher, dependencies, secs)?);
                 }
                 todo.append(&mut components(target.to_bytes()));
             }

@@ -37,6 +37,7 @@ pub(super) fn read_request(
     worker: &mut WorkerState,
     now: Now,
 ) -> NextRequest {
+    worker.context.follow_root(now, false);
     let (generation, slot) =
         (worker.context.cache.generation(now.unix_secs()), worker.request_cache.slot_of(bytes));
     if let Some(CachedOutcome { summary, len, response }) = worker.request_cache.get(slot, bytes, generation)

@@ -278,7 +278,7 @@ impl HttpServerProtocol {
     }
 
     fn finish(&mut self, action: Action, cx: &mut StepContext<'_>) -> StateChange {
-        match action.finish(&mut cx.worker.context) {
+        match action.finish(&mut cx.worker.context, cx.now) {
             Ok(response) => self.respond(response, cx),
             Err(job) => StateChange::Enter(HttpServerState::Preparing(Box::new(job))),
         }

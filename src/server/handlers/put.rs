@@ -55,17 +55,18 @@ pub(in crate::server) fn check_upload_directory(
 
 pub(super) fn begin(
     head: &RequestHead<'_, '_>,
-    context: &ServerContext,
+    context: &mut ServerContext,
     now: Now,
 ) -> Result<UploadInProgress, ErrorResponse> {
-    let Some(directory) = &context.config.upload else {
+    if context.config.upload.is_none() {
         let message = "Uploads are turned off on this server: starting it with --upload turns them on.";
         return Err(ErrorResponse::for_request(head, Status::FORBIDDEN, message));
-    };
+    }
     let path = RelativePath::parse(head.target.path()).map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
+    context.follow_root(now, true);
     let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
-    let upload = Upload::begin(&context.store, path_bytes(directory), &path).map_err(refused)?;
+    let upload = Upload::begin(&context.store, upload_dir(&context.config), &path).map_err(refused)?;
     let preconditions = UploadPreconditions::from_head(head, now);
     if let Some(preconditions) = &preconditions
         && !preconditions.are_met(&upload).map_err(refused)?
@@ -138,6 +139,10 @@ fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse
         UploadError::Busy => {
             (Status::SERVICE_UNAVAILABLE, "The server has no free file descriptor; try again.")
         }
+        UploadError::Stale => (
+            Status::SERVICE_UNAVAILABLE,
+            "The directory of the file is missing or was replaced; nothing was stored. Try again.",
+        ),
         UploadError::Failed(cause) => {
             log::error!("cannot store an upload: {cause}");
             (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
@@ -154,7 +159,12 @@ impl UploadInProgress {
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    pub(in crate::server) fn finish(mut self, context: &mut ServerContext) -> Response {
+    pub(in crate::server) fn finish(mut self, context: &mut ServerContext, now: Now) -> Response {
+        // The directory may have been replaced while the file came.
+        context.follow_root(now, true);
+        if let Err(cause) = self.upload.follow_path(&context.store, upload_dir(&context.config)) {
+            return upload_error(&cause, self.error_format).into();
+        }
         // The next request may be received already, and may ask for this file.
         context.cache.mark_events_pending();
         // Poisoning is harmless: the lock guards no data.
@@ -181,6 +191,10 @@ fn stored_response(stored: &StoredFile, location: &[u8]) -> Response {
         field(&mut fields, "ETag", entity_tag(version, None).as_bytes());
     }
     Response::empty(if stored.created { Status::CREATED } else { Status::NO_CONTENT }, fields)
+}
+
+fn upload_dir(config: &ServerConfig) -> &[u8] {
+    config.upload.as_deref().map(path_bytes).unwrap_or_default()
 }
 
 fn path_bytes(path: &Path) -> &[u8] {

@@ -34,11 +34,12 @@ impl Action {
     pub(in crate::server) fn finish(
         self,
         context: &mut ServerContext,
+        now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
-            Self::Store(upload) => Ok(upload.finish(context)),
+            Self::Store(upload) => Ok(upload.finish(context, now)),
         }
     }
 }

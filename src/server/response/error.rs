@@ -99,6 +99,10 @@ pub(in crate::server) fn lookup_error(
         LookupError::Busy => {
             (Status::SERVICE_UNAVAILABLE, "The server has no free file descriptor; try again.")
         }
+        LookupError::Stale => (
+            Status::SERVICE_UNAVAILABLE,
+            "The directory that this server serves is missing or being replaced; try again.",
+        ),
         LookupError::Failed(cause) => {
             log::error!("cannot read {}: {cause}", OneLine(path));
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")

@@ -229,3 +229,32 @@ fn cache_of_size_zero_still_finds_files() {
     assert_eq!(fixture.text("/a.txt"), "found");
     assert!(!fixture.is_cached("/a.txt"));
 }
+
+#[test]
+fn root_is_looked_at_after_each_event_or_once_a_second() {
+    let dir = watched_dir();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    fs::create_dir(&old).expect("a directory");
+    symlink(&old, dir.path().join("link")).expect("a link");
+    for path in [old.clone(), dir.path().join("link/../link/.")] {
+        let mut root = Root::open(&path).expect("opens");
+        let watched = FileCache::<u32>::new(CacheLimits::DEFAULT);
+        let unwatched = FileCache::new(CacheLimits::DEFAULT).unwatched();
+        for (mut cache, is_watched) in [(watched, true), (unwatched, false)] {
+            let mut is_current = |root: &Root, secs| {
+                cache.mark_events_pending();
+                cache.is_root_current(root, secs)
+            };
+            let looks = [1, 1, 2, 2].map(|secs| is_current(&root, secs));
+            assert_eq!(looks, [false, true, false, true], "{path:?}");
+            fs::write(dir.path().join("beside"), "x").expect("writes");
+            assert!(is_current(&root, 2), "another name is no event of the path");
+            fs::rename(&old, &new).expect("renames");
+            assert_eq!([2, 2, 3].map(|secs| is_current(&root, secs)), [!is_watched, true, false], "{path:?}");
+            assert!(root.follow_path().is_err());
+            assert!([3, 3].iter().all(|&secs| !is_current(&root, secs)), "a missing root is looked for");
+            fs::rename(&new, &old).expect("renames");
+            root.follow_path().expect("it is back");
+        }
+    }
+}
