@@ -106,6 +106,8 @@ impl TarPayload {
 #[derive(Debug, Default)]
 pub struct Archive {
     name: Vec<u8>,
+    /// Source at the begin: an archive never mixes two roots.
+    store: ContentSource,
     walk: Walk,
     members: Members,
     /// Counted in `len`.
@@ -143,7 +145,7 @@ impl Archive {
                 members.push(path, 0, kind, Some(page));
             }
         }
-        Ok(Archive { name: name.to_vec(), walk, members, ..Archive::default() })
+        Ok(Archive { name: name.to_vec(), store: store.clone(), walk, members, ..Archive::default() })
     }
 
     /// Directory name in the archive.
@@ -160,8 +162,8 @@ impl Archive {
     ///
     /// # Errors
     /// An unreadable directory.
-    pub fn scan_slice(&mut self, store: &ContentSource) -> Result<bool, LookupError> {
-        self.walk.step(store, &mut self.members)?;
+    pub fn scan_slice(&mut self) -> Result<bool, LookupError> {
+        self.walk.step(&self.store, &mut self.members)?;
         let mut header = Vec::new();
         for index in self.members_measured..self.members.len() {
             let Some(member) = self.members.get(index) else { break };
@@ -186,7 +188,7 @@ impl Archive {
     ///
     /// # Errors
     /// A broken promise or an unreadable directory; no slice follows.
-    pub fn next_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
+    pub fn next_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
         for _ in 0..MEMBERS_PER_SLICE_MAX {
             if let Some(payload) = self.next_payload() {
@@ -196,8 +198,8 @@ impl Archive {
             if out.len() >= out_len_max {
                 break;
             }
-            let Some(member) = self.members.next_member() else { return self.continue_walk(store, out) };
-            self.write_member(&member, store, out)?;
+            let Some(member) = self.members.next_member() else { return self.continue_walk(out) };
+            self.write_member(&member, out)?;
         }
         Ok(TarSlice { payload: None, has_more: true })
     }
@@ -214,11 +216,11 @@ impl Archive {
         Some(payload)
     }
 
-    fn continue_walk(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
+    fn continue_walk(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let has_more = !self.walk.is_done();
         if has_more {
             self.members.clear();
-            self.walk.step(store, &mut self.members)?;
+            self.walk.step(&self.store, &mut self.members)?;
         } else {
             out.extend_from_slice(tar_header::END);
         }
@@ -230,19 +232,14 @@ impl Archive {
         tar_header::write_header(out, &path, member.kind, member.modified_secs);
     }
 
-    fn write_member(
-        &mut self,
-        member: &Member,
-        store: &ContentSource,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ArchiveError> {
+    fn write_member(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), ArchiveError> {
         let (Kind::File { len, is_executable }, None) = (member.kind, member.page) else {
             self.write_header(member, out);
             self.payload = member.page.map(|page| TarPayload::Static(page.bytes()));
             self.padding_len = tar_header::padding_len(member.kind.len());
             return Ok(());
         };
-        let (file, len) = match self.open_member(member, len, store) {
+        let (file, len) = match self.open_member(member, len) {
             // The member was not promised.
             Err(ArchiveError::Failed(error)) if error.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
@@ -266,14 +263,9 @@ impl Archive {
     }
 
     /// Returns the promised length, whatever it is now; else all.
-    fn open_member(
-        &self,
-        member: &Member,
-        len: u64,
-        store: &ContentSource,
-    ) -> Result<(OpenFile, u64), ArchiveError> {
+    fn open_member(&self, member: &Member, len: u64) -> Result<(OpenFile, u64), ArchiveError> {
         let path = join(&self.walk.directory, self.members.path(member));
-        let root = store.root().ok_or(LookupError::NotFound)?;
+        let root = self.store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
             OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(ArchiveError::Shrank),
             OpenedPath::File(file, stat) => Ok((file, if self.is_len_known { len } else { stat.len })),

@@ -28,17 +28,17 @@ fn begin(store: &ContentSource, path: &str) -> Result<Archive, LookupError> {
     Archive::begin(store, &path, b"top")
 }
 
-fn gather(archive: &mut Archive, store: &ContentSource) {
-    let steps = (0..STEPS_MAX).find(|_| archive.scan_slice(store).expect("it can be read"));
+fn gather(archive: &mut Archive) {
+    let steps = (0..STEPS_MAX).find(|_| archive.scan_slice().expect("it can be read"));
     assert!(steps.is_some(), "it never ends");
 }
 
 /// Rest of the archive, or the error that ends it.
-fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, ArchiveError> {
+fn rest(archive: &mut Archive) -> Result<Vec<u8>, ArchiveError> {
     let mut whole = Vec::new();
     for _ in 0..STEPS_MAX {
         let before = whole.len();
-        let slice = archive.next_slice(store, &mut whole)?;
+        let slice = archive.next_slice(&mut whole)?;
         assert!(whole.len() - before < 128 * 1024, "a piece of {} bytes", whole.len() - before);
         match slice.payload {
             Some(TarPayload::File(FileRange { file, offset, len })) => {
@@ -59,9 +59,9 @@ fn rest(archive: &mut Archive, store: &ContentSource) -> Result<Vec<u8>, Archive
 
 fn archived(store: &ContentSource, path: &str) -> Outcome {
     let mut archive = begin(store, path).expect("it begins");
-    gather(&mut archive, store);
+    gather(&mut archive);
     let known_len = archive.known_len();
-    let whole = rest(&mut archive, store).expect("it ends");
+    let whole = rest(&mut archive).expect("it ends");
     let mut members = BTreeMap::new();
     for entry in ::tar::Archive::new(whole.as_slice()).entries().expect("an archive") {
         let mut entry = entry.expect("a member");
@@ -95,7 +95,7 @@ fn archive_longer_than_i64_has_no_known_length() {
     for len_before in [u64::MAX - 1, i64::MAX as u64 - 1024] {
         let mut archive = begin(&store, "/docs/").expect("it begins");
         archive.len = len_before;
-        gather(&mut archive, &store);
+        gather(&mut archive);
         assert_eq!(archive.known_len(), None, "{len_before}");
     }
 }
@@ -208,9 +208,9 @@ fn archive_keeps_known_length_or_fails_on_change() {
         let path = root.join("docs/deep/er/c.txt");
         fs::write(&path, "ccc").expect("a file");
         let mut archive = begin(&store, "/docs/").expect("it begins");
-        gather(&mut archive, &store);
+        gather(&mut archive);
         change(&path);
-        match (rest(&mut archive, &store), expected) {
+        match (rest(&mut archive), expected) {
             (Ok(whole), None) => assert_eq!(Some(whole.len() as u64), archive.known_len(), "{told}"),
             (Err(error), Some(expected)) => assert_eq!(error.to_string(), expected, "{told}"),
             (outcome, _) => panic!("{told}: {outcome:?}"),
@@ -225,9 +225,9 @@ fn archive_without_known_length_skips_removed_files() {
     let root = outer.path().join("site");
     deep(&root, 800);
     let mut archive = begin(&store, "/deep/").expect("it begins");
-    gather(&mut archive, &store);
+    gather(&mut archive);
     fs::remove_dir_all(root.join("deep")).expect("removed");
-    let whole = rest(&mut archive, &store).expect("it ends in order");
+    let whole = rest(&mut archive).expect("it ends in order");
     let count = ::tar::Archive::new(whole.as_slice()).entries().expect("an archive").count();
     assert_eq!(count, 16, "the folders had been found");
 }

@@ -24,6 +24,8 @@ const SLICE_LINKS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct DirReader {
+    /// Root at the begin, for symlinks.
+    root: Root,
     dir: OwnedFd,
     /// From one slice at most.
     links: Vec<Vec<u8>>,
@@ -34,7 +36,7 @@ pub(super) struct DirReader {
 impl DirReader {
     pub(super) fn open(root: &Root, path: &[u8]) -> Result<DirReader, LookupError> {
         let dir = root.open_for_reading(path)?;
-        Ok(DirReader { dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
+        Ok(DirReader { root: root.clone(), dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
     }
 
     /// Filtered, unsorted entries; true at the end.
@@ -47,7 +49,7 @@ impl DirReader {
         if self.links.is_empty() && !self.is_at_end {
             self.read_names(store, &mut run, filter)?;
         }
-        self.follow_links(store, &mut run)?;
+        self.follow_links(&mut run)?;
         Ok((run, self.is_at_end && self.links.is_empty()))
     }
 
@@ -87,11 +89,10 @@ impl DirReader {
         Ok(())
     }
 
-    fn follow_links(&mut self, store: &ContentSource, run: &mut Run) -> Result<(), LookupError> {
-        let Some(root) = store.root() else { return Ok(()) };
+    fn follow_links(&mut self, run: &mut Run) -> Result<(), LookupError> {
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
         for name in self.links.drain(left..) {
-            push_entry(run, &name, root.stat(&join(&self.path, &name)))?;
+            push_entry(run, &name, self.root.stat(&join(&self.path, &name)))?;
         }
         Ok(())
     }

@@ -324,8 +324,8 @@ impl HttpServerProtocol {
     /// One slice per tick.
     fn stream_slice(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
-        let WorkerState { context, scratch, .. } = &mut *cx.worker;
-        let progress = rest.as_mut().map(|stream| stream.write_slice(cx.send_queue, &context.store, scratch));
+        let scratch = &mut cx.worker.scratch;
+        let progress = rest.as_mut().map(|stream| stream.write_slice(cx.send_queue, scratch));
         match progress.unwrap_or(StreamProgress::Complete) {
             StreamProgress::More => StateChange::Stay(Want::Tick),
             StreamProgress::Failed(reason) => self.close(reason),

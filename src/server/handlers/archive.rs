@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::pending::{HandlerError, PendingResponse};
 use super::preconditions;
-use crate::files::{Archive, ArchiveError, ContentSource, RelativePath, TarSlice};
+use crate::files::{Archive, ArchiveError, RelativePath, TarSlice};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
 use crate::reactor::Now;
@@ -76,8 +76,8 @@ fn begin(
 }
 
 impl PendingResponse for ArchiveScan {
-    fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
-        match self.body.archive.scan_slice(&context.store) {
+    fn poll(&mut self, _: &mut ServerContext, _: Now) -> Option<Response> {
+        match self.body.archive.scan_slice() {
             Ok(false) => None,
             Ok(true) => Some(self.on_timeout()),
             Err(error) => Some(lookup_error(&error, self.body.archive.directory(), self.error_format).into()),
@@ -97,8 +97,8 @@ impl PendingResponse for ArchiveScan {
 }
 
 impl BodySource for ArchiveBody {
-    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
-        self.archive.next_slice(store, out).map_err(|error| {
+    fn write_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
+        self.archive.next_slice(out).map_err(|error| {
             log::warn!("the archive of /{} is incomplete: {error}", OneLine(self.archive.directory()));
             match error {
                 ArchiveError::Shrank => CloseReason::FileTruncated,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::files::{ContentSource, TarPayload, TarSlice};
+use crate::files::{TarPayload, TarSlice};
 use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, SendQueue};
 
@@ -17,7 +17,7 @@ pub(in crate::server) struct StreamedBody {
 }
 
 pub(in crate::server) trait BodySource {
-    fn write_slice(&mut self, store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason>;
+    fn write_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason>;
 }
 
 // Not a supertrait: derived `Debug` code of each type adds 25 kB to the program.
@@ -73,11 +73,10 @@ impl StreamedBody {
     pub(in crate::server) fn write_slice(
         &mut self,
         send_queue: &mut SendQueue,
-        store: &ContentSource,
         scratch: &mut Vec<u8>,
     ) -> StreamProgress {
         scratch.clear();
-        match self.source.write_slice(store, scratch) {
+        match self.source.write_slice(scratch) {
             Ok(slice) => self.queue_slice(send_queue, scratch, slice),
             Err(reason) => StreamProgress::Failed(reason),
         }

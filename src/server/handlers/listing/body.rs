@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::html::HtmlWriter;
 use super::utc;
+use crate::files::TarSlice;
 use crate::files::listing::{Entry, Listing};
-use crate::files::{ContentSource, TarSlice};
 use crate::http::{ListingFormat, percent_encode_path};
 use crate::net::CloseReason;
 use crate::server::response::BodySource;
@@ -72,7 +72,7 @@ impl ListingBody {
 }
 
 impl BodySource for ListingBody {
-    fn write_slice(&mut self, _store: &ContentSource, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
+    fn write_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
         match std::mem::take(&mut self.first_slice) {
             slice if slice.is_empty() => self.append_entries(out, out.len()),
             slice => out.extend_from_slice(&slice),
@@ -157,14 +157,14 @@ mod tests {
     }
 
     /// Appends the next slice. True if more follow.
-    fn append_slice(body: &mut ListingBody, store: &ContentSource, out: &mut Vec<u8>) -> bool {
-        body.write_slice(store, out).expect("a listing does not fail").has_more
+    fn append_slice(body: &mut ListingBody, out: &mut Vec<u8>) -> bool {
+        body.write_slice(out).expect("a listing does not fail").has_more
     }
 
     fn text(store: &ContentSource, path: &str, query: &str, format: ListingFormat) -> String {
         let bytes = body(store, path, query, format).into_bytes().unwrap_or_else(|mut body| {
             let mut out = Vec::new();
-            while append_slice(&mut body, store, &mut out) {}
+            while append_slice(&mut body, &mut out) {}
             out
         });
         String::from_utf8(bytes).expect("UTF-8")
@@ -376,12 +376,12 @@ mod tests {
             let (mut slices, mut has_more) = (0, true);
             while has_more {
                 let mut out = Vec::new();
-                has_more = append_slice(&mut body, &store, &mut out);
+                has_more = append_slice(&mut body, &mut out);
                 assert!(out.len() <= SLICE_LEN_MIN + 10 * 1024, "{format:?}: {} bytes", out.len());
                 slices += 1;
             }
             assert!(slices >= 900 / SLICE_ENTRIES_MAX, "{format:?}: {slices} slices");
-            assert!(!append_slice(&mut body, &store, &mut Vec::new()), "it is over");
+            assert!(!append_slice(&mut body, &mut Vec::new()), "it is over");
         }
     }
 }
