@@ -11,6 +11,8 @@ use super::stats::validity;
 
 const EXIT_USAGE: u8 = 2;
 const EXIT_FAILED: u8 = 1;
+/// Same as of a fetch without a connection.
+const EXIT_UNREACHABLE: u8 = 7;
 
 /// Failure of a run.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub enum LoadError {
     Failed(String),
     /// No request was answered.
     NoResponse,
+    /// The run ended early because nothing was answered.
+    GaveUp(String),
     /// A signal came before anything was measured.
     NothingMeasured,
     /// The load generator was the bottleneck.
@@ -45,6 +49,7 @@ impl LoadError {
         match self {
             Self::Usage(_) => EXIT_USAGE,
             Self::Failed(_) | Self::NoResponse | Self::NothingMeasured => EXIT_FAILED,
+            Self::GaveUp(_) => EXIT_UNREACHABLE,
             Self::ClientBound | Self::GeneratorSaturated(_) => validity::EXIT_CODE,
             Self::AssertionFailed(_) | Self::SloNotMet(_) => assertion::EXIT_CODE,
             Self::Regressed(_) => thresholds::EXIT_CODE,
@@ -57,6 +62,7 @@ impl fmt::Display for LoadError {
         match self {
             Self::Usage(message)
             | Self::Failed(message)
+            | Self::GaveUp(message)
             | Self::SloNotMet(message)
             | Self::GeneratorSaturated(message) => f.write_str(message),
             Self::NoResponse => f.write_str("no request got a response; see failures in the report"),
@@ -82,6 +88,7 @@ mod tests {
             (LoadError::Usage("u".to_owned()), 2, "u"),
             (LoadError::Failed("f".to_owned()), 1, "f"),
             (LoadError::NoResponse, 1, "no request got a response; see failures in the report"),
+            (LoadError::GaveUp("r".to_owned()), 7, "r"),
             (LoadError::NothingMeasured, 1, "interrupted before anything was measured"),
             (LoadError::ClientBound, 97, "INVALID: client-bound; see the reason in the report"),
             (LoadError::GeneratorSaturated("g".to_owned()), 97, "g"),

@@ -63,7 +63,8 @@ impl PreparedRun {
             threads::run(plan, &self.addresses, interrupt, &mut |so_far, phase| live.show(so_far, phase));
         live.clear();
         let result = result.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
-        if result.ended_in_warmup || (result.was_interrupted && result.metrics.series.totals.sent == 0) {
+        let totals = result.metrics.series.totals;
+        if result.ended_in_warmup || (result.was_interrupted && totals.sent == 0) {
             return Err(LoadError::NothingMeasured);
         }
         let (target, urls) = RunInfo::target_and_urls(plan, &self.setup.method);
@@ -72,7 +73,7 @@ impl PreparedRun {
             urls,
             setup: self.setup.clone(),
             profile: LoadProfile { schedule: plan.schedule.clone(), stop: plan.stop, warmup: plan.warmup },
-            due: plan.schedule.is_open_loop().then(|| result.metrics.series.totals.sent + result.unsent),
+            due: plan.schedule.is_open_loop().then(|| totals.sent + totals.unsent + result.unsent),
             concurrency: plan.concurrency as u64,
             pipeline: plan.pipeline as u64,
             threads: plan.threads as u64,
@@ -80,6 +81,7 @@ impl PreparedRun {
             cpu_usage: result.cpu_usage,
             started_unix_secs: began.unix.as_secs(),
             was_interrupted: result.was_interrupted,
+            gave_up: result.was_unreachable,
             merged: None,
         };
         Ok(SavedRun { metrics: result.metrics, info })

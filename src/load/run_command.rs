@@ -14,6 +14,7 @@ use super::saved::{SavedRun, read_run};
 use crate::load::engine::interrupt::{Interrupt, STOP_SIGNALS};
 use crate::load::saved::commands::check_thresholds;
 use crate::load::search::driver::find_rate;
+use crate::load::search::slo::most_common_failure;
 use crate::load::stats::summary::Summary;
 
 /// Runs the load test and reports.
@@ -62,6 +63,12 @@ fn prepare_run(
 fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>) -> Result<(), LoadError> {
     if !summary.validity.is_valid() {
         return Err(LoadError::ClientBound);
+    }
+    if summary.info.gave_up {
+        let reason = most_common_failure(summary).unwrap_or_default();
+        return Err(LoadError::GaveUp(format!(
+            "gave up: {reason}; start the server, or correct the address"
+        )));
     }
     if let Some(assertion) = &settings.assertion {
         let failed = assertion.judge(summary);

@@ -51,6 +51,9 @@ pub struct RunInfo {
     /// Whether a signal ended the run early.
     #[serde(rename = "interrupted")]
     pub was_interrupted: bool,
+    /// Whether the run ended early because nothing was answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gave_up: bool,
     /// Data about merged runs; `None` for a single run.
     pub merged: Option<Merged>,
 }
@@ -164,6 +167,7 @@ impl RunInfo {
         self.cpu_usage.merge(&other.cpu_usage);
         self.started_unix_secs = self.started_unix_secs.min(other.started_unix_secs);
         self.was_interrupted |= other.was_interrupted;
+        self.gave_up |= other.gave_up;
         self.merged = Some(merged);
         Ok(())
     }

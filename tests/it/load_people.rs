@@ -135,6 +135,7 @@ fn made_up(directory: &Path, name: &str, slowest: Duration, cpu: Duration) -> St
         cpu_usage: CpuUsage::of_thread(cpu, None),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
+        gave_up: false,
         merged: None,
     };
     let path = directory.join(name);

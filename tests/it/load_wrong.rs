@@ -40,7 +40,7 @@ fn report(requests: u64, options: &str, port: &str) -> Value {
     let fixed = ["-n", &requests, "-s", "--format", "json", "-p", port];
     let outcome = client(&[&fixed[..], &options.split(' ').collect::<Vec<_>>()].concat());
     // Whether the machine was busy is not what these tests are about, nor what a run without answers is.
-    assert!(matches!(outcome.code, Some(0 | 1 | 97)), "{options}: {}", outcome.stderr);
+    assert!(matches!(outcome.code, Some(0 | 1 | 7 | 97)), "{options}: {}", outcome.stderr);
     let report: Value = serde_json::from_slice(&outcome.stdout).expect("a JSON report");
     let [sent, answered, failed, unfinished] =
         ["sent", "answered", "failed", "unfinished"].map(|name| count(&report, name));
@@ -171,8 +171,9 @@ fn stopped_server_report_shows_unfinished_and_missed_rate() {
     // It was answering for 400 ms, and since then four requests wait and 220 more are due.
     for part in [
         "= 80 completed + 0 failed + 4 unfinished",
-        "4 requests were unfinished at the end, the oldest of",
-        "if they counted, p99 would be 1.",
+        " not sent)",
+        "without a response at the end: 2",
+        "these times count: p",
         "the rate was not reached: 2",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");

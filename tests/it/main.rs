@@ -27,6 +27,7 @@ mod lifecycle;
 mod listing;
 mod load;
 mod load_engine;
+mod load_gone;
 mod load_people;
 mod load_search;
 mod load_stalls;

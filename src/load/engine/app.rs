@@ -3,6 +3,7 @@
 //! It opens connections, wakes idle ones for due requests, and ends the run.
 
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -31,13 +32,13 @@ pub struct RunResult {
     pub wall: Duration,
     /// CPU usage in that time.
     pub cpu_usage: CpuUsage,
-    /// Due requests not sent because no connection was free.
+    /// Due requests not sent that are no errors: the run ended before their turn.
     pub unsent: u64,
     /// A signal ended the run.
     pub was_interrupted: bool,
     /// The signal came in the warm-up: nothing was measured.
     pub ended_in_warmup: bool,
-    /// The run was aborted because no connect succeeded.
+    /// The run was aborted because no connect succeeded, or nothing was answered any more.
     pub was_unreachable: bool,
 }
 
@@ -143,15 +144,25 @@ impl LoadApp<'_> {
         control: &mut Control<Connection<LoadProtocol>>,
         at: Instant,
     ) -> Option<Instant> {
+        let has_one_host = self.run.has_one_host();
+        if !has_one_host {
+            self.run.distribute(at);
+        }
         let due_count = self.run.scheduler.unsent_count(at);
-        for _ in 0..due_count {
-            control.wake(self.run.slots.pop_idle()?);
+        for host in 0..self.run.slots.hosts.len() {
+            let count = self.run.slots.hosts[host].waiting.len() as u64 + due_count;
+            let idle = iter::from_fn(|| self.run.slots.pop_idle(host)).take(count as usize);
+            let woken = idle.map(|key| control.wake(key)).count() as u64;
+            if has_one_host && woken < count {
+                return None;
+            }
         }
         self.run.scheduler.due_after(due_count)
     }
 
     fn observe(&mut self, at: Instant) {
         if at >= self.observe_at {
+            self.run.estimate_unsent(at, false);
             self.observe_at = at + OBSERVE_INTERVAL;
             let from = self.run.scheduler.measured_from;
             let phase = match from.saturating_duration_since(at) {
@@ -165,7 +176,7 @@ impl LoadApp<'_> {
     fn is_over(&mut self, at: Instant) -> bool {
         let is_over = self.run.scheduler.is_finished(at);
         if is_over && self.end.is_none() {
-            self.end = Some(RunEnd { at, cpu: CpuTime::read(), unsent: self.run.scheduler.unsent_count(at) });
+            self.end = Some(RunEnd { at, cpu: CpuTime::read(), unsent: self.run.finish(at) });
         }
         is_over
     }
@@ -194,13 +205,13 @@ impl App for LoadApp<'_> {
     type Conn = Connection<LoadProtocol>;
 
     fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
-        let is_open = self.run.scheduler.is_open_loop();
-        if is_open && conn.protocol_mut().can_send() && self.run.scheduler.has_due(self.run.clock.at(now)) {
+        let wakes_idle = self.run.scheduler.is_open_loop() || !self.run.has_one_host();
+        if wakes_idle && conn.protocol_mut().can_send() {
             conn.wake();
         }
         let next = conn.pump(Tick::new(ready, &mut self.run, &mut self.pool, now));
         let protocol = conn.protocol_mut();
-        if is_open {
+        if wakes_idle {
             self.run.slots.set_can_send(protocol.slot_index, protocol.can_send());
         }
         next

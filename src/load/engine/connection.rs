@@ -155,6 +155,7 @@ impl LoadProtocol {
         while !self.asked.is_empty() {
             if !recv_buf.is_empty() {
                 self.first_byte_at.get_or_insert(at);
+                run.last_byte = at;
             }
             let (len, is_whole) = match self.reader.check(recv_buf.bytes(), &mut run.last_head) {
                 Ok(checked) => checked,
@@ -224,7 +225,7 @@ impl Protocol for LoadProtocol {
         // Read after input and before output: no latency is too short.
         let at = run.clock.at(now);
         if self.phase == LoadPhase::Connecting {
-            run.on_connected(self.slot_index, at.saturating_duration_since(self.connect_started_at));
+            run.on_connected(self.slot_index, at.saturating_duration_since(self.connect_started_at), at);
             self.free_since = at;
         } else if let Some(want) = self.read(recv_buf, run, at) {
             return want;

@@ -19,35 +19,46 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Maximum if connections end unused: a due request may wait for it.
 const UNUSED_RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// Due requests that wait for a connection to a host, about 4 MB; the oldest are given up.
+const WAITING_MAX: usize = 65_536;
 
-#[derive(Debug)]
-struct TargetHost {
+#[derive(Debug, Default)]
+pub(super) struct TargetHost {
     addresses: Vec<SocketAddr>,
-    urls: Vec<u32>,
-    asked: u64,
+    connected: usize,
+    /// All addresses failed, and there is no connection.
+    pub(super) is_refusing: bool,
+    /// Slots, longest idle first.
+    idle_queue: VecDeque<usize>,
+    /// Due requests, oldest first. With one host, they stay in the schedule.
+    pub(super) waiting: VecDeque<InFlightRequest>,
 }
 
 #[derive(Debug, Default)]
-struct LoadSlot {
-    host_index: usize,
+pub(super) struct LoadSlot {
+    pub(super) host_index: usize,
     address_index: usize,
     failures: u32,
     unused_connections: u32,
     key: Option<Key>,
     is_in_idle_queue: bool,
-    can_send: bool,
+    pub(super) can_send: bool,
+    /// End of the last connection.
+    left_at: Option<Instant>,
     /// Requests of the last connection, oldest first; at most `pipeline`.
-    unanswered: VecDeque<InFlightRequest>,
+    pub(super) unanswered: VecDeque<InFlightRequest>,
 }
 
 #[derive(Debug)]
 pub(super) struct ConnectionSlots {
-    hosts: Vec<TargetHost>,
-    slots: Vec<LoadSlot>,
-    /// Slots, longest idle first.
-    idle_queue: VecDeque<usize>,
+    pub(super) hosts: Vec<TargetHost>,
+    /// Host of each URL.
+    pub(super) host_of: Vec<usize>,
+    pub(super) slots: Vec<LoadSlot>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
-    share: ThreadShare,
+    measured_from: Instant,
+    /// Time of slots that could not connect and now are connected.
+    lost: Duration,
     pub(super) taken: usize,
     pub(super) unanswered: usize,
 }
@@ -60,16 +71,17 @@ impl ConnectionSlots {
         share: ThreadShare,
         start: Instant,
     ) -> io::Result<Self> {
-        let (hosts, host_of) = origins(plan, addresses)?;
         let count = share.own_count(plan.concurrency as u64) as usize;
+        let (hosts, host_of) = origins(plan, addresses)?;
         let mut slots = Vec::with_capacity(count);
         // Slots per host over all threads: its addresses rotate.
         let mut slots_of = vec![0; hosts.len()];
         for number in 0..plan.concurrency {
-            // At least one slot per host.
+            // At least one slot per host and thread.
+            let first = number / (share.of as usize).max(1);
             let host = match host_of.get(number % host_of.len()) {
-                Some(host) if number >= hosts.len() => *host,
-                _ => number % hosts.len(),
+                Some(host) if first >= hosts.len() => *host,
+                _ => first,
             };
             let addresses = hosts.get(host).map_or(1, |host| host.addresses.len());
             let before = slots_of.get_mut(host).map_or(0, |slots| std::mem::replace(slots, *slots + 1));
@@ -79,8 +91,8 @@ impl ConnectionSlots {
             }
         }
         let closed = (0..count).map(|slot_index| Reverse((start, slot_index))).collect();
-        let idle = VecDeque::with_capacity(count);
-        Ok(Self { hosts, slots, idle_queue: idle, reopen_queue: closed, share, taken: 0, unanswered: 0 })
+        let (measured_from, lost) = (start + plan.warmup, Duration::ZERO);
+        Ok(Self { hosts, host_of, slots, reopen_queue: closed, measured_from, lost, taken: 0, unanswered: 0 })
     }
 
     pub(super) fn pop_closed(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
@@ -96,16 +108,16 @@ impl ConnectionSlots {
     }
 
     pub(super) fn set_key(&mut self, slot_index: usize, key: Key) {
-        if let Some(slot) = self.slots.get_mut(slot_index) {
-            slot.key = Some(key);
-        }
+        self.slots[slot_index].key = Some(key);
     }
 
-    pub(super) fn on_connected(&mut self, slot_index: usize) {
+    pub(super) fn on_connected(&mut self, slot_index: usize, at: Instant) {
         self.taken += 1;
-        if let Some(slot) = self.slots.get_mut(slot_index) {
-            slot.failures = 0;
-        }
+        let slot = &mut self.slots[slot_index];
+        self.lost += slot.lost_time(self.measured_from, at);
+        slot.failures = 0;
+        let host = &mut self.hosts[slot.host_index];
+        (host.connected, host.is_refusing) = (host.connected + 1, false);
     }
 
     /// Reopens the slot at once; after an unused connection, with a pause. Without the pause, a server that
@@ -113,7 +125,9 @@ impl ConnectionSlots {
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
         self.clear_key(slot_index);
-        let Some(slot) = self.slots.get_mut(slot_index) else { return };
+        let slot = &mut self.slots[slot_index];
+        self.hosts[slot.host_index].connected -= 1;
+        slot.left_at = Some(at);
         slot.unused_connections = if was_used { 0 } else { slot.unused_connections.saturating_add(1) };
         let when = slot
             .unused_connections
@@ -125,35 +139,34 @@ impl ConnectionSlots {
     /// Tries the next address; after all failed, with a pause.
     pub(super) fn failed(&mut self, slot_index: usize, at: Instant) {
         self.clear_key(slot_index);
-        let Some(slot) = self.slots.get_mut(slot_index) else { return };
-        let addresses = self.hosts.get(slot.host_index).map_or(1, |host| host.addresses.len());
+        let slot = &mut self.slots[slot_index];
+        let host = &mut self.hosts[slot.host_index];
+        let addresses = host.addresses.len();
         slot.failures = slot.failures.saturating_add(1);
         slot.address_index = (slot.address_index + 1) % addresses;
         let rounds = slot.failures / u32::try_from(addresses).unwrap_or(u32::MAX);
+        host.is_refusing |= rounds > 0 && host.connected == 0;
         let pause = rounds.checked_sub(1).map_or(Duration::ZERO, pause);
         self.reopen_queue.push(Reverse((at + pause, slot_index)));
     }
 
     fn clear_key(&mut self, slot_index: usize) {
-        if let Some(slot) = self.slots.get_mut(slot_index) {
-            slot.key = None;
-            slot.can_send = false;
-        }
+        let slot = &mut self.slots[slot_index];
+        (slot.key, slot.can_send) = (None, false);
     }
 
     /// Queued at most once; `pop_idle` skips slots that cannot send.
     pub(super) fn set_can_send(&mut self, slot_index: usize, can_send: bool) {
-        if let Some(slot) = self.slots.get_mut(slot_index) {
-            slot.can_send = can_send && slot.key.is_some();
-            if slot.can_send && !std::mem::replace(&mut slot.is_in_idle_queue, true) {
-                self.idle_queue.push_back(slot_index);
-            }
+        let slot = &mut self.slots[slot_index];
+        slot.can_send = can_send && slot.key.is_some();
+        if slot.can_send && !std::mem::replace(&mut slot.is_in_idle_queue, true) {
+            self.hosts[slot.host_index].idle_queue.push_back(slot_index);
         }
     }
 
-    pub(super) fn pop_idle(&mut self) -> Option<Key> {
-        while let Some(slot_index) = self.idle_queue.pop_front() {
-            let Some(slot) = self.slots.get_mut(slot_index) else { continue };
+    pub(super) fn pop_idle(&mut self, host: usize) -> Option<Key> {
+        while let Some(slot_index) = self.hosts[host].idle_queue.pop_front() {
+            let slot = &mut self.slots[slot_index];
             slot.is_in_idle_queue = false;
             if slot.can_send {
                 return slot.key;
@@ -163,10 +176,8 @@ impl ConnectionSlots {
     }
 
     pub(super) fn strand(&mut self, slot_index: usize, request: InFlightRequest) {
-        if let Some(slot) = self.slots.get_mut(slot_index) {
-            slot.unanswered.push_back(request);
-            self.unanswered += 1;
-        }
+        self.slots[slot_index].unanswered.push_back(request);
+        self.unanswered += 1;
     }
 
     pub(super) fn pop_unanswered(&mut self, slot_index: usize) -> Option<InFlightRequest> {
@@ -178,27 +189,25 @@ impl ConnectionSlots {
         Some(request)
     }
 
-    pub(super) fn first_unanswered(&self, slot_index: usize) -> Option<&InFlightRequest> {
-        self.slots.get(slot_index)?.unanswered.front()
+    /// Queues a request for its host; returns one that waits no longer.
+    pub(super) fn push_waiting(&mut self, request: InFlightRequest) -> Option<InFlightRequest> {
+        let waiting = &mut self.hosts[self.host_of[request.url as usize]].waiting;
+        waiting.push_back(request);
+        if waiting.len() > WAITING_MAX { waiting.pop_front() } else { None }
     }
 
-    pub(super) fn pop_any_unanswered(&mut self) -> Option<InFlightRequest> {
-        let slot_index = self.slots.iter().position(|slot| !slot.unanswered.is_empty())?;
-        self.pop_unanswered(slot_index)
+    /// Time that slots lost because they could not connect, summed over slots.
+    pub(super) fn lost_time(&self, at: Instant) -> Duration {
+        let lost = self.slots.iter().map(|slot| slot.lost_time(self.measured_from, at));
+        self.lost + lost.sum::<Duration>()
     }
+}
 
-    /// `choose(number, url_count)` selects the URL.
-    pub(super) fn next_url(&mut self, slot_index: usize, choose: impl FnOnce(u64, u64) -> u64) -> u32 {
-        let host = match self.hosts.as_mut_slice() {
-            // Reading the slot is one more cache miss.
-            [only] => Some(only),
-            all => self.slots.get(slot_index).and_then(|slot| all.get_mut(slot.host_index)),
-        };
-        let Some(host) = host else { return 0 };
-        let number = self.share.global_number(host.asked);
-        host.asked += 1;
-        let index = choose(number, host.urls.len() as u64) as usize;
-        host.urls.get(index).copied().unwrap_or_default()
+impl LoadSlot {
+    /// A first connect under way has lost nothing yet.
+    fn lost_time(&self, measured_from: Instant, at: Instant) -> Duration {
+        let since = if self.failures > 0 { self.left_at.unwrap_or(measured_from) } else { at };
+        at.saturating_duration_since(since.max(measured_from))
     }
 }
 
@@ -219,17 +228,15 @@ fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<Target
             if addresses.is_empty() {
                 return Err(io::Error::other(format!("{} has no address", target.authority())));
             }
-            hosts.push(TargetHost { addresses, urls: Vec::new(), asked: 0 });
-        }
-        if let Some(host) = hosts.get_mut(index) {
-            host.urls.push(u32::try_from(url).unwrap_or(u32::MAX));
+            hosts.push(TargetHost { addresses, ..TargetHost::default() });
         }
         host_of.push(index);
     }
-    if hosts.is_empty() || hosts.len() > plan.concurrency {
-        let (hosts, connections) = (hosts.len(), plan.concurrency);
+    let (needed, connections) = (hosts.len() * plan.threads.max(1), plan.concurrency);
+    if hosts.is_empty() || needed > connections {
         return Err(io::Error::other(format!(
-            "{hosts} hosts need a connection each, and there are {connections}: raise -c"
+            "{} hosts need a connection each in every thread, {needed}, and there are {connections}: raise -c",
+            hosts.len()
         )));
     }
     Ok((hosts, host_of))
@@ -266,7 +273,8 @@ mod tests {
     ) -> io::Result<ConnectionSlots> {
         let addresses: Vec<Vec<_>> =
             hosts.chars().map(|host| (0..each).map(|number| address(host, number)).collect()).collect();
-        ConnectionSlots::new(&plan(hosts, concurrency), &addresses, share, start)
+        let plan = Plan { threads: share.of as usize, ..plan(hosts, concurrency) };
+        ConnectionSlots::new(&plan, &addresses, share, start)
     }
 
     fn connections_by_address(
@@ -292,21 +300,20 @@ mod tests {
         let even = |addresses: &[(char, u8, usize)]| {
             addresses.iter().map(|(host, number, count)| (address(*host, *number), *count)).collect()
         };
-        for threads in [1, 2, 3] {
-            for (hosts, concurrency, each, expected) in [
-                ("a", 5, 1, &[('a', 0, 5)][..]),
-                ("a", 6, 2, &[('a', 0, 3), ('a', 1, 3)]),
-                ("ab", 6, 1, &[('a', 0, 3), ('b', 0, 3)]),
-                ("aaab", 8, 1, &[('a', 0, 5), ('b', 0, 3)]),
-                ("ab", 8, 2, &[('a', 0, 2), ('a', 1, 2), ('b', 0, 2), ('b', 1, 2)]),
-                ("aaab", 40, 2, &[('a', 0, 15), ('a', 1, 14), ('b', 0, 6), ('b', 1, 5)]),
-                ("abc", 3, 1, &[('a', 0, 1), ('b', 0, 1), ('c', 0, 1)]),
-            ] {
-                assert_eq!(
-                    connections_by_address(hosts, concurrency, each, threads),
-                    even(expected),
-                    "{hosts} {concurrency}"
-                );
+        for (hosts, concurrency, each, threads, expected) in [
+            ("a", 5, 1, [1, 2, 3], &[('a', 0, 5)][..]),
+            ("a", 6, 2, [1, 2, 3], &[('a', 0, 3), ('a', 1, 3)]),
+            ("ab", 6, 1, [1, 2, 3], &[('a', 0, 3), ('b', 0, 3)]),
+            ("aaab", 8, 1, [1, 1, 2], &[('a', 0, 5), ('b', 0, 3)]),
+            ("ab", 8, 2, [1, 2, 3], &[('a', 0, 2), ('a', 1, 2), ('b', 0, 2), ('b', 1, 2)]),
+            ("aaab", 40, 2, [1, 1, 2], &[('a', 0, 15), ('a', 1, 14), ('b', 0, 6), ('b', 1, 5)]),
+            // The first slots of each thread go to different hosts.
+            ("aaab", 40, 2, [3, 3, 3], &[('a', 0, 14), ('a', 1, 14), ('b', 0, 6), ('b', 1, 6)]),
+            ("abc", 9, 1, [1, 2, 3], &[('a', 0, 3), ('b', 0, 3), ('c', 0, 3)]),
+        ] {
+            for threads in threads {
+                let spread = connections_by_address(hosts, concurrency, each, threads);
+                assert_eq!(spread, even(expected), "{hosts} {concurrency} {threads}");
             }
         }
     }
@@ -315,6 +322,8 @@ mod tests {
     fn slots_with_too_few_connections_or_no_address_fail() {
         let start = crate::reactor::Now::read().instant;
         assert!(seats("abc", 2, 1, SINGLE_THREAD, start).is_err());
+        assert!(seats("abc", 5, 1, ThreadShare { index: 1, of: 2 }, start).is_err());
+        assert!(seats("abc", 6, 1, ThreadShare { index: 1, of: 2 }, start).is_ok());
         assert!(seats("a", 1, 0, SINGLE_THREAD, start).is_err());
     }
 
@@ -341,7 +350,7 @@ mod tests {
             assert_eq!(slots.next_open_at(), Some(start + Duration::from_millis(pause)));
         }
         slots.reopen_queue.clear();
-        slots.on_connected(0);
+        slots.on_connected(0, start);
         slots.left(0, start, true, start);
         assert_eq!(slots.next_open_at(), Some(start));
         slots.reopen_queue.clear();
@@ -356,12 +365,14 @@ mod tests {
         for (unused_for, wanted) in [(0, 10), (0, 20), (30, 40), (95, 95), (0, 100), (0, 100), (3000, 3000)] {
             let opened = slots.next_open_at().expect("it is vacant");
             slots.pop_closed(opened).expect("it is vacant");
+            slots.on_connected(0, opened);
             slots.left(0, opened, false, opened + Duration::from_millis(unused_for));
             assert_eq!(slots.next_open_at(), Some(opened + Duration::from_millis(wanted)));
         }
         // After a request, the slot reopens at once.
         let opened = slots.next_open_at().expect("it is vacant");
         slots.pop_closed(opened).expect("it is vacant");
+        slots.on_connected(0, opened);
         slots.left(0, opened, true, opened);
         assert_eq!(slots.next_open_at(), Some(opened));
     }
@@ -373,32 +384,51 @@ mod tests {
         let mut keys = Vec::new();
         for slot_index in 0..3 {
             let key = Key::for_test(slot_index);
+            slots.on_connected(slot_index as usize, start);
             slots.set_key(slot_index as usize, key);
             slots.set_can_send(slot_index as usize, true);
             slots.set_can_send(slot_index as usize, true);
             keys.push(key);
         }
         slots.left(0, start, true, start);
-        assert_eq!([slots.pop_idle(), slots.pop_idle()], [Some(keys[1]), Some(keys[2])]);
-        assert_eq!(slots.pop_idle(), None);
+        assert_eq!([slots.pop_idle(0), slots.pop_idle(0)], [Some(keys[1]), Some(keys[2])]);
+        assert_eq!(slots.pop_idle(0), None);
         // A slot that became busy in the queue is skipped too, and is queued once.
         for can_send in [true, false, true, false] {
             slots.set_can_send(1, can_send);
         }
         slots.set_can_send(2, true);
-        assert_eq!((slots.idle_queue.len(), slots.pop_idle()), (2, Some(keys[2])));
+        assert_eq!((slots.hosts[0].idle_queue.len(), slots.pop_idle(0)), (2, Some(keys[2])));
     }
 
     #[test]
-    fn sequential_urls_rotate_over_all_threads() {
+    fn lost_time_counts_from_end_of_connection_if_connect_fails() {
         let start = crate::reactor::Now::read().instant;
-        let of = 2;
-        let mut request = [0, 1].map(|index| {
-            let mut slots = seats("aaa", 2, 1, ThreadShare { index, of }, start).expect("seats");
-            [0; 3].map(|_| slots.next_url(0, |number, urls| number % urls))
-        });
-        let mut all = request.as_flattened_mut().to_vec();
-        all.sort_unstable();
-        assert_eq!((request, all), ([[0, 2, 1], [1, 0, 2]], vec![0, 0, 1, 1, 2, 2]));
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut slots = seats("a", 2, 1, SINGLE_THREAD, start).expect("seats");
+        slots.on_connected(0, after(100));
+        assert_eq!(slots.lost_time(after(900)), Duration::ZERO, "slow connects");
+        slots.failed(1, after(1000));
+        assert!(!slots.hosts[0].is_refusing, "the other slot is connected");
+        slots.left(0, start, true, after(1000));
+        slots.failed(0, after(1001));
+        assert!(slots.hosts[0].is_refusing);
+        slots.on_connected(1, after(1500));
+        assert!(!slots.hosts[0].is_refusing);
+        assert_eq!(slots.lost_time(after(1800)), Duration::from_millis(1500 + 800));
+        slots.on_connected(0, after(1900));
+        assert_eq!(slots.lost_time(after(5000)), Duration::from_millis(1500 + 900));
+    }
+
+    #[test]
+    fn waiting_requests_are_bounded_oldest_leaves_first() {
+        let start = crate::reactor::Now::read().instant;
+        let mut slots = seats("ab", 2, 1, SINGLE_THREAD, start).expect("seats");
+        for number in 0..WAITING_MAX as u64 + 2 {
+            let request = InFlightRequest { number, ..InFlightRequest::for_test(1, start) };
+            let dropped = slots.push_waiting(request).map(|request| request.number);
+            assert_eq!(dropped, number.checked_sub(WAITING_MAX as u64));
+        }
+        assert_eq!(slots.hosts.iter().map(|host| host.waiting.len()).collect::<Vec<_>>(), [0, WAITING_MAX]);
     }
 }

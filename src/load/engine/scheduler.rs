@@ -58,9 +58,11 @@ pub(super) struct Scheduler {
     pub(super) measured_from: Instant,
     /// Ends the run even with requests in flight.
     pub(super) ends_at: Option<Instant>,
-    quota: Option<u64>,
+    pub(super) quota: Option<u64>,
     /// Counts measured requests only.
     in_flight_count: u64,
+    /// Requests without a result, warm-up included.
+    pub(super) outstanding: u64,
     pub(super) is_cancelled: bool,
 }
 
@@ -79,6 +81,7 @@ impl Scheduler {
             ends_at: plan.stop.duration.map(|duration| measured_from + duration),
             quota: plan.stop.requests.map(|requests| share.own_count(requests)),
             in_flight_count: 0,
+            outstanding: 0,
             is_cancelled: false,
         }
     }
@@ -95,14 +98,15 @@ impl Scheduler {
         }
     }
 
-    /// The caller sets the URL.
+    /// Next request due before the end of the run, which may be over. The caller sets the URL.
     pub(super) fn take(&mut self, at: Instant) -> Option<InFlightRequest> {
         self.end_warmup_if_due(at);
-        if self.quota == Some(0) || !self.may_send(at) {
+        if self.quota == Some(0) {
             return None;
         }
-        let (number, intended) = self.cursor.take(at)?;
+        let (number, intended) = self.cursor.take(self.last_due(at))?;
         let is_counted = self.measured_schedule.is_none();
+        self.outstanding += 1;
         if is_counted {
             self.in_flight_count += 1;
             self.quota = self.quota.map(|quota| quota.saturating_sub(1));
@@ -119,20 +123,21 @@ impl Scheduler {
         !self.is_cancelled && self.quota != Some(0) && !is_exhausted
     }
 
-    pub(super) fn ended(&mut self) {
-        self.in_flight_count = self.in_flight_count.saturating_sub(1);
-    }
-
-    pub(super) fn has_due(&self, at: Instant) -> bool {
-        self.cursor.next.is_some_and(|next| next <= at)
+    pub(super) fn ended(&mut self, request: &InFlightRequest) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        self.in_flight_count = self.in_flight_count.saturating_sub(u64::from(request.is_counted));
     }
 
     /// Due but unsent requests by now, or by the end of the run.
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
-        // Requests due exactly at the end are not sent.
-        let last = self.ends_at.and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
-        let unsent = self.cursor.unsent_count(last.map_or(at, |last| last.min(at)));
+        let unsent = self.cursor.unsent_count(self.last_due(at));
         self.quota.map_or(unsent, |quota| unsent.min(quota))
+    }
+
+    /// Requests due exactly at the end are not sent.
+    fn last_due(&self, at: Instant) -> Instant {
+        let last = self.ends_at.and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
+        last.map_or(at, |last| last.min(at))
     }
 
     pub(super) fn due_after(&self, others: u64) -> Option<Instant> {
@@ -197,21 +202,20 @@ mod tests {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let mut few = Scheduler::new(&plan(Schedule::Closed, 0, Some(2), None), SINGLE_THREAD, start);
-        assert!([0; 2].iter().all(|_| few.take(start).is_some()) && few.take(start).is_none());
-        assert!(!few.has_more() && !few.is_finished(start));
-        few.ended();
-        few.ended();
+        let taken = [0; 2].map(|_| few.take(start).expect("two may be sent"));
+        assert!(few.take(start).is_none() && !few.has_more() && !few.is_finished(start));
+        taken.iter().for_each(|request| few.ended(request));
         assert!(few.is_finished(start));
 
         let mut brief = Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), SINGLE_THREAD, start);
-        assert!(brief.take(after(9)).is_some() && brief.take(after(10)).is_none());
+        assert!(brief.take(after(9)).is_some());
         assert!(!brief.is_finished(after(9)) && brief.is_finished(after(10)));
         assert!(brief.may_send(after(9)) && !brief.may_send(after(10)));
 
         let mut interrupted =
             Scheduler::new(&plan(Schedule::Closed, 0, None, Some(10)), SINGLE_THREAD, start);
         interrupted.is_cancelled = true;
-        assert!(interrupted.take(start).is_none() && interrupted.is_finished(start));
+        assert!(!interrupted.may_send(start) && interrupted.is_finished(start));
     }
 
     #[test]
@@ -226,6 +230,8 @@ mod tests {
         );
         assert_eq!(scheduler.take(after(35)).map(|request| request.intended), Some(start));
         assert_eq!((scheduler.unsent_count(after(35)), scheduler.due_after(3)), (3, Some(after(40))));
+        let late = (0..20).filter_map(|_| scheduler.take(after(500))).count();
+        assert_eq!(late, 9, "those due at the end or later never come");
     }
 
     #[test]
@@ -237,7 +243,7 @@ mod tests {
         assert_eq!((scheduler.measured_from, scheduler.next_phase_change()), (after(50), Some(after(50))));
         scheduler.end_warmup_if_due(after(50));
         assert_eq!(scheduler.next_phase_change(), Some(after(150)));
-        assert!(scheduler.take(after(149)).is_some() && scheduler.take(after(150)).is_none());
+        assert!(scheduler.may_send(after(149)) && !scheduler.may_send(after(150)));
     }
 
     #[test]

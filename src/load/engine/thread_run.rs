@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::connection_slots::ConnectionSlots;
+use super::connection_slots::{ConnectionSlots, LoadSlot};
 use super::in_flight::InFlightRequest;
 use super::pacer::ThreadShare;
 use super::scheduler::Scheduler;
@@ -20,6 +20,12 @@ use crate::reactor::Clock;
 
 /// Initial length of an interval.
 const INTERVAL_LEN: Duration = Duration::from_secs(1);
+/// Time after which a run gives up if all connects have failed, as people expect of a wrong address.
+const FIRST_ATTEMPTS_LEN: Duration = Duration::from_secs(1);
+/// Silence at the end of a closed loop that may be a hung server; shorter pauses are common.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
+/// Age from which a request that was never sent is an error; a timer or response may take so long.
+const UNSENT_AGE_MIN: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnPolicy {
@@ -43,7 +49,11 @@ pub struct ThreadRun {
     request: RequestTemplate,
     order: UrlOrder,
     random: Random,
+    /// Time of the last bytes of any response, or the start.
+    pub(super) last_byte: Instant,
     no_connection_since: Instant,
+    /// First time-out since the last response.
+    timing_out_since: Option<Instant>,
 }
 
 impl ThreadRun {
@@ -75,7 +85,9 @@ impl ThreadRun {
             request: plan.request.clone(),
             order: plan.order,
             random: Random::for_thread(plan.seed, share.index),
+            last_byte: start,
             no_connection_since: start,
+            timing_out_since: None,
         })
     }
 
@@ -93,6 +105,7 @@ impl ThreadRun {
     ) -> Option<InFlightRequest> {
         let request = match self.take_unanswered(slot_index, at) {
             Some(request) => request,
+            None if !self.scheduler.may_send(at) => return None,
             None => self.take_new_request(slot_index, free_since, at)?,
         };
         send(&mut |out| self.request.render(out, request.url, request.number, &mut self.random));
@@ -105,12 +118,14 @@ impl ThreadRun {
         free_since: Instant,
         at: Instant,
     ) -> Option<InFlightRequest> {
-        let mut request = self.scheduler.take(at)?;
-        let Self { random, order, slots, .. } = self;
-        request.url = slots.next_url(slot_index, |number, urls| match order {
-            UrlOrder::Sequential => number % urls.max(1),
-            UrlOrder::Random => random.below(urls),
-        });
+        let mut request = if self.has_one_host() {
+            self.scheduler.take(at).map(|request| self.with_url(request))?
+        } else {
+            self.distribute(at);
+            let host = self.slots.slots[slot_index].host_index;
+            self.slots.hosts[host].waiting.pop_front()?
+        };
+        request.sent = at;
         if request.is_counted {
             self.metrics.record_sent(request.url);
             if self.scheduler.is_open_loop() {
@@ -118,6 +133,98 @@ impl ThreadRun {
             }
         }
         Some(request)
+    }
+
+    pub(super) fn has_one_host(&self) -> bool {
+        self.slots.hosts.len() == 1
+    }
+
+    fn with_url(&mut self, request: InFlightRequest) -> InFlightRequest {
+        let urls = self.slots.host_of.len() as u64;
+        let url = match self.order {
+            UrlOrder::Sequential => request.number % urls.max(1),
+            UrlOrder::Random => self.random.below(urls),
+        };
+        InFlightRequest { url: u32::try_from(url).unwrap_or(u32::MAX), ..request }
+    }
+
+    /// Gives due requests to their hosts, so that a slow host keeps its share. In a closed loop, each slot
+    /// stands for `pipeline` requests to any host. Without a connection, none would end.
+    pub(super) fn distribute(&mut self, at: Instant) {
+        let in_closed_loop = self.slots.taken.min(1) * self.slots.slots.len() * self.policy.pipeline;
+        let limit = if self.scheduler.is_open_loop() { u64::MAX } else { in_closed_loop as u64 };
+        while self.scheduler.outstanding < limit
+            && let Some(request) = self.scheduler.take(at)
+        {
+            let request = self.with_url(request);
+            if let Some(request) = self.slots.push_waiting(request) {
+                self.on_unsent(request, at, true);
+            }
+        }
+    }
+
+    fn give_up_waiting(&mut self, host: usize, due_by: Instant, at: Instant) {
+        while self.slots.hosts[host].waiting.front().is_some_and(|oldest| oldest.intended <= due_by)
+            && let Some(request) = self.slots.hosts[host].waiting.pop_front()
+        {
+            self.on_unsent(request, at, !self.slots.hosts[host].is_refusing);
+        }
+    }
+
+    /// Gives up the due requests of a host that refuses connections.
+    fn fail_waiting(&mut self, host: usize, at: Instant) {
+        if self.slots.hosts[host].is_refusing {
+            self.distribute(at);
+            self.give_up_waiting(host, at, at);
+        }
+    }
+
+    /// Ends the run. Due requests that were never sent are errors. Exceptions are those that the next tick
+    /// would send, or that a late generator left although a connection was idle: their count is returned.
+    pub(super) fn finish(&mut self, at: Instant) -> u64 {
+        if self.scheduler.is_open_loop() {
+            self.distribute(at);
+            let due_by = at.checked_sub(UNSENT_AGE_MIN).unwrap_or(at);
+            for host in 0..self.slots.hosts.len() {
+                self.fail_waiting(host, at);
+                let is_idle = |slot: &LoadSlot| slot.host_index == host && slot.can_send;
+                if !self.slots.slots.iter().any(is_idle) {
+                    self.give_up_waiting(host, due_by, at);
+                }
+            }
+        }
+        self.estimate_unsent(at, true);
+        self.slots.hosts.iter().map(|host| host.waiting.len() as u64).sum()
+    }
+
+    /// Sets what a closed loop would have sent in the time that its slots lost: without a connection or, at
+    /// the end, in the server's silence. Requests that ended took the rest of the time.
+    pub(super) fn estimate_unsent(&mut self, at: Instant, is_end: bool) {
+        if self.scheduler.is_open_loop() {
+            return;
+        }
+        let slots = self.slots.slots.len() as f64;
+        // With several hosts, requests of a refusing host are counted one by one.
+        let mut lost = if self.has_one_host() { self.slots.lost_time(at).as_secs_f64() } else { 0.0 };
+        let silence = at.saturating_duration_since(self.last_byte.max(self.scheduler.measured_from));
+        let longest = Duration::from_micros(self.metrics.first_byte.quantile_us(1.0));
+        if is_end && silence >= SILENCE_MIN.max(longest * 2) {
+            lost = lost.max(silence.as_secs_f64() * slots);
+        }
+        let all = (self.since(at).as_secs_f64() * slots).max(1e-6);
+        let totals = &mut self.metrics.series.totals;
+        let ended = (totals.answered + totals.failed) as f64;
+        let unsent = if ended > 0.0 { ended * lost / (all - lost).max(1e-6) } else { slots * lost / all };
+        let unsent = (unsent.ceil() as u64).min(self.scheduler.quota.unwrap_or(u64::MAX));
+        totals.unsent = if self.slots.hosts.len() == 1 { unsent } else { totals.unsent.max(unsent) };
+    }
+
+    fn on_unsent(&mut self, request: InFlightRequest, at: Instant, has_waited: bool) {
+        self.scheduler.ended(&request);
+        if request.is_counted {
+            let age = has_waited.then(|| at.saturating_duration_since(request.intended));
+            self.metrics.unsent(request.url, age, self.since(at));
+        }
     }
 
     /// Request that the slot's last connection left unanswered. It keeps its first send time: its latency
@@ -136,12 +243,15 @@ impl ThreadRun {
 
     /// If false, no connection is opened.
     pub(super) fn has_more_requests(&self) -> bool {
-        self.slots.unanswered > 0 || self.scheduler.has_more()
+        let mut hosts = self.slots.hosts.iter();
+        self.slots.unanswered > 0 || self.scheduler.has_more() || hosts.any(|host| !host.waiting.is_empty())
     }
 
     pub(super) fn end(&mut self, at: Instant) {
-        while let Some(request) = self.slots.pop_any_unanswered() {
-            self.on_unfinished(request, at);
+        for slot_index in 0..self.slots.slots.len() {
+            while let Some(request) = self.slots.pop_unanswered(slot_index) {
+                self.on_unfinished(request, at);
+            }
         }
     }
 
@@ -153,8 +263,9 @@ impl ThreadRun {
         done: Instant,
         len: u64,
     ) {
+        self.scheduler.ended(&request);
+        self.timing_out_since = None;
         if request.is_counted {
-            self.scheduler.ended();
             self.metrics.answered(ResponseRecord {
                 url: request.url,
                 status,
@@ -169,9 +280,15 @@ impl ThreadRun {
 
     /// A time-out counts from its deadline, not its detection.
     pub(super) fn failed(&mut self, request: InFlightRequest, failure: LoadFailure, at: Instant) {
+        self.scheduler.ended(&request);
+        if failure == LoadFailure::TimedOut {
+            let is_hung = *self.timing_out_since.get_or_insert(at) + self.policy.timeout <= at;
+            self.scheduler.is_cancelled |=
+                is_hung && self.scheduler.ends_at.is_none() && self.scheduler.has_more();
+        }
         if request.is_counted {
-            let at = if failure == LoadFailure::TimedOut { request.sent + self.policy.timeout } else { at };
-            self.scheduler.ended();
+            let deadline = request.sent + self.policy.timeout;
+            let at = if failure == LoadFailure::TimedOut { deadline.min(at) } else { at };
             self.metrics.failed(FailureRecord {
                 url: request.url,
                 failure,
@@ -182,10 +299,15 @@ impl ThreadRun {
         }
     }
 
+    /// A request older than the time-out has failed, even if it was sent later.
     pub(super) fn on_unfinished(&mut self, request: InFlightRequest, at: Instant) {
+        if request.intended + self.policy.timeout <= at {
+            return self.failed(request, LoadFailure::TimedOut, at);
+        }
+        self.scheduler.ended(&request);
         if request.is_counted {
-            self.scheduler.ended();
-            self.metrics.unfinished(at.saturating_duration_since(request.intended));
+            let ages = [request.intended, request.sent].map(|since| at.saturating_duration_since(since));
+            self.metrics.unfinished(ages);
         }
     }
 
@@ -197,16 +319,18 @@ impl ThreadRun {
     }
 
     /// Includes the warm-up, when most connects happen.
-    pub(super) fn on_connected(&mut self, slot_index: usize, took: Duration) {
+    pub(super) fn on_connected(&mut self, slot_index: usize, took: Duration, at: Instant) {
         self.metrics.connect.record(took);
-        self.slots.on_connected(slot_index);
+        self.fail_waiting(self.slots.slots[slot_index].host_index, at);
+        self.slots.on_connected(slot_index, at);
     }
 
     pub(super) fn on_connect_failed(&mut self, slot_index: usize, failure: LoadFailure, at: Instant) {
         self.metrics.connect_failed(failure, self.since(at));
         self.slots.failed(slot_index, at);
+        self.fail_waiting(self.slots.slots[slot_index].host_index, at);
         // Unanswered requests of a slot time out without a connection too.
-        while let Some(request) = self.slots.first_unanswered(slot_index)
+        while let Some(request) = self.slots.slots[slot_index].unanswered.front()
             && request.sent + self.policy.timeout <= at
             && let Some(request) = self.slots.pop_unanswered(slot_index)
         {
@@ -221,13 +345,18 @@ impl ThreadRun {
         }
     }
 
-    /// Aborts a run that would never end: no connection for a request time-out, and no end time. One connect
-    /// must have failed, so that the report has a reason.
+    /// Aborts a run without a server: no connect succeeded in the first second, or there is no end time and no
+    /// connection for a request time-out. One connect must have failed, so that the report has a reason.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
-        let is_unreachable = self.slots.taken == 0 && no_connection_for >= self.policy.timeout;
-        if is_unreachable && self.scheduler.ends_at.is_none() && self.metrics.connect_failures.total() > 0 {
-            self.scheduler.is_cancelled = true;
+        if self.slots.taken > 0 || self.metrics.series.connect_failures.total() == 0 {
+            return;
         }
+        let is_timed_out = no_connection_for >= self.policy.timeout;
+        self.scheduler.is_cancelled |= match self.metrics.connect.is_empty() {
+            true if no_connection_for < FIRST_ATTEMPTS_LEN => false,
+            true => is_timed_out || self.slots.hosts.iter().all(|host| host.is_refusing),
+            false => is_timed_out && self.scheduler.ends_at.is_none(),
+        };
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct StatusView {
     /// Percentiles of the last interval.
     p50_us: u64,
     p99_us: u64,
+    /// Errors, then reasons of failed connects.
+    errors: Vec<String>,
 }
 
 impl StatusView {
@@ -39,6 +41,8 @@ impl StatusView {
             rates: rates(series, complete_count, elapsed),
             p50_us: quantile(0.5),
             p99_us: quantile(0.99),
+            errors: [vec![plural(series.totals.errors(), "error")], series.connect_failures.connect_labels()]
+                .concat(),
         }
     }
 
@@ -53,7 +57,7 @@ impl StatusView {
             count(self.rate().round() as u64),
             millis_text(self.p50_us),
             millis_text(self.p99_us),
-            plural(self.totals.failed + self.totals.bad_statuses, "error"),
+            self.errors.join(", "),
         )
     }
 
@@ -62,13 +66,13 @@ impl StatusView {
         let (share, left) = self.progress(stop);
         let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs_text(left)));
         let times = format!("{}{left}", whole_secs_text(self.elapsed));
-        let figures = [
+        let mut figures = vec![
             format!("{} requests/s", count(self.rate().round() as u64)),
             format!("p50 {}", millis_text(self.p50_us)),
             format!("p99 {}", millis_text(self.p99_us)),
             format!("{} responses", count(self.totals.answered)),
-            plural(self.totals.failed + self.totals.bad_statuses, "error"),
         ];
+        figures.extend_from_slice(&self.errors);
         let columns = usable_columns(size);
         let mut lines = vec![progress_line(share, &times, size)];
         lines.extend(wrap_figures(&figures, columns));
@@ -191,6 +195,7 @@ fn tenths_text(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::load::live::tests::{metrics, secs};
+    use crate::load::stats::failure::LoadFailure;
 
     const WIDE_TERMINAL: Room = Room { columns: 100, rows: 24 };
 
@@ -207,6 +212,20 @@ mod tests {
             [20.0],
             "all there is, for half a second"
         );
+    }
+
+    #[test]
+    fn status_view_counts_unsent_and_names_failed_connects() {
+        let mut metrics = metrics(&[10, 20]);
+        metrics.unsent(0, None, secs(1.0));
+        for failure in [LoadFailure::Refused, LoadFailure::Refused, LoadFailure::ConnectTimedOut] {
+            metrics.connect_failed(failure, secs(1.0));
+        }
+        let view = StatusView::of(&metrics.series, secs(2.0));
+        let errors = "1 error, connection refused: 2, connection timed-out: 1";
+        assert!(view.line().ends_with(errors), "{}", view.line());
+        let block = view.block(Stop::default(), WIDE_TERMINAL).join("\n");
+        assert!(block.contains("1 error") && block.contains("connection refused: 2"), "{block}");
     }
 
     #[test]

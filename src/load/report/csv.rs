@@ -65,7 +65,8 @@ fn totals(table: &mut CsvTable, summary: &Summary) {
         ("bad_statuses", totals.bad_statuses),
         ("failed", totals.failed),
         ("unfinished", totals.unfinished),
-        ("resent", summary.totals.resent),
+        ("unsent", totals.unsent),
+        ("resent", totals.resent),
     ];
     for (name, count) in requests {
         table.row("requests", name, &count, "requests");

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::text::{asked, setup_line};
+use super::text::{asked, errors, setup_line};
 use crate::load::stats::summary::Summary;
 use crate::text::is_deceptive;
 
@@ -22,8 +22,8 @@ pub fn hdr(summary: &Summary) -> String {
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);
     let info = &summary.info;
     // A line end would end the comment.
-    let settings =
-        [&info.target, &asked(summary), &setup_line(info)].map(|words| words.replace(is_deceptive, " "));
+    let settings = [&info.target, &asked(summary), &setup_line(info), &errors(summary)]
+        .map(|words| words.replace(is_deceptive, " "));
     let mut builder = IntervalLogWriterBuilder::new();
     builder
         .add_comment("[Histogram log format version 1.2]")

@@ -75,7 +75,8 @@ pub(super) fn asked(summary: &Summary) -> String {
         .as_ref()
         .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
     let end = if info.was_interrupted { ", interrupted" } else { "" };
-    format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}", time(wall_secs * 1e6))
+    let gave_up = if info.gave_up { ", given up" } else { "" };
+    format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}{gave_up}", time(wall_secs * 1e6))
 }
 
 pub(super) fn setup_line(info: &RunInfo) -> String {
@@ -120,12 +121,11 @@ fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
 
 pub(super) fn errors(summary: &Summary) -> String {
     let (failed, bad) = (count(summary.totals.failed), count(summary.totals.bad_statuses));
-    let words = format!("{failed} failed, {bad} with a status of 400 or above");
-    match summary.connect_failures.total() {
-        0 => words,
-        1 => format!("{words}; 1 connection failed"),
-        lost => format!("{words}; {} connections failed", count(lost)),
+    let mut words = format!("{failed} failed, {bad} with a status of 400 or above");
+    if summary.totals.unsent > 0 {
+        words += &format!(", {} not sent", count(summary.totals.unsent));
     }
+    [vec![words], summary.connect_failures.connect_labels()].concat().join("; ")
 }
 
 fn client_cpu(summary: &Summary) -> String {

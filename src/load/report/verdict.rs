@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, UnfinishedBias, Validity, Warning};
-use crate::text::units::{count, share, time};
+use crate::text::units::{count, plural, share, time};
 
 /// Reason or remark.
 #[derive(Serialize)]
@@ -142,21 +142,12 @@ pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
             count(missed),
             count(due)
         ),
-        Warning::UnfinishedBias(UnfinishedBias { count: 1, oldest_us, percentile, least_us }) => format!(
-            "1 request was unfinished at the end, and had waited for {}: if it counted, {percentile} would be {} \
-             or more",
+        Warning::UnfinishedBias(UnfinishedBias { count, oldest_us, percentile, least_us }) => format!(
+            "without a response at the end: {}, after {} at most; these times count: {percentile} is {} or more",
+            plural(count, "request"),
             time(oldest_us as f64),
             time(least_us as f64)
         ),
-        Warning::UnfinishedBias(UnfinishedBias { count: waiting, oldest_us, percentile, least_us }) => {
-            format!(
-                "{} requests were unfinished at the end, the oldest of which had waited for {}: if they counted, \
-             {percentile} would be {} or more",
-                count(waiting),
-                time(oldest_us as f64),
-                time(least_us as f64)
-            )
-        }
         Warning::WaitedForCpu { waited_share } => format!(
             "the client waited for a processor for {} of the time, which is part of the latencies: give it a \
              core of its own before the latencies are attributed to the server",

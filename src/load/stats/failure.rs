@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::body::chunked::{LINE_TOO_LONG, TRAILERS_TOO_LONG};
 use crate::http::{ResponseError, ResponseHeadError};
+use crate::text::units::count;
 
 /// Reason of a failed request or connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -117,6 +118,13 @@ impl FailureCounts {
     /// Counts above 0, in enum order.
     pub fn seen(&self) -> impl Iterator<Item = (LoadFailure, u64)> + '_ {
         self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
+    }
+
+    /// Names and counts of failed connections: `connection refused: 45`.
+    pub fn connect_labels(&self) -> Vec<String> {
+        let name = |failure: LoadFailure| failure.to_string().replace("connect-", "");
+        let label = |(failure, times)| format!("connection {}: {}", name(failure), count(times));
+        self.seen().map(label).collect()
     }
 
     /// Adds other counts.

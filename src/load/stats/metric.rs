@@ -44,7 +44,7 @@ pub enum Metric {
     Time(TimeKind, Statistic),
     /// Responses per second.
     Rate,
-    /// Share of failed requests and statuses from 400.
+    /// Share of failed and unsent requests, and statuses from 400.
     Errors,
     /// Failed requests.
     Failed,

@@ -96,22 +96,24 @@ pub struct Metrics {
     pub series: TimeSeries,
     #[serde(flatten, skip_deserializing)]
     pub(in crate::load) latencies: Latencies,
-    pub(super) first_byte: LatencyHistogram,
+    pub(in crate::load) first_byte: LatencyHistogram,
     /// Connect times.
     pub connect: LatencyHistogram,
     /// Generator lag, without waiting for a free connection.
     ///
     /// The server causes that wait.
     pub(in crate::load) lag: LatencyHistogram,
+    /// Ages of requests without a result at the end, since they were due.
     pub(in crate::load) unfinished: LatencyHistogram,
+    /// Ages since they were sent.
+    #[serde(default, skip_serializing_if = "LatencyHistogram::is_empty")]
+    pub(in crate::load) unfinished_uncorrected: LatencyHistogram,
     pub(in crate::load) resent: u64,
     pub(in crate::load) unasked: u64,
     #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
     pub(super) statuses: Vec<u64>,
     /// Failed requests.
     pub failures: FailureCounts,
-    /// Failed connections.
-    pub connect_failures: FailureCounts,
     pub(in crate::load) urls: Vec<UrlMetrics>,
 }
 
@@ -178,15 +180,26 @@ impl Metrics {
 
     /// Counts a request in flight at the end.
     ///
-    /// `age` is since its intended start.
-    pub fn unfinished(&mut self, age: Duration) {
+    /// The ages are since its intended start and since it was sent.
+    pub fn unfinished(&mut self, [age, uncorrected]: [Duration; 2]) {
         self.series.totals.unfinished += 1;
         self.unfinished.record(age);
+        self.unfinished_uncorrected.record(uncorrected);
+    }
+
+    /// Counts a due request that is never sent; with its age, unless the connection was refused.
+    pub fn unsent(&mut self, url: u32, age: Option<Duration>, at: Duration) {
+        self.series.totals.unsent += 1;
+        self.series.failed(at, None);
+        age.into_iter().for_each(|age| self.unfinished.record(age));
+        if let Some(url) = self.url(url) {
+            url.totals.unsent += 1;
+        }
     }
 
     /// Counts a failed connection, which is no request.
     pub fn connect_failed(&mut self, failure: LoadFailure, at: Duration) {
-        self.connect_failures.add(failure, 1);
+        self.series.connect_failures.add(failure, 1);
         self.series.failed(at, None);
     }
 
@@ -198,13 +211,13 @@ impl Metrics {
         self.connect.merge(&other.connect);
         self.lag.merge(&other.lag);
         self.unfinished.merge(&other.unfinished);
+        self.unfinished_uncorrected.merge(&other.unfinished_uncorrected);
         self.resent = self.resent.saturating_add(other.resent);
         self.unasked = self.unasked.saturating_add(other.unasked);
         for (sum, count) in self.statuses.iter_mut().zip(&other.statuses) {
             *sum = sum.saturating_add(*count);
         }
         self.failures.merge(&other.failures);
-        self.connect_failures.merge(&other.connect_failures);
         if self.urls.len() < other.urls.len() {
             self.urls.resize_with(other.urls.len(), UrlMetrics::default);
         }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::failure::{FailureCounts, LoadFailure};
 use super::latency_histogram::{LatencyHistogram, secs};
 use super::metrics::{Metrics, URL_FIGURES_MAX};
-use super::time_series::TimeSlice;
+use super::time_series::{TimeSlice, is_zero};
 use super::validity::{UnfinishedBias, Validity, ValidityInput, judge};
 use crate::load::run_info::RunInfo;
 
@@ -104,7 +104,7 @@ pub struct UrlSummary {
     pub answered: u64,
     /// Statuses from 400.
     pub bad_statuses: u64,
-    /// Failed requests.
+    /// Failed requests, and due requests that were never sent.
     pub failed: u64,
     /// Response bytes.
     pub received_bytes: u64,
@@ -128,7 +128,7 @@ pub struct SliceSummary {
     pub answered: u64,
     /// Statuses from 400.
     pub bad_statuses: u64,
-    /// Failed requests and connections.
+    /// Failed requests and connections, and due requests never sent.
     pub failed: u64,
     /// Response bytes.
     pub received_bytes: u64,
@@ -158,8 +158,12 @@ pub struct Requests {
     pub failed: u64,
     /// Requests in flight at the end.
     pub unfinished: u64,
-    /// Longest wait of an unfinished request, or null.
+    /// Longest wait of an unfinished or unsent request, or null.
     pub unfinished_oldest_us: Option<u64>,
+    /// Due requests that were never sent; in a closed loop, an estimate for the time without the server. Absent
+    /// if 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unsent: u64,
     /// Pipelined requests sent again after their connection ended.
     pub resent: u64,
 }
@@ -205,9 +209,9 @@ pub struct Summary {
     /// received_bytes divided by wall_secs.
     #[serde(rename = "received_bytes_per_sec")]
     pub received_per_sec: f64,
-    /// Share of finished requests that failed or got a status from 400.
+    /// Share of finished and unsent requests that failed, were unsent, or got a status from 400.
     pub error_share: f64,
-    /// Time from due to end of response, time-outs included.
+    /// Time from due to end of response; with time-outs, and with the age of what waited above the median.
     #[serde(rename = "latency")]
     pub corrected: Option<Spread>,
     /// Time from send to end of response; equal to latency in a closed loop.
@@ -285,7 +289,8 @@ impl Summary {
     pub fn of(metrics: &Metrics, info: &RunInfo) -> Self {
         let totals = metrics.series.totals;
         let wall_secs = info.wall.as_secs_f64();
-        let (corrected_times, uncorrected_times) = (metrics.corrected(), metrics.uncorrected());
+        let (corrected_times, unfinished) = with_unfinished(metrics.corrected(), &metrics.unfinished);
+        let (uncorrected_times, _) = with_unfinished(metrics.uncorrected(), &metrics.unfinished_uncorrected);
         let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
         let waited_secs = info.cpu_usage.run_queue_wait.map(|waited| waited.as_secs_f64());
         let threads_secs = wall_secs * info.threads.max(1) as f64;
@@ -299,28 +304,29 @@ impl Summary {
                 unfinished: totals.unfinished,
                 unfinished_oldest_us: (!metrics.unfinished.is_empty())
                     .then(|| metrics.unfinished.histogram().max()),
+                unsent: totals.unsent,
                 resent: metrics.resent,
             },
             received_bytes: totals.received_len,
             rate: ratio(totals.answered as f64, wall_secs),
             received_per_sec: ratio(totals.received_len as f64, wall_secs),
             error_share: ratio(
-                totals.failed.saturating_add(totals.bad_statuses) as f64,
-                totals.failed.saturating_add(totals.answered) as f64,
+                totals.errors() as f64,
+                totals.failed.saturating_add(totals.answered).saturating_add(totals.unsent) as f64,
             ),
             corrected: Spread::of(&corrected_times),
             uncorrected: Spread::of(&uncorrected_times),
             first_byte: Spread::of(&metrics.first_byte),
             connect: Spread::of(&metrics.connect),
             lag: Spread::of(&metrics.lag),
-            unfinished: unfinished(&corrected_times, &metrics.unfinished),
+            unfinished,
             unasked: metrics.unasked,
             bars: bars(&corrected_times),
             corrected_times,
             uncorrected_times,
             statuses: statuses(metrics),
             failures: metrics.failures.clone(),
-            connect_failures: metrics.connect_failures.clone(),
+            connect_failures: metrics.series.connect_failures.clone(),
             urls: urls(metrics, info),
             slices: slices(metrics, info.wall),
             client: ClientCpu {
@@ -368,17 +374,21 @@ impl Summary {
     }
 }
 
-/// Bias of the percentiles, if each unfinished request counts as complete at the end.
+/// Latencies with the ages of the requests that waited at the end, and their effect on the percentiles.
 ///
 /// The real latencies are unknown. `None` if no percentile changes much.
-fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<UnfinishedBias> {
+fn with_unfinished(
+    latency: LatencyHistogram,
+    ages: &LatencyHistogram,
+) -> (LatencyHistogram, Option<UnfinishedBias>) {
     /// Smaller changes are not reported.
     const FACTOR_MIN: f64 = 1.1;
-    if ages.is_empty() {
-        return None;
-    }
     let mut all = latency.clone();
-    all.merge(ages);
+    let median_us = if latency.is_empty() { u64::MAX } else { latency.quantile_us(0.5) };
+    // A shorter age says nothing about the latency.
+    for age in ages.histogram().iter_recorded().filter(|age| age.value_iterated_to() > median_us) {
+        all.record_us(age.value_iterated_to(), age.count_at_value());
+    }
     let (mut most, mut changed) = (FACTOR_MIN, None);
     for (percentile, quantile) in PERCENTILES {
         let least_us = all.quantile_us(quantile);
@@ -388,8 +398,8 @@ fn unfinished(latency: &LatencyHistogram, ages: &LatencyHistogram) -> Option<Unf
             changed = Some((percentile, least_us));
         }
     }
-    let (percentile, least_us) = changed?;
-    Some(UnfinishedBias { count: ages.len(), oldest_us: ages.histogram().max(), percentile, least_us })
+    let (count, oldest_us) = (ages.len(), ages.histogram().max());
+    (all, changed.map(|(percentile, least_us)| UnfinishedBias { count, oldest_us, percentile, least_us }))
 }
 
 fn statuses(metrics: &Metrics) -> Vec<StatusCount> {
@@ -411,7 +421,7 @@ fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
             sent: url.totals.sent,
             answered: url.totals.answered,
             bad_statuses: url.totals.bad_statuses,
-            failed: url.totals.failed,
+            failed: url.totals.failed.saturating_add(url.totals.unsent),
             received_bytes: url.totals.received_len,
             latency: Spread::of(&url.latency),
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::failure::FailureCounts;
 use super::latency_histogram::{DIGITS, LatencyHistogram, micros, to_us};
 
 /// Lowest status that is an error (RFC 9110 section 15).
@@ -29,17 +30,31 @@ pub struct RequestTotals {
     pub failed: u64,
     /// Requests in flight at the end.
     pub unfinished: u64,
+    /// Due requests that were never sent; in a closed loop, an estimate for the time without the server.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unsent: u64,
     /// Response bytes.
     pub received_len: u64,
 }
 
+/// Keys added after the formats were frozen are left out if they say nothing.
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl RequestTotals {
+    /// Failed and unsent requests, and statuses from [`BAD_STATUS_MIN`].
+    pub fn errors(&self) -> u64 {
+        self.failed.saturating_add(self.bad_statuses).saturating_add(self.unsent)
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.sent = self.sent.saturating_add(other.sent);
         self.answered = self.answered.saturating_add(other.answered);
         self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
         self.failed = self.failed.saturating_add(other.failed);
         self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        self.unsent = self.unsent.saturating_add(other.unsent);
         self.received_len = self.received_len.saturating_add(other.received_len);
     }
 }
@@ -51,7 +66,7 @@ pub struct TimeSlice {
     pub answered: u64,
     /// Statuses from 400.
     pub bad_statuses: u64,
-    /// Failed requests and connections.
+    /// Failed requests and connections, and due requests never sent.
     pub failed: u64,
     /// Response bytes.
     pub received_len: u64,
@@ -126,6 +141,8 @@ pub struct TimeSeries {
     pub(in crate::load) slice_len: Duration,
     #[serde(deserialize_with = "read_slices")]
     pub(in crate::load) slices: Vec<TimeSlice>,
+    /// Failed connections.
+    pub connect_failures: FailureCounts,
 }
 
 fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -148,7 +165,8 @@ impl TimeSeries {
     /// Empty series; slice length 0 means one second.
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
-        Self { totals: RequestTotals::default(), slice_len: slice, slices: Vec::new() }
+        let (totals, slices, connect_failures) = Default::default();
+        Self { totals, slice_len: slice, slices, connect_failures }
     }
 
     pub(super) fn answered(&mut self, done: Duration, latency: Duration, status: u16, received_len: u64) {
@@ -170,6 +188,7 @@ impl TimeSeries {
     /// Adds another thread or run, aligned in time.
     pub fn merge(&mut self, other: &Self) {
         self.totals.merge(&other.totals);
+        self.connect_failures.merge(&other.connect_failures);
         while self.slice_len < other.slice_len {
             self.coarsen();
         }

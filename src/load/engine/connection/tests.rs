@@ -206,7 +206,7 @@ fn failed_connect_has_its_failure_kind_and_no_request() {
     let mut fixture = ConnectionFixture::new(&plan());
     fixture.apply(Want::Close(CloseReason::ConnectFailed(ErrorKind::ConnectionRefused)));
     assert_eq!(fixture.totals(), [0; 4]);
-    assert_eq!(fixture.run.metrics.connect_failures.of(LoadFailure::Refused), 1);
+    assert_eq!(fixture.run.metrics.series.connect_failures.of(LoadFailure::Refused), 1);
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn surplus_bytes_are_too_long_or_unsolicited() {
 fn late_connect_is_connect_timed_out() {
     let mut fixture = ConnectionFixture::new(&plan());
     fixture.time_out();
-    assert_eq!(fixture.run.metrics.connect_failures.of(LoadFailure::ConnectTimedOut), 1);
+    assert_eq!(fixture.run.metrics.series.connect_failures.of(LoadFailure::ConnectTimedOut), 1);
     assert_eq!((fixture.totals(), fixture.run.slots.taken), ([0; 4], 0));
 }
 

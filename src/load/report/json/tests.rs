@@ -356,7 +356,7 @@ fn json_findings_have_numeric_figures() {
     metrics.resent += 7;
     metrics.unasked += 1;
     metrics.record_sent(0);
-    metrics.unfinished(Duration::from_secs(4));
+    metrics.unfinished([Duration::from_secs(4); 2]);
     let report = read(&Summary::of(&metrics, &info()));
     assert_eq!((&report["requests"]["resent"], &report["unasked_connections"]), (&7.into(), &1.into()));
     assert_eq!(report["requests"]["unfinished_oldest_us"].as_u64().map(|us| us / 10_000), Some(400));

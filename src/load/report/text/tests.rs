@@ -43,7 +43,7 @@ fn text_of_run_without_responses_has_no_latencies() {
 fn text_of_invalid_run_starts_with_its_reasons() {
     let mut metrics = metrics(0);
     metrics.record_sent(0);
-    metrics.unfinished(Duration::ZERO);
+    metrics.unfinished([Duration::ZERO; 2]);
     metrics.connect_failed(LoadFailure::NoPort, Duration::ZERO);
     metrics.lag.record(Duration::from_millis(30));
     let info = RunInfo {
@@ -82,13 +82,13 @@ fn describe_warning_gives_text_with_figures() {
     for (warning, words) in [
         (
             waiting(50),
-            "50 requests were unfinished at the end, the oldest of which had waited for 5.10 s: if they \
-             counted, p99 would be 4.00 s or more",
+            "without a response at the end: 50 requests, after 5.10 s at most; these times count: p99 is 4.00 s \
+             or more",
         ),
         (
             waiting(1),
-            "1 request was unfinished at the end, and had waited for 5.10 s: if it counted, p99 would be \
-             4.00 s or more",
+            "without a response at the end: 1 request, after 5.10 s at most; these times count: p99 is 4.00 s \
+             or more",
         ),
         (
             Warning::LagNearLatency { lag_p99_us: 1_500, latency_p99_us: 2_000 },

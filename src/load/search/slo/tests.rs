@@ -82,7 +82,7 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> 
     }
     for _ in 0..unfinished {
         metrics.record_sent(0);
-        metrics.unfinished(Duration::from_millis(1));
+        metrics.unfinished([Duration::from_millis(1); 2]);
     }
     let mut info = RunInfo { due: Some(1_000), ..info() };
     change(&mut info);

@@ -66,7 +66,7 @@ fn is_balanced_when_sent_is_answered_failed_and_unfinished() {
         sent: ms(0),
         at: ms(1),
     });
-    metrics.unfinished(Duration::ZERO);
+    metrics.unfinished([Duration::ZERO; 2]);
     assert!(metrics.is_balanced());
     metrics.connect_failed(LoadFailure::NoPort, ms(1));
     assert!(metrics.is_balanced(), "a connection is no request");
@@ -102,6 +102,7 @@ enum Event {
     ConnectFailed(LoadFailure, u64),
     Lag(u64),
     Unfinished(u64),
+    Unsent(u32, u64, u64),
     Resent(u64),
     Unasked,
 }
@@ -114,7 +115,8 @@ fn apply(metrics: &mut Metrics, event: &Event) {
         Event::Connected(took) => metrics.connect.record(ms(took)),
         Event::ConnectFailed(failure, at) => metrics.connect_failed(failure, ms(at)),
         Event::Lag(late) => metrics.lag.record(ms(late)),
-        Event::Unfinished(age) => metrics.unfinished(ms(age)),
+        Event::Unfinished(age) => metrics.unfinished([ms(age); 2]),
+        Event::Unsent(url, age, at) => metrics.unsent(url, Some(ms(age)), ms(at)),
         Event::Resent(count) => metrics.resent += count,
         Event::Unasked => metrics.unasked += 1,
     }
@@ -124,7 +126,7 @@ fn event() -> impl Strategy<Value = Event> {
     // Up to 900 s: more slices than `SLICES_MAX`.
     let at = 0..900_000u64;
     let times = (0..5u32, at.clone(), 0..500u64, 0..9_000u64, 0..ALL.len());
-    (0..9u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {
+    (0..10u8, times, 100..1000u16).prop_map(|(kind, (url, intended, late, took, failure), status)| {
         let failure = ALL[failure];
         let (sent, done) = (intended + late, intended + late + took);
         match kind {
@@ -141,6 +143,7 @@ fn event() -> impl Strategy<Value = Event> {
             5 => Event::Connected(took),
             6 => Event::Lag(late),
             7 => Event::Unfinished(took),
+            8 => Event::Unsent(url, took, done),
             _ if late % 2 == 0 => Event::Resent(took),
             _ => Event::Unasked,
         }

@@ -52,6 +52,7 @@ pub(in crate::load) fn info() -> RunInfo {
         cpu_usage: CpuUsage::of_thread(Duration::from_millis(1500), Some(Duration::from_millis(500))),
         started_unix_secs: 1_700_000_000,
         was_interrupted: false,
+        gave_up: false,
         merged: None,
     }
 }
@@ -104,8 +105,8 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
     }
     metrics.record_sent(0);
     metrics.record_sent(1);
-    metrics.unfinished(us(100));
-    metrics.unfinished(us(100));
+    metrics.unfinished([us(100); 2]);
+    metrics.unfinished([us(100); 2]);
     for _ in 0..50 {
         metrics.connect.record(us(300));
     }
@@ -296,7 +297,7 @@ fn unfinished_requests_are_noted_if_they_raise_a_percentile() {
         (&latency(0, 1), latency(9, 5_000_000), None),
     ];
     for (answered, ages, expected) in rows {
-        let found = unfinished(answered, &ages);
+        let (_, found) = with_unfinished(answered.clone(), &ages);
         assert_eq!(found.map(|found| found.percentile), expected.map(|(percentile, _)| percentile));
         if let (Some(found), Some((_, least_us))) = (found, expected) {
             assert!(found.least_us.abs_diff(least_us) < least_us / 500, "{found:?}");
