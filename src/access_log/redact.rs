@@ -27,28 +27,32 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     // State of the current field, for continuation lines.
     let (mut is_logged, mut is_redacted) = (style.headers == HeaderChoice::All, false);
-    lines.skip(1).take_while(|line| !line.is_empty()).filter_map(move |line| {
+    let lines = lines.skip(1).take_while(|line| !line.is_empty());
+    // A bare CR may end a line, or not: what follows it has the secrecy of both readings.
+    let parts = lines.flat_map(|line| line.split(|&byte| byte == b'\r').enumerate());
+    parts.filter(|(_, line)| !line.is_empty()).filter_map(move |(index, line)| {
         let field = split_field(line);
+        let name = field.name.trim_ascii();
         // Leading white space continues the previous field (RFC 9112 section 5.2).
-        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-            let name = field.name.trim_ascii();
+        if index == 0 && !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            is_redacted = false;
             is_logged = match field.value {
                 Some(_) => style.headers.includes(name),
                 None => style.headers == HeaderChoice::All,
             };
-            is_redacted = !style.shows_secrets && is_secret(name);
         } else if is_redacted {
             return is_logged.then_some(HeaderField { name: b"", value: Some(REDACTED) });
         }
+        is_redacted |= !style.shows_secrets && is_secret(name);
         let value = if is_redacted { field.value.map(|_| REDACTED) } else { field.value };
         is_logged.then_some(HeaderField { value, ..field })
     })
 }
 
-/// Redacts a secret header field, misplaced by a split head.
+/// Redacts a secret header field, misplaced by a split head or behind a bare CR.
 pub(super) fn redact_request_line<'a>(line: &'a [u8], style: &LogStyle) -> &'a [u8] {
-    let field = split_field(line);
-    let is_shown = field.value.is_none() || style.shows_secrets || !is_secret(field.name.trim_ascii());
+    let is_secret = |part| matches!(split_field(part), HeaderField { name, value: Some(_) } if is_secret(name.trim_ascii()));
+    let is_shown = style.shows_secrets || !line.split(|&byte| byte == b'\r').any(is_secret);
     if is_shown { line } else { REDACTED }
 }
 
@@ -127,6 +131,13 @@ mod tests {
         hide(b"GET / HTTP/1.1\r\nCOOKIE:secret");
         let told = hide(b"GET / HTTP/1.1\r\nSet-Cookie: a\r\n secret\r\n\ta: secret\r\nHost: a\r\n");
         assert!(told.contains("Host"), "{told}");
+        hide(b"GET / HTTP/1.1\r\nX: a\rAuthorization: secret\r\n");
+        hide(b"GET / HTTP/1.1\r\nX: a\r Authorization: secret\rb: secret\r\n");
+        hide(b"GET / HTTP/1.1\r\nX: a\r\n Authorization: secret\r\n");
+        let told = hide(b"GET / HTTP/1.1\r\nCookie: a\rsecret\r\nX: a\rB: c\r\r\n");
+        assert!(told.ends_with("(\"X\", Some(\"a\")), (\"B\", Some(\"c\"))]"), "{told}");
+        let line = b"GET http://h/ HTTP/1.1\rCookie: secret";
+        assert_eq!(redact_request_line(line, &LogStyle::default()), REDACTED);
         assert_eq!(redact_request_line(b"Cookie: secret", &LogStyle::default()), REDACTED);
         assert_eq!(redact_request_line(b"GET /a:b HTTP/1.1", &LogStyle::default()), b"GET /a:b HTTP/1.1");
         let shown = LogStyle { shows_secrets: true, ..LogStyle::default() };

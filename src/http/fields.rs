@@ -15,7 +15,7 @@ pub struct FieldBuf(pub(super) [FieldSpan; FIELDS_MAX]);
 
 /// Position and length of name and value in a head.
 ///
-/// 16 bits suffice for 16 KiB. Each head begins with 64 empty spans. Slices would take longer to initialize
+/// 16 bits suffice for 16 KiB. Each head begins with [`FIELDS_MAX`] empty spans. Slices would take longer to initialize
 /// than a short head takes to parse.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct FieldSpan {

@@ -243,6 +243,14 @@ fn secrets_are_redacted_in_every_format_by_default() {
             )
             .rest();
             provoke(&server, b"Cookie: secret\r\n\r\n").rest();
+            // A bare CR ends no line, but others may have meant one.
+            for bytes in [
+                "GET / HTTP/1.1\rAuthorization: secret\r\n\r\n",
+                "GET / HTTP/1.1\r\nX: y\rCookie: secret\rsecret\r\n\r\n",
+                "GET / HTTP/1.1\r\nX: y\r\n Cookie: secret\r\n\r\n",
+            ] {
+                provoke(&server, bytes.as_bytes()).rest();
+            }
             let log = server.stop().log;
             let has_heads = matches!(format, "json" | "headers");
             let told = log.contains("secret") || log.contains("c2VjcmV0");

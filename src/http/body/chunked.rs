@@ -27,6 +27,8 @@ const BAD_TRAILER: Reject = Reject::bad_request("A trailer field after the chunk
 pub const TRAILERS_TOO_LONG: Reject =
     Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The trailer fields are longer than 4 KiB.");
 
+use ChunkedState as S;
+
 /// Decoding step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decoded<'i> {
@@ -50,8 +52,18 @@ pub struct ChunkedDecoder {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ChunkedState {
     Size,
+    /// White space, after which only `;` may follow.
     BeforeExtension,
-    Extension,
+    /// After `;`.
+    ExtensionStart,
+    ExtensionName,
+    AfterExtensionName,
+    /// After `=`.
+    ExtensionValueStart,
+    ExtensionValue,
+    Quoted,
+    QuotedPair,
+    AfterQuoted,
     SizeLf,
     Data,
     DataCr,
@@ -119,49 +131,58 @@ impl ChunkedDecoder {
     /// One framing byte; each arm is a row of the grammar.
     fn step(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         match state {
-            ChunkedState::Size | ChunkedState::BeforeExtension | ChunkedState::Extension => {
-                self.step_in_size_line(state, byte)
-            }
-            ChunkedState::SizeLf => {
+            S::SizeLf => {
                 self.overhead_len = 0;
                 match (byte, self.left) {
-                    (b'\n', 0) => Ok(ChunkedState::TrailerStart),
-                    (b'\n', _) => Ok(ChunkedState::Data),
+                    (b'\n', 0) => Ok(S::TrailerStart),
+                    (b'\n', _) => Ok(S::Data),
                     _ => Err(BAD_LINE_END),
                 }
             }
-            ChunkedState::DataCr if byte == b'\r' => Ok(ChunkedState::DataLf),
-            ChunkedState::DataLf if byte == b'\n' => Ok(ChunkedState::Size),
-            ChunkedState::DataCr | ChunkedState::DataLf => Err(BAD_DATA_END),
-            ChunkedState::EndLf if byte == b'\n' => Ok(ChunkedState::Done),
-            ChunkedState::EndLf => Err(BAD_LINE_END),
-            _ => self.step_in_trailer(state, byte),
+            S::DataCr if byte == b'\r' => Ok(S::DataLf),
+            S::DataLf if byte == b'\n' => Ok(S::Size),
+            S::DataCr | S::DataLf => Err(BAD_DATA_END),
+            S::EndLf if byte == b'\n' => Ok(S::Done),
+            S::EndLf => Err(BAD_LINE_END),
+            S::TrailerStart | S::TrailerName | S::TrailerValue | S::TrailerLf => {
+                self.step_in_trailer(state, byte)
+            }
+            _ => self.step_in_size_line(state, byte),
         }
     }
 
-    /// `chunk-size [ chunk-ext ] CR`; an extension may be any text.
+    /// `chunk-size [ chunk-ext ] CR` (RFC 9112 section 7.1.1).
     fn step_in_size_line(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         let next = match (state, byte) {
             // In `Size`, `overhead_len` counts only digits.
-            (ChunkedState::Size, b'\r' | b';' | b' ' | b'\t') if self.overhead_len == 0 => {
+            (S::Size, b'\r' | b';' | b' ' | b'\t') if self.overhead_len == 0 => {
                 return Err(BAD_SIZE);
             }
-            (ChunkedState::Size, _) if byte.is_ascii_hexdigit() => {
+            (S::Size, _) if byte.is_ascii_hexdigit() => {
                 if self.overhead_len == SIZE_DIGITS_MAX {
                     return Err(SIZE_TOO_LONG);
                 }
                 let value = char::from(byte).to_digit(16).unwrap_or_default();
                 self.left = (self.left << 4) | u64::from(value);
-                ChunkedState::Size
+                S::Size
             }
-            (ChunkedState::Size | ChunkedState::Extension, b'\r') => return Ok(ChunkedState::SizeLf),
-            (ChunkedState::Size | ChunkedState::BeforeExtension, b';') => ChunkedState::Extension,
-            (ChunkedState::Size | ChunkedState::BeforeExtension, b' ' | b'\t') => {
-                ChunkedState::BeforeExtension
+            (S::Size | S::ExtensionName | S::ExtensionValue | S::AfterQuoted, b'\r') => return Ok(S::SizeLf),
+            (S::Quoted, b'"') => S::AfterQuoted,
+            (S::Quoted, b'\\') => S::QuotedPair,
+            (S::Quoted | S::QuotedPair, _) if is_text(byte) => S::Quoted,
+            (S::ExtensionStart | S::ExtensionName, _) if is_tchar(byte) => S::ExtensionName,
+            (S::ExtensionName | S::AfterExtensionName, b'=') => S::ExtensionValueStart,
+            (S::ExtensionValueStart, b'"') => S::Quoted,
+            (S::ExtensionValueStart | S::ExtensionValue, _) if is_tchar(byte) => S::ExtensionValue,
+            (S::ExtensionStart | S::ExtensionValueStart, b' ' | b'\t') => state,
+            (S::ExtensionName | S::AfterExtensionName, b' ' | b'\t') => S::AfterExtensionName,
+            (S::Size | S::BeforeExtension | S::ExtensionValue | S::AfterQuoted, b' ' | b'\t') => {
+                S::BeforeExtension
             }
-            (ChunkedState::Extension, _) if is_text(byte) => ChunkedState::Extension,
+            (S::ExtensionStart | S::ExtensionValueStart, b';') => return Err(BAD_EXTENSION),
+            (_, b';') => S::ExtensionStart,
             (_, b'\n') => return Err(BAD_LINE_END),
-            (ChunkedState::Size, _) => return Err(BAD_SIZE),
+            (S::Size, _) => return Err(BAD_SIZE),
             _ => return Err(BAD_EXTENSION),
         };
         self.count_overhead(CHUNK_LINE_LEN_MAX, LINE_TOO_LONG)?;
@@ -171,15 +192,13 @@ impl ChunkedDecoder {
     /// `*( field-name ":" field-value CRLF ) CR`.
     fn step_in_trailer(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         let next = match (state, byte) {
-            (ChunkedState::TrailerStart, b'\r') => return Ok(ChunkedState::EndLf),
-            (ChunkedState::TrailerName, b':') => ChunkedState::TrailerValue,
-            (ChunkedState::TrailerStart | ChunkedState::TrailerName, _) if is_tchar(byte) => {
-                ChunkedState::TrailerName
-            }
-            (ChunkedState::TrailerValue, b'\r') => ChunkedState::TrailerLf,
-            (ChunkedState::TrailerValue, _) if is_text(byte) => ChunkedState::TrailerValue,
-            (ChunkedState::TrailerLf, b'\n') => ChunkedState::TrailerStart,
-            (ChunkedState::TrailerLf, _) | (_, b'\n') => return Err(BAD_LINE_END),
+            (S::TrailerStart, b'\r') => return Ok(S::EndLf),
+            (S::TrailerName, b':') => S::TrailerValue,
+            (S::TrailerStart | S::TrailerName, _) if is_tchar(byte) => S::TrailerName,
+            (S::TrailerValue, b'\r') => S::TrailerLf,
+            (S::TrailerValue, _) if is_text(byte) => S::TrailerValue,
+            (S::TrailerLf, b'\n') => S::TrailerStart,
+            (S::TrailerLf, _) | (_, b'\n') => return Err(BAD_LINE_END),
             _ => return Err(BAD_TRAILER),
         };
         self.count_overhead(TRAILERS_LEN_MAX, TRAILERS_TOO_LONG)?;
@@ -225,8 +244,8 @@ mod tests {
             ("A\r\n0123456789\r\n000\r\n\r\n", "0123456789"),
             ("0000000000000001\r\nx\r\n0\r\n\r\n", "x"),
             ("1;a\r\nx\r\n0;b=c\r\n\r\n", "x"),
-            ("1;\r\nx\r\n0\r\n\r\n", "x"),
-            ("1 \t; a = \"b;\u{e9}\" \r\nx\r\n0\r\n\r\n", "x"),
+            ("1;a;b=c;d\r\nx\r\n0\r\n\r\n", "x"),
+            ("1 \t; a = \"b;\\\"\t\u{e9}\"\r\nx\r\n0 ; a ;b= \"\" ;c\r\n\r\n", "x"),
             ("1\r\nx\r\n0\r\nA: b\r\nC:\r\nD:\td\u{e9}\r\n\r\n", "x"),
         ] {
             let found = decoded(input.as_bytes());
@@ -288,6 +307,19 @@ mod tests {
             (b"1 \r\n", BAD_EXTENSION),
             (b"1 2\r\n", BAD_EXTENSION),
             (b"1 a\r\n", BAD_EXTENSION),
+            (b"1;\r\n", BAD_EXTENSION),
+            (b"1;;a\r\n", BAD_EXTENSION),
+            (b"1;=b\r\n", BAD_EXTENSION),
+            (b"1;a=\r\n", BAD_EXTENSION),
+            (b"1;a=;b\r\n", BAD_EXTENSION),
+            (b"1;a b\r\n", BAD_EXTENSION),
+            (b"1;a=b c\r\n", BAD_EXTENSION),
+            (b"1;a \r\n", BAD_EXTENSION),
+            (b"1;a=b \r\n", BAD_EXTENSION),
+            (b"1;a=\"b\"c\r\n", BAD_EXTENSION),
+            (b"1;a=\"b\r\n", BAD_EXTENSION),
+            (b"1;a=\"\\\0\"\r\n", BAD_EXTENSION),
+            (b"1;a@b\r\n", BAD_EXTENSION),
             (b"1;a\0\r\n", BAD_EXTENSION),
             (b"1;a\x7f\r\n", BAD_EXTENSION),
             (b"\n", BAD_LINE_END),

@@ -24,9 +24,10 @@ impl Multipart<'_> {
     }
 
     /// Head of a part, after the CRLF of the previous part.
-    pub fn part_head(&self, out: &mut Vec<u8>, part: ByteRange, is_first: bool) {
-        let line_end = if is_first { "" } else { "\r\n" };
-        out.extend_from_slice(format!("{line_end}--{}\r\n", self.boundary()).as_bytes());
+    ///
+    /// The first part has the CRLF, too, as an empty preamble: zsync looks for it.
+    pub fn part_head(&self, out: &mut Vec<u8>, part: ByteRange) {
+        out.extend_from_slice(format!("\r\n--{}\r\n", self.boundary()).as_bytes());
         field(out, "Content-Type", self.media_type);
         content_range(out, part, self.complete_len);
         end_head(out);
@@ -40,8 +41,8 @@ impl Multipart<'_> {
     /// Body length in bytes; saturates for overlapping parts, other sums fit.
     pub fn body_len(&self, parts: &[ByteRange]) -> u64 {
         let mut between = Vec::new();
-        for (index, part) in parts.iter().enumerate() {
-            self.part_head(&mut between, *part, index == 0);
+        for part in parts {
+            self.part_head(&mut between, *part);
         }
         self.close(&mut between);
         parts.iter().fold(between.len() as u64, |len, part| len.saturating_add(part.content_len()))
@@ -61,12 +62,12 @@ mod tests {
         let multipart = Multipart { boundary: 0x2a, media_type: b"text/plain", complete_len: 100 };
         let parts = [ByteRange { first: 0, last: 1 }, ByteRange { first: 98, last: 99 }];
         let mut body = Vec::new();
-        for (index, (part, bytes)) in parts.iter().zip([b"ab", b"yz"]).enumerate() {
-            multipart.part_head(&mut body, *part, index == 0);
+        for (part, bytes) in parts.iter().zip([b"ab", b"yz"]) {
+            multipart.part_head(&mut body, *part);
             body.extend_from_slice(bytes);
         }
         multipart.close(&mut body);
-        let expected = "--000000000000002a\r\n\
+        let expected = "\r\n--000000000000002a\r\n\
             Content-Type: text/plain\r\nContent-Range: bytes 0-1/100\r\n\r\nab\r\n\
             --000000000000002a\r\n\
             Content-Type: text/plain\r\nContent-Range: bytes 98-99/100\r\n\r\nyz\r\n\

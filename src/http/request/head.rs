@@ -164,7 +164,7 @@ impl From<HeadError> for Reject {
                 "The request line and the header fields together are longer than 16 KiB.",
             ),
             HeadError::TooManyFields => {
-                Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The request has more than 64 header fields.")
+                Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The request has more than 100 header fields.")
             }
             HeadError::Field => Reject::bad_request(
                 "A header field is malformed: it must be a name, a colon right after it, and a value without \

@@ -4,7 +4,7 @@
 
 use memchr::memmem;
 
-use crate::http::syntax::{ByteSet, len_before_mark, mark_below, mark_equal};
+use crate::http::syntax::{ByteSet, len_before_mark, mark_below, mark_equal, parse_decimal};
 use crate::http::{Method, Reject};
 
 /// Request target; its path stays percent-encoded.
@@ -143,8 +143,9 @@ pub(super) fn is_authority(bytes: &[u8]) -> bool {
     }
 }
 
+/// Possibly empty (RFC 3986 section 3.2.3); no port of TCP is above 65535.
 fn is_port(bytes: &[u8]) -> bool {
-    bytes.iter().all(u8::is_ascii_digit)
+    bytes.is_empty() || parse_decimal(bytes).is_some_and(|port| port <= u64::from(u16::MAX))
 }
 
 #[cfg(test)]
@@ -211,6 +212,8 @@ mod tests {
             (Get, b"http://u@h/"),
             (Get, b"http://u:p@h/"),
             (Get, b"http://h:x/"),
+            (Get, b"http://h:65536/"),
+            (Connect, b"h:99999"),
             (Get, b"http://[::1/"),
             (Get, b"ftp://h/"),
             (Get, b"://h/"),
@@ -253,6 +256,11 @@ mod tests {
             ("::1", false),
             ("a:8o", false),
             ("a:-1", false),
+            ("a:00080", true),
+            ("a:65535", true),
+            ("a:65536", false),
+            ("[::1]:99999", false),
+            ("a:99999999999999999999999", false),
             ("[::1", false),
             ("[]", false),
             ("[::1]a", false),

@@ -199,9 +199,10 @@ pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
     }
 }
 
-/// [`error_format`] by the first Accept line of a rejected request.
+/// [`error_format`] by the first Accept line of a rejected request, without the bytes after its head.
 pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
-    let accept = received.split(|&byte| byte == b'\n').find_map(|line| {
+    let lines = received.split(|&byte| byte == b'\n').skip_while(|line| line.trim_ascii().is_empty());
+    let accept = lines.take_while(|line| !line.trim_ascii().is_empty()).find_map(|line| {
         let (name, value) = line.split_at_checked("Accept:".len())?;
         name.eq_ignore_ascii_case(b"Accept:").then_some(value.trim_ascii())
     });

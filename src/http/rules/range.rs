@@ -62,7 +62,7 @@ fn satisfiable_ranges(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
 
 /// Range of an element: outer `None` if unreadable, inner if unsatisfiable (section 14.1.2).
 ///
-/// A suffix above 0 is satisfiable; of an empty representation, it gives byte 0.
+/// A suffix above 0 is satisfiable, and so is `0-`; of an empty representation, they give byte 0.
 fn resolve_spec(element: &[u8], len: u64) -> Option<Option<ByteRange>> {
     let dash = element.iter().position(|&byte| byte == b'-')?;
     let (first, last) = (element.get(..dash)?, element.get(dash + 1..)?);
@@ -75,7 +75,8 @@ fn resolve_spec(element: &[u8], len: u64) -> Option<Option<ByteRange>> {
     }
     let first = parse_position(first)?;
     let last = if last.is_empty() { u64::MAX } else { parse_position(last)? };
-    (first <= last).then(|| (first < len).then(|| ByteRange { first, last: last.min(end) }))
+    let is_satisfiable = first < len || (first, last) == (0, u64::MAX);
+    (first <= last).then(|| is_satisfiable.then(|| ByteRange { first, last: last.min(end) }))
 }
 
 /// Decimal position; overflow is beyond every end.
@@ -201,9 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_empty_file_only_suffix_is_satisfiable() {
+    fn ranges_of_empty_file_suffix_and_zero_on_are_whole() {
         for (set, expected) in [
-            ("0-", RangeSelection::Unsatisfiable),
+            ("0-", RangeSelection::Whole),
+            ("1-", RangeSelection::Unsatisfiable),
             ("0-0", RangeSelection::Unsatisfiable),
             ("-0", RangeSelection::Unsatisfiable),
             // Satisfiable: selects everything.

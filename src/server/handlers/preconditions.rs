@@ -63,9 +63,9 @@ fn precondition_failed(head: &RequestHead<'_, '_>) -> Response {
     ErrorResponse::for_request(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE).into()
 }
 
-/// Range is defined for GET; HEAD gets the same head (RFC 9110 sections 9.3.2 and 14.2).
+/// Range is defined for GET only (RFC 9110 section 14.2).
 fn applicable_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now) -> Option<&'b [u8]> {
-    let mut values = head.fields.all("range");
+    let mut values = head.fields.all("range").filter(|_| head.method == Method::Get);
     // Two Range fields are a mistake, not a list.
     let value = values.next().filter(|_| values.next().is_none())?;
     if_range_matches(head.fields.all("if-range"), current, now.unix_secs()).then_some(value)

@@ -9,7 +9,7 @@ use super::{archive, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
-use crate::http::{ContentCoding, RequestHead, Status, error_format, field, percent_encode_path};
+use crate::http::{ContentCoding, Method, RequestHead, Status, error_format, field, percent_encode_path};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -91,7 +91,8 @@ pub(super) fn accepted_encodings(
     if head.content_codings.is_empty() {
         return EncodingPreferences::PLAIN;
     }
-    let has_range = head.has_conditions_or_range && head.fields.first("range").is_some();
+    let has_range =
+        head.has_conditions_or_range && head.method == Method::Get && head.fields.first("range").is_some();
     let may_compress = config.compress && !has_range;
     let codings = head.content_codings.iter().map(|coding| match coding {
         ContentCoding::Brotli => Coding::Brotli,

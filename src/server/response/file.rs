@@ -247,8 +247,8 @@ fn queue_parts(
     multipart: &Multipart<'_>,
     ranges: &[ByteRange],
 ) {
-    for (index, range) in ranges.iter().enumerate() {
-        send_queue.push_with(|out| multipart.part_head(out, *range, index == 0));
+    for range in ranges {
+        send_queue.push_with(|out| multipart.part_head(out, *range));
         queue_bytes(send_queue, resource, range.first, range.content_len());
     }
     send_queue.push_with(|out| multipart.close(out));

@@ -41,6 +41,39 @@ fn invalid_chunk_size_gets_400() {
 }
 
 #[test]
+fn malformed_chunk_extension_gets_400() {
+    let bad = [
+        ";",
+        ";;a",
+        ";a;",
+        ";=b",
+        ";a=",
+        ";a=;b",
+        ";a b",
+        ";a=b c",
+        ";a ",
+        ";a=b ",
+        " ",
+        ";a=\"b",
+        ";a=\"b\"c",
+        ";a@b",
+    ];
+    let bodies = bad.map(|extension| format!("5{extension}\r\nhello\r\n0\r\n\r\n"));
+    assert_all_refused(&bodies.each_ref().map(|body| (body.as_bytes(), 400)));
+}
+
+#[test]
+fn valid_chunk_extension_is_skipped() {
+    let server = serve();
+    let mut client = server.connect();
+    for extension in [";a", ";a=b", " ;\ta = b;c", ";a=\"b; \\\"c\t\"", " ; a = \"\" ; b"] {
+        let body = format!("5{extension}\r\nhello\r\n0{extension}\r\n\r\n");
+        client.send([GET, b"Transfer-Encoding: chunked\r\n\r\n", body.as_bytes()].concat());
+        assert_eq!(client.reply().text(), "hello", "{extension}");
+    }
+}
+
+#[test]
 fn chunk_line_without_crlf_gets_400() {
     assert_all_refused(&[
         (b"5\nhello\r\n0\r\n\r\n", 400),

@@ -147,6 +147,11 @@ fn missing_repeated_or_invalid_host_gets_400() {
         "Host: test/path\r\n",
         "Host: http://test\r\n",
         "Host: test:port\r\n",
+        "Host: test:99999\r\n",
+        "Host: test:65536\r\n",
+        "Host: [::1]:99999\r\n",
+        "Host: user:password@test\r\n",
+        "Host: user@test:80\r\n",
         "Host: test:80:80\r\n",
         "Host: test#\r\n",
         "Host: test?\r\n",
@@ -168,7 +173,9 @@ fn missing_repeated_or_invalid_host_gets_400() {
 fn valid_host_forms_get_200() {
     let server = serve();
     let mut client = server.connect();
-    for host in ["test", "TEST.example.", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a_b", "test:", ""] {
+    for host in
+        ["test", "TEST.example.", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a_b", "test:", "test:65535", ""]
+    {
         client.send(format!("GET /hello.txt HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         assert_eq!(client.reply().text(), "hello", "{host}");
     }

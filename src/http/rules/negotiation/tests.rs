@@ -269,6 +269,9 @@ fn error_format_of_rejected_follows_first_accept_line() {
         (b"GET / HTTP/2.0\r\nAccept: */*\r\nAccept: text/html\r\n", Text),
         (b"GET / HTTP/2.0\r\nAccept-Language: text/html\r\nX-Accept: text/html\r\n", Text),
         (b"\xff\0\nAccept", Text),
+        (b"\r\n\r\nGET /\r\nAccept: text/html\r\n\r\n", Html),
+        (b"GET /\r\n\r\nGET / HTTP/1.1\r\nAccept: text/html\r\n\r\n", Text),
+        (b"GET /\n\nAccept: text/html\r\n\r\n", Text),
     ] {
         assert_eq!(error_format_of_rejected(received), format, "{}", received.escape_ascii());
     }
