@@ -120,6 +120,17 @@ pub fn percent_encode_path(out: &mut Vec<u8>, path: &[u8]) {
     }
 }
 
+/// Relative reference to the directory `name` (RFC 3986 section 4.2), which holds behind any prefix.
+///
+/// `./` keeps the text before a colon from being a scheme.
+pub fn directory_reference(name: &[u8]) -> Vec<u8> {
+    let mut out = if name.contains(&b':') { b"./".to_vec() } else { Vec::new() };
+    const ENCODED: &AsciiSet = &PATH_ENCODED.remove(b':');
+    out.extend(percent_encode(name, ENCODED).flat_map(str::bytes));
+    out.push(b'/');
+    out
+}
+
 /// Content-Disposition with a file name (RFC 6266).
 ///
 /// No name can end the value or add a field. `_` replaces characters that clients read differently;

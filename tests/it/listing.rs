@@ -83,7 +83,7 @@ fn listed_urls_can_be_fetched() {
 fn index_page_wins_over_listing_and_off_gets_404() {
     let server = Server::serving(FILES);
     assert_eq!(server.get("/site/?format=json").text(), "the index");
-    assert_eq!(server.get("/docs?sort=size").field("Location"), Some("/docs/?sort=size"));
+    assert_eq!(server.get("/docs?sort=size").field("Location"), Some("docs/?sort=size"));
     let missing = server.connect().send(request("GET", "/missing/", "text/html", "HTTP/1.1")).reply();
     assert_eq!(missing.status, 404);
 

@@ -9,7 +9,7 @@ use super::{archive, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
-use crate::http::{ContentCoding, Method, RequestHead, Status, error_format, field, percent_encode_path};
+use crate::http::{ContentCoding, Method, RequestHead, Status, directory_reference, error_format, field};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -102,11 +102,10 @@ pub(super) fn accepted_encodings(
     EncodingPreferences::new(codings, may_compress.then_some(now.instant))
 }
 
-/// Redirect to the normalised path, which cannot name another host (`//host`).
+/// Redirect relative to the request: a proxy may serve the root elsewhere.
 fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
-    let mut location = b"/".to_vec();
-    percent_encode_path(&mut location, path.as_bytes());
-    location.push(b'/');
+    let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let mut location = directory_reference(name);
     if let Some(query) = head.target.query() {
         location.push(b'?');
         location.extend_from_slice(query);

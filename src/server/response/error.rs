@@ -25,7 +25,7 @@ const STYLE: &str = "</title>\n<style>\n\
     p { margin: 1rem 0 0 }\n\
     </style>\n</head>\n<body>\n<main>\n<h1><b>";
 
-const FOOT: &str = "</p>\n<p><a href=\"/\">Go to the home page</a></p>\n</main>\n</body>\n</html>\n";
+const FOOT: &str = "</main>\n</body>\n</html>\n";
 
 /// Methods of a resource (RFC 9110 section 10.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) format: ErrorFormat,
     /// Only for a 405.
     pub(in crate::server) allow: Option<Allow>,
+    /// Directories between the request path and the root; `None` if unknown.
+    pub(in crate::server) depth: Option<u8>,
 }
 
 impl Allow {
@@ -54,7 +56,7 @@ impl Allow {
 
 impl ErrorResponse {
     pub(in crate::server) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
-        Self { status, message, format, allow: None }
+        Self { status, message, format, allow: None, depth: None }
     }
 
     pub(in crate::server) fn for_request(
@@ -62,7 +64,12 @@ impl ErrorResponse {
         status: Status,
         message: &'static str,
     ) -> Self {
-        Self::new(status, message, error_format(head.accept))
+        Self::new(status, message, error_format(head.accept)).at(head.target.path())
+    }
+
+    fn at(self, path: &[u8]) -> Self {
+        let depth = path.strip_prefix(b"/").map(|rest| rest.iter().filter(|&&byte| byte == b'/').count());
+        Self { depth: depth.and_then(|depth| depth.try_into().ok()), ..self }
     }
 
     pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
@@ -108,7 +115,7 @@ pub(in crate::server) fn lookup_error(
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
     };
-    ErrorResponse::new(status, message, format)
+    ErrorResponse::new(status, message, format).at(path)
 }
 
 /// Last error page. The next is often equal: the same missing file.
@@ -168,19 +175,25 @@ fn media_type(format: ErrorFormat) -> &'static str {
 fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     let (code, reason) = (error.status.code(), error.status.reason());
     match error.format {
-        ErrorFormat::Html => render_html(out, code, reason, error.message),
+        ErrorFormat::Html => render_html(out, code, reason, error),
         ErrorFormat::Text => append(out, format_args!("{code} {reason}\n{}\n", error.message)),
     }
 }
 
-fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, sentence: &str) {
-    let (reason, sentence) = (HtmlText(reason), HtmlText(sentence));
+fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, error: &ErrorResponse) {
+    let (reason, sentence) = (HtmlText(reason), HtmlText(error.message));
     append(
         out,
         format_args!(
-            "{HEAD}{status_code} {reason}{STYLE}{status_code}</b> {reason}</h1>\n<p>{sentence}{FOOT}"
+            "{HEAD}{status_code} {reason}{STYLE}{status_code}</b> {reason}</h1>\n<p>{sentence}</p>\n"
         ),
     );
+    // Relative: a proxy may serve the root elsewhere.
+    if let Some(depth) = error.depth {
+        let home = if depth == 0 { "./" } else { &"../".repeat(depth.into()) };
+        append(out, format_args!("<p><a href=\"{home}\">Go to the home page</a></p>\n"));
+    }
+    out.extend_from_slice(FOOT.as_bytes());
 }
 
 #[cfg(test)]
@@ -190,9 +203,10 @@ mod tests {
     const SENTENCE: &str = "There is nothing at this address.";
 
     /// HTML page.
-    fn rendered(status_code: u16, reason: &str, sentence: &str) -> String {
+    fn rendered(status_code: u16, reason: &str, sentence: &'static str) -> String {
         let mut out = b"before".to_vec();
-        render_html(&mut out, status_code, reason, sentence);
+        let error = ErrorResponse::new(Status::NOT_FOUND, sentence, ErrorFormat::Html).at(b"/a/b//c");
+        render_html(&mut out, status_code, reason, &error);
         let text = String::from_utf8(out).unwrap();
         text.strip_prefix("before").unwrap().to_owned()
     }
@@ -206,7 +220,7 @@ mod tests {
 
     #[test]
     fn html_page_is_under_1536_bytes_and_loads_nothing() {
-        let page = rendered(431, "Request Header Fields Too Large", &"x".repeat(200));
+        let page = rendered(431, "Request Header Fields Too Large", "x".repeat(200).leak());
         assert!(page.len() < 1536, "{} bytes", page.len());
         for fetched in ["src=", "<link", "@import", "url(", "<script"] {
             assert!(!page.contains(fetched), "{fetched}");
@@ -224,7 +238,7 @@ mod tests {
             "<title>404 Not Found</title>",
             "<h1><b>404</b> Not Found</h1>",
             "<p>There is nothing at this address.</p>",
-            "<a href=\"/\">",
+            "<a href=\"../../../\">",
         ] {
             assert_eq!(page.matches(part).count(), 1, "{part}");
         }

@@ -41,6 +41,17 @@ impl Reply {
         named.map(|(_, value)| value.trim()).collect()
     }
 
+    /// Where a relative Location leads from the path that was asked for.
+    pub(crate) fn location_from(&self, path: &str) -> String {
+        let location = self.field("Location").expect("a location");
+        let is_relative = !location.starts_with(['/', '\\'])
+            && location.split('/').next().is_some_and(|name| !name.contains(':'));
+        assert!(is_relative, "{path} leads to {location}");
+        let path = path.split('?').next().unwrap_or_default();
+        let directory = path.rfind('/').map_or("", |slash| &path[..=slash]);
+        format!("{directory}{location}")
+    }
+
     /// The lines of the head but for its date, which may tick between two answers.
     pub(crate) fn dateless(&self) -> Vec<&str> {
         self.head.lines().filter(|line| !line.starts_with("Date:")).collect()

@@ -138,6 +138,21 @@ fn error_and_redirect_format_follows_accept() {
 }
 
 #[test]
+fn error_page_links_home_relative_to_request() {
+    let server = Server::serving(&[("d/e/x", b"")]);
+    let mut client = server.connect();
+    for (path, home) in
+        [("/x", "./"), ("/x?a/b", "./"), ("/x/", "../"), ("/d/e", "../"), ("/x//y/", "../../../")]
+    {
+        let reply = ask(&mut client, &format!("GET {path} HTTP/1.1\r\nHost: test\r\nAccept: text/html"));
+        assert!(reply.text().contains(&format!("<a href=\"{home}\">")), "{path}: {}", reply.text());
+    }
+    // A bad request may have no path.
+    let reply = ask(&mut client, "GET / HTTP/1.1\r\nAccept: text/html");
+    assert!(!reply.text().contains("<a "), "{}", reply.text());
+}
+
+#[test]
 fn error_format_ignores_bytes_after_rejected_head() {
     let server = Server::serving(&[]);
     let next = format!("GET / HTTP/1.1\r\nHost: test\r\nAccept: {BROWSER}\r\n\r\n");
