@@ -1,4 +1,4 @@
-//! Media type by file name extension.
+//! Media type by file name: extension, or a well-known name.
 //!
 //! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a
 //! missing charset. Content is never read: the owner decides by name or [`MediaTypes`]. Compressibility
@@ -12,6 +12,13 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Longest extension looked up; the longest known has 22 bytes.
 const EXTENSION_LEN_MAX: usize = 24;
+
+/// Text files by their whole name; `go.mod` is no video.
+const TEXT_NAMES: &str = "authors build caddyfile changelog changes cname codeowners containerfile contributing contributors \
+    copying copyright credits dockerfile faq gemfile gnumakefile go.mod go.sum go.work history inrelease \
+    install jenkinsfile justfile kbuild kconfig licence license maintainers makefile md5sums news notice \
+    packages pkgbuild procfile rakefile readme release sha1sums sha256sums sha512sums sources thanks todo \
+    unlicense vagrantfile version workspace";
 
 const CHARSET: &str = "; charset=utf-8";
 
@@ -44,37 +51,49 @@ const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
 
 /// Configured media types, before the built-in types.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MediaTypes(Vec<(String, String)>);
+pub struct MediaTypes {
+    types: Vec<(String, String)>,
+    /// Type of names that neither these nor the built-in types know.
+    pub default: Option<String>,
+}
 
 impl MediaTypes {
-    /// Sets the type of an extension, in any case. Text gets UTF-8 unless it names a charset.
+    /// Sets the type of an extension, and of the file with that name if no dot precedes it, in any case.
+    ///
+    /// Text gets UTF-8 unless it names a charset.
     ///
     /// # Errors
     /// The type already set for the extension.
     pub fn insert(&mut self, extension: &str, media_type: &str) -> Result<(), &str> {
         let extension = extension.to_ascii_lowercase();
-        if let Some(at) = self.0.iter().position(|(known, _)| *known == extension) {
-            return Err(self.0.get(at).map_or("", |(_, media_type)| media_type));
+        let plain = |extension: &str| extension.trim_start_matches('.').to_owned();
+        if let Some(at) = self.types.iter().position(|(known, _)| plain(known) == plain(&extension)) {
+            return Err(self.types.get(at).map_or("", |(_, media_type)| media_type));
         }
-        self.0.push((extension, add_charset(media_type)));
+        self.types.push((extension, add_charset(media_type)));
         Ok(())
     }
 
     /// Configured type of a name or path; `tar.gz` before `gz`.
     pub fn get(&self, name: &[u8]) -> Option<&str> {
-        let fitting = self.0.iter().filter(|(extension, _)| has_extension(name, extension));
-        fitting.max_by_key(|(extension, _)| extension.len()).map(|(_, media_type)| media_type.as_str())
+        let fitting = self.types.iter().filter(|(extension, _)| is_named(name, extension));
+        let longest = fitting.max_by_key(|(extension, _)| extension.len());
+        let default = || self.default.as_deref().filter(|_| known_type(name).is_none());
+        longest.map(|(_, media_type)| media_type.as_str()).or_else(default)
     }
 }
 
-fn has_extension(name: &[u8], extension: &str) -> bool {
+/// Whether a name or path has this extension; without a leading dot, also whether it is the name.
+pub(super) fn is_named(name: &[u8], extension: &str) -> bool {
     let parts = name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at));
     parts.is_some_and(|(before, after)| {
-        before.ends_with(b".") && after.eq_ignore_ascii_case(extension.as_bytes())
+        let starts_here = extension.starts_with('.') || matches!(before, [] | [.., b'.' | b'/']);
+        starts_here && after.eq_ignore_ascii_case(extension.as_bytes())
     })
 }
 
-fn add_charset(media_type: &str) -> String {
+/// Adds UTF-8 to a text type that names no charset.
+pub fn add_charset(media_type: &str) -> String {
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
     let essence = essence.trim().to_ascii_lowercase();
     let is_text = essence.starts_with("text/")
@@ -89,15 +108,20 @@ fn add_charset(media_type: &str) -> String {
 ///
 /// Case-insensitive; `application/octet-stream` if unknown.
 pub fn media_type(name: &[u8]) -> &'static str {
-    let mut lower = [0; EXTENSION_LEN_MAX];
-    let Some(extension) = lower_extension(name, &mut lower) else {
-        return UNKNOWN;
-    };
-    corrected(extension).or_else(|| mime_guess::from_ext(extension).first_raw()).map_or(UNKNOWN, with_charset)
+    known_type(name).unwrap_or(UNKNOWN)
 }
 
-fn lower_extension<'a>(name: &[u8], lower: &'a mut [u8; EXTENSION_LEN_MAX]) -> Option<&'a str> {
+fn known_type(name: &[u8]) -> Option<&'static str> {
     let segment = name.rsplit(|&byte| byte == b'/').next()?;
+    if TEXT_NAMES.split(' ').any(|known| segment.eq_ignore_ascii_case(known.as_bytes())) {
+        return Some(PLAIN);
+    }
+    let mut lower = [0; EXTENSION_LEN_MAX];
+    let extension = lower_extension(segment, &mut lower)?;
+    corrected(extension).or_else(|| mime_guess::from_ext(extension).first_raw()).map(with_charset)
+}
+
+fn lower_extension<'a>(segment: &[u8], lower: &'a mut [u8; EXTENSION_LEN_MAX]) -> Option<&'a str> {
     let dot = segment.iter().rposition(|&byte| byte == b'.')?;
     let extension = segment.get(dot + 1..)?;
     let lower = lower.get_mut(..extension.len())?;
@@ -144,6 +168,11 @@ fn corrected(extension: &str) -> Option<&'static str> {
         "json-patch" => "application/json-patch+json",
         "jsonl" => "application/jsonl",
         "ndjson" => "application/x-ndjson",
+        "flatpakref" => "application/vnd.flatpak.ref",
+        "flatpakrepo" => "application/vnd.flatpak.repo",
+        "mobileconfig" => "application/x-apple-aspen-config",
+        "plist" => "application/x-plist",
+        "ply" => "model/ply",
         "owl" => "application/rdf+xml",
         "pem" => "application/pem-certificate-chain",
         "rar" => "application/vnd.rar",
@@ -157,9 +186,11 @@ fn corrected(extension: &str) -> Option<&'static str> {
         // Source code, to be displayed.
         "adoc" | "asciidoc" | "bash" | "bib" | "clj" | "cmake" | "dart" | "diff" | "elm" | "erl" | "ex"
         | "exs" | "fish" | "frag" | "glsl" | "go" | "gql" | "gradle" | "graphql" | "hs" | "java" | "jl"
-        | "kt" | "lock" | "lua" | "ml" | "nim" | "nix" | "org" | "patch" | "pl" | "pm" | "proto" | "ps1"
-        | "r" | "rb" | "rst" | "scala" | "sh" | "sql" | "srt" | "svelte" | "swift" | "tex" | "tsx"
-        | "vert" | "vue" | "wgsl" | "zig" | "zsh" => "text/plain",
+        | "kt" | "lock" | "lua" | "md5" | "ml" | "nim" | "nix" | "org" | "patch" | "pl" | "pm" | "po"
+        | "pot" | "proto" | "ps1" | "r" | "rb" | "rst" | "scala" | "sh" | "sha1" | "sha256" | "sha512"
+        | "sql" | "srt" | "svelte" | "swift" | "tex" | "tsx" | "vert" | "vue" | "wgsl" | "zig" | "zsh" => {
+            "text/plain"
+        }
         _ => return None,
     })
 }
@@ -185,8 +216,8 @@ pub(super) fn is_compressible(media_type: &str) -> bool {
             "ecmascript" | "font-sfnt" | "hjson" | "javascript" | "json" | "json5" | "jsonl" | "mbox"
             | "postscript" | "rtf" | "sql" | "step" | "toml" | "typescript" | "vnd.apple.mpegurl"
             | "vnd.ms-fontobject" | "wasm" | "x-csh" | "x-dxf" | "x-font-bdf" | "x-font-ttf" | "x-httpd-php"
-            | "x-javascript" | "x-latex" | "x-ndjson" | "x-perl" | "x-sh" | "x-sql" | "x-subrip" | "x-tcl"
-            | "x-tex" | "x-texinfo" | "x-yaml" | "xml" | "yaml",
+            | "x-javascript" | "x-latex" | "x-ndjson" | "x-perl" | "x-plist" | "x-sh" | "x-sql" | "x-subrip"
+            | "x-tcl" | "x-tex" | "x-texinfo" | "x-yaml" | "xml" | "yaml",
         )
         | ("audio", "x-mpegurl")
         | ("font", "collection" | "otf" | "ttf")
@@ -196,7 +227,7 @@ pub(super) fn is_compressible(media_type: &str) -> bool {
             | "x-portable-graymap" | "x-portable-pixmap",
         )
         | ("message", "rfc822")
-        | ("model", "mesh" | "mtl" | "obj" | "stl" | "vrml")
+        | ("model", "mesh" | "mtl" | "obj" | "ply" | "stl" | "vrml")
         | ("video", "vnd.mpegurl") => true,
         (_, subtype) => STRUCTURED_SUFFIXES.iter().any(|syntax| subtype.ends_with(syntax)),
     }

@@ -25,7 +25,7 @@ pub use coding::{Coding, EncodingPreferences};
 pub use embedded::GzipPage;
 pub use file_version::{FileVersion, RACY_WINDOW};
 pub use listing::{Listing, ListingBudget, ListingError};
-pub use media_type::{MediaTypes, media_type};
+pub use media_type::{MediaTypes, add_charset, media_type};
 pub use open_file::{FileCloser, OpenFile};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};
 pub use root::{FileKind, FileStat, LookupError, OpenedPath, Root, RootId};

@@ -15,7 +15,7 @@ use super::coding::Coding;
 use super::embedded::GzipPage;
 use super::embedded::{self, EmbeddedPage};
 use super::file_version::{FileVersion, fnv1a_64, times_are_stable};
-use super::media_type::{is_compressible, media_type};
+use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
 use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
@@ -64,7 +64,7 @@ pub struct Resource {
     pub media_type: Cow<'static, str>,
     /// `None` for a large file, if its next change might be invisible.
     pub version: Option<FileVersion>,
-    /// `None` for the original file.
+    /// `None` for the original file, unless it is encoded itself (`.svgz`).
     pub coding: Option<Coding>,
     /// True if other codings are possible; depends on the type only.
     pub is_negotiable: bool,
@@ -147,6 +147,8 @@ impl ContentSource {
 impl Resource {
     fn new(name: &[u8], content: Content, len: u64) -> Resource {
         let media_type = media_type(name);
+        // The type is that of the decoded image.
+        let coding = is_named(name, ".svgz").then_some(Coding::Gzip);
         Resource {
             content,
             len,
@@ -154,8 +156,8 @@ impl Resource {
             mtime_is_stable: false,
             media_type: media_type.into(),
             version: None,
-            coding: None,
-            is_negotiable: is_compressible(media_type),
+            coding,
+            is_negotiable: coding.is_none() && is_compressible(media_type),
             is_generated: false,
             stat: None,
         }

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::harness::Server;
+use crate::harness::{Server, reactor_server};
 
 #[test]
 fn mime_option_overrides_table_for_get_and_head() {
@@ -17,11 +17,18 @@ fn mime_option_overrides_table_for_get_and_head() {
         ("f.txt", b"f"),
         ("index.htm", b"home"),
         ("foo", b""),
+        ("xfoo", b""),
+        ("Makefile", b""),
+        ("gz", b""),
+        ("go.mod", b""),
     ];
     let options = [
         "--mime=foo=text/x-foo",
         "--mime",
         ".Tar.GZ=application/x-tgz",
+        "--mime=makefile=text/x-makefile",
+        "--mime=go.mod= application/x-go-mod",
+        "--mime=.gz=application/gzip",
         "--mime=html=text/html; charset=iso-8859-1",
         "--mime=htm=application/xhtml+xml",
         "--index=index.htm",
@@ -36,7 +43,11 @@ fn mime_option_overrides_table_for_get_and_head() {
         ("/e.html", "text/html; charset=iso-8859-1"),
         ("/f.txt", "text/plain; charset=utf-8"),
         ("/", "application/xhtml+xml; charset=utf-8"),
-        ("/foo", "application/octet-stream"),
+        ("/foo", "text/x-foo; charset=utf-8"),
+        ("/xfoo", "application/octet-stream"),
+        ("/Makefile", "text/x-makefile; charset=utf-8"),
+        ("/gz", "application/octet-stream"),
+        ("/go.mod", "application/x-go-mod"),
     ] {
         for method in ["GET", "HEAD", "GET"] {
             let reply = client.ask(&format!("{method} {path}"), "");
@@ -47,6 +58,67 @@ fn mime_option_overrides_table_for_get_and_head() {
             );
         }
     }
+}
+
+#[test]
+fn known_names_and_default_type_decide_without_extension() {
+    let names = ["README", "LICENSE", "Makefile", "go.mod", "a.sha256", "a.bin", "unknown", "a.no-such-type"];
+    let files = names.map(|name| (name, &b"x"[..]));
+    let (plain, octets) = ("text/plain; charset=utf-8", "application/octet-stream");
+    for (options, unknown) in
+        [(&[][..], octets), (&["--default-type", "text/html"], "text/html; charset=utf-8")]
+    {
+        let server = Server::with(&files, options);
+        let mut client = server.connect();
+        for (at, name) in names.iter().enumerate() {
+            let expected = if at < 5 {
+                plain
+            } else if at == 5 {
+                octets
+            } else {
+                unknown
+            };
+            assert_eq!(
+                client.get(&format!("/{name}")).field("Content-Type"),
+                Some(expected),
+                "{name} {options:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn svgz_is_sent_as_encoded_svg() {
+    let server = Server::serving(&[("a.svgz", b"gzip"), ("large.SVGZ", &[b'x'; 100_000])]);
+    let mut client = server.connect();
+    for path in ["/a.svgz", "/large.SVGZ"] {
+        for accepted in ["identity", "gzip, br"] {
+            let reply = client.ask(&format!("GET {path}"), &format!("Accept-Encoding: {accepted}"));
+            let fields = ["Content-Type", "Content-Encoding", "Vary"].map(|name| reply.field(name));
+            assert_eq!(fields, [Some("image/svg+xml; charset=utf-8"), Some("gzip"), None], "{path}");
+        }
+        let part = client.ask(&format!("GET {path}"), "Range: bytes=1-2");
+        assert_eq!((part.status, part.field("Content-Encoding")), (206, Some("gzip")));
+    }
+}
+
+#[test]
+fn mime_option_that_never_matches_is_refused() {
+    for text in [
+        "*.foo=a/b",
+        "a/b.foo=a/b",
+        "=a/b",
+        "foo.=a/b",
+        "foo =a/b",
+        " foo=a/b",
+        "*=a/b",
+        &format!("{}=a/b", "x".repeat(256)),
+    ] {
+        let outcome = reactor_server().args(["--check", "--mime", text]).output().expect("runs");
+        assert_eq!(outcome.status.code(), Some(2), "{text}");
+    }
+    let outcome = reactor_server().args(["--check", "--default-type", "text"]).output().expect("runs");
+    assert_eq!(outcome.status.code(), Some(2));
 }
 
 #[test]

@@ -205,7 +205,7 @@ impl<V> FileCache<V> {
             Err(error) => return Err(error),
         };
         if let Some(media_type) = self.types.get(&name()) {
-            resource.is_negotiable = is_compressible(media_type);
+            resource.is_negotiable = resource.coding.is_none() && is_compressible(media_type);
             resource.media_type = media_type.to_owned().into();
         }
         let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));

@@ -111,6 +111,27 @@ fn media_data_and_archives_have_their_registered_types() {
 }
 
 #[test]
+fn well_known_names_are_text() {
+    check(&[
+        ("README", PLAIN),
+        ("d/license", PLAIN),
+        ("Makefile", PLAIN),
+        ("go.mod", PLAIN),
+        ("SHA256SUMS", PLAIN),
+        ("a.sha256", PLAIN),
+        ("a.md5", PLAIN),
+        ("de.po", PLAIN),
+        ("a.ply", "model/ply"),
+        ("a.plist", "application/x-plist"),
+        ("a.mobileconfig", "application/x-apple-aspen-config"),
+        ("a.flatpakref", "application/vnd.flatpak.ref"),
+        ("a.flatpakrepo", "application/vnd.flatpak.repo"),
+        ("README.d/x", UNKNOWN),
+        ("MYREADME", UNKNOWN),
+    ]);
+}
+
+#[test]
 fn extension_case_is_ignored() {
     for name in ["A.HTML", "a.Html", "dir.d/INDEX.HTM"] {
         assert_eq!(media_type(name.as_bytes()), "text/html; charset=utf-8", "{name}");
@@ -122,8 +143,8 @@ fn extension_case_is_ignored() {
 fn unknown_extension_gets_octet_stream() {
     let names: &[&[u8]] = &[
         b"",
-        b"README",
-        b"Makefile",
+        b"READ.ME.not",
+        b"dir.d/unknown",
         b"a.",
         b"html",
         b"dir.html/file",
@@ -137,7 +158,7 @@ fn unknown_extension_gets_octet_stream() {
 }
 
 #[test]
-fn configured_type_matches_longest_extension() {
+fn configured_type_matches_longest_extension_or_name() {
     let mut types = MediaTypes::default();
     for (extension, media_type) in
         [("gz", "application/x-gz"), ("Tar.GZ", "application/x-tgz"), ("foo", "text/x-foo"), ("d", "x/y")]
@@ -150,8 +171,9 @@ fn configured_type_matches_longest_extension() {
         ("a.tar.gz", Some("application/x-tgz")),
         ("A.TAR.GZ", Some("application/x-tgz")),
         ("b/a.foo", Some("text/x-foo; charset=utf-8")),
-        ("a.d/foo", None),
-        ("foo", None),
+        ("a.d/foo", Some("text/x-foo; charset=utf-8")),
+        ("foo", Some("text/x-foo; charset=utf-8")),
+        ("foo/a", None),
         ("a.xfoo", None),
         ("a.fo", None),
         ("", None),
@@ -159,7 +181,7 @@ fn configured_type_matches_longest_extension() {
         assert_eq!(types.get(name.as_bytes()), expected, "{name}");
     }
     assert_eq!(
-        types.0.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
+        types.types.iter().map(|(extension, _)| extension).collect::<Vec<_>>(),
         ["gz", "tar.gz", "foo", "d"]
     );
 }

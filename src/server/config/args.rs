@@ -45,6 +45,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--fallback", "index.html"),
         OptionSpec::value(None, "--error-page", "404=404.html").kind(Pairs("=")),
         OptionSpec::value(None, "--mime", "foo=text/plain").kind(Pairs("=")),
+        OptionSpec::value(None, "--default-type", "application/octet-stream"),
         OptionSpec::flag(None, "--clean-urls"),
         OptionSpec::value(Some('H'), "--header", "'X-Frame-Options: DENY'").kind(Pairs(": ")),
         OptionSpec::value(None, "--cache-control", "'*.html=no-cache'").kind(Pairs("=")),

@@ -186,7 +186,8 @@ fn content_type_follows_extension() {
         ("a.mp3", "audio/mpeg"),
         ("a.mp4", "video/mp4"),
         ("a.webm", "video/webm"),
-        ("README", "application/octet-stream"),
+        ("README", "text/plain; charset=utf-8"),
+        ("nothing", "application/octet-stream"),
         ("a.nosuchtype", "application/octet-stream"),
     ];
     let files: Vec<(&str, &[u8])> = types.iter().map(|(name, _)| (*name, &b"x"[..])).collect();

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::values::parse_with;
 use crate::cli::{ParsedArgs, quote};
-use crate::files::MediaTypes;
+use crate::files::{MediaTypes, NAME_LEN_MAX, add_charset};
 use crate::http::is_media_type;
 use crate::server::rules::Origin;
 
@@ -17,6 +17,7 @@ const RULES_MAX: usize = 1000;
 
 pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, String> {
     let mut types = MediaTypes::default();
+    types.default = parsed.read("--default-type", |text| parse_with("--default-type", text, parse_type))?;
     for (extension, media_type) in read_all(parsed, "--mime", parse_media_type)? {
         types.insert(&extension, &media_type).map_err(|earlier| {
             let extension = quote(&extension);
@@ -49,16 +50,23 @@ fn parse_media_type(text: &[u8]) -> Result<(String, String), &'static str> {
     let pair = std::str::from_utf8(text).ok().and_then(|text| text.split_once('='));
     let (extension, media_type) =
         pair.ok_or("it is not an extension and a media type, such as foo=text/plain")?;
-    let extension = extension.strip_prefix('.').unwrap_or(extension);
-    let is_plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c.is_control());
-    if !extension.split('.').all(is_plain) {
-        return Err("the part before the equals sign is not a file extension, such as foo or tar.gz");
+    let is_plain = |part: &str| {
+        !part.is_empty()
+            && part.trim() == part
+            && !part.contains(|c: char| "/*".contains(c) || c.is_control())
+    };
+    let mut parts = extension.strip_prefix('.').unwrap_or(extension).split('.');
+    if extension.len() > NAME_LEN_MAX || !parts.all(is_plain) {
+        return Err("the part before the equals sign is no extension or file name, such as foo or README");
     }
-    let media_type = media_type.trim();
-    if !is_media_type(media_type.as_bytes()) || !media_type.is_ascii() {
-        return Err("the part after the equals sign is not a media type, such as text/plain");
-    }
-    Ok((extension.to_owned(), media_type.to_owned()))
+    let media_type = parse_type(media_type)
+        .map_err(|_| "the part after the equals sign is not a media type, such as text/plain")?;
+    Ok((extension.to_owned(), media_type))
+}
+
+fn parse_type(text: &str) -> Result<String, &'static str> {
+    let is_valid = is_media_type(text.trim().as_bytes()) && text.is_ascii();
+    is_valid.then(|| add_charset(text.trim())).ok_or("it is not a media type, such as text/plain")
 }
 
 #[cfg(test)]
@@ -79,9 +87,9 @@ mod tests {
 
     #[test]
     fn each_rule_option_sets_its_rules() {
-        let types = config(&["--mime", "foo=text/x-foo", "--mime=.Tar.GZ = image/png"]).unwrap().media_types;
+        let types = config(&["--mime", "foo=text/x-foo", "--default-type=a/b"]).unwrap().media_types;
         assert_eq!(types.get(b"a.foo"), Some("text/x-foo; charset=utf-8"));
-        assert_eq!(types.get(b"a.tar.gz"), None, "the extension has a space behind it");
+        assert_eq!((types.get(b"a.no-such-type"), types.get(b"a.txt")), (Some("a/b"), None));
         let types = config(&["--mime=.Tar.GZ=image/png"]).unwrap().media_types;
         assert_eq!(types.get(b"a.tar.gz"), Some("image/png"));
         assert!(config(&["--clean-urls"]).unwrap().clean_urls);
@@ -121,19 +129,24 @@ mod tests {
             ),
             (
                 &["--mime", "a/b=text/plain"],
-                "--mime: 'a/b=text/plain' is invalid: the part before the equals sign is not a file \
-                 extension, such as foo or tar.gz",
+                "--mime: 'a/b=text/plain' is invalid: the part before the equals sign is no extension or file \
+                 name, such as foo or README",
             ),
             (
                 &["--mime=.=text/plain"],
-                "--mime: '.=text/plain' is invalid: the part before the equals sign is not a file extension, \
-                 such as foo or tar.gz",
+                "--mime: '.=text/plain' is invalid: the part before the equals sign is no extension or file \
+                 name, such as foo or README",
+            ),
+            (
+                &["--mime=.Tar.GZ = image/png"],
+                "--mime: '.Tar.GZ = image/png' is invalid: the part before the equals sign is no extension or file \
+                 name, such as foo or README",
             ),
             (&["--mime", "foo=text"], &format!("--mime: 'foo=text' is invalid: {no_type}")),
             (&["--mime", "foo=a/b\r\nX: y"], &format!("--mime: 'foo=a/b\\r\\nX: y' is invalid: {no_type}")),
             (
                 &["--mime", "foo=text/plain", "--mime", ".FOO=text/html"],
-                "--mime is given twice for 'FOO', which is text/plain; charset=utf-8 already; leave one out",
+                "--mime is given twice for '.FOO', which is text/plain; charset=utf-8 already; leave one out",
             ),
             (&["--clean-urls", "--clean-urls"], "'--clean-urls' is given twice; once is enough"),
             (
