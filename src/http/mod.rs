@@ -37,8 +37,8 @@ pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReade
 pub use rules::conditional::{Modified, PreconditionResult, Preconditions, Validators, if_range_matches};
 pub use rules::entity_tag::EntityTag;
 pub use rules::negotiation::{
-    AcceptedCodings, ContentCoding, ErrorFormat, ListingFormat, error_format, error_format_of_rejected,
-    listing_format,
+    AcceptedCodings, ContentCoding, ErrorFormat, ListingFormat, accepts_page, error_format,
+    error_format_of_rejected, listing_format,
 };
 pub use rules::range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, RangeSelection, select_ranges};
 pub use status::Status;

@@ -47,6 +47,37 @@ fn fallback_is_sent_for_missing_paths_only() {
 }
 
 #[test]
+fn fallback_is_not_sent_for_parts_of_a_page() {
+    let server = Server::with(FILES, FALLBACK);
+    let mut client = server.connect();
+    for (fields, is_page) in [
+        ("Accept: */*", true),
+        ("Accept: text/html,application/xhtml+xml,*/*;q=0.8", true),
+        ("Accept: text/css,*/*;q=0.1", false),
+        ("Accept: image/avif,image/webp,*/*;q=0.8", false),
+        ("Accept: application/json", false),
+        ("Sec-Fetch-Dest: document\r\nAccept: text/html,*/*;q=0.8", true),
+        ("Sec-Fetch-Dest: iframe", true),
+        ("Sec-Fetch-Dest: empty\r\nAccept: */*", true),
+        ("Sec-Fetch-Dest: script\r\nAccept: */*", false),
+        ("Sec-Fetch-Dest: style\r\nAccept: text/css,*/*;q=0.1", false),
+        ("Sec-Fetch-Dest: image\r\nAccept: */*", false),
+        ("Sec-Fetch-Dest: font\r\nAccept: */*", false),
+        ("Sec-Fetch-Dest: serviceworker\r\nAccept: */*", false),
+    ] {
+        for _ in 0..2 {
+            let reply = client.ask("GET /missing.js", fields);
+            assert_eq!(
+                (reply.status, reply.text() == "the app"),
+                if is_page { (200, true) } else { (404, false) },
+                "{fields}"
+            );
+            assert_eq!(client.ask("GET /docs/a.txt", fields).status, 200, "{fields}");
+        }
+    }
+}
+
+#[test]
 fn missing_path_without_fallback_gets_404() {
     let server = Server::with(FILES, &["--listing", "off"]);
     assert_eq!(server.get("/missing").status, 404);

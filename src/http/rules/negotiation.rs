@@ -176,6 +176,16 @@ pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     best.2
 }
 
+/// Whether a page can be what a client wants: it names HTML, or it names no media type at all.
+pub fn accepts_page(accept: Option<&[u8]>) -> bool {
+    let accept = accept.unwrap_or_default();
+    let is_any = |range: &[u8]| range.is_empty() || range.starts_with(b"*/*");
+    match ListingFormat::Html.weight(accept) {
+        Some((MatchedBy::TypeWildcard | MatchedBy::Exact, weight)) => weight > 0,
+        _ => elements(accept).all(is_any),
+    }
+}
+
 /// Format of error pages and redirects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorFormat {

@@ -8,7 +8,7 @@ use super::static_file::{accepted_encodings, find, pending_lookup};
 use crate::files::{
     ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError, RelativePath,
 };
-use crate::http::{Method, RequestHead, Status, error_format};
+use crate::http::{Method, RequestHead, Status, accepts_page, error_format};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -29,6 +29,19 @@ pub(super) fn replace_error(
     Ok(error_page(error, head.method, context, now))
 }
 
+/// Destinations of the parts of a page.
+const PAGE_PARTS: &str = "audio audioworklet font image manifest paintworklet script serviceworker sharedworker \
+    style track video worker";
+
+/// Whether the request may be for a page, not for a part of one (Fetch Standard), where HTML hides a mistake.
+///
+/// Plain HTTP beyond localhost has no Sec-Fetch-Dest.
+fn wants_page(head: &RequestHead<'_, '_>) -> bool {
+    let destination = head.fields.first("sec-fetch-dest").unwrap_or_default();
+    let is_part = PAGE_PARTS.split(' ').any(|part| part.as_bytes() == destination);
+    !is_part && accepts_page(head.accept)
+}
+
 /// Fallback file for a 404. A hidden name is refused, not missing: its error stays.
 fn fallback(
     error: ErrorResponse,
@@ -39,7 +52,7 @@ fn fallback(
     let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
     let is_hidden = || matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden));
-    if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) || is_hidden() {
+    if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) || is_hidden() || !wants_page(head) {
         return Ok(None);
     }
     let accepted = accepted_encodings(head, config, now);

@@ -210,16 +210,25 @@ fn listing_format_follows_accept() {
 }
 
 #[test]
-fn error_and_listing_format_agree_on_html() {
-    use crate::http::{ErrorFormat, error_format};
-    for accept in ["", "*/*", "text/html", "text/*", "text/plain, text/html;q=0.5", "text/html,*/*;q=0.8"] {
-        let accept = Some(accept.as_bytes());
-        assert_eq!(
-            listing_format(accept) == ListingFormat::Html,
-            error_format(accept) == ErrorFormat::Html,
-            "{accept:?}"
-        );
+fn accepts_page_unless_only_other_types_are_named() {
+    for (accept, accepted) in [
+        ("", true),
+        ("*/*", true),
+        ("*/*;q=0.8", true),
+        ("text/html", true),
+        ("text/*", true),
+        ("application/xhtml+xml", true),
+        ("text/html,application/xml;q=0.9,image/avif,*/*;q=0.8", true),
+        ("image/avif,image/webp,image/svg+xml,image/*,*/*;q=0.8", false),
+        ("text/css,*/*;q=0.1", false),
+        ("application/json", false),
+        ("application/json, text/plain, */*", false),
+        ("text/html;q=0", false),
+        ("text/html;q=0, */*", false),
+    ] {
+        assert_eq!(accepts_page(Some(accept.as_bytes())), accepted, "{accept}");
     }
+    assert!(accepts_page(None));
 }
 
 #[test]
