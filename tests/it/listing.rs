@@ -44,16 +44,29 @@ fn listing_format_follows_accept_and_query() {
     let server = Server::serving(FILES);
     let mut client = server.connect();
     for (path, accept, media_type, begins) in [
-        ("/docs/", "*/*", "text/plain; charset=utf-8", "deep/\na <b>.txt\nb.txt\n"),
+        ("/docs/", "text/plain", "text/plain; charset=utf-8", "deep/\na <b>.txt\nb.txt\n"),
+        ("/docs/", "*/*", "text/html; charset=utf-8", "<!doctype html>\n"),
+        ("/docs/", "application/json, */*;q=0.5", "application/json", "[\n"),
+        ("/docs/", "application/json;q=0.5, */*", "text/html; charset=utf-8", "<!doctype html>\n"),
         ("/docs/", "text/html,*/*;q=0.8", "text/html; charset=utf-8", "<!doctype html>\n"),
         ("/docs/", "application/json", "application/json", "[\n{\"name\":\"deep\",\"type\":\"directory\","),
         ("/docs/?format=json", "text/html", "application/json", "[\n"),
         ("/docs/?format=plain", "text/html", "text/plain; charset=utf-8", "deep/\n"),
         ("/docs/?format=html", "*/*", "text/html; charset=utf-8", "<!doctype html>\n"),
-        ("/docs/?format=x&sort=y&page=z&order=", "*/*", "text/plain; charset=utf-8", "deep/\na <b>.txt\n"),
-        ("/docs/?sort=size&order=desc", "*/*", "text/plain; charset=utf-8", "deep/\nb.txt\na <b>.txt\n"),
-        ("/docs/?filter=%3CB%3e", "*/*", "text/plain; charset=utf-8", "a <b>.txt\n"),
-        ("/", "*/*", "text/plain; charset=utf-8", "docs/\nsite/\n"),
+        (
+            "/docs/?format=x&sort=y&page=z&order=",
+            "text/plain",
+            "text/plain; charset=utf-8",
+            "deep/\na <b>.txt\n",
+        ),
+        (
+            "/docs/?sort=size&order=desc",
+            "text/plain",
+            "text/plain; charset=utf-8",
+            "deep/\nb.txt\na <b>.txt\n",
+        ),
+        ("/docs/?filter=%3CB%3e", "text/plain", "text/plain; charset=utf-8", "a <b>.txt\n"),
+        ("/", "text/plain", "text/plain; charset=utf-8", "docs/\nsite/\n"),
     ] {
         let reply = client.send(request("GET", path, accept, "HTTP/1.1")).reply();
         assert_eq!((reply.status, reply.field("Content-Type")), (200, Some(media_type)), "{path} {accept}");
@@ -65,6 +78,21 @@ fn listing_format_follows_accept_and_query() {
         let head = client.send(request("HEAD", path, accept, "HTTP/1.1")).reply_to_head();
         assert_eq!(head.dateless(), reply.dateless(), "HEAD {path}");
     }
+}
+
+#[test]
+fn listing_without_accept_is_html_that_crawlers_can_follow() {
+    let server = Server::serving(FILES);
+    let page = server.get("/docs/");
+    assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
+    let links = page.text().split(" href=\"").skip(1).map(|rest| rest.split('"').next().expect("a link"));
+    // Icons are references within the page.
+    let links: Vec<&str> = links.filter(|link| !link.starts_with(['#', 'd']) || *link == "deep/").collect();
+    assert_eq!(
+        links,
+        ["../", "../", "deep/", "a%20%3Cb%3E.txt", "b.txt"],
+        "no address that only sorts or formats"
+    );
 }
 
 #[test]

@@ -160,15 +160,16 @@ impl ListingFormat {
 
 /// Listing format with the highest weight, then the most exact match.
 ///
-/// Plain text for a client that accepts anything.
+/// HTML without Accept and by a wildcard: crawlers and mirrors need links.
 pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
     let accept = accept.unwrap_or_default();
     // Weight 0: not acceptable.
-    let mut best = (0, MatchedBy::Exact, ListingFormat::Plain);
+    let refused = matches!(ListingFormat::Html.weight(accept), Some((_, 0)));
+    let mut best = (0, MatchedBy::Exact, if refused { ListingFormat::Plain } else { ListingFormat::Html });
     for format in ListingFormat::ALL {
         let Some((matched_by, weight)) = format.weight(accept) else { continue };
         if (weight, matched_by) > (best.0, best.1)
-            && (matched_by > MatchedBy::Wildcard || format == ListingFormat::Plain)
+            && (matched_by > MatchedBy::Wildcard || format == ListingFormat::Html)
         {
             best = (weight, matched_by, format);
         }
@@ -179,10 +180,9 @@ pub fn listing_format(accept: Option<&[u8]>) -> ListingFormat {
 /// Whether a page can be what a client wants: it names HTML, or it names no media type at all.
 pub fn accepts_page(accept: Option<&[u8]>) -> bool {
     let accept = accept.unwrap_or_default();
-    let is_any = |range: &[u8]| range.is_empty() || range.starts_with(b"*/*");
     match ListingFormat::Html.weight(accept) {
         Some((MatchedBy::TypeWildcard | MatchedBy::Exact, weight)) => weight > 0,
-        _ => elements(accept).all(is_any),
+        _ => elements(accept).all(|range| range.is_empty() || range.starts_with(b"*/*")),
     }
 }
 

@@ -37,6 +37,20 @@ fn wget_fetches_file_and_resumes_partial_one() {
     assert_eq!(logged_requests(&log), asked, "{log}");
 }
 
+#[test]
+fn wget_mirrors_listings_with_one_request_each() {
+    let home = home();
+    let files =
+        ["a.txt", "b.txt", "d/c.txt", "d/e.txt", "d/f g.txt", "d/h/i.txt"].map(|name| (name, &b"x"[..]));
+    let server = server_with_json_log(&files);
+    let Some(_) = wget(home.path(), &["-r", "-nH", "-P", "copy", &url(&server, "/")]) else { return };
+    for (name, bytes) in files {
+        assert_eq!(fs::read(home.path().join("copy").join(name)).expect(name), bytes);
+    }
+    let log = server.stop().log;
+    assert!(logged_requests(&log).len() <= 10, "{log}");
+}
+
 /// Writes `a.txt` as of then.
 fn age(server: &Server, text: &str, unix_secs: u64) {
     let path = server.root().join("a.txt");

@@ -173,10 +173,12 @@ proptest! {
 fn listing_format_follows_accept() {
     use ListingFormat::{Html, Json, Plain};
     for (accept, format) in [
-        ("", Plain),
-        ("*/*", Plain),
-        ("image/png", Plain),
+        ("", Html),
+        ("*/*", Html),
+        ("image/png", Html),
         ("text/plain", Plain),
+        ("text/plain, */*;q=0.1", Plain),
+        ("text/plain;q=0.1, */*", Html),
         ("application/json", Json),
         ("APPLICATION/JSON", Json),
         ("application/json; charset=utf-8", Json),
@@ -193,20 +195,22 @@ fn listing_format_follows_accept() {
         ("text/plain, text/html", Html),
         ("text/html;q=0.9, text/plain", Plain),
         ("application/json;q=0.5, */*;q=0.1", Json),
-        ("application/json;q=0.1, */*;q=0.5", Plain),
-        ("application/json;q=0, */*", Plain),
-        ("application/json;q=0", Plain),
+        ("application/json;q=0.1, */*;q=0.5", Html),
+        ("application/json;q=0, */*", Html),
+        ("application/json;q=0", Html),
+        ("text/html;q=0", Plain),
+        ("text/html;q=0, */*", Plain),
         ("text/html;q=0, text/*", Plain),
-        ("text/plain;q=0, */*", Plain),
+        ("text/plain;q=0, */*", Html),
         ("text/*;q=0.5, text/plain;q=0.1", Html),
         ("text/html;q=x, application/json;q=0.1", Json),
         ("text/html;level=1;q=0.2, application/json;q=0.1", Html),
         (",, application/json ,,", Json),
-        ("application/jsonx, xtext/html", Plain),
+        ("application/jsonx, xtext/html", Html),
     ] {
         assert_eq!(listing_format(Some(accept.as_bytes())), format, "{accept}");
     }
-    assert_eq!(listing_format(None), Plain);
+    assert_eq!(listing_format(None), Html);
 }
 
 #[test]

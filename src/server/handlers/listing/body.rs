@@ -247,30 +247,36 @@ mod tests {
     }
 
     #[test]
-    fn html_column_links_reverse_sort_and_keep_query() {
+    fn html_column_forms_reverse_sort_and_keep_query() {
         let (_dir, store) = directory_with(&[b"a.txt"]);
         let headings = |query: &str| {
             let page = text(&store, "/sub/", query, ListingFormat::Html);
             let head = between(&page, "<thead>", "</thead>")[0].to_owned();
             let sorted = between(&head, "<th scope=\"col\"", ">").join("|");
-            format!("{sorted} {}", between(&head, "<a href=\"", "\"").join(" "))
+            let form = |form: &str| {
+                between(form, " name=\"", ">").join("&").replace("\" value=\"", "=").replace('"', "")
+            };
+            let forms: Vec<_> = between(&head, "<form>", "</form>").into_iter().map(form).collect();
+            assert_eq!((forms.len(), head.contains("href")), (3, false), "a crawler follows no form");
+            format!("{sorted} {}", forms.join(" "))
         };
         assert_eq!(
             headings(""),
-            " aria-sort=\"ascending\"|| ?order=desc ?sort=size&amp;order=desc ?sort=time&amp;order=desc"
+            " aria-sort=\"ascending\"|| order=desc sort=size&order=desc sort=time&order=desc"
         );
         assert_eq!(
             headings("sort=size&order=desc&filter=a+b&page=1"),
-            "| aria-sort=\"descending\"| ?filter=a+b ?sort=size&amp;filter=a+b \
-             ?sort=time&amp;order=desc&amp;filter=a+b"
+            "| aria-sort=\"descending\"| filter=a b sort=size&filter=a b sort=time&order=desc&filter=a b"
         );
         let page = text(&store, "/sub/", "sort=time&order=desc&filter=%22%3E", ListingFormat::Html);
         for part in [
-            "<input type=\"hidden\" name=\"sort\" value=\"time\"><input type=\"hidden\" name=\"order\" value=\"desc\">",
-            " value=\"&quot;&gt;\">",
+            "<form role=\"search\" data-whole=\"no\"><input type=\"hidden\" name=\"sort\" value=\"time\">\
+             <input type=\"hidden\" name=\"order\" value=\"desc\"><input type=\"search\"",
+            " spellcheck=\"false\" value=\"&quot;&gt;\">",
             "matching \u{201c}<bdi>&quot;&gt;</bdi>\u{201d}",
             "<a href=\"?sort=time&amp;order=desc\">Show all</a>",
-            "<a href=\"?sort=time&amp;order=desc&amp;filter=%22%3E&amp;format=json\">JSON</a>",
+            "<input type=\"hidden\" name=\"filter\" value=\"&quot;&gt;\"><input type=\"hidden\" name=\"format\" \
+             value=\"json\"><button>JSON</button></form>",
             "No name matches.",
         ] {
             assert_eq!(page.matches(part).count(), 1, "{part}");

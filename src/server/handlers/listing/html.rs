@@ -19,7 +19,7 @@ const ICONS: &str = include_str!("icons.svg");
 
 /// Content Security Policy: own style and script by digest, own icon, forms to this server.
 pub(super) const POLICY: &str = "default-src 'none'; img-src data:; \
-    style-src 'sha256-9YyU9FLg4NfkopMsPpTKznisPPsgB2rPTyCNWWwS8PI='; \
+    style-src 'sha256-3fkSQ8JMc52krZJ0M2UszSnHBj+UFLn+yIMBFXZsDns='; \
     script-src 'sha256-6SfSuCFsq5gvJ+ztOhyA+mbtFGXAhSTt3suy6Twgvt0='; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
@@ -102,10 +102,11 @@ impl HtmlWriter {
     pub(super) fn foot(&self, out: &mut Vec<u8>, listing: &Listing) {
         out.extend_from_slice(b"</tbody>\n</table>\n");
         self.page_links(out, listing);
-        out.extend_from_slice(b"</main>\n<footer>\n<a href=\"?archive=tar\">Download as .tar</a>\n");
+        out.extend_from_slice(b"</main>\n<footer>\n");
+        button_form(out, [("archive", "tar".to_owned())].into_iter(), "Download as .tar");
         for (format, name) in [(ListingFormat::Json, "JSON"), (ListingFormat::Plain, "Plain text")] {
             let query = ListingQuery { format: Some(format), page: None, ..self.query.clone() };
-            append(out, format_args!("<a href=\"{}\">{name}</a>\n", query.link()));
+            button_form(out, query.pairs(), name);
         }
         append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
     }
@@ -163,9 +164,7 @@ impl HtmlWriter {
         let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
         append(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
-        for (name, value) in self.unfiltered().pairs() {
-            append(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
-        }
+        hidden_inputs(out, self.unfiltered().pairs());
         append(
             out,
             format_args!(
@@ -194,8 +193,9 @@ impl HtmlWriter {
                 (true, false) => " aria-sort=\"ascending\"",
                 (true, true) => " aria-sort=\"descending\"",
             };
-            let link = query.link();
-            append(out, format_args!("<th scope=\"col\"{sorted}><a href=\"{link}\">{label}</a></th>"));
+            append(out, format_args!("<th scope=\"col\"{sorted}>"));
+            button_form(out, query.pairs(), label);
+            out.extend_from_slice(b"</th>");
         }
         out.extend_from_slice(b"</tr></thead>\n<tbody>\n");
     }
@@ -221,6 +221,20 @@ impl HtmlWriter {
         let Some(number) = number else { return append(out, format_args!("<a>{label}</a>\n")) };
         let query = ListingQuery { page: Some(number).filter(|&number| number > 1), ..self.query.clone() };
         append(out, format_args!("<a{relation} href=\"{}\">{label}</a>\n", query.link()));
+    }
+}
+
+/// Appends a form of one button. Crawlers follow links: with these, they would fetch each directory many times.
+fn button_form(out: &mut Vec<u8>, pairs: impl Iterator<Item = (&'static str, String)>, label: &str) {
+    out.extend_from_slice(b"<form>");
+    hidden_inputs(out, pairs);
+    append(out, format_args!("<button>{label}</button></form>"));
+}
+
+fn hidden_inputs(out: &mut Vec<u8>, pairs: impl Iterator<Item = (&'static str, String)>) {
+    for (name, value) in pairs {
+        let value = HtmlText(&value);
+        append(out, format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"));
     }
 }
 
