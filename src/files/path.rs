@@ -1,7 +1,7 @@
 //! Request path as a file name below the root.
 //!
-//! Never contains `..`, an empty or hidden segment, or NUL, in any encoding (RFC 3986 sections 2.1, 5.2.4,
-//! 6.2.2). Decodes exactly once. Never accesses the file system.
+//! Never contains `..`, an empty segment, or NUL, in any encoding (RFC 3986 sections 2.1, 5.2.4, 6.2.2), and
+//! a hidden segment only if asked for. Decodes exactly once. Never accesses the file system.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +16,9 @@ pub const NAME_LEN_MAX: usize = 255;
 /// Linux `PATH_MAX` minus the NUL, in bytes.
 pub const PATH_LEN_MAX: usize = 4095;
 
+/// Directory of files that clients ask for by convention.
+const WELL_KNOWN: &[u8] = b".well-known";
+
 /// Request path error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {
@@ -25,7 +28,7 @@ pub enum PathError {
     Nul,
     /// More `..` than segments.
     LeavesRoot,
-    /// Leading dot. Even an existing file is not served.
+    /// Leading dot. Even an existing file is not served, except below `/.well-known/` (RFC 8615).
     Hidden,
     /// Slash within a segment, no leading slash, or too long.
     NotFound,
@@ -47,12 +50,23 @@ impl<'a> RelativePath<'a> {
     /// # Errors
     /// See [`PathError`].
     pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
-        let path = RelativePath { bytes: normal_form(raw)? };
+        let path = RelativePath::parse_with_hidden(raw)?;
         // A hidden segment removed by a later `..` is harmless. A borrowed path has none.
         let is_hidden = |name: &[u8]| name.starts_with(b".");
-        if matches!(&path.bytes, Cow::Owned(bytes) if bytes.split(|&byte| byte == b'/').any(is_hidden)) {
+        let rest = |bytes| beneath(WELL_KNOWN, bytes).unwrap_or(bytes);
+        if matches!(&path.bytes, Cow::Owned(bytes) if rest(bytes).split(|&byte| byte == b'/').any(is_hidden))
+        {
             return Err(PathError::Hidden);
         }
+        Ok(path)
+    }
+
+    /// As [`RelativePath::parse`], but with hidden names.
+    ///
+    /// # Errors
+    /// As [`RelativePath::parse`], except `Hidden`.
+    pub fn parse_with_hidden(raw: &'a [u8]) -> Result<Self, PathError> {
+        let path = RelativePath { bytes: normal_form(raw)? };
         if path.as_bytes().len() > PATH_LEN_MAX {
             return Err(PathError::NotFound);
         }
@@ -109,6 +123,11 @@ impl<'a> RelativePath<'a> {
 pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     let rest = raw.strip_prefix(b"/").ok_or(PathError::NotFound)?;
     if is_plain(rest) { Ok(Cow::Borrowed(rest)) } else { resolve(rest).map(Cow::Owned) }
+}
+
+/// Whether listings and archives leave out a directory entry.
+pub(super) fn is_left_out(name: &[u8], hidden: bool) -> bool {
+    name.starts_with(b".") && (!hidden || matches!(name, b"." | b".."))
 }
 
 pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

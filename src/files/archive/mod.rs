@@ -120,7 +120,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Begins the archive of `path`, stored as `name`.
+    /// Begins the archive of `path`, stored as `name`, with or without names that begin with a dot.
     ///
     /// # Errors
     /// As [`ContentSource::lookup`], except `NoIndex`; `NotFound` if `path` is no directory.
@@ -128,10 +128,11 @@ impl Archive {
         store: &ContentSource,
         path: &RelativePath<'_>,
         name: &[u8],
+        hidden: bool,
     ) -> Result<Archive, LookupError> {
         let directory = path.as_bytes();
         let mut members = Members::default();
-        let walk = match store.root() {
+        let mut walk = match store.root() {
             Some(root) => Walk::begin(root, directory, &mut members)?,
             None if embedded::is_directory(directory) => {
                 members.push(b"", 0, Kind::Directory, None);
@@ -139,6 +140,7 @@ impl Archive {
             }
             None => return Err(LookupError::NotFound),
         };
+        walk.hidden = hidden;
         for (name, page) in store.embedded_pages() {
             if let Some(path) = beneath(directory, name.as_bytes()) {
                 let kind = Kind::File { len: page.len(), is_executable: false };

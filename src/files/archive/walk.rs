@@ -7,7 +7,7 @@ use std::io;
 
 use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 
-use super::super::path::{PATH_LEN_MAX, join};
+use super::super::path::{PATH_LEN_MAX, is_left_out, join};
 use super::super::root::{FileKind, FileStat, LookupError, Root};
 use super::super::source::ContentSource;
 use super::members::Members;
@@ -32,6 +32,7 @@ pub(super) struct Walk {
     open: Option<(Dir, Vec<u8>)>,
     pending: Vec<Vec<u8>>,
     pending_len: usize,
+    pub(super) hidden: bool,
 }
 
 impl Walk {
@@ -96,7 +97,7 @@ impl Walk {
         let name = entry.file_name().to_bytes();
         let path = [path, name].concat();
         let full_path = join(&self.directory, &path);
-        if name.starts_with(b".") || full_path.len() > PATH_LEN_MAX || store.is_embedded(&full_path) {
+        if is_left_out(name, self.hidden) || full_path.len() > PATH_LEN_MAX || store.is_embedded(&full_path) {
             return Ok(());
         }
         match stat_entry(entry, dir, root, &full_path) {

@@ -58,7 +58,7 @@ impl ListingBuilder {
         }
         match &mut self.stage {
             BuildStage::Reading(directory) => {
-                let (run, is_last) = directory.read_slice(store, &mut self.options.filter)?;
+                let (run, is_last) = directory.read_slice(store, &mut self.options)?;
                 self.add_run(run)?;
                 if is_last {
                     self.finish_reading();
@@ -86,7 +86,7 @@ impl ListingBuilder {
             return Ok(());
         }
         let mut directory = DirReader::open(root, path)?;
-        let (run, is_last) = directory.read_slice(store, &mut self.options.filter)?;
+        let (run, is_last) = directory.read_slice(store, &mut self.options)?;
         self.is_long = !is_last;
         if is_last {
             self.add_embedded_pages(store, path)?;

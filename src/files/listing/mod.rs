@@ -61,6 +61,8 @@ pub struct ListingOptions {
     pub order: SortOrder,
     /// Name filter.
     pub filter: Option<NameFilter>,
+    /// Whether names with a leading dot are listed.
+    pub hidden: bool,
     /// All entries if `None`.
     pub page: Option<PageRequest>,
 }

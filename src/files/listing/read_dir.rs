@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, RawDir};
 
 use super::runs::Run;
-use super::{Entry, NameFilter};
-use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, join};
+use super::{Entry, ListingOptions, NameFilter};
+use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, is_left_out, join};
 use crate::files::root::{FileKind, FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
 
@@ -43,11 +43,11 @@ impl DirReader {
     pub(super) fn read_slice(
         &mut self,
         store: &ContentSource,
-        filter: &mut Option<NameFilter>,
+        options: &mut ListingOptions,
     ) -> Result<(Run, bool), LookupError> {
         let mut run = Run::default();
         if self.links.is_empty() && !self.is_at_end {
-            self.read_names(store, &mut run, filter)?;
+            self.read_names(store, &mut run, options)?;
         }
         self.follow_links(&mut run)?;
         Ok((run, self.is_at_end && self.links.is_empty()))
@@ -57,8 +57,9 @@ impl DirReader {
         &mut self,
         store: &ContentSource,
         run: &mut Run,
-        filter: &mut Option<NameFilter>,
+        options: &mut ListingOptions,
     ) -> Result<(), LookupError> {
+        let ListingOptions { filter, hidden, .. } = options;
         let mut buffer = [MaybeUninit::uninit(); DIR_BUFFER_LEN];
         let mut reader = RawDir::new(&self.dir, &mut buffer);
         let mut names_seen: usize = 0;
@@ -67,7 +68,7 @@ impl DirReader {
             let name = found.file_name();
             let bytes = name.to_bytes();
             let path = join(&self.path, bytes);
-            let is_hidden = bytes.starts_with(b".");
+            let is_hidden = is_left_out(bytes, *hidden);
             let is_too_long = bytes.len() > NAME_LEN_MAX || path.len() > PATH_LEN_MAX;
             if !is_hidden && !is_too_long && !store.is_embedded(&path) && matches_filter(filter, bytes) {
                 match found.file_type() {
@@ -157,7 +158,7 @@ mod tests {
         let mut directory = DirReader::open(root, b"").expect("opens");
         let mut found = Vec::new();
         for _ in 0..COUNT {
-            let (run, is_last) = directory.read_slice(&store, &mut None).expect("reads");
+            let (run, is_last) = directory.read_slice(&store, &mut ListingOptions::default()).expect("reads");
             assert!(run.len() <= SLICE_LINKS_MAX + 1, "{} in a slice", run.len());
             found.extend(run.entries().map(|entry| (entry.name.to_vec(), entry.len)));
             if is_last {

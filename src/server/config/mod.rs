@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::{LogDestination, LogStyle};
-use crate::files::{CacheLimits, MediaTypes, RelativePath};
+use crate::files::{CacheLimits, MediaTypes, PathError, RelativePath};
 use crate::http::Status;
 use crate::net::ListenIp;
 use crate::server::rules::{CacheRule, Header, Origin, Redirect};
@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub error_pages: Vec<ErrorPage>,
     /// Media types that override the built-in types.
     pub media_types: MediaTypes,
+    /// Whether names with a leading dot are served, listed and stored.
+    pub hidden: bool,
     /// Whether a path may omit the extension `.html`.
     pub clean_urls: bool,
     /// Fields of every response, in order.
@@ -139,8 +141,29 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Whether directories are listed and archived.
     pub fn listings_enabled(&self) -> bool {
-        let is_local = || self.bind.listen_ips().iter().all(|listen| listen.ip.is_loopback());
-        self.listing.unwrap_or_else(|| self.fallback.is_none() && is_local())
+        self.listing.unwrap_or_else(|| self.fallback.is_none() && self.is_local())
+    }
+
+    /// Whether only this machine can connect.
+    pub fn is_local(&self) -> bool {
+        self.bind.listen_ips().iter().all(|listen| listen.ip.is_loopback())
+    }
+
+    /// Path of a GET.
+    ///
+    /// # Errors
+    /// See [`PathError`].
+    pub fn parse_path<'a>(&self, raw: &'a [u8]) -> Result<RelativePath<'a>, PathError> {
+        if self.hidden { RelativePath::parse_with_hidden(raw) } else { RelativePath::parse(raw) }
+    }
+
+    /// Path of a PUT: whoever stores a well-known file speaks for the whole host.
+    ///
+    /// # Errors
+    /// See [`PathError`].
+    pub fn parse_upload_path<'a>(&self, raw: &'a [u8]) -> Result<RelativePath<'a>, PathError> {
+        let path = self.parse_path(raw)?;
+        if path.as_bytes().starts_with(b".") && !self.hidden { Err(PathError::Hidden) } else { Ok(path) }
     }
 
     /// Limits of the file cache.

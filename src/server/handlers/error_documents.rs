@@ -5,9 +5,7 @@
 
 use super::pending::HandlerError;
 use super::static_file::{accepted_encodings, find, pending_lookup};
-use crate::files::{
-    ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError, RelativePath,
-};
+use crate::files::{ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError};
 use crate::http::{Method, RequestHead, Status, accepts_page, error_format};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
@@ -42,7 +40,8 @@ fn wants_page(head: &RequestHead<'_, '_>) -> bool {
     !is_part && accepts_page(head.accept)
 }
 
-/// Fallback file for a 404. A hidden name is refused, not missing: its error stays.
+/// Fallback file for a 404. A hidden name is refused, not missing, and a page is no well-known file: their
+/// errors stay.
 fn fallback(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
@@ -51,7 +50,7 @@ fn fallback(
 ) -> Result<Option<Response>, HandlerError> {
     let ServerContext { cache, store, config, .. } = context;
     let Some(path) = &config.fallback else { return Ok(None) };
-    let is_hidden = || matches!(RelativePath::parse(head.target.path()), Err(PathError::Hidden));
+    let is_hidden = || matches!(config.parse_upload_path(head.target.path()), Err(PathError::Hidden));
     if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) || is_hidden() || !wants_page(head) {
         return Ok(None);
     }

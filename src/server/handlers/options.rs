@@ -5,7 +5,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::pending::HandlerError;
-use crate::files::{PathError, RelativePath, may_store};
+use crate::files::{PathError, may_store};
 use crate::http::{RequestHead, RequestTarget, Status, field};
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
@@ -39,7 +39,7 @@ fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, P
         // `*` is the whole server. CONNECT names no resource of it.
         (RequestTarget::Asterisk | RequestTarget::Authority(_), directory) => directory.is_some(),
         (RequestTarget::Origin(_) | RequestTarget::Absolute { .. }, directory) => {
-            match (RelativePath::parse(head.target.path()), directory) {
+            match (context.config.parse_upload_path(head.target.path()), directory) {
                 (Ok(path), Some(directory)) => may_store(&context.store, directory, &path),
                 (Ok(_) | Err(PathError::Hidden | PathError::NotFound), _) => false,
                 (Err(error), _) => return Err(error),

@@ -8,9 +8,7 @@ use std::sync::PoisonError;
 
 use super::preconditions::{PRECONDITION_FAILED_MESSAGE, UploadPreconditions};
 use crate::cli::quote;
-use crate::files::{
-    ContentSource, PathError, RelativePath, StoredFile, Upload, UploadError, is_upload_directory,
-};
+use crate::files::{ContentSource, PathError, StoredFile, Upload, UploadError, is_upload_directory};
 use crate::http::{
     ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
 };
@@ -62,7 +60,8 @@ pub(super) fn begin(
         let message = "Uploads are turned off on this server: starting it with --upload turns them on.";
         return Err(ErrorResponse::for_request(head, Status::FORBIDDEN, message));
     }
-    let path = RelativePath::parse(head.target.path()).map_err(|cause| upload_path_error(head, &cause))?;
+    let path = context.config.parse_upload_path(head.target.path());
+    let path = path.map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
     context.follow_root(now, true);
     let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
@@ -101,9 +100,10 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorRespo
 
 fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResponse {
     let (status, message) = match cause {
-        PathError::Hidden => {
-            (Status::FORBIDDEN, "Names that begin with a dot are neither served nor stored.")
-        }
+        PathError::Hidden => (
+            Status::FORBIDDEN,
+            "Names that begin with a dot are not stored on this server: --hidden sets that.",
+        ),
         PathError::NotFound => {
             (Status::BAD_REQUEST, "No file can have this name: it is too long, or has a slash in it.")
         }

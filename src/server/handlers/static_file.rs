@@ -26,7 +26,7 @@ pub(super) fn get(
     now: Now,
 ) -> Result<Response, HandlerError> {
     let (path, query) = head.target.path_and_query();
-    let path = RelativePath::parse(path).map_err(|error| path_error(head, &error))?;
+    let path = context.config.parse_path(path).map_err(|error| path_error(head, &error))?;
     if let Some(query) = query
         && let Some(response) = archive::archive_response(query, head, &path, context, now)
     {

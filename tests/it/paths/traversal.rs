@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::harness::Server;
+
 use super::{SECRET, assert_kept, serve};
 
 #[test]
@@ -81,6 +83,56 @@ fn nul_in_path_gets_400() {
     for path in ["/a.txt%00", "/a.txt%00.html", "/%00", "/%00/a.txt", "/a.txt/%00/..", "/../secret%00"] {
         assert_kept(&client.get(path), 400, path);
     }
+}
+
+#[test]
+fn well_known_files_are_served_without_hidden() {
+    let files: &[(&str, &[u8])] = &[
+        (".well-known/security.txt", b"Contact"),
+        (".well-known/.env", b"secret"),
+        ("a/.well-known/x", b"secret"),
+        ("index.html", b"home"),
+    ];
+    let server = Server::with(files, &["--upload", "--fallback=index.html", "--listing=auto"]);
+    let mut client = server.connect();
+    for path in
+        ["/.well-known/security.txt", "/%2ewell-known/security.txt", "/a/../.well-known//security.txt"]
+    {
+        assert_eq!(client.get(path).text(), "Contact", "{path}");
+    }
+    for path in [
+        "/.well-known/.env",
+        "/a/.well-known/x",
+        "/.well-knownx",
+        "/.well-known/missing",
+        "/.well-known/../.env",
+    ] {
+        assert_eq!(client.get(path).status, 404, "{path}");
+    }
+    let put = "PUT /.well-known/new HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx";
+    assert_eq!(client.send(put).reply().status, 403);
+    assert_eq!(client.ask("OPTIONS /.well-known/new", "").field("Allow"), Some("GET, HEAD, OPTIONS"));
+    assert!(!client.get("/a/?format=json").text().contains("well-known"));
+}
+
+#[test]
+fn hidden_option_serves_lists_and_stores_dot_names() {
+    let files: &[(&str, &[u8])] =
+        &[(".env", b"env"), ("a/.git/config", b"config"), (".well-known/x", b"x"), ("b", b"b")];
+    let server = Server::with(files, &["--hidden", "--upload"]);
+    let mut client = server.connect();
+    for (path, text) in [("/.env", "env"), ("/a/.git/config", "config"), ("/%2eenv", "env"), ("/b", "b")] {
+        assert_eq!(client.get(path).text(), text, "{path}");
+    }
+    assert_eq!(client.get("/?format=plain").text(), ".well-known/\na/\n.env\nb\n");
+    let archive = client.get("/a/?archive=tar").body;
+    assert!(String::from_utf8_lossy(&archive).contains("a/.git/config\0"), "it is in the archive");
+    for (path, status) in [("/.well-known/new", 201), ("/.new", 201), ("/..", 400), ("/.", 409)] {
+        let put = format!("PUT {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx");
+        assert_eq!(client.send(put).reply().status, status, "{path}");
+    }
+    assert_eq!(client.get("/.new").text(), "x");
+    assert_eq!(client.get("/.missing").status, 404);
 }
 
 #[test]

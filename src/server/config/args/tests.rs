@@ -63,6 +63,7 @@ fn no_arguments_serve_content_directory_if_present() {
         fallback: None,
         error_pages: Vec::new(),
         media_types: MediaTypes::default(),
+        hidden: false,
         clean_urls: false,
         headers: Vec::new(),
         cache_control: Vec::new(),

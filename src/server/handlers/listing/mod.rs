@@ -13,7 +13,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::files::RelativePath;
-use crate::files::listing::{ListingBuilder, ListingError};
+use crate::files::listing::{ListingBuilder, ListingError, ListingOptions};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -74,7 +74,8 @@ pub(super) fn listing_response(
     let query = ListingQuery::parse(head.target.query().unwrap_or_default());
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
     let error_format = error_format(head.accept);
-    let builder = ListingBuilder::begin(path, query.listing_options(format), &context.listing_budget)
+    let options = ListingOptions { hidden: context.config.hidden, ..query.listing_options(format) };
+    let builder = ListingBuilder::begin(path, options, &context.listing_budget)
         .map_err(|error| listing_error(&error, path.as_bytes(), error_format))?;
     let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
     let scan = ListingScan { builder: Some(builder), html, format, error_format };

@@ -61,6 +61,7 @@ impl ListingQuery {
         ListingOptions {
             order: self.order,
             filter: NameFilter::new(&self.filter),
+            hidden: false,
             page: number.map(|number| PageRequest {
                 number,
                 clamp_to_last_page: format == ListingFormat::Html,
