@@ -3,13 +3,15 @@
 //! Prints addresses and host name before serving.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::absolute;
 use std::process::ExitCode;
 
+use reactor_http::cli::quote;
 use reactor_http::net::host_name;
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
 use reactor_http::server::config::args::{Command, Invocation, PROGRAM};
-use reactor_http::server::{ProcessEnv, ServerConfig, check, start};
+use reactor_http::server::{ProcessEnv, RootChoice, ServerConfig, check, start};
 
 const EXIT_USAGE: u8 = 2;
 /// Added to the number of a fatal signal, as in shells.
@@ -40,6 +42,13 @@ fn run(invocation: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
 
 fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let quiet = config.quiet;
+    let served = match &config.root {
+        _ if !config.http => String::new(),
+        RootChoice::Embedded => " and serves the built-in pages".to_owned(),
+        RootChoice::Directory(path) => {
+            format!(" and serves {}", quote(absolute(path).as_deref().unwrap_or(path)))
+        }
+    };
     let mut server = start(config, Now::read())?;
     server.watch_signals()?;
     if !quiet {
@@ -54,7 +63,7 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         // standard output carries only addresses and log.
         let _ = print(&lines);
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
-        let _ = writeln!(io::stderr(), "{}: this host is {}{hint}", PROGRAM.name, host_name());
+        let _ = writeln!(io::stderr(), "{}: this host is {}{served}{hint}", PROGRAM.name, host_name());
     }
     Ok(match server.run()? {
         Some(signal) => ExitCode::from(u8::try_from(EXIT_SIGNAL + signal).unwrap_or(1)),

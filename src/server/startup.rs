@@ -96,11 +96,33 @@ fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, Stri
     let fds_per_connection = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
     let watermarks =
         connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, fds_per_connection)?;
+    narrow_to_file(config)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
     Ok(watermarks)
+}
+
+/// If the root is a file, serves it as the index of its directory, and nothing else there.
+fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
+    let RootChoice::Directory(path) = &config.root else { return Ok(()) };
+    if !config.http || !path.is_file() {
+        return Ok(());
+    }
+    let error =
+        |error: &str| format!("cannot serve {}: {error}; name its directory with --root", quote(path));
+    let name =
+        path.file_name().and_then(|name| name.to_str()).ok_or_else(|| error("its name is not UTF-8"))?;
+    if config.upload.is_some() {
+        return Err(error("a file takes no --upload"));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let root = Root::open(parent).map_err(|cause| root_error(parent, &cause))?;
+    root.open_file(name.as_bytes()).map_err(|cause| error(&cause.to_string()))?;
+    (config.index, config.listing, config.one_file) = (name.to_owned(), Some(false), true);
+    config.root = RootChoice::Directory(parent.to_owned());
+    Ok(())
 }
 
 fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {

@@ -250,7 +250,7 @@ fn generated_content_if_match_gets_412_dates_ignored() {
 
 #[test]
 fn embedded_page_if_none_match_gets_304() {
-    let server = Server::in_folder(&[], &[]);
+    let server = Server::in_folder(&[], &["--welcome"]);
     let mut client = server.connect();
     let page = client.get("/");
     let line = format!("If-None-Match: {}", tag_of(&page));

@@ -211,7 +211,8 @@ fn fallback_and_error_page_outside_root_are_rejected() {
 
 #[test]
 fn embedded_pages_serve_as_fallback_and_error_page() {
-    let server = Server::in_folder(&[], &["--fallback=HelloWorld.html", "--error-page=404=/style.css"]);
+    let server =
+        Server::in_folder(&[], &["--welcome", "--fallback=HelloWorld.html", "--error-page=404=/style.css"]);
     assert_eq!(server.get("/missing").body, server.get("/HelloWorld.html").body);
     let hidden = server.get("/.hidden");
     assert!(hidden.status == 404 && hidden.body == server.get("/style.css").body, "{}", hidden.head);

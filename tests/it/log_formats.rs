@@ -351,10 +351,14 @@ fn startup_prints_host_to_stderr_and_only_address_to_stdout() {
     // The harness has read the first line, and would not have come so far if it were anything else.
     let (server, mut stdout) = Server::spawn_apart(FILES, &[], |_| ());
     server.get("/hello.txt");
+    let root = server.root();
     let stopped = server.stop();
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).expect("its output");
-    assert_eq!((rest.as_str(), stopped.stderr), ("", format!("reactor-server: this host is {name}\n")));
+    assert_eq!(
+        (rest.as_str(), stopped.stderr),
+        ("", format!("reactor-server: this host is {name} and serves '{}'\n", root.display()))
+    );
 }
 
 #[test]

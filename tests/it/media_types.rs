@@ -141,7 +141,7 @@ fn mime_option_applies_to_documents_and_changed_files() {
 
 #[test]
 fn mime_option_applies_to_embedded_pages() {
-    let server = Server::in_folder(&[], &["--mime=svg=image/x-test"]);
+    let server = Server::in_folder(&[], &["--welcome", "--mime=svg=image/x-test"]);
     assert_eq!(server.get("/favicon.svg").field("Content-Type"), Some("image/x-test"));
     assert_eq!(server.get("/style.css").field("Content-Type"), Some("text/css; charset=utf-8"));
 }

@@ -293,7 +293,7 @@ fn pipeline_with_conditions_and_ranges_keeps_order() {
 
 #[test]
 fn embedded_page_range_gets_206() {
-    let server = Server::in_folder(&[], &[]);
+    let server = Server::in_folder(&[], &["--welcome"]);
     let mut client = server.connect();
     for path in ["/", "/server-code.html"] {
         let page = client.get(path).body;

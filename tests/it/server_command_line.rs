@@ -150,6 +150,74 @@ fn port_and_directory_parse_in_every_form_and_order() {
 }
 
 #[test]
+fn nothing_given_serves_content_or_working_directory() {
+    let directory = sample_directory();
+    let site = directory.path().join("site");
+    for (files, text) in [(&[][..], "a site"), (&[("content/index.html", &b"content"[..])], "content")] {
+        lay_out(&site, files);
+        let server = Started::new(&site, &["0"]);
+        assert_eq!(Raw::connect(server.address()).get("/").text(), text);
+        let served = if files.is_empty() { site.clone() } else { site.join("content") };
+        let stderr = server.stop().stderr.join("\n");
+        assert!(stderr.ends_with(&format!(" and serves '{}'", served.display())), "{stderr}");
+    }
+    let server = Started::new(&site, &["0", "--welcome"]);
+    assert_eq!(Raw::connect(server.address()).get("/HelloWorld.html").status, 200);
+    assert!(server.stop().stderr.join("").ends_with(" and serves the built-in pages"));
+    assert_eq!(run(&site, &["0", "--welcome", "."]).code, Some(2));
+}
+
+#[test]
+fn upload_for_other_machines_needs_named_root() {
+    let directory = sample_directory();
+    for bind in ["--bind=0.0.0.0", "-b::", "--bind=192.0.2.1"] {
+        let outcome = run(directory.path(), &["--check", "--upload", bind]);
+        assert_eq!(outcome.code, Some(2), "{bind}");
+        let stderr = outcome.stderr.join("\n");
+        assert!(stderr.contains("name it with --root"), "{stderr}");
+        assert_eq!(run(directory.path(), &["--check", "--upload", bind, "site"]).code, Some(0), "{bind}");
+    }
+    assert_eq!(run(directory.path(), &["--check", "--upload", "--bind=127.0.0.2"]).code, Some(0));
+}
+
+#[test]
+fn file_as_root_is_served_alone() {
+    let directory = sample_directory();
+    lay_out(directory.path(), &[("site/deep/index.html", b"deep"), ("site/.secret", b"secret")]);
+    let page = directory.path().join("site/home.htm");
+    for (name, path) in
+        [("a-file", "/a-file"), ("./site/home.htm", "/home.htm"), (page.to_str().expect("text"), "/home.htm")]
+    {
+        let server = Started::new(directory.path(), &["0", name]);
+        let mut client = Raw::connect(server.address());
+        let text = if path == "/a-file" { "-" } else { "a home" };
+        for path in ["/", path] {
+            assert_eq!(client.get(path).text(), text, "{name} {path}");
+        }
+        for path in [
+            "/index.html",
+            "/site/",
+            "/deep/",
+            "/deep",
+            "/.secret",
+            "/x",
+            &format!("{path}/"),
+            "/?archive=tar",
+        ] {
+            let status = if path == "/?archive=tar" { 403 } else { 404 };
+            assert_eq!(client.get(path).status, status, "{name} {path}");
+        }
+        if path == "/home.htm" {
+            std::fs::remove_file(&page).expect("removes");
+            assert_eq!(client.get("/").status, 404);
+            lay_out(directory.path(), &[("site/home.htm", b"a home")]);
+            assert_eq!(client.get("/").text(), "a home");
+        }
+    }
+    assert_eq!(run(directory.path(), &["--check", "--upload", "a-file"]).code, Some(1));
+}
+
+#[test]
 fn index_option_selects_the_index_file() {
     let directory = sample_directory();
     let server = Started::new(directory.path(), &["0", "site", "--index", "home.htm"]);
@@ -171,7 +239,13 @@ fn default_bind_is_both_loopbacks_on_one_port() {
     let ended = server.stop();
     assert_eq!(ended.stdout, [""; 0], "nothing else is printed");
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    assert_eq!(ended.stderr, [format!("reactor-server: this host is {host}")]);
+    assert_eq!(
+        ended.stderr,
+        [format!(
+            "reactor-server: this host is {host} and serves '{}'",
+            directory.path().join("site").display()
+        )]
+    );
 }
 
 #[test]
@@ -204,9 +278,9 @@ fn content_directory_present_is_served() {
 }
 
 #[test]
-fn content_directory_missing_serves_embedded_pages() {
+fn welcome_serves_embedded_pages_in_empty_directory() {
     let empty = tempfile::tempdir().expect("a temporary folder");
-    let server = Started::new(empty.path(), &["--port", "0"]);
+    let server = Started::new(empty.path(), &["--port", "0", "--welcome"]);
     let mut client = Raw::connect(server.address());
     let pages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("content");
     for (path, file) in [
@@ -334,7 +408,7 @@ fn start_errors_print_one_line_with_remedy_and_exit_1() {
     let directory = sample_directory();
     let table: &[(&[&str], &str, &str)] = &[
         (&["0", "missing"], "'missing'", "--root"),
-        (&["0", "a-file"], "'a-file'", "--root"),
+        (&["0", "/dev/null"], "'/dev/null'", "--root"),
         (&["0", "a\nb"], "a\\nb", "--root"),
         (&["0", "site", "--access-log", "missing/log"], "'missing/log'", "--access-log"),
         (&["0", "site", "--access-log", "a\nb/log"], "a\\nb", "--access-log"),

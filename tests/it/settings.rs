@@ -161,7 +161,7 @@ fn check_reports_the_same_errors_as_start() {
     let directory = settings_directory("root = 'missing'");
     let table: &[(&[&str], &str)] = &[
         (&["-c", "site.toml"], "cannot serve 'missing'"),
-        (&["site.toml"], "name the directory that holds it with --root"),
+        (&["/dev/null"], "name the directory that holds it with --root"),
         (&["site", "--upload=incoming"], "there is no such directory"),
         (&["site", "--access-log=missing/log"], "cannot write the access log 'missing/log'"),
         (&["site", "--access-log=site"], "cannot write the access log 'site'"),

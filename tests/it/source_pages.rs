@@ -31,7 +31,7 @@ const PAGE_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// A server that nobody has told what to serve, in a folder with these files.
 fn default_site(files: &[(&str, &[u8])]) -> Server {
-    Server::in_folder(files, &[])
+    Server::in_folder(files, if files.is_empty() { &["--welcome"] } else { &[] })
 }
 
 fn head_of(server: &Server, path: &str) -> Reply {
@@ -132,7 +132,7 @@ fn default_site_serves_pages_with_or_without_content() {
 
 #[test]
 fn gzip_request_gets_embedded_page_with_ranges_and_304() {
-    for options in [&[][..], &["--no-compress"]] {
+    for options in [&["--welcome"][..], &["--welcome", "--no-compress"]] {
         let server = Server::in_folder(&[], options);
         let mut client = server.connect();
         let mut get = |path: &str, fields: &str| {

@@ -29,7 +29,7 @@ fn memory(server: &Server) -> u64 {
 
 #[test]
 fn first_response_takes_few_reads_and_little_memory() {
-    let server = Server::in_folder(&[], &[]);
+    let server = Server::in_folder(&[], &["--welcome"]);
     assert_eq!(server.get("/").status, 200);
     assert!(memory(&server) <= MEMORY_MAX, "{} bytes of memory", memory(&server));
     let (Some(reads), Some(len)) = (told(&server, "io", "syscr"), told(&server, "io", "rchar")) else {
@@ -42,7 +42,7 @@ fn first_response_takes_few_reads_and_little_memory() {
 #[test]
 fn embedded_page_takes_memory_only_when_sent_uncompressed() {
     const PAGE: &str = "/server-code.html";
-    let server = Server::in_folder(&[], &[]);
+    let server = Server::in_folder(&[], &["--welcome"]);
     let mut client = server.connect();
     assert_eq!(client.get("/").status, 200);
     let before = memory(&server);

@@ -41,6 +41,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(Some('p'), "--port", "8080").defaults_to("8080"),
         OptionSpec::value(Some('b'), "--bind", "0.0.0.0").kind(Repeated).defaults_to("localhost"),
         OptionSpec::value(Some('d'), "--root", "./site").kind(Path(&[])),
+        OptionSpec::flag(None, "--welcome"),
         OptionSpec::value(Some('i'), "--index", "index.html").defaults_to("index.html"),
         OptionSpec::value(None, "--fallback", "index.html"),
         OptionSpec::value(None, "--error-page", "404=404.html").kind(Pairs("=")),
@@ -124,15 +125,25 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         upload_len_max: files::read_upload_size(parsed)?,
         bind: parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?,
         port: parsed.value("--port", parse_port)?,
-        root: match parsed.once("--root")? {
-            Some(directory) => RootChoice::Directory(directory.into()),
-            None if content_exists => RootChoice::Directory(CONTENT_DIRECTORY.into()),
-            None => RootChoice::Embedded,
-        },
+        root: read_root(parsed, content_exists)?,
+        one_file: false,
     };
+    if config.upload.is_some() && parsed.peek("--root").is_none() && !config.is_local() {
+        return Err("--upload for other machines needs a directory to serve; name it with --root".to_owned());
+    }
     check_header_conflicts(&config.headers, config.cors.is_some())?;
     check_loops(&config.redirects)?;
     Ok(config)
+}
+
+fn read_root(parsed: &mut ParsedArgs, content_exists: bool) -> Result<RootChoice, String> {
+    match (parsed.once("--root")?, parsed.flag_once("--welcome")?) {
+        (Some(_), true) => Err("--welcome and --root exclude each other; leave one of them out".to_owned()),
+        (Some(path), false) => Ok(RootChoice::Directory(path.into())),
+        (None, true) => Ok(RootChoice::Embedded),
+        (None, false) if content_exists => Ok(RootChoice::Directory(CONTENT_DIRECTORY.into())),
+        (None, false) => Ok(RootChoice::Directory(".".into())),
+    }
 }
 
 /// Settings without options or [`CONTENT_DIRECTORY`].

@@ -18,7 +18,7 @@ use crate::sum::Name;
 
 pub use process_env::ProcessEnv;
 
-/// All settings. The default serves the embedded pages at 127.0.0.1:8080.
+/// All settings. The default serves the working directory at 127.0.0.1:8080.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// Port of every address; 0 takes a free one.
@@ -27,6 +27,8 @@ pub struct ServerConfig {
     pub bind: Bind,
     /// Served content.
     pub root: RootChoice,
+    /// Whether the root has only its index file; set at the start, if the root was a file.
+    pub one_file: bool,
     /// Index file: a plain name, neither empty nor hidden.
     pub index: String,
     /// File for a GET of a missing path.
@@ -117,7 +119,7 @@ pub enum Bind {
 /// Served content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootChoice {
-    /// Files in and below this directory.
+    /// Files in and below this directory, or this file alone.
     Directory(PathBuf),
     /// Pages embedded in the binary.
     Embedded,

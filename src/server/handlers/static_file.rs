@@ -75,6 +75,9 @@ pub(super) fn find(
     accepted: &EncodingPreferences,
     now: Now,
 ) -> Result<Lookup<FileHead>, LookupError> {
+    if config.one_file && *file_name(path, &config.index) != *config.index.as_bytes() {
+        return Err(LookupError::NotFound);
+    }
     let now = SystemTime::UNIX_EPOCH + now.unix;
     cache.find(store, path, &config.index, accepted, now, |resource| {
         let name = file_name(path, &config.index);

@@ -145,7 +145,7 @@ fn invalid_upload_option_fails_startup_with_remedy() {
     for (args, words) in [
         (&["--upload=none", &*directory][..], "create it, or name another with --upload"),
         (&["--upload=file", &*directory], "create it, or name another with --upload"),
-        (&["-u"], "--upload needs a directory"),
+        (&["-u", "--welcome"], "--upload needs a directory"),
         (&["--upload=../x", &*directory], "is not a path beneath the root"),
         (&["--max-upload=1k", &*directory], "turn them on with --upload"),
     ] {

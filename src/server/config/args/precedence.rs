@@ -304,6 +304,9 @@ mod tests {
             // The shown settings include derived values.
             let mut expected = args_only(line);
             expected.listing = Some(expected.listings_enabled());
+            if expected.root == RootChoice::Directory(".".into()) {
+                expected.root = RootChoice::Directory("/here".into());
+            }
             assert_eq!(read, Ok(Command::Run(Box::new(expected))), "{line:?}");
             // The shown settings are stable, except for their origin.
             let values = |text: &str| {
