@@ -14,7 +14,7 @@ use rustix::io::{Errno, pread};
 use super::coding::Coding;
 use super::embedded::GzipPage;
 use super::embedded::{self, EmbeddedPage};
-use super::file_version::{FileVersion, fnv1a_64, times_are_stable};
+use super::file_version::{FileVersion, RACY_WINDOW, fnv1a_64, is_older, version_is_stable};
 use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
@@ -56,7 +56,7 @@ pub struct Resource {
     pub content: Content,
     /// Length in bytes.
     pub len: u64,
-    /// mtime in Unix seconds; embedded pages have none.
+    /// mtime in Unix seconds; embedded pages and files with a constant one have none.
     pub modified_secs: Option<i64>,
     /// True if the next change is certain to change mtime.
     pub mtime_is_stable: bool,
@@ -172,11 +172,15 @@ impl Resource {
     pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
         // Embedded pages have no times. Times of a file changed during the read are unreliable.
         let Some(stat) = self.stat else { return self };
-        let (changed_secs, changed_nanos) = (stat.modified_secs, stat.modified_nanos);
-        let mtime_is_stable = times_are_stable(&FileStat { changed_secs, changed_nanos, ..stat }, now);
-        let version =
-            self.version.or_else(|| times_are_stable(&stat, now).then(|| FileVersion::of_stat(&stat)));
-        Resource { version, mtime_is_stable, ..self }
+        let mtime_is_stable = is_older((stat.modified_secs, stat.modified_nanos), RACY_WINDOW, now);
+        let is_stable = match &self.content {
+            Content::File(file) => version_is_stable(&**file, &stat, now),
+            _ => false,
+        };
+        let version = self.version.or_else(|| is_stable.then(|| FileVersion::of_stat(&stat)));
+        // Build systems give 0 or 1 to all versions.
+        let modified_secs = self.modified_secs.filter(|secs| !matches!(secs, 0 | 1));
+        Resource { version, mtime_is_stable, modified_secs, ..self }
     }
 
     /// Build-time gzip. It is not generated, so ranges are possible.

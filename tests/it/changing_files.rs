@@ -8,12 +8,18 @@
 //! file is cut in place within a page that is on its way, its rest may arrive as the zeros that the
 //! kernel makes of it, before the connection ends.
 
-use std::fs::{self, OpenOptions};
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use crate::harness::{Raw, Reply, Server, pattern};
+use crate::harness::{PATIENCE, Raw, Reply, Server, pattern};
 
 /// Far more than the buffers of both sockets hold, so that most of it is sent after the change.
 const LARGE_LEN: usize = 16 << 20;
@@ -229,4 +235,89 @@ fn small_file_changed_is_old_or_new_never_mixed() {
         };
         assert!(after.iter().all(is_new), "{what}: once it is new, it stays new");
     }
+}
+
+/// Sets when a file was modified.
+fn set_modified(server: &Server, name: &str, time: SystemTime) {
+    let file = File::options().write(true).open(server.root().join(name)).expect("the file");
+    file.set_modified(time).expect("its time");
+}
+
+#[test]
+fn large_file_with_future_mtime_has_etag_gzip_and_no_date() {
+    let text = "a line that repeats\n".repeat(10_000);
+    let server = Server::serving(&[("a.txt", text.as_bytes())]);
+    set_modified(&server, "a.txt", SystemTime::now() + Duration::from_secs(1_000_000));
+    let reply = server.get_tagged("/a.txt");
+    assert_eq!((reply.field("Last-Modified"), reply.body.len()), (None, text.len()));
+    let deadline = Instant::now() + PATIENCE;
+    let mut client = server.connect();
+    // It is compressed once its ctime is two seconds old.
+    while client.ask("GET /a.txt", "Accept-Encoding: gzip").field("Content-Encoding").is_none() {
+        assert!(Instant::now() < deadline, "it is never compressed");
+    }
+    let tag = format!("If-None-Match: {}", client.get("/a.txt").field("ETag").expect("a tag"));
+    assert_eq!(client.ask("GET /a.txt", &tag).status, 304);
+}
+
+#[test]
+fn constant_mtime_of_build_systems_is_no_date() {
+    let large = pattern(100_000);
+    let server = Server::serving(&[("small", b"x"), ("large", &large)]);
+    let date = "Thu, 01 Jan 1970 00:00:02 GMT";
+    for (secs, shown) in [(0, None), (1, None), (2, Some(date))] {
+        for name in ["small", "large"] {
+            set_modified(&server, name, UNIX_EPOCH + Duration::from_secs(secs));
+            let reply = server.get_tagged(&format!("/{name}"));
+            assert_eq!(reply.field("Last-Modified"), shown, "{name} {secs}");
+            let since = server.connect().ask(&format!("GET /{name}"), &format!("If-Modified-Since: {date}"));
+            assert_eq!(since.status, if shown.is_some() { 304 } else { 200 }, "{name} {secs}");
+        }
+    }
+}
+
+/// The kernel stamps a file before it copies what is written, so one ctime can have two contents for a while.
+#[test]
+fn etag_never_names_two_contents_of_file_written_in_place() {
+    const LEN: usize = 16 << 20;
+    let server = Server::serving(&[("a", &vec![0; LEN])]);
+    let file = File::options().write(true).open(server.root().join("a")).expect("the file");
+    let (begin, orders) = mpsc::channel::<u8>();
+    let is_writing = AtomicBool::new(false);
+    let mut contents: HashMap<String, u8> = HashMap::new();
+    thread::scope(|scope| {
+        let is_writing = &is_writing;
+        scope.spawn(move || {
+            for round in orders {
+                for write in 1..=40 {
+                    file.write_all_at(&vec![round * 40 + write; LEN], 0).expect("writes");
+                }
+                is_writing.store(false, Ordering::Release);
+            }
+        });
+        let mut client = server.connect();
+        let mut look = || {
+            let mut ask = || client.ask("GET /a", "Range: bytes=0-0");
+            let reply = ask();
+            let Some(tag) = reply.field("ETag") else { return false };
+            if *contents.entry(tag.to_owned()).or_insert(reply.body[0]) != reply.body[0] {
+                // It may have begun between the look at the file and the body. The next look shows it.
+                assert_ne!(ask().field("ETag"), Some(tag), "one tag, two contents");
+            }
+            true
+        };
+        for round in 0..4 {
+            is_writing.store(true, Ordering::Release);
+            begin.send(round).expect("the writer waits");
+            while is_writing.load(Ordering::Acquire) {
+                look();
+            }
+            let deadline = Instant::now() + PATIENCE;
+            while !look() {
+                assert!(Instant::now() < deadline, "there is never a tag");
+            }
+        }
+        drop(begin);
+    });
+    assert!(contents.len() >= 4, "each pause has a tag: {contents:?}");
 }

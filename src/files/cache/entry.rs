@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::clock_cache::Cost;
 use crate::files::coding::EncodingPreferences;
+use crate::files::root::FileStat;
 use crate::files::source::{Content, ContentSource, Resource};
 
 /// File and its derived value.
@@ -30,6 +31,16 @@ impl<V> CachedFile<V> {
             Content::File(_) => Cost { bytes: 0, descriptors: 1 },
         }
     }
+}
+
+/// Whether a large file has its attributes still.
+///
+/// A `write` changes ctime first, then the content. inotify reports it when all is written.
+pub(super) fn is_unwritten<V>(file: &Option<Rc<CachedFile<V>>>) -> bool {
+    file.as_ref().is_none_or(|file| match (&file.resource.content, file.resource.stat) {
+        (Content::File(open), Some(stat)) => FileStat::of(&**open).is_ok_and(|present| present == stat),
+        _ => true,
+    })
 }
 
 /// Result of a cache lookup.

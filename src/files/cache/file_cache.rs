@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::clock_cache::{CacheLimits, ClockCache, Cost};
-use super::entry::{CachedFile, Lookup, VariantRequest};
+use super::entry::{CachedFile, Lookup, VariantRequest, is_unwritten};
 use super::gzip_jobs::GzipJobs;
 use super::variants::Variants;
 use crate::files::coding::EncodingPreferences;
@@ -259,13 +259,14 @@ impl<V> CacheEntry<V> {
         Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
     }
 
-    /// True if the result needs no disk access this second. An event ends that.
+    /// True if the result needs no disk access this second. An event ends that. A large file needs a `statx`.
     fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
         if matches!(self.validation, Validation::Embedded) {
             return true;
         }
         let variants = self.variants.as_mut().filter(|_| !request.accepted.is_plain());
-        self.dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
+        self.cached_file.as_ref().is_none_or(|file| file.cost().descriptors == 0)
+            && self.dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
             && variants.is_none_or(|variants| {
                 let dependencies = &mut variants.precompressed.dependencies;
                 dependencies.freshness(watch, request.unix_secs) == Freshness::Fresh
@@ -290,12 +291,12 @@ impl<V> CacheEntry<V> {
         let is_same = || stat.is_some_and(|stat| root.stat(name).is_ok_and(|present| present == stat));
         let freshness = dependencies.freshness(watch, request.unix_secs);
         match freshness {
-            Freshness::Fresh => return true,
+            Freshness::Fresh if is_unwritten(&self.cached_file) => return true,
             Freshness::Revalidate if is_same() => {
                 dependencies.checked_secs = request.unix_secs;
                 return true;
             }
-            Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
+            Freshness::Fresh | Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
         // A watched file needs a check each second too: a watch pays only from two requests a second.
         let should_watch =

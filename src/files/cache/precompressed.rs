@@ -12,7 +12,7 @@
 use std::rc::Rc;
 
 use super::clock_cache::Cost;
-use super::entry::{CachedFile, VariantRequest};
+use super::entry::{CachedFile, VariantRequest, is_unwritten};
 use crate::files::coding::Coding;
 use crate::files::file_version::times_are_stable;
 use crate::files::path::split_last;
@@ -79,7 +79,7 @@ impl<V> Precompressed<V> {
         let mut is_searched = is_validated;
         for coding in original.request.accepted.accepted() {
             if let Sidecar::Present(found) = self.sidecar_mut(coding)
-                && (is_validated || found.is_same(original.root))
+                && (is_validated && is_unwritten(&found.cached_file) || found.is_same(original.root))
             {
                 match &found.cached_file {
                     Some(entry) => return Some(Rc::clone(entry)),
