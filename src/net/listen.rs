@@ -15,11 +15,7 @@ use nix::sys::socket::setsockopt;
 use nix::{setsockopt_impl, sockopt_impl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-/// Connections that the kernel keeps between accepts.
-///
-/// A burst is faster than a tick; clients beyond the backlog retry after a second. The kernel clamps it to
-/// `net.core.somaxconn`, 4096 by default.
-const LISTEN_BACKLOG: i32 = 4096;
+use crate::reactor::LISTEN_BACKLOG;
 
 /// Attempts to find a port that is free on every address.
 ///
@@ -102,7 +98,7 @@ fn open_listener(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> 
     }
     sockopt::set_tcp_nodelay(&socket, true)?;
     rustix::net::bind(&socket, &addr)?;
-    rustix::net::listen(&socket, LISTEN_BACKLOG)?;
+    rustix::net::listen(&socket, LISTEN_BACKLOG.into())?;
     Ok(TcpListener::from_std(socket.into()))
 }
 

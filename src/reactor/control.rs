@@ -10,6 +10,7 @@ use super::{Key, ListenerId};
 #[derive(Debug)]
 pub struct Control<C> {
     pub(super) connections: usize,
+    pub(super) is_listening: bool,
     pub(super) signals: Vec<c_int>,
     pub(super) woken: bool,
     pub(super) fd_readable: bool,
@@ -25,6 +26,7 @@ impl<C> Default for Control<C> {
     fn default() -> Self {
         Self {
             connections: 0,
+            is_listening: false,
             signals: Vec::new(),
             woken: false,
             fd_readable: false,
@@ -42,6 +44,11 @@ impl<C> Control<C> {
     /// Number of connections.
     pub fn connections(&self) -> usize {
         self.connections
+    }
+
+    /// Whether a listener is open: also after [`Self::stop_listening`], while clients wait in its backlog.
+    pub fn is_listening(&self) -> bool {
+        self.is_listening
     }
 
     /// Signals since the last call, each number once.
@@ -64,7 +71,7 @@ impl<C> Control<C> {
         self.new_connections.push(conn);
     }
 
-    /// Closes all listeners; connections continue.
+    /// Closes all listeners once they have accepted their backlogs; connections continue.
     pub fn stop_listening(&mut self) {
         self.stop_listening = true;
     }

@@ -315,6 +315,10 @@ impl<A: App> Reactor<A> {
             if let Some(conn) = self.app.accepted(id, stream, peer, now) {
                 let key = self.slots.insert(conn, Readiness::assume_ready());
                 self.drive(key, now);
+                if self.listeners.is_draining() {
+                    // The application closes it if it has sent nothing.
+                    self.slots.queue(key);
+                }
             } else {
                 self.listeners.release(1);
             }
@@ -329,6 +333,7 @@ impl<A: App> Reactor<A> {
 
     fn poll_app(&mut self, now: Now, idle: bool) {
         self.control.connections = self.slots.len();
+        self.control.is_listening = self.listeners.is_open();
         self.app_deadline = self.app.on_tick(&mut self.control, now, idle);
         if self.control.has_requests() {
             self.apply_requests(now);
@@ -337,7 +342,9 @@ impl<A: App> Reactor<A> {
 
     fn apply_requests(&mut self, now: Now) {
         if std::mem::take(&mut self.control.stop_listening) {
-            self.listeners.close_all();
+            // Before other work, so that few new clients come meanwhile.
+            self.listeners.drain();
+            while self.listeners.is_draining() && self.accept(now) {}
         }
         for id in std::mem::take(&mut self.control.closing_listeners) {
             self.listeners.close(id);

@@ -19,6 +19,12 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 /// Listener index, in order of [`super::Reactor::listen`].
 pub type ListenerId = usize;
 
+/// Connections that the kernel keeps between accepts.
+///
+/// A burst is faster than a tick; clients beyond the backlog retry after a second. The kernel clamps it to
+/// `net.core.somaxconn`, 4096 by default.
+pub const LISTEN_BACKLOG: u16 = 4096;
+
 /// Poll interval while full: another reactor may close a connection.
 const FULL_RECHECK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -69,6 +75,8 @@ pub(super) struct Listeners {
     pub(super) backoff_until: Option<Instant>,
     /// Reset by an accept, so that a shortage is logged once.
     exhaustion_logged: bool,
+    /// Accepts before all listeners close, if they shall.
+    drain_left: Option<usize>,
 }
 
 impl Listeners {
@@ -86,10 +94,20 @@ impl Listeners {
         }
     }
 
-    /// The kernel then refuses connections.
-    pub(super) fn close_all(&mut self) {
-        self.listeners.fill_with(|| None);
-        self.is_any_acceptable = false;
+    /// Closes each listener after its backlog: its close resets clients that still wait.
+    ///
+    /// Accepts at most as many as all backlogs hold, for new clients may come as fast as others are accepted.
+    pub(super) fn drain(&mut self) {
+        self.drain_left.get_or_insert(usize::from(LISTEN_BACKLOG) * self.listeners.len());
+        (0..self.listeners.len()).for_each(|id| self.on_acceptable(id));
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.drain_left.is_some() && self.is_open()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.listeners.iter().any(Option::is_some)
     }
 
     /// Also refuses its backlog.
@@ -139,8 +157,13 @@ impl Listeners {
             let id = self.next_id % self.listeners.len();
             self.next_id = id + 1;
             if let Some((stream, peer)) = self.accept_from(id, now) {
+                self.drain_left = self.drain_left.map(|left| left.saturating_sub(1));
                 return Some((id, stream, peer));
             }
+        }
+        if let Some(left) = self.drain_left {
+            let waits = |listener: &Listener| left > 0 && listener.acceptable;
+            self.listeners.iter_mut().for_each(|listener| *listener = listener.take().filter(waits));
         }
         self.is_any_acceptable = self.listeners.iter().flatten().any(|listener| listener.acceptable);
         None
@@ -148,8 +171,9 @@ impl Listeners {
 
     fn accept_from(&mut self, id: ListenerId, now: Instant) -> Option<(TcpStream, SocketAddr)> {
         let is_backing_off = self.backoff_until.is_some();
+        let may_accept = !is_backing_off && self.drain_left != Some(0);
         let listener =
-            self.listeners.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && !is_backing_off)?;
+            self.listeners.get_mut(id)?.as_mut().filter(|listener| listener.acceptable && may_accept)?;
         if self.limit.as_ref().is_some_and(|limit| !limit.reserve()) {
             return None;
         }
@@ -228,7 +252,21 @@ mod tests {
         assert_eq!(listeners.accept(now).map(|(id, ..)| id), Some(second));
         let (third, _) = listening(&mut listeners, &poll);
         assert_eq!((first, second, third), (0, 1, 2));
-        listeners.close_all();
-        assert!(!listeners.has_work() && listeners.accept(now).is_none());
+        listeners.drain();
+        assert!(listeners.accept(now).is_none() && !listeners.has_work() && !listeners.is_open());
+    }
+
+    #[test]
+    fn drain_accepts_the_backlog_then_closes() {
+        let poll = Poll::new().expect("an epoll instance");
+        let mut listeners = Listeners::default();
+        let (_, address) = listening(&mut listeners, &poll);
+        let _clients = [(); 3].map(|()| StdStream::connect(address).expect("a connection"));
+        listeners.drain();
+        listeners.drain_left = Some(2);
+        let accepted = std::iter::from_fn(|| listeners.accept(Instant::now()));
+        assert_eq!(accepted.count(), 2, "as many as the bound allows");
+        assert!(!listeners.is_draining() && !listeners.has_work());
+        StdStream::connect(address).expect_err("it is closed");
     }
 }

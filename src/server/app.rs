@@ -226,7 +226,8 @@ impl App for ServerApp {
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
         if let Some(grace_deadline) = self.grace_deadline
-            && ((control.connections() == 0 && !self.has_jobs()) || now.instant >= grace_deadline)
+            && ((control.connections() == 0 && !control.is_listening() && !self.has_jobs())
+                || now.instant >= grace_deadline)
         {
             control.stop();
         }

@@ -125,6 +125,26 @@ fn request_arrived_before_signal_gets_response() {
 }
 
 #[test]
+fn signal_serves_what_waits_in_the_backlog() {
+    /// More than one tick accepts.
+    const WAITING: usize = 300;
+    for options in [&[][..], &["--workers", "2"], &["--max-connections", "10"]] {
+        let server = Server::with(&[("small", b"small")], options);
+        server.signal(Signal::STOP);
+        let waiting: Vec<Raw> = (0..WAITING).map(|_| ask(&server, "/small")).collect();
+        server.signal(Signal::TERM);
+        server.signal(Signal::CONT);
+        for mut client in waiting {
+            assert_eq!(client.reply().text(), "small", "{options:?}");
+            client.expect_end();
+        }
+        let stopped = server.wait();
+        assert_eq!(stopped.status.code(), Some(0), "{options:?}: {}", stopped.stderr);
+        assert_eq!(stopped.log.lines().count(), WAITING, "{options:?}");
+    }
+}
+
+#[test]
 fn client_that_never_reads_is_dropped_after_grace() {
     for grace in ["0", "200ms"] {
         let server = serving_endless(&["--grace", grace]);
