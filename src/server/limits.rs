@@ -22,10 +22,16 @@ pub(super) fn file_len_max() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
+/// Most files that the cache of each worker keeps open: a quarter of what is not reserved.
+pub(super) fn cached_files_max(nofile: u64, workers: u64) -> usize {
+    let unreserved = (nofile / workers.max(1)).saturating_sub(DESCRIPTORS_RESERVED);
+    usize::try_from(unreserved / 4).unwrap_or(usize::MAX)
+}
+
 /// Watermarks for `nofile` descriptors, `reserved` of which are for other uses.
 ///
 /// Each connection may hold `fds_per_connection`, at least one. Accepting stops at `requested` and resumes at
-/// 8/9 of it. `None` is 90 % and 80 % of the rest: an uncached file in transfer holds a descriptor, too.
+/// 8/9 of it. `None` is 90 % and 80 % of the rest.
 ///
 /// # Errors
 /// One line, if the limit is too low or `requested` is 0.
@@ -75,6 +81,7 @@ mod tests {
             (1024, None, 24, 1, 900, 800),
             (20_000, None, 64, 1, 17_942, 15_948),
             (25, None, 24, 1, 1, 0),
+            (1024, None, 24, 2, 450, 400),
             (1024, None, 24, 3, 299, 266),
             (1024, Some(300), 24, 3, 300, 266),
             (26, None, 24, 1, 1, 0),
@@ -91,6 +98,15 @@ mod tests {
             let expected = Watermarks { stop_at, resume_at };
             let outcome = connection_watermarks(nofile, requested, reserved, fds_per_connection);
             assert_eq!(outcome, Ok(expected), "{nofile} {requested:?} {reserved} {fds_per_connection}");
+        }
+    }
+
+    #[test]
+    fn cached_files_max_leaves_room_for_connections() {
+        for (nofile, workers, expected) in
+            [(100, 1, 9), (1000, 1, 234), (1000, 4, 46), (100, 4, 0), (64, 0, 0)]
+        {
+            assert_eq!(cached_files_max(nofile, workers), expected, "{nofile} {workers}");
         }
     }
 

@@ -14,7 +14,9 @@ use mio::net::TcpListener;
 
 use super::app::{ControlMessage, ServerApp, signals};
 use super::handlers::{error_documents, put};
-use super::limits::{DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, connection_watermarks, file_len_max};
+use super::limits::{
+    DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, cached_files_max, connection_watermarks, file_len_max,
+};
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
 use super::{RootChoice, ServerConfig, WorkerState};
@@ -91,11 +93,18 @@ pub fn check(mut config: ServerConfig) -> Result<(), String> {
 }
 
 fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, String> {
+    let nofile = raise_nofile_limit();
+    config.cache_files_max = config.cache_files_max.min(cached_files_max(nofile, workers as u64));
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
-    let fds_per_connection = if config.upload.is_some() { 1 + Upload::DESCRIPTORS } else { 1 };
-    let watermarks =
-        connection_watermarks(raise_nofile_limit(), config.connections_max, reserved, fds_per_connection)?;
+    let sends_files = config.http && config.root != RootChoice::Embedded;
+    let fds_per_connection = match &config.upload {
+        Some(_) => 1 + Upload::DESCRIPTORS,
+        // Each may send a file of its own. A given number may count on idle connections.
+        None if sends_files && config.connections_max.is_none() => 2,
+        None => 1,
+    };
+    let watermarks = connection_watermarks(nofile, config.connections_max, reserved, fds_per_connection)?;
     narrow_to_file(config)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,10 +72,20 @@ fn descriptor_count(pid: Pid) -> usize {
     fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).expect("its descriptors").count()
 }
 
+/// Runs a command with so many descriptors at most.
+fn limit_descriptors(command: &mut Command, most: usize) {
+    let mut words = vec![command.get_program().to_owned()];
+    words.extend(command.get_args().map(ToOwned::to_owned));
+    *command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).args(words);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+}
+
 #[test]
 fn ten_thousand_idle_connections_server_stays_responsive() {
     let count = idle_count();
-    let options = ["--idle-timeout", "1h", "--access-log", "off"];
+    let most = (count + 100).to_string();
+    let options = ["--idle-timeout", "1h", "--access-log", "off", "--max-connections", &most];
     let server = Server::with(&[("small", b"small")], &options);
     let mut idle: Vec<TcpStream> = (0..count)
         .map(|_| {
@@ -211,6 +222,46 @@ fn max_connections_1_serves_50_waiting_clients() {
         client.socket().set_read_timeout(Some(Duration::from_secs(9))).expect("a deadline");
         assert_eq!(client.reply().text(), "small");
         client.expect_end();
+    }
+}
+
+#[test]
+fn descriptor_limit_leaves_room_for_each_file_in_transfer() {
+    const CLIENTS: usize = 560;
+    for cache in ["off", "fresh"] {
+        let server = Server::spawn(&[], &["--cache", cache, "--access-log", "off"], |command| {
+            limit_descriptors(command, 1000)
+        });
+        (0..CLIENTS).for_each(|number| sparse(&server, &number.to_string(), GIB));
+        let clients: Vec<Raw> = (0..CLIENTS)
+            .map(|number| {
+                let mut client = server.connect();
+                client.send(format!("GET /{number} HTTP/1.1\r\nHost: test\r\n\r\n"));
+                client
+            })
+            .collect();
+        // Those beyond the limit wait until others have gone.
+        for mut client in clients {
+            let head = client.head();
+            assert!(head.starts_with("HTTP/1.1 200 "), "--cache {cache}: {head}");
+        }
+    }
+}
+
+#[test]
+fn descriptor_limit_of_100_starts_with_fewer_connections() {
+    for options in [&[][..], &["--cache", "off"], &["--upload"]] {
+        let server =
+            Server::spawn(&[("small", b"small")], options, |command| limit_descriptors(command, 100));
+        let ask = |_| {
+            let mut client = server.connect();
+            client.send("GET /small HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            client
+        };
+        let clients: Vec<Raw> = (0..100).map(ask).collect();
+        for mut client in clients {
+            assert_eq!(client.reply().text(), "small", "{options:?}");
+        }
     }
 }
 

@@ -62,7 +62,10 @@ fn idle_connection_costs_at_most_512_bytes() {
         eprintln!("skipped: {DESCRIPTORS_MIN} open files are needed, and fewer are allowed");
         return;
     }
-    let server = Server::with(&[("small", b"small")], &["--access-log", "off", "--idle-timeout", "24h"]);
+    let server = Server::with(
+        &[("small", b"small")],
+        &["--access-log", "off", "--idle-timeout", "24h", "--max-connections", "11000"],
+    );
     // What connections share is there after the first of them.
     let mut connections = Vec::new();
     idle(&server, 2 * AT_ONCE, &mut connections);

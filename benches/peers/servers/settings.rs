@@ -114,8 +114,10 @@ fn floor_words(setup: &Setup) -> Vec<String> {
 fn our_words(setup: &Setup) -> Vec<String> {
     let log = if setup.logs { setup.folder.join("access.log") } else { PathBuf::from("off") };
     let options = format!(
-        "--quiet --bind 127.0.0.1 --port {} --workers {} --idle-timeout {IDLE_SECS}s",
-        setup.port, setup.workers
+        "--quiet --bind 127.0.0.1 --port {} --workers {} --idle-timeout {IDLE_SECS}s --max-connections {}",
+        setup.port,
+        setup.workers,
+        connections_max()
     );
     let mut words: Vec<String> = options.split(' ').map(str::to_owned).collect();
     words.extend(["--access-log".to_owned(), log.to_string_lossy().into_owned()]);
@@ -126,6 +128,12 @@ fn our_words(setup: &Setup) -> Vec<String> {
         words.extend(["--root".to_owned(), setup.root.to_string_lossy().into_owned()]);
     }
     words
+}
+
+/// Connections that it may have beside its cached files: most are idle here and have no file.
+fn connections_max() -> u64 {
+    let most = CONNECTIONS_MAX as u64;
+    getrlimit(Resource::Nofile).maximum.map_or(most, |limit| most.min(limit / 4 * 3))
 }
 
 /// Descriptors bound what it may keep open; half of them are for connections.

@@ -12,7 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::OptionKind::{Pairs, Path, Repeated, SettingsFile};
+
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
+use crate::files::CacheLimits;
 use crate::server::rules::{CacheRule, Header, Redirect, check_header_conflicts, check_loops};
 use crate::server::{RootChoice, ServerConfig, SumConfig};
 use values::{
@@ -113,6 +115,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         listing: parsed.read("--listing", files::parse_listing)?,
         cache: parsed.value("--cache", files::parse_cache_mode)?,
         cache_len_max: files::read_cache_size(parsed)?,
+        cache_files_max: CacheLimits::DEFAULT.descriptors_max,
         idle_timeout: parsed.value("--idle-timeout", |text| parse_time("--idle-timeout", text, false))?,
         header_timeout: parsed
             .value("--header-timeout", |text| parse_time("--header-timeout", text, false))?,

@@ -65,6 +65,8 @@ pub struct ServerConfig {
     pub cache: CacheMode,
     /// Most bytes of cached files.
     pub cache_len_max: usize,
+    /// Most files that the cache keeps open.
+    pub cache_files_max: usize,
     /// Most connections; `None` derives it from the descriptor limit.
     pub connections_max: Option<usize>,
     /// Worker threads; `None` is one per core.
@@ -172,7 +174,11 @@ impl ServerConfig {
     pub fn cache_limits(&self) -> CacheLimits {
         match self.cache {
             CacheMode::Off => CacheLimits::NONE,
-            _ => CacheLimits { bytes_max: self.cache_len_max, ..CacheLimits::DEFAULT },
+            _ => CacheLimits {
+                bytes_max: self.cache_len_max,
+                descriptors_max: self.cache_files_max,
+                ..CacheLimits::DEFAULT
+            },
         }
     }
 }

@@ -78,6 +78,7 @@ fn no_arguments_serve_content_directory_if_present() {
         grace: Duration::from_secs(10),
         cache: CacheMode::Fresh,
         cache_len_max: CacheLimits::DEFAULT.bytes_max,
+        cache_files_max: CacheLimits::DEFAULT.descriptors_max,
         connections_max: None,
         workers: Some(1),
         quiet: false,
