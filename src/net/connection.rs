@@ -111,7 +111,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     /// Ends the connection. A lingering one has already called `closed`.
     pub fn shut_down(mut self, context: &mut P::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
-            self.reset_if_truncating();
+            self.reset_if_truncating(CloseReason::Shutdown);
             self.protocol.closed(CloseReason::Shutdown, &self.send_queue, context, now);
         }
     }
@@ -165,6 +165,8 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
 
     fn io_loop(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         if self.is_overdue(tick.now) {
+            let acked_total = self.transport.acked_total().unwrap_or(self.send_queue.sent_total());
+            self.protocol.on_acked(acked_total, tick.now);
             self.want =
                 self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
         } else if matches!(self.want, Want::Tick | Want::Wakeup) {
@@ -280,7 +282,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, P::Context>) -> Next {
-        let is_truncating = self.reset_if_truncating();
+        let is_truncating = self.reset_if_truncating(reason);
         self.protocol.closed(reason, &self.send_queue, tick.context, tick.now);
         if is_truncating || !self.should_linger(reason, *tick.ready) || self.transport.close_write().is_err()
         {
@@ -294,9 +296,12 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     /// Makes the close send RST if the peer could mistake a FIN for the end of a message.
-    fn reset_if_truncating(&mut self) -> bool {
+    ///
+    /// Also after a time-out with unsent output: the kernel would keep what a silent peer has not read.
+    fn reset_if_truncating(&mut self, reason: CloseReason) -> bool {
+        let is_stalled = matches!(reason, CloseReason::TimedOut(_)) && !self.send_queue.is_empty();
         let is_truncating = matches!(self.state, ConnState::Open)
-            && self.protocol.truncates_message_if_closed(&self.send_queue);
+            && (is_stalled || self.protocol.truncates_message_if_closed(&self.send_queue));
         if is_truncating && let Err(error) = self.transport.reset_on_close() {
             log::warn!("cannot reset a connection with an incomplete response: {error}");
         }

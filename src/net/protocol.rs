@@ -49,6 +49,11 @@ pub trait Protocol {
     /// `len` bytes have left the send queue.
     fn on_output(&mut self, _len: u64, _context: &mut Self::Context) {}
 
+    /// The peer has acknowledged so many bytes since the connection began. `on_timeout` follows.
+    ///
+    /// Sent bytes may still be in the kernel's buffer. Without the transport's count, they count as acknowledged.
+    fn on_acked(&mut self, _acked_total: u64, _now: Now) {}
+
     /// The state's only deadline.
     fn deadline(&self) -> Option<Instant>;
 

@@ -10,6 +10,9 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
+use nix::libc::{self, IPPROTO_TCP, TCP_INFO, tcp_info};
+use nix::sys::socket::getsockopt;
+use nix::{getsockopt_impl, sockopt_impl};
 use rustix::net::sockopt;
 
 /// Non-blocking byte stream: a socket, or a layer such as TLS on top.
@@ -40,6 +43,11 @@ pub trait Transport {
     /// Bytes taken but not yet written to the socket.
     fn pending_output(&self) -> usize {
         0
+    }
+
+    /// Bytes that the peer has acknowledged since the connection began, if the transport knows.
+    fn acked_total(&self) -> Option<u64> {
+        None
     }
 
     /// The socket, for epoll and the outcome of `connect`.
@@ -73,10 +81,19 @@ impl Transport for TcpStream {
         Ok(sockopt::set_socket_linger(&*self, Some(Duration::ZERO))?)
     }
 
+    fn acked_total(&self) -> Option<u64> {
+        getsockopt(self, TcpInfo).ok().map(|info| info.tcpi_bytes_acked)
+    }
+
     fn socket(&mut self) -> &mut TcpStream {
         self
     }
 }
+
+sockopt_impl!(
+    /// Counters of the connection. `SIOCOUTQ` would need an `unsafe` call, and rustix lacks both.
+    TcpInfo, GetOnly, IPPROTO_TCP, TCP_INFO, tcp_info
+);
 
 /// Outcome of moving bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

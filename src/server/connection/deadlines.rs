@@ -12,8 +12,12 @@ use crate::server::ServerConfig;
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Minimum rate in bytes per second: this many bytes extend the deadline by 1 s.
 const RATE_MIN: u64 = 1024;
-/// Longest extension at once: a stall after a fast start must end.
-const EARNED_TIME_MAX: Duration = Duration::from_secs(300);
+/// Longest pause of a reader that has taken [`PAUSE_LEN_MIN`]: players of films stop reading while paused.
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(120);
+/// More than the buffers of a peer that reads nothing: its system acknowledges what it stores.
+const PAUSE_LEN_MIN: u64 = 4 * 1024 * 1024;
+/// Interval at which a writer asks what the peer has acknowledged: its progress is known this late.
+const ACK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Limit for `Preparing`: a client waits for the head.
 const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -21,12 +25,14 @@ const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Deadlines {
     deadline: Instant,
     head_since: Option<Instant>,
-    sent_before: u64,
+    /// Time that the peer of a response has beyond `deadline`. 32 bits: each idle connection holds this.
+    write_left_millis: u32,
+    acked_secs: u32,
 }
 
 impl Deadlines {
     pub(super) fn new(idle_timeout: Duration, now: Instant) -> Self {
-        Self { deadline: now + idle_timeout, head_since: None, sent_before: 0 }
+        Self { deadline: now + idle_timeout, head_since: None, write_left_millis: 0, acked_secs: 0 }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -67,22 +73,35 @@ impl Deadlines {
         self.deadline = now + PREPARING_TIMEOUT;
     }
 
-    pub(super) fn start_write(&mut self, sent_total: u64, now: Instant) {
+    pub(super) fn start_write(&mut self, now: Instant) {
         // Reading pauses, so the age of a begun head is not the peer's fault.
         self.head_since = None;
-        self.deadline = now + STALL_TIMEOUT;
-        self.sent_before = sent_total;
+        self.write_left_millis = millis(STALL_TIMEOUT);
+        self.extend_write(now);
     }
 
-    /// Extends the deadline by 1 s for each KiB sent since the last call. False if there is none.
-    ///
-    /// A slow peer gets a shorter extension each time.
-    pub(super) fn extend_write(&mut self, sent_total: u64, now: Instant) -> bool {
-        let earned = earned_time(sent_total.saturating_sub(self.sent_before)).min(EARNED_TIME_MAX);
-        self.sent_before = sent_total;
-        self.deadline = now + earned;
-        !earned.is_zero()
+    /// Adds the time that the peer has earned until now. A trickle earns less than it takes.
+    pub(super) fn on_acked(&mut self, acked_total: u64, now: Instant) {
+        let acked_secs = u32::try_from(acked_total / RATE_MIN).unwrap_or(u32::MAX);
+        let earned = acked_secs.saturating_sub(self.acked_secs).saturating_mul(1000);
+        let left =
+            self.write_left_millis.saturating_sub(millis(now.saturating_duration_since(self.deadline)));
+        let pause_max = if acked_total < PAUSE_LEN_MIN { STALL_TIMEOUT } else { PAUSE_TIMEOUT };
+        self.write_left_millis = left.saturating_add(earned).min(millis(pause_max));
+        self.acked_secs = acked_secs;
     }
+
+    /// Waits for more progress. False if the peer's time is over.
+    pub(super) fn extend_write(&mut self, now: Instant) -> bool {
+        let step = self.write_left_millis.min(millis(ACK_CHECK_INTERVAL));
+        self.write_left_millis -= step;
+        self.deadline = now + Duration::from_millis(step.into());
+        step > 0
+    }
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn earned_time(moved_len: u64) -> Duration {

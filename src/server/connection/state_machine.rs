@@ -127,7 +127,7 @@ impl HttpServerProtocol {
             }
             HttpServerState::Receiving(_) => self.deadlines.start_body(now),
             HttpServerState::Preparing(_) => self.deadlines.start_preparing(now),
-            HttpServerState::Writing(_) => self.deadlines.start_write(cx.send_queue.sent_total(), now),
+            HttpServerState::Writing(_) => self.deadlines.start_write(now),
             HttpServerState::Closing => {}
         }
     }
@@ -416,12 +416,11 @@ impl HttpServerProtocol {
 
     /// Write time-out: close if the peer is too slow; not if our own producer had nothing queued.
     fn on_write_timeout(&mut self, cx: &StepContext<'_>) -> StateChange {
-        let (sent_total, now) = (cx.send_queue.sent_total(), cx.now.instant);
         if cx.send_queue.is_empty() {
-            self.deadlines.start_write(sent_total, now);
+            self.deadlines.start_write(cx.now.instant);
             return StateChange::Stay(Want::Tick);
         }
-        if self.deadlines.extend_write(sent_total, now) {
+        if self.deadlines.extend_write(cx.now.instant) {
             return StateChange::Stay(Want::Drain);
         }
         self.close(CloseReason::TimedOut("the peer to receive the response"))
@@ -456,6 +455,10 @@ impl Protocol for HttpServerProtocol {
 
     fn on_output(&mut self, len: u64, worker: &mut WorkerState) {
         worker.stats.sent_len += len;
+    }
+
+    fn on_acked(&mut self, acked_total: u64, now: Now) {
+        self.deadlines.on_acked(acked_total, now.instant);
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -57,6 +57,10 @@ impl<M: Protocol> Protocol for Observed<M> {
         self.machine.on_output(len, site);
     }
 
+    fn on_acked(&mut self, acked_total: u64, now: Now) {
+        self.machine.on_acked(acked_total, now);
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.machine.deadline()
     }
