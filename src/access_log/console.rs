@@ -1,11 +1,11 @@
-//! Status lines on standard output, beside the access log.
+//! Status lines on standard output and diagnostics on standard error, beside the access log.
 //!
-//! Uses the log's writer: never blocks; drops and counts excess lines.
+//! Uses the log's writer or its sink: never blocks; drops and counts excess lines.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Instant;
 
-use super::sink::FdSink;
+use super::sink::{FdSink, LogSink};
 use super::writer::{LogWriter, WriteLock};
 use crate::text::append;
 
@@ -32,5 +32,55 @@ impl ConsoleLog {
     pub fn tick(&mut self, now: Instant) -> Option<Instant> {
         // Always `idle`: a person is watching.
         self.0.tick(now, true)
+    }
+}
+
+/// Standard error that never blocks: a pipe or a stopped terminal that nobody reads must not stop the server.
+#[derive(Debug)]
+pub struct Diagnostics {
+    sink: FdSink,
+    dropped: u64,
+}
+
+impl Diagnostics {
+    /// Opens standard error.
+    ///
+    /// # Errors
+    /// The descriptor cannot be duplicated.
+    pub fn stderr() -> io::Result<Self> {
+        Ok(Self { sink: FdSink::shared(io::stderr())?, dropped: 0 })
+    }
+
+    /// Prints one line without blocking, or drops it.
+    pub fn say(line: &str) {
+        let _ = Self::stderr().and_then(|mut out| out.write_all(format!("{line}\n").as_bytes()));
+    }
+
+    fn write_line(&mut self, mut line: &[u8]) -> io::Result<()> {
+        while !line.is_empty() {
+            let written = self.sink.write(line)?;
+            line = line.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// Each write is a whole line, which is written or dropped: it never fails.
+impl Write for Diagnostics {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.dropped > 0 {
+            let note = format!("{} lines of diagnostics were dropped: nobody read them\n", self.dropped);
+            if self.write_line(note.as_bytes()).is_ok() {
+                self.dropped = 0;
+            }
+        }
+        if self.dropped > 0 || self.write_line(line).is_err() {
+            self.dropped += 1;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

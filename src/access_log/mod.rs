@@ -15,7 +15,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use self::console::ConsoleLog;
+pub use self::console::{ConsoleLog, Diagnostics};
 pub use self::log::{AccessLog, LogDestination};
 pub use self::record::{Detail, HeaderChoice, LogFormat, LogRecord, LogStyle};
 pub use self::redact::{REDACTED, is_secret};

@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::absolute;
 use std::process::ExitCode;
 
+use env_logger::Target;
+use reactor_http::access_log::Diagnostics;
 use reactor_http::cli::quote;
 use reactor_http::net::host_name;
 use reactor_http::reactor::Now;
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
 
 fn run(invocation: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let level = if invocation.config.verbose { "info" } else { "warn" };
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
+    init_diagnostics(level);
     invocation.warn();
     match invocation.check {
         Some(settings) => {
@@ -38,6 +40,16 @@ fn run(invocation: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         None => serve(invocation.config),
     }
+}
+
+/// Logs to standard error without blocking: the event loop must not wait for a reader.
+fn init_diagnostics(level: &str) {
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level));
+    // On a terminal, the library's own target has colours.
+    if let (false, Ok(stderr)) = (io::stderr().is_terminal(), Diagnostics::stderr()) {
+        builder.target(Target::Pipe(Box::new(stderr)));
+    }
+    builder.init();
 }
 
 fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -63,7 +75,7 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         // standard output carries only addresses and log.
         let _ = print(&lines);
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
-        let _ = writeln!(io::stderr(), "{}: this host is {}{served}{hint}", PROGRAM.name, host_name());
+        Diagnostics::say(&format!("{}: this host is {}{served}{hint}", PROGRAM.name, host_name()));
     }
     Ok(match server.run()? {
         Some(signal) => ExitCode::from(u8::try_from(EXIT_SIGNAL + signal).unwrap_or(1)),

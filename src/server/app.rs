@@ -11,8 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
 use super::shared::WorkerId;
 use super::{HttpServerProtocol, ServerConnection, WorkerState};
-use crate::access_log::{ConsoleLog, LogDestination};
-use crate::cli::say;
+use crate::access_log::{ConsoleLog, Diagnostics, LogDestination};
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool, Tick};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
@@ -114,7 +113,7 @@ impl ServerApp {
         let mut stats = self.worker.stats;
         stats.lookups = context.cache.lookups;
         if let Some(sum) = context.shared.report(self.worker_id, stats) {
-            say(format_args!("reactor-server: {sum}"));
+            Diagnostics::say(&format!("reactor-server: {sum}"));
         }
     }
 

@@ -5,10 +5,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::harness::{PATIENCE, Server, Stopped, lines, random};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{PATIENCE, Raw, Server, Stopped, lines, random, reactor_server, wait};
 
 const FILES: &[(&str, &[u8])] = &[("hello.txt", b"hello"), ("index.html", b"<p>home</p>")];
 const MONTHS: [&str; 12] =
@@ -414,5 +419,50 @@ fn rust_log_debug_reports_every_state_transition() {
         let told = format!("{peer}: {step}");
         let at = rest.find(&told).unwrap_or_else(|| panic!("no {told}, in order, in {stderr}"));
         rest = &rest[at + told.len()..];
+    }
+}
+
+/// Serves with all diagnostics going to this end of a pipe or socket, and makes many requests.
+fn serve_with_unread_diagnostics(stderr: OwnedFd) -> (Child, Raw) {
+    /// A pipe takes 64 KiB: a fraction of what these requests tell.
+    const REQUESTS: usize = 3000;
+    let mut command = reactor_server();
+    command.args(["--bind", "127.0.0.1", "--port", "0", "--access-log", "off"]).env("RUST_LOG", "debug");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    let mut child = command.spawn().expect("the server starts");
+    let stdout = lines(child.stdout.take().expect("its stdout"));
+    let line = stdout.recv_timeout(PATIENCE).expect("its address");
+    let address = line.trim_start_matches("http://").trim_end_matches('/').parse().expect("an address");
+    let mut client = Raw::connect(address);
+    for _ in 0..REQUESTS {
+        assert_eq!(client.get("/favicon.svg").status, 200);
+    }
+    // A line of counters must not wait either.
+    kill_process(Pid::from_child(&child), Signal::USR2).expect("the signal is sent");
+    assert_eq!(client.get("/favicon.svg").status, 200);
+    (child, client)
+}
+
+#[test]
+fn unread_diagnostics_are_dropped_and_counted() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (socket_reader, socket) = UnixStream::pair().expect("a pair");
+    let ends: [(OwnedFd, OwnedFd); 2] =
+        [(reader.into(), writer.into()), (socket_reader.into(), socket.into())];
+    for (reader, writer) in ends {
+        let (child, mut client) = serve_with_unread_diagnostics(writer.try_clone().expect("a second handle"));
+        let flags = rustix::fs::fcntl_getfl(&writer).expect("its flags");
+        assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "others share it: {flags:?}");
+        drop(writer);
+        let told = lines(File::from(reader));
+        let is_note = |line: &String| line.ends_with(" lines of diagnostics were dropped: nobody read them");
+        // The reader may be in the middle of what was kept when the next line comes.
+        let note = (0..1000).find_map(|_| {
+            assert_eq!(client.get("/favicon.svg").status, 200);
+            told.try_iter().find(is_note)
+        });
+        assert!(note.is_some(), "the drop is never told");
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("the signal is sent");
+        assert_eq!(wait(child).code(), Some(0));
     }
 }

@@ -105,7 +105,7 @@ pub(crate) const ROOMS: &[Room] = &[
     },
     Room {
         name: "bin",
-        rooms: &["server", "client", "load", "reactor", "net", "sum", "cli"],
+        rooms: &["server", "client", "load", "reactor", "net", "access_log", "sum", "cli"],
         crates: &["env_logger"],
         never: &[],
     },
