@@ -14,7 +14,7 @@ const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 /// Spare buffers of one reactor.
 #[derive(Debug)]
 pub struct Pool {
-    recv_buf_len: usize,
+    pub(super) recv_buf_len: usize,
     recv_bufs: Vec<Box<[u8]>>,
     #[expect(
         clippy::vec_box,
@@ -34,7 +34,7 @@ impl Pool {
     }
 
     pub(super) fn return_recv_buf(&mut self, buffer: Box<[u8]>) {
-        if self.recv_bufs.len() < SPARES_MAX {
+        if self.recv_bufs.len() < SPARES_MAX && buffer.len() == self.recv_buf_len {
             self.recv_bufs.push(buffer);
         }
     }

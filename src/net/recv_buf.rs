@@ -1,8 +1,12 @@
 //! Receive buffer: input that the protocol has not consumed.
 //!
-//! It is one buffer, leased from the pool while it holds bytes. The connection fills it, the protocol consumes it.
+//! It is one buffer, leased from the pool for a tick. The connection fills it, the protocol consumes it. Few bytes
+//! that remain move to a buffer of their length.
 
 use super::Pool;
+
+/// Part of a buffer that keeps it: a begun head, sent byte by byte, must not hold 16 KiB.
+const KEPT_PART_MIN: usize = 8;
 
 /// Unconsumed input.
 #[derive(Debug, Default)]
@@ -45,7 +49,12 @@ impl RecvBuf {
 
     /// Free space. Moves the bytes to the front if less than half is free. Empty only if full.
     pub fn spare_capacity(&mut self, pool: &mut Pool) -> &mut [u8] {
-        let buffer = self.buffer.get_or_insert_with(|| pool.lease_recv_buf());
+        if self.buffer.as_ref().is_none_or(|buffer| buffer.len() < pool.recv_buf_len) {
+            let (mut buffer, len) = (pool.lease_recv_buf(), self.bytes().len());
+            buffer[..len].copy_from_slice(self.bytes());
+            (self.buffer, self.start, self.end) = (Some(buffer), 0, len);
+        }
+        let Some(buffer) = &mut self.buffer else { return &mut [] };
         if self.start > 0 && buffer.len() - self.end < buffer.len() / 2 {
             buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -67,10 +76,15 @@ impl RecvBuf {
         self.eof = true;
     }
 
+    /// Returns the buffer to the pool, unless many bytes are left in it.
     pub(super) fn release(&mut self, pool: &mut Pool) {
-        if self.is_empty()
-            && let Some(buffer) = self.buffer.take()
-        {
+        let keeps = |buffer: &Box<[u8]>| self.bytes().len() > buffer.len() / KEPT_PART_MIN;
+        if self.buffer.as_ref().is_none_or(keeps) {
+            return;
+        }
+        let small = (!self.is_empty()).then(|| self.bytes().into());
+        (self.start, self.end) = (0, self.bytes().len());
+        if let Some(buffer) = std::mem::replace(&mut self.buffer, small) {
             pool.return_recv_buf(buffer);
         }
     }
@@ -109,7 +123,27 @@ mod tests {
         receive(&mut recv_buf, &mut pool, b"abc");
         recv_buf.release(&mut pool);
         assert_eq!(recv_buf.bytes(), b"abc", "a buffer with bytes in it stays");
+        assert_eq!(recv_buf.buffer.as_ref().map(|buffer| buffer.len()), Some(16));
         recv_buf.consume(3);
+        recv_buf.release(&mut pool);
+        assert!(recv_buf.buffer.is_none());
+    }
+
+    #[test]
+    fn few_bytes_left_move_to_a_small_buffer_and_back() {
+        let mut pool = Pool::new(16);
+        let mut recv_buf = RecvBuf::new();
+        receive(&mut recv_buf, &mut pool, b"abcd");
+        recv_buf.consume(2);
+        for _ in 0..2 {
+            recv_buf.release(&mut pool);
+            assert_eq!(recv_buf.buffer.as_deref(), Some(&b"cd"[..]));
+        }
+        assert_eq!(recv_buf.spare_capacity(&mut pool).len(), 14);
+        receive(&mut recv_buf, &mut pool, b"efgh");
+        recv_buf.release(&mut pool);
+        assert_eq!(recv_buf.bytes(), b"cdefgh");
+        recv_buf.consume(6);
         recv_buf.release(&mut pool);
         assert!(recv_buf.buffer.is_none());
     }

@@ -17,6 +17,7 @@ const NOT_LIMITS: &[&str] = &[
     "CLIENT_CLOSED_REQUEST",
     "FIXED",
     "HEAD_LEN",
+    "KEPT_PART_MIN",
     "MICROS",
     "MODE_MASK",
     "NEW_FILE_MODE",
