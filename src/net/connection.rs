@@ -164,6 +164,10 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     fn io_loop(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
+        // Input that has come by now came in time: to close over it would reset the peer.
+        if self.is_overdue(tick.now) && self.want == Want::Input && self.fill(tick) == IoOutcome::Done {
+            self.advance(tick);
+        }
         if self.is_overdue(tick.now) {
             let acked_total = self.transport.acked_total().unwrap_or(self.send_queue.sent_total());
             self.protocol.on_acked(acked_total, tick.now);
