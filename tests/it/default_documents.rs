@@ -218,3 +218,22 @@ fn embedded_pages_serve_as_fallback_and_error_page() {
     assert!(hidden.status == 404 && hidden.body == server.get("/style.css").body, "{}", hidden.head);
     assert_eq!(hidden.field("content-type"), Some("text/css; charset=utf-8"));
 }
+
+#[test]
+fn error_page_replaces_error_of_prepared_listing() {
+    let server = Server::with(&[("lost.html", b"it is lost")], LOST);
+    let mut client = server.connect();
+    for method in ["GET", "HEAD"] {
+        let directory = server.root().join("listed");
+        fs::create_dir(&directory).expect("a folder");
+        // The listing is made when the body has come.
+        let fields = "Host: test\r\nExpect: 100-continue\r\nContent-Length: 4";
+        client.send(format!("{method} /listed/ HTTP/1.1\r\n{fields}\r\n\r\n"));
+        assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n", "{method}");
+        fs::remove_dir(&directory).expect("it is removed");
+        client.send("body");
+        let reply = if method == "GET" { client.reply() } else { client.reply_to_head() };
+        let text = if method == "GET" { "it is lost" } else { "" };
+        assert_eq!((reply.status, reply.text(), reply.field("Content-Length")), (404, text, Some("10")));
+    }
+}

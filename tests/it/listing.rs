@@ -197,3 +197,27 @@ fn closed_listing_clients_leave_no_descriptors() {
         fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).expect("a list").count();
     assert!(descriptors < 100, "{descriptors} descriptors are open");
 }
+
+#[test]
+fn listing_with_if_none_match_any_gets_304() {
+    let server = Server::serving(FILES);
+    let mut client = server.connect();
+    for path in ["/docs/", "/docs/?format=html", "/docs/?archive=tar"] {
+        for method in ["GET", "HEAD"] {
+            let reply = client.ask(&format!("{method} {path}"), "If-None-Match: *");
+            assert_eq!((reply.status, reply.field("Vary")), (304, Some("Accept")), "{method} {path}");
+            let reply = client.ask(&format!("{method} {path}"), "If-Match: *");
+            assert_eq!(reply.status, 200, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn log_bytes_of_chunked_listing_are_those_of_its_body() {
+    let server = with_many(MANY);
+    let mut client = server.connect();
+    let listing = chunked(client.send(request("GET", "/many/", "text/plain", "HTTP/1.1")));
+    drop(client);
+    let log = server.stop().log;
+    assert!(log.contains(&format!("\" 200 {} ", listing.body.len())), "{} bytes: {log}", listing.body.len());
+}

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::ServerConfig;
 
-/// First deadline of a write, and the longest wait for body input. Sent bytes can extend a write by
-/// `EARNED_TIME_MAX` more.
+/// Longest wait for body input, and for a reader that has acknowledged less than [`PAUSE_LEN_MIN`].
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Minimum rate in bytes per second: this many bytes extend the deadline by 1 s.
 const RATE_MIN: u64 = 1024;

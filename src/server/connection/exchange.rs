@@ -131,9 +131,11 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn record_body_end(&mut self, end: u64) {
+    /// Framing of a streamed body so far, and its end once it is complete.
+    pub(super) fn record_stream(&mut self, framing_len: u64, end: Option<u64>) {
         if let Some(response) = self.exchanges.last_mut().and_then(|exchange| exchange.response.as_mut()) {
-            response.end = end;
+            response.framing_len = framing_len;
+            response.end = end.unwrap_or(response.end);
         }
     }
 
@@ -174,6 +176,7 @@ impl Pipeline {
                 status: CLIENT_CLOSED_REQUEST,
                 body_start: sent_total,
                 end: sent_total,
+                framing_len: 0,
                 until_close: false,
             };
             let response = exchange.response.unwrap_or(client_closed);
@@ -192,7 +195,9 @@ impl Pipeline {
                 request_head: if logs_heads { request_head } else { &[] },
                 status: Some(response.status),
                 response_head: text(&exchange.response_head),
-                body_bytes: sent_total.min(response.end).saturating_sub(response.body_start),
+                body_bytes: sent_total
+                    .min(response.end)
+                    .saturating_sub(response.body_start + response.framing_len),
                 close_reason: closing.as_ref().map(|reason| reason as &dyn Display),
                 protocol: Version::Http11.as_str(),
             };
@@ -263,6 +268,7 @@ mod tests {
                 status: 200,
                 body_start: send_queue.queued_total(),
                 end: number + 1,
+                framing_len: 0,
                 until_close: false,
             };
             pipeline.record_response(response, &send_queue, position, Detail::Heads);

@@ -22,10 +22,10 @@ use super::read_request::{self, HeadProgress, NextRequest};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
-use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
+use crate::http::{ErrorFormat, Method, Reject, RequestBody, Status, error_format_of_rejected};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
-use crate::server::handlers::{Action, PendingResponse};
+use crate::server::handlers::{Action, PendingResponse, error_documents};
 use crate::server::response::{
     Body, ErrorResponse, Response, StreamFraming, StreamProgress, StreamedBody, queue_continue,
 };
@@ -296,6 +296,12 @@ impl HttpServerProtocol {
     }
 
     fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
+        // Only jobs of GET and HEAD are pending.
+        if let (HttpServerState::Preparing(_), Body::ErrorPage(error), None) =
+            (&self.state, &response.body, &response.fields)
+        {
+            response = error_documents::error_page(*error, Method::Get, &mut cx.worker.context, cx.now);
+        }
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "a response without a request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
@@ -326,14 +332,16 @@ impl HttpServerProtocol {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         let scratch = &mut cx.worker.scratch;
         let progress = rest.as_mut().map(|stream| stream.write_slice(cx.send_queue, scratch));
-        match progress.unwrap_or(StreamProgress::Complete) {
+        let progress = progress.unwrap_or(StreamProgress::Complete);
+        let end = (progress == StreamProgress::Complete).then(|| cx.send_queue.queued_total());
+        if let (Some(pipeline), Some(stream)) = (&mut self.pipeline, &*rest) {
+            pipeline.record_stream(stream.framing_len, end);
+        }
+        match progress {
             StreamProgress::More => StateChange::Stay(Want::Tick),
             StreamProgress::Failed(reason) => self.close(reason),
             StreamProgress::Complete => {
                 *rest = None;
-                if let Some(pipeline) = &mut self.pipeline {
-                    pipeline.record_body_end(cx.send_queue.queued_total());
-                }
                 self.end_exchanges(cx);
                 self.write(cx)
             }

@@ -46,7 +46,7 @@ pub(super) fn apply_conditions_and_range(
     Response::file(entry, part)
 }
 
-/// A job has no validators: `If-Match` with a tag fails, other conditions do not apply.
+/// A job has no validators: a condition on one fails, and `If-None-Match: *` finds that it exists.
 pub(super) fn respond_later(
     job: Box<dyn PendingResponse>,
     head: &RequestHead<'_, '_>,
@@ -55,7 +55,11 @@ pub(super) fn respond_later(
     let conditions = Preconditions::from_fields(head.fields);
     match conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) {
         PreconditionResult::Failed => Ok(precondition_failed(head)),
-        PreconditionResult::NotModified | PreconditionResult::Perform => Err(HandlerError::Job(job)),
+        // A listing is negotiated; to vary an archive in the same way is harmless.
+        PreconditionResult::NotModified => {
+            Ok(Response::empty(Status::NOT_MODIFIED, b"Vary: Accept\r\n".into()))
+        }
+        PreconditionResult::Perform => Err(HandlerError::Job(job)),
     }
 }
 

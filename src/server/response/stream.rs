@@ -14,6 +14,8 @@ pub(in crate::server) struct StreamedBody {
     media_type: &'static str,
     source: Box<dyn BodySource>,
     pub(super) framing: StreamFraming,
+    /// Bytes of chunk sizes and line ends, which are no body.
+    pub(in crate::server) framing_len: u64,
 }
 
 pub(in crate::server) trait BodySource {
@@ -51,7 +53,7 @@ impl StreamedBody {
         source: Box<dyn BodySource>,
     ) -> Self {
         let framing = len.map_or(StreamFraming::Chunked, StreamFraming::ContentLength);
-        Self { media_type, source, framing }
+        Self { media_type, source, framing, framing_len: 0 }
     }
 
     pub(in crate::server) fn choose_framing(&mut self, version: Version) -> StreamFraming {
@@ -93,6 +95,7 @@ impl StreamedBody {
                 _ => return StreamProgress::Failed(CloseReason::FileTruncated),
             }
         }
+        let queued_before = send_queue.queued_total() + len;
         send_queue.push_with(|out| {
             if in_chunks {
                 chunk_size(out, len);
@@ -110,6 +113,7 @@ impl StreamedBody {
         if !more && self.framing == StreamFraming::Chunked {
             send_queue.push_with(|out| chunk(out, b""));
         }
+        self.framing_len += send_queue.queued_total() - queued_before;
         if more { StreamProgress::More } else { StreamProgress::Complete }
     }
 }

@@ -27,6 +27,8 @@ pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) body_start: u64,
     /// `u64::MAX` until a streamed body is complete.
     pub(in crate::server) end: u64,
+    /// Chunk framing before `end`.
+    pub(in crate::server) framing_len: u64,
     /// The body ends with the connection.
     pub(in crate::server) until_close: bool,
 }
@@ -81,7 +83,7 @@ impl ResponseWriter {
             }
         };
         let end = if is_complete { send_queue.queued_total() } else { u64::MAX };
-        ResponseSpan { status: status.code(), body_start, end, until_close }
+        ResponseSpan { status: status.code(), body_start, end, framing_len: 0, until_close }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Client input enters only the path, so a client can never choose another host.
 
+use std::collections::HashMap;
+
 use crate::files::normal_form;
 use crate::http::{has_host, percent_encode_path};
 
@@ -125,19 +127,25 @@ pub(in crate::server) fn find_redirect(
 /// # Errors
 /// The rule that begins a loop.
 pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
-    for rule in rules {
+    // Paths, and the rule whose walk reached them last. The walk of an earlier rule has ended.
+    let mut walked: HashMap<Vec<u8>, usize> = HashMap::new();
+    for (index, rule) in rules.iter().enumerate() {
         let mut path = b"/".to_vec();
         percent_encode_path(&mut path, &rule.from);
         path.extend(rule.is_prefix_match.then_some(b'x'));
         // Without a loop, each step takes another rule or shortens the path.
-        for _ in 0..=rules.len() {
-            let Some(location) = find_redirect(rules, &path, None) else { break };
-            path = location;
+        let mut steps_left = rules.len() + 1;
+        while let Some(location) = find_redirect(rules, &path, None) {
+            match walked.insert(std::mem::replace(&mut path, location), index) {
+                Some(walk) if walk != index => break,
+                None if steps_left > 0 => steps_left -= 1,
+                Some(_) | None => {
+                    let text = &rule.text;
+                    return Err(format!("--redirect: '{text}' is part of a loop; leave one of its rules out"));
+                }
+            }
             let end = path.iter().position(|byte| b"?#".contains(byte)).unwrap_or(path.len());
             path.truncate(end);
-        }
-        if find_redirect(rules, &path, None).is_some() {
-            return Err(format!("--redirect: '{}' is part of a loop; leave one of its rules out", rule.text));
         }
     }
     Ok(())
@@ -295,5 +303,16 @@ mod tests {
         ] {
             assert_eq!(check_loops(&rules(texts)), Ok(()), "{texts:?}");
         }
+    }
+
+    #[test]
+    fn redirect_chain_of_thousand_rules_is_checked_once() {
+        let mut texts: Vec<String> = (0..1000).map(|number| format!("/a{number}=/a{}", number + 1)).collect();
+        let as_rules = |texts: &[String]| rules(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(check_loops(&as_rules(&texts)), Ok(()));
+        texts.reverse();
+        assert_eq!(check_loops(&as_rules(&texts)), Ok(()));
+        texts.push("/a1000=/a500".to_owned());
+        check_loops(&as_rules(&texts)).expect_err("a loop");
     }
 }
