@@ -78,8 +78,8 @@ impl RecvBuf {
 
     /// Returns the buffer to the pool, unless many bytes are left in it.
     pub(super) fn release(&mut self, pool: &mut Pool) {
-        let keeps = |buffer: &Box<[u8]>| self.bytes().len() > buffer.len() / KEPT_PART_MIN;
-        if self.buffer.as_ref().is_none_or(keeps) {
+        let keeps = |buffer: &[u8]| self.bytes().len() > buffer.len() / KEPT_PART_MIN;
+        if self.buffer.as_deref().is_none_or(keeps) {
             return;
         }
         let small = (!self.is_empty()).then(|| self.bytes().into());

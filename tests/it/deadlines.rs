@@ -125,8 +125,8 @@ fn unacknowledged(server: &Server, client: &TcpStream) -> u64 {
     let table = fs::read_to_string("/proc/net/tcp").expect("the table of connections");
     let hex = |port: u16| format!(":{port:04X}");
     let [from, to] = [server.address(), client.local_addr().expect("an address")].map(|at| hex(at.port()));
-    let lines = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    let line = lines.filter(|words| words[1].ends_with(&from) && words[2].ends_with(&to)).next();
+    let mut lines = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let line = lines.find(|words| words[1].ends_with(&from) && words[2].ends_with(&to));
     let queue = line.expect("the connection")[4].split(':').next().expect("two queues").to_owned();
     u64::from_str_radix(&queue, 16).expect("a number")
 }

@@ -141,7 +141,9 @@ pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
                 None if steps_left > 0 => steps_left -= 1,
                 Some(_) | None => {
                     let text = &rule.text;
-                    return Err(format!("--redirect: '{text}' is part of a loop; leave one of its rules out"));
+                    return Err(format!(
+                        "--redirect: '{text}' is part of a loop; leave one of its rules out"
+                    ));
                 }
             }
             let end = path.iter().position(|byte| b"?#".contains(byte)).unwrap_or(path.len());
