@@ -94,7 +94,9 @@ pub fn check(mut config: ServerConfig) -> Result<(), String> {
 
 fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, String> {
     let nofile = raise_nofile_limit();
-    config.cache_files_max = config.cache_files_max.min(cached_files_max(nofile, workers as u64));
+    if config.connections_max.is_none() {
+        config.cache_files_max = config.cache_files_max.min(cached_files_max(nofile, workers as u64));
+    }
     let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
     let reserved = reserved.saturating_mul(workers as u64);
     let sends_files = config.http && config.root != RootChoice::Embedded;

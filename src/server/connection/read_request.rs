@@ -7,6 +7,7 @@ use super::WorkerState;
 use super::exchange::{BoxedPipeline, RequestSummary};
 use super::request_cache::CachedOutcome;
 use crate::http::{FieldBuf, Reject, RequestBody, parse_request};
+use crate::net::RecvBuf;
 use crate::reactor::Now;
 use crate::server::handlers::{Action, route};
 
@@ -62,6 +63,12 @@ pub(super) fn read_request(
     let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
     pipeline.begin(summary, bytes, worker.log.detail(), now);
     NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, action }
+}
+
+/// Whether a head has begun. Empty lines do not count: old clients append one to a body
+/// (RFC 9112 section 2.2).
+pub(super) fn has_head_bytes(recv_buf: &RecvBuf) -> bool {
+    recv_buf.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ use super::WorkerState;
 use super::deadlines::Deadlines;
 use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
 use super::phase::{ServerPhase, TRANSITIONS};
-use super::read_request::{self, HeadProgress, NextRequest};
+use super::read_request::{self, HeadProgress, NextRequest, has_head_bytes};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
-use crate::http::{ErrorFormat, Method, Reject, RequestBody, Status, error_format_of_rejected};
+use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, PendingResponse, error_documents};
@@ -296,11 +296,8 @@ impl HttpServerProtocol {
     }
 
     fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
-        // Only jobs of GET and HEAD are pending.
-        if let (HttpServerState::Preparing(_), Body::ErrorPage(error), None) =
-            (&self.state, &response.body, &response.fields)
-        {
-            response = error_documents::error_page(*error, Method::Get, &mut cx.worker.context, cx.now);
+        if matches!(self.state, HttpServerState::Preparing(_)) {
+            response = error_documents::with_page(response, &mut cx.worker.context, cx.now);
         }
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "a response without a request");
@@ -433,12 +430,6 @@ impl HttpServerProtocol {
         }
         self.close(CloseReason::TimedOut("the peer to receive the response"))
     }
-}
-
-/// Whether a head has begun. Empty lines do not count: old clients append one to a body
-/// (RFC 9112 section 2.2).
-fn has_head_bytes(recv_buf: &RecvBuf) -> bool {
-    recv_buf.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
 impl Protocol for HttpServerProtocol {

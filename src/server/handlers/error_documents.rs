@@ -10,7 +10,7 @@ use crate::http::{Method, RequestHead, Status, accepts_page, error_format};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, FilePart, Response, lookup_error};
+use crate::server::response::{Body, ErrorResponse, FilePart, Response, lookup_error};
 
 pub(super) fn replace_error(
     error: ErrorResponse,
@@ -65,12 +65,7 @@ fn fallback(
 }
 
 /// Error with its page. Every method gets the 405 page; only GET and HEAD get others.
-pub(in crate::server) fn error_page(
-    error: ErrorResponse,
-    method: Method,
-    context: &mut ServerContext,
-    now: Now,
-) -> Response {
+fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext, now: Now) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
     let page = config.error_pages.iter().find(|page| page.status == status);
@@ -81,6 +76,14 @@ pub(in crate::server) fn error_page(
     match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
         Ok(Lookup::File(entry)) => Response::error_document(&error, entry),
         Ok(Lookup::Directory | Lookup::Pending) | Err(_) => error.into(),
+    }
+}
+
+/// Prepared response to a GET or HEAD, with its page if it is an error.
+pub(in crate::server) fn with_page(response: Response, context: &mut ServerContext, now: Now) -> Response {
+    match (&response.body, &response.fields) {
+        (Body::ErrorPage(error), None) => error_page(*error, Method::Get, context, now),
+        _ => response,
     }
 }
 

@@ -81,9 +81,6 @@ impl PendingResponse for PendingRequest {
     }
 
     fn on_timeout(&mut self) -> Response {
-        if let Some(job) = &mut self.job {
-            return job.on_timeout();
-        }
         let message = "The server is compressing many files; try again.";
         ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, self.error_format).into()
     }
