@@ -345,6 +345,8 @@ impl<A: App> Reactor<A> {
             // Before other work, so that few new clients come meanwhile.
             self.listeners.drain();
             while self.listeners.is_draining() && self.accept(now) {}
+            // The application stops in the next tick if nothing is left.
+            self.app_deadline = Some(now.instant);
         }
         for id in std::mem::take(&mut self.control.closing_listeners) {
             self.listeners.close(id);
