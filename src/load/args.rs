@@ -30,12 +30,12 @@ use crate::load::plan::schedule::{parse_ramp, parse_steps};
 use search::{SearchSettings, read_search};
 
 const PROGRESS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
-/// Shortest interval: the engine updates its progress four times a second.
+/// The engine updates its progress four times a second.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
 const LOAD_MODE_OPTIONS: [&str; 7] =
     ["--concurrency", "--requests", "--duration", "--rate", "--steps", "--ramp", "--find-rate"];
-/// Parses the arguments, without the program name. The last value of an option wins; `--header` accumulates.
+/// The last value of an option wins; `--header` accumulates.
 ///
 /// # Errors
 /// The invalid option or word.
@@ -55,7 +55,7 @@ pub enum ClientTask {
     Load(Box<Settings>),
 }
 
-/// Settings of a run, before its files are read.
+/// Settings, before files are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Plan; its targets and requests are added later.

@@ -9,10 +9,10 @@ use crate::load::stats::summary::Summary;
 /// Exit code after a failed clause.
 pub const EXIT_CODE: u8 = 99;
 
-/// Most clauses; more are a mistake.
+/// More are a mistake.
 const CLAUSES_MAX: usize = 64;
 
-/// Comparison of a metric with its limit.
+/// Comparison with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
     /// `<`
@@ -68,7 +68,7 @@ impl Assertion {
         split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Failed clauses in order, each with the measured value.
+    /// Failed clauses in order, with measured values.
     pub fn judge(&self, summary: &Summary) -> Vec<String> {
         self.0.iter().filter_map(|clause| clause.check(summary)).collect()
     }

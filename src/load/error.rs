@@ -23,7 +23,7 @@ pub enum LoadError {
     Failed(String),
     /// No request was answered.
     NoResponse,
-    /// The run ended early because nothing was answered.
+    /// Ended early: nothing was answered.
     GaveUp(String),
     /// A signal came before anything was measured.
     NothingMeasured,

@@ -25,12 +25,12 @@ pub(super) struct OutputFile {
 }
 
 impl ReportOutput {
-    /// Opens the file; without a path, standard output.
+    /// Without a path, standard output.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, LoadError> {
         path.map_or(Ok(Self::Stdout), |path| OutputFile::open(path).map(Self::File))
     }
 
-    /// Rejects an output that is also the file `path` (same device and inode).
+    /// The same file has the same device and inode.
     pub(super) fn check_not_same_file(&self, what: &str, path: &Path) -> Result<(), LoadError> {
         let Self::File(out) = self else { return Ok(()) };
         let file_id = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
@@ -45,7 +45,7 @@ impl ReportOutput {
         }
     }
 
-    /// Opens the file of `--save`; it must not be the report file.
+    /// It must not be the report file.
     pub(super) fn open_save_file(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
         let save_file = save.map(OutputFile::open).transpose()?;
         save.map_or(Ok(()), |path| self.check_not_same_file("--save", path))?;
@@ -64,7 +64,7 @@ impl ReportOutput {
 }
 
 impl OutputFile {
-    /// Opens or creates the file without truncating it.
+    /// Does not truncate.
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let created = OpenOptions::new().write(true).create_new(true).open(path);
         let (file, is_blank) = match created {
@@ -106,7 +106,7 @@ fn write_error(path: &Path, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot write {}: {error}", quote(path)))
 }
 
-/// Reads to the end; fails beyond `len_max` bytes.
+/// Fails beyond `len_max` bytes.
 pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(len_max + 1).read_to_end(&mut bytes)?;

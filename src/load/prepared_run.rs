@@ -27,14 +27,14 @@ use crate::load::plan::urls::{LIST_LEN_MAX, parse_list};
 use crate::load::run_info::{LoadProfile, RunInfo, Setup};
 use crate::load::saved::SavedRun;
 
-/// Descriptors for standard streams, signals, report and resolver.
+/// Standard streams, signals, report and resolver.
 const RESERVED_FDS: u64 = 32;
-/// Descriptors of a reactor: epoll, waker, signals.
+/// Epoll, waker, signals.
 const FDS_PER_THREAD: u64 = 8;
 /// Limit in bytes: each request in flight has a copy.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// Plan with its inputs loaded; a search varies the plan.
+/// A search varies the plan.
 pub(in crate::load) struct PreparedRun {
     pub(in crate::load) plan: Plan,
     pub(in crate::load) setup: Setup,
@@ -42,7 +42,7 @@ pub(in crate::load) struct PreparedRun {
 }
 
 impl PreparedRun {
-    /// Resolves the host names; may block.
+    /// May block.
     pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
         check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
@@ -150,7 +150,7 @@ fn read_error(source: &Source, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot read {source}: {error}"))
 }
 
-/// Resolves each name once.
+/// Each name once.
 fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
     let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
     let addresses = targets.iter().map(|ClientTarget { host, port, .. }| match known.entry((host, *port)) {

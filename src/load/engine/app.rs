@@ -23,22 +23,22 @@ use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Read
 const CONNECTS_PER_TICK_MAX: usize = 64;
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Result of a run.
+/// Run result.
 #[derive(Debug)]
 pub struct RunResult {
     /// Sums of all threads.
     pub metrics: Metrics,
     /// Measured time, without warm-up.
     pub wall: Duration,
-    /// CPU usage in that time.
+    /// Its CPU usage.
     pub cpu_usage: CpuUsage,
-    /// Due requests not sent that are no errors: the run ended before their turn.
+    /// Due but unsent requests that are no errors: the run ended first.
     pub unsent: u64,
     /// A signal ended the run.
     pub was_interrupted: bool,
-    /// The signal came in the warm-up: nothing was measured.
+    /// In the warm-up: nothing was measured.
     pub ended_in_warmup: bool,
-    /// The run was aborted because no connect succeeded, or nothing was answered any more.
+    /// Aborted: no connect succeeded, or answers stopped.
     pub was_unreachable: bool,
 }
 
@@ -54,17 +54,17 @@ impl RunResult {
     }
 }
 
-/// Phase of a run.
+/// Run phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunPhase {
-    /// Warm-up: nothing counts.
+    /// Nothing counts.
     WarmUp {
-        /// Time to its end.
+        /// Time left.
         left: Duration,
     },
-    /// Measuring: every request counts.
+    /// Every request counts.
     Measuring {
-        /// Time since its start.
+        /// Time so far.
         elapsed: Duration,
     },
 }
@@ -103,7 +103,7 @@ struct LoadApp<'o> {
     observe_at: Instant,
     cpu_at_start: Option<CpuTime>,
     end: Option<RunEnd>,
-    /// Catches a signal that came before `watch_signals`.
+    /// A signal before `watch_signals`.
     early_interrupt: Option<&'o Interrupt>,
     was_interrupted: bool,
 }
@@ -137,8 +137,7 @@ impl LoadApp<'_> {
         }
     }
 
-    /// Wakes an idle connection per due request; returns the next due time. If all are busy, the next
-    /// complete response triggers the request, without a timer.
+    /// Returns the next due time. If all are busy, the next response triggers the request, without a timer.
     fn wake_idle_connections(
         &mut self,
         control: &mut Control<Connection<LoadProtocol>>,

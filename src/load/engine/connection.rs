@@ -22,18 +22,18 @@ use crate::load::stats::failure::LoadFailure;
 use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
 use crate::reactor::Now;
 
-/// States of a connection.
+/// Connection state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadPhase {
-    /// Waits for the connect.
+    /// Connect under way.
     Connecting,
-    /// Waits for a due request or EOF.
+    /// Nothing in flight.
     Idle,
-    /// Waits for a response to begin.
+    /// Response awaited.
     AwaitingFirstByte,
-    /// Waits for a response to end.
+    /// Response begun.
     Receiving,
-    /// Waits for nothing.
+    /// Close pending.
     Closing,
 }
 
@@ -51,7 +51,7 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Receiving, LoadPhase::Closing),
 ];
 
-/// Protocol of one connection.
+/// Connection protocol.
 #[derive(Debug)]
 pub struct LoadProtocol {
     phase: LoadPhase,
@@ -63,7 +63,7 @@ pub struct LoadProtocol {
     first_byte_at: Option<Instant>,
     has_received_response: bool,
     connect_started_at: Instant,
-    /// Start of free space in the pipeline.
+    /// Since when the pipeline has space.
     free_since: Instant,
 }
 

@@ -15,11 +15,11 @@ use crate::reactor::Key;
 
 /// First pause after all addresses failed, or after an unused connection; doubles each time.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
-/// Maximum: a restarted server is noticed within a second.
+/// A restarted server is noticed within a second.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Maximum if connections end unused: a due request may wait for it.
 const UNUSED_RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(100);
-/// Due requests that wait for a connection to a host, about 4 MB; the oldest are given up.
+/// Per host, about 4 MB; the oldest are given up.
 const WAITING_MAX: usize = 65_536;
 
 #[derive(Debug, Default)]
@@ -28,9 +28,9 @@ pub(super) struct TargetHost {
     connected: usize,
     /// All addresses failed, and there is no connection.
     pub(super) is_refusing: bool,
-    /// Slots, longest idle first.
+    /// Longest idle first.
     idle_queue: VecDeque<usize>,
-    /// Due requests, oldest first. With one host, they stay in the schedule.
+    /// Oldest first. With one host, requests stay in the schedule.
     pub(super) waiting: VecDeque<InFlightRequest>,
 }
 
@@ -43,9 +43,8 @@ pub(super) struct LoadSlot {
     key: Option<Key>,
     is_in_idle_queue: bool,
     pub(super) can_send: bool,
-    /// End of the last connection.
     left_at: Option<Instant>,
-    /// Requests of the last connection, oldest first; at most `pipeline`.
+    /// Oldest first; at most `pipeline`.
     pub(super) unanswered: VecDeque<InFlightRequest>,
 }
 
@@ -57,7 +56,7 @@ pub(super) struct ConnectionSlots {
     pub(super) slots: Vec<LoadSlot>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
     measured_from: Instant,
-    /// Time of slots that could not connect and now are connected.
+    /// Of slots that could not connect, but now are connected.
     lost: Duration,
     pub(super) taken: usize,
     pub(super) unanswered: usize,
@@ -120,8 +119,7 @@ impl ConnectionSlots {
         (host.connected, host.is_refusing) = (host.connected + 1, false);
     }
 
-    /// Reopens the slot at once; after an unused connection, with a pause. Without the pause, a server that
-    /// closes at once would get thousands of connections.
+    /// After an unused connection, pauses: a server that closes at once would get thousands of connections.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
         self.clear_key(slot_index);
@@ -136,7 +134,7 @@ impl ConnectionSlots {
         self.reopen_queue.push(Reverse((when, slot_index)));
     }
 
-    /// Tries the next address; after all failed, with a pause.
+    /// Pauses after all addresses failed.
     pub(super) fn failed(&mut self, slot_index: usize, at: Instant) {
         self.clear_key(slot_index);
         let slot = &mut self.slots[slot_index];
@@ -189,14 +187,14 @@ impl ConnectionSlots {
         Some(request)
     }
 
-    /// Queues a request for its host; returns one that waits no longer.
+    /// Returns a request that waits no longer.
     pub(super) fn push_waiting(&mut self, request: InFlightRequest) -> Option<InFlightRequest> {
         let waiting = &mut self.hosts[self.host_of[request.url as usize]].waiting;
         waiting.push_back(request);
         if waiting.len() > WAITING_MAX { waiting.pop_front() } else { None }
     }
 
-    /// Time that slots lost because they could not connect, summed over slots.
+    /// Summed over slots that could not connect.
     pub(super) fn lost_time(&self, at: Instant) -> Duration {
         let lost = self.slots.iter().map(|slot| slot.lost_time(self.measured_from, at));
         self.lost + lost.sum::<Duration>()

@@ -13,7 +13,7 @@ use signal_hook::flag::register_conditional_default;
 
 use crate::client::blocking::InterruptibleWait;
 
-/// Signals that end a run; the report has the results so far.
+/// The report has the results so far.
 pub(in crate::load) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
 /// Signal state; the default watches none.
@@ -43,7 +43,7 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Runs `wait`, which may block; a signal then ends the program. `None` after an earlier signal.
+    /// A signal during `wait` ends the program. `None` after an earlier signal.
     pub(in crate::load) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
         self.blocking_wait.run(wait).ok()
     }

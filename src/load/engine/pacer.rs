@@ -7,25 +7,25 @@ use std::time::Duration;
 
 const NANOS_PER_SEC: f64 = 1e9;
 
-/// Schedule of the requests.
+/// Request schedule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Schedule {
-    /// Closed loop: a connection sends after each response.
+    /// Sends after each response.
     Closed,
     /// Constant rate.
     Constant {
         /// Requests per second, above 0.
         per_sec: f64,
     },
-    /// Rates per second and their lengths, in sequence.
+    /// Rates per second and lengths.
     Steps(Vec<(f64, Duration)>),
-    /// Linear change of the rate.
+    /// Linear change.
     Ramp {
-        /// First rate, per second.
+        /// First, per second.
         from: f64,
-        /// Last rate, per second.
+        /// Last, per second.
         to: f64,
-        /// Length of the ramp and the schedule.
+        /// Length.
         over: Duration,
     },
 }
@@ -108,7 +108,7 @@ fn intended_in_steps(steps: &[(f64, Duration)], n: f64) -> Option<f64> {
         let nanos = time.as_nanos() as f64;
         let at = began + (n - sent) * NANOS_PER_SEC / rate;
         if *rate > 0.0 && at < began + nanos {
-            // By rounding, the request can come out just before this step.
+            // Rounding can put it just before this step.
             return Some(at.max(began));
         }
         sent += rate * time.as_secs_f64();
@@ -127,12 +127,12 @@ fn intended_in_ramp(from: f64, to: f64, over_secs: f64, n: f64) -> Option<f64> {
     (discriminant >= 0.0 && secs.is_finite()).then_some(secs * NANOS_PER_SEC)
 }
 
-/// Share of one thread: every `of`-th request.
+/// Every `of`-th request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadShare {
     /// Thread number, from 0.
     pub index: u64,
-    /// Number of threads.
+    /// Threads.
     pub of: u64,
 }
 
@@ -142,7 +142,7 @@ impl ThreadShare {
         n.saturating_mul(self.of).saturating_add(self.index)
     }
 
-    /// Whether the share contains this global number.
+    /// Whether it has this global number.
     pub fn owns(self, number: u64) -> bool {
         number.checked_rem(self.of).is_some_and(|rest| rest == self.index)
     }

@@ -14,7 +14,7 @@ struct ScheduleCursor {
     share: ThreadShare,
     origin: Instant,
     taken: u64,
-    /// Due time; `None` in a closed loop or after the end.
+    /// `None` in a closed loop or after the end.
     next: Option<Instant>,
 }
 
@@ -56,10 +56,10 @@ pub(super) struct Scheduler {
     cursor: ScheduleCursor,
     measured_schedule: Option<Schedule>,
     pub(super) measured_from: Instant,
-    /// Ends the run even with requests in flight.
+    /// Even with requests in flight.
     pub(super) ends_at: Option<Instant>,
     pub(super) quota: Option<u64>,
-    /// Counts measured requests only.
+    /// Measured requests only.
     in_flight_count: u64,
     /// Requests without a result, warm-up included.
     pub(super) outstanding: u64,
@@ -67,7 +67,7 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Share of a run whose warm-up begins at `start`.
+    /// The warm-up begins at `start`.
     pub(super) fn new(plan: &Plan, share: ThreadShare, start: Instant) -> Self {
         let measured_from = start + plan.warmup;
         let (first, measured_schedule) = match plan.warmup {
@@ -98,7 +98,7 @@ impl Scheduler {
         }
     }
 
-    /// Next request due before the end of the run, which may be over. The caller sets the URL.
+    /// Next request due before the end. The caller sets the URL.
     pub(super) fn take(&mut self, at: Instant) -> Option<InFlightRequest> {
         self.end_warmup_if_due(at);
         if self.quota == Some(0) {
@@ -128,7 +128,7 @@ impl Scheduler {
         self.in_flight_count = self.in_flight_count.saturating_sub(u64::from(request.is_counted));
     }
 
-    /// Due but unsent requests by now, or by the end of the run.
+    /// Until `at` or the end of the run.
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
         let unsent = self.cursor.unsent_count(self.last_due(at));
         self.quota.map_or(unsent, |quota| unsent.min(quota))

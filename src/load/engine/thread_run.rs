@@ -18,38 +18,38 @@ use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
 use crate::reactor::Clock;
 
-/// Initial length of an interval.
+/// Initial length.
 const INTERVAL_LEN: Duration = Duration::from_secs(1);
-/// Time after which a run gives up if all connects have failed, as people expect of a wrong address.
+/// Limit of failing connects, as people expect of a wrong address.
 const FIRST_ATTEMPTS_LEN: Duration = Duration::from_secs(1);
 /// Silence at the end of a closed loop that may be a hung server; shorter pauses are common.
 const SILENCE_MIN: Duration = Duration::from_secs(1);
-/// Age from which a request that was never sent is an error; a timer or response may take so long.
+/// Age from which an unsent request is an error: a timer or response may take so long.
 const UNSENT_AGE_MIN: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnPolicy {
     pub(super) method: Method,
     pub(super) pipeline: usize,
-    /// The value is 1 without keep-alive.
+    /// 1 without keep-alive.
     pub(super) requests_max: u64,
     pub(super) timeout: Duration,
 }
 
-/// One thread's part of a run.
+/// Run of one thread.
 #[derive(Debug)]
 pub struct ThreadRun {
     pub(super) clock: Clock,
     pub(super) policy: ConnPolicy,
     pub(super) scheduler: Scheduler,
     pub(super) slots: ConnectionSlots,
-    /// Metrics so far.
+    /// Metrics.
     pub metrics: Metrics,
     pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
     random: Random,
-    /// Time of the last bytes of any response, or the start.
+    /// Last bytes of any response, or the start.
     pub(super) last_byte: Instant,
     no_connection_since: Instant,
     /// First time-out since the last response.
@@ -57,7 +57,7 @@ pub struct ThreadRun {
 }
 
 impl ThreadRun {
-    /// Part that begins at `start`.
+    /// Begins at `start`.
     ///
     /// # Errors
     /// The plan does not fit the addresses.
@@ -95,7 +95,7 @@ impl ThreadRun {
         instant.saturating_duration_since(self.scheduler.measured_from)
     }
 
-    /// Renders the next due request of a slot that could send since `free_since`.
+    /// Renders the slot's next due request.
     pub(super) fn ask(
         &mut self,
         slot_index: usize,
@@ -171,7 +171,7 @@ impl ThreadRun {
         }
     }
 
-    /// Gives up the due requests of a host that refuses connections.
+    /// For a host that refuses connections.
     fn fail_waiting(&mut self, host: usize, at: Instant) {
         if self.slots.hosts[host].is_refusing {
             self.distribute(at);
@@ -179,8 +179,8 @@ impl ThreadRun {
         }
     }
 
-    /// Ends the run. Due requests that were never sent are errors. Exceptions are those that the next tick
-    /// would send, or that a late generator left although a connection was idle: their count is returned.
+    /// Due but unsent requests are errors, except those that the next tick would send, or that a late
+    /// generator left although a connection was idle: returns their count.
     pub(super) fn finish(&mut self, at: Instant) -> u64 {
         if self.scheduler.is_open_loop() {
             self.distribute(at);
@@ -227,8 +227,7 @@ impl ThreadRun {
         }
     }
 
-    /// Request that the slot's last connection left unanswered. It keeps its first send time: its latency
-    /// hides nothing, but it may have timed out.
+    /// Keeps its first send time: its latency hides nothing, but it may have timed out.
     fn take_unanswered(&mut self, slot_index: usize, at: Instant) -> Option<InFlightRequest> {
         while self.scheduler.may_send(at) {
             let request = self.slots.pop_unanswered(slot_index)?;
@@ -311,7 +310,7 @@ impl ThreadRun {
         }
     }
 
-    /// Bytes without a request; the connection closes.
+    /// The connection closes.
     pub(super) fn on_unsolicited_bytes(&mut self, at: Instant) {
         if at >= self.scheduler.measured_from {
             self.metrics.unasked += 1;
@@ -345,8 +344,8 @@ impl ThreadRun {
         }
     }
 
-    /// Aborts a run without a server: no connect succeeded in the first second, or there is no end time and no
-    /// connection for a request time-out. One connect must have failed, so that the report has a reason.
+    /// Aborts if no connect succeeded in the first second, or there is no end time and no connection for a
+    /// request time-out. One connect must have failed, so that the report has a reason.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
         if self.slots.taken > 0 || self.metrics.series.connect_failures.total() == 0 {

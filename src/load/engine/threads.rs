@@ -22,7 +22,7 @@ enum ThreadMessage {
     Ended(Box<io::Result<RunResult>>),
 }
 
-/// Runs the plan. `addresses` has a list per target.
+/// `addresses` has a list per target.
 ///
 /// # Errors
 /// The plan does not fit the addresses, an event loop fails, or a thread cannot start.
@@ -75,7 +75,6 @@ pub fn run(
     all.unwrap_or_else(|| Err(io::Error::other("there is no thread")))
 }
 
-/// Sums the latest snapshots, until all threads end.
 fn observe_threads(
     snapshots: impl IntoIterator<Item = (usize, TimeSeries, RunPhase)>,
     count: usize,

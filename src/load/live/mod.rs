@@ -18,7 +18,7 @@ use rustix::termios::tcgetwinsize;
 
 use status_view::{StatusView, warmup_block, whole_secs_text};
 
-/// Shortest warm-up on display: less would show "0 s left".
+/// Less would show "0 s left".
 const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 
 pub(super) struct LiveDisplay<W> {
@@ -110,7 +110,7 @@ fn redraw_text(block: &[String], drawn_lens: &[usize], size: Room) -> String {
     text
 }
 
-/// Rows of the drawn lines, which wrap in a narrowed window.
+/// Lines wrap in a narrowed window.
 fn drawn_rows(drawn_lens: &[usize], size: Room) -> usize {
     let rows: usize = drawn_lens.iter().map(|len| len.div_ceil(size.columns).max(1)).sum();
     // Rows above the window are out of reach.

@@ -20,7 +20,7 @@ const SPARKLINE_BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '�
 pub(super) struct StatusView {
     elapsed: Duration,
     totals: RequestTotals,
-    /// Responses per second of complete intervals.
+    /// Of complete intervals, per second.
     rates: Vec<f64>,
     /// Percentiles of the last interval.
     p50_us: u64,
@@ -158,7 +158,6 @@ fn rates(series: &TimeSeries, complete_count: usize, elapsed: Duration) -> Vec<f
     shown.iter().map(|interval| interval.answered as f64 / secs).collect()
 }
 
-/// Scaled to the highest rate.
 fn sparkline(rates: &[f64]) -> String {
     let rate_max = rates.iter().copied().fold(0.0, f64::max);
     let height_max = (SPARKLINE_BARS.len() - 1) as f64;

@@ -15,7 +15,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Generator of a thread; threads with one seed start differently.
+    /// Generator that differs between threads with one seed.
     pub fn for_thread(seed: u64, index: u64) -> Self {
         Self::new(Self::new(seed ^ index.wrapping_mul(GOLDEN).rotate_left(32)).next_u64())
     }

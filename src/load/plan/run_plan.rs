@@ -14,7 +14,7 @@ use super::template::RequestTemplate;
 use crate::load::engine::pacer::Schedule;
 use crate::load::stats::latency_histogram::maybe_micros;
 
-/// Default length of a run.
+/// Default length.
 pub const DURATION_DEFAULT: Duration = Duration::from_secs(10);
 /// Default connections, as in hey and oha.
 pub const CONCURRENCY_DEFAULT: usize = 50;
@@ -25,14 +25,14 @@ pub const PIPELINE_MAX: usize = 1024;
 /// Thread limit: more have no cores to run on.
 pub const THREADS_MAX: usize = 256;
 
-/// Plan of a run.
+/// Run plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Targets, at least one.
     pub targets: Vec<ClientTarget>,
     /// Order of the targets.
     pub order: UrlOrder,
-    /// Request template of each target.
+    /// Templates by target.
     pub request: RequestTemplate,
     /// Method: a response to HEAD has no body.
     pub method: Method,
@@ -40,13 +40,13 @@ pub struct Plan {
     pub concurrency: usize,
     /// End conditions.
     pub stop: Stop,
-    /// Schedule of the requests.
+    /// Request schedule.
     pub schedule: Schedule,
     /// Time before measuring; [`Plan::stop`] counts after it.
     pub warmup: Duration,
     /// Requests in flight on a connection, at least 1.
     pub pipeline: usize,
-    /// Whether connections are reused.
+    /// Connection reuse.
     pub keep_alive: bool,
     /// Requests after which a connection is replaced.
     pub requests_per_connection: Option<u64>,
@@ -103,7 +103,6 @@ pub struct Stop {
 }
 
 impl Default for Plan {
-    /// One connection, closed loop, no end, no targets.
     fn default() -> Self {
         Self {
             targets: Vec::new(),

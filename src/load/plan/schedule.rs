@@ -11,7 +11,7 @@ use crate::client::options::parse_positive_time;
 use crate::load::engine::pacer::Schedule;
 use crate::text::parse_rate;
 
-/// Most steps; more are a mistake.
+/// More are a mistake.
 const STEPS_MAX: usize = 1000;
 
 const CLOSED: &str = "closed";

@@ -14,7 +14,7 @@ pub use request::{RequestParts, RequestTemplate};
 
 const REMEDY: &str = "there are {SEQ} and {RAND:1:100}; for the text itself, write {{";
 
-/// Longest name: a body may contain any bytes.
+/// A body may contain any bytes.
 const NAME_LEN_MAX: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
     }
 }
 
-/// Percent-encodes literal braces: a request target cannot contain them.
+/// A request target cannot contain literal braces.
 pub(super) fn encode_loose_braces(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     let mut rest = path;

@@ -6,7 +6,7 @@ use crate::client::target::{ClientTarget, Overrides, parse_operands};
 
 /// Limit in bytes: the rendered list stays in memory.
 pub(in crate::load) const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
-/// Most URLs: each has a rendered request in memory.
+/// Each has a rendered request in memory.
 const URLS_MAX: usize = 100_000;
 /// Limit in bytes: servers take about 8 KiB (RFC 9112 section 3), and an error repeats the line.
 const URL_LEN_MAX: usize = 64 * 1024;

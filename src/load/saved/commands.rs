@@ -63,11 +63,11 @@ const MERGE: SavedRunCommand = SavedRunCommand {
 pub enum SavedRunTask {
     /// Compares two runs.
     Compare {
-        /// Runs before and after.
+        /// Before and after.
         files: [PathBuf; 2],
-        /// Limits of `--fail-on`.
+        /// `--fail-on` limits.
         thresholds: Option<Thresholds>,
-        /// Seed of the bootstrap.
+        /// Bootstrap seed.
         seed: u64,
         /// Report format.
         format: ReportFormat,
@@ -84,7 +84,7 @@ pub enum SavedRunTask {
         format: ReportFormat,
         /// Report file, else standard output.
         out: Option<PathBuf>,
-        /// File of the merged run.
+        /// Merged run.
         save: Option<PathBuf>,
     },
 }
@@ -99,7 +99,7 @@ impl SavedRunCommand {
         }
     }
 
-    /// Parses the arguments, without the program name.
+    /// Arguments exclude the program name.
     ///
     /// # Errors
     /// The invalid option or word.
@@ -142,7 +142,7 @@ fn read_merge(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
 }
 
 impl SavedRunTask {
-    /// Runs the command and writes its report.
+    /// Runs and reports.
     ///
     /// # Errors
     /// A file error, runs that do not match, or a broken limit.

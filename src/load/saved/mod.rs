@@ -26,7 +26,7 @@ const FORMAT: &str = "reactor-http load run";
 const VERSION: u64 = 1;
 /// Limit in bytes: the file is in memory twice.
 const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
-/// Approximate limit of JSON values: a value takes far more memory than its text.
+/// Approximate: a value takes far more memory than its text.
 ///
 /// A list of 100,000 URLs fits, and this program writes no more.
 const VALUES_MAX: usize = 250_000;

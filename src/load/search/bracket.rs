@@ -41,7 +41,7 @@ impl fmt::Display for SloVerdict {
     }
 }
 
-/// Rate and verdict of a step.
+/// Rate and verdict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepResult {
     /// Requests per second.
@@ -50,7 +50,7 @@ pub struct StepResult {
     pub verdict: SloVerdict,
 }
 
-/// Next action of a search.
+/// Next action.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NextStep {
     /// Try this rate.
@@ -71,7 +71,7 @@ pub enum SearchOutcome {
     },
     /// The generator failed first: the server may take more than `rate`.
     GaveOut {
-        /// Highest rate that met the objective.
+        /// Highest met rate.
         rate: Option<f64>,
         /// Rate at which the generator failed.
         above: f64,
@@ -83,7 +83,7 @@ pub enum SearchOutcome {
     },
     /// The search ended early.
     Interrupted {
-        /// Highest rate that met the objective.
+        /// Highest met rate.
         rate: Option<f64>,
         /// Lowest rate that failed.
         above: Option<f64>,
@@ -126,7 +126,7 @@ impl Bracket {
     }
 }
 
-/// Next rate, or the outcome; `start` is the first rate.
+/// `start` is the first rate.
 pub fn next(start: f64, steps: &[StepResult]) -> NextStep {
     if let Some(unsure) = unconfirmed(steps) {
         return NextStep::Try(unsure.rate);
@@ -143,7 +143,7 @@ pub fn combined_verdict(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdic
     verdicts.max_by_key(rank).unwrap_or(SloVerdict::ClientBound)
 }
 
-/// Outcome of an interrupted search; ignores a single failed try.
+/// Ignores a single failed try.
 pub fn so_far(steps: &[StepResult]) -> SearchOutcome {
     let confirmed = steps.len() - usize::from(unconfirmed(steps).is_some());
     let bracket = Bracket::of(steps.get(..confirmed).unwrap_or_default());
@@ -164,7 +164,7 @@ fn outcome(met: Option<f64>, above: StepResult) -> SearchOutcome {
     }
 }
 
-/// Rounds to three digits: readable, repeatable, finer than the interval.
+/// Three digits: readable, repeatable, finer than the interval.
 fn rounded(rate: f64) -> f64 {
     let unit = 10_f64.powf(rate.max(f64::MIN_POSITIVE).log10().floor() - 2.0);
     // For a unit below 1, dividing by its inverse gives exactly 1.02.

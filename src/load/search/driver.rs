@@ -23,9 +23,9 @@ use crate::load::run_info::RunInfo;
 use crate::load::stats::summary::Summary;
 use crate::text::units;
 
-/// Length of the closed loop that estimates the first rate.
+/// Closed loop that estimates the first rate.
 const ESTIMATE_LEN: Duration = Duration::from_secs(1);
-/// Share of the closed loop's rate to begin at: usually it meets the objective, and four times as much fails.
+/// Share of the closed loop's rate: usually it meets the objective, and four times as much fails.
 const START_SHARE: f64 = 0.5;
 /// Longest default warm-up: connects, and drains the previous step's backlog.
 const WARMUP_MAX: Duration = Duration::from_millis(500);

@@ -14,9 +14,9 @@ use crate::load::stats::summary::{PERCENTILES, Summary};
 use crate::load::stats::validity::{ClientBound, Warning};
 use crate::text::units::count;
 
-/// Requests needed beyond a percentile; fewer are chance.
+/// Beyond a percentile; fewer are chance.
 const TAIL_COUNT_MIN: f64 = 10.0;
-/// Fewest requests of a step: the p99, which is always shown, needs them.
+/// The p99, which is always shown, needs them.
 const REQUESTS_MIN: f64 = 1_000.0;
 /// Shortest step; includes what servers do once a second.
 pub const STEP_LEN_MIN: Duration = Duration::from_secs(2);
@@ -79,8 +79,8 @@ impl Slo {
         Duration::try_from_secs_f64(secs).unwrap_or(STEP_LEN_MAX).clamp(STEP_LEN_MIN, STEP_LEN_MAX)
     }
 
-    /// Judges a step. Generator faults only add latency and reduce what is sent. Despite them, a met
-    /// objective is valid, but a missed one proves nothing.
+    /// Generator faults only add latency and reduce what is sent. Despite them, a met objective is valid, but
+    /// a missed one proves nothing.
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
         let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));

@@ -120,7 +120,7 @@ impl FailureCounts {
         self.0.iter().map(|(failure, count)| (*failure, *count)).filter(|(_, count)| *count > 0)
     }
 
-    /// Names and counts of failed connections: `connection refused: 45`.
+    /// Labels such as `connection refused: 45`.
     pub fn connect_labels(&self) -> Vec<String> {
         let name = |failure: LoadFailure| failure.to_string().replace("connect-", "");
         let label = |(failure, times)| format!("connection {}: {}", name(failure), count(times));

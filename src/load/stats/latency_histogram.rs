@@ -19,15 +19,13 @@ pub const TIME_MAX_US: u64 = 3_600_000_000;
 /// Significant digits: the error is at most 0.1 %.
 pub const DIGITS: u8 = 3;
 
-/// Limit of a sum of counts: merged sums then cannot overflow.
+/// Merged sums then cannot overflow.
 pub(in crate::load) const COUNT_MAX: u64 = 1 << 53;
 
 /// Cookie of an uncompressed V2 histogram.
 const V2_COOKIE: u32 = 0x1c84_9313;
 /// Header: cookie, length of counts, offset, digits, lowest and highest value, ratio.
 const HEAD_LEN: usize = 40;
-/// Limit of decompressed bytes.
-///
 /// At most 23,000 counts of nine bytes, and the header.
 const PLAIN_LEN_MAX: u64 = 256 * 1024;
 
@@ -64,7 +62,7 @@ impl LatencyHistogram {
         }
     }
 
-    /// Number of times.
+    /// Count.
     pub fn len(&self) -> u64 {
         self.0.len()
     }
@@ -74,7 +72,7 @@ impl LatencyHistogram {
         self.0.is_empty()
     }
 
-    /// Value at or below which the share `quantile` of values lies; 0 if empty.
+    /// Value at a quantile; 0 if empty.
     pub fn quantile_us(&self, quantile: f64) -> u64 {
         if self.is_empty() { 0 } else { self.0.value_at_quantile(quantile) }
     }
@@ -172,7 +170,7 @@ pub(in crate::load) mod maybe_micros {
     }
 }
 
-/// Decompressed bytes; `None` beyond [`PLAIN_LEN_MAX`].
+/// `None` beyond [`PLAIN_LEN_MAX`].
 fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
     /// Cookie and length.
     const OUTER_LEN: usize = 8;
@@ -182,8 +180,7 @@ fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
     (plain.len() as u64 <= PLAIN_LEN_MAX).then_some(plain)
 }
 
-/// Whether `hdrhistogram` decodes safely: it allocates the claimed length and overflows on `i64::MIN` (nine
-/// bytes 0xff).
+/// `hdrhistogram` allocates the claimed length and overflows on `i64::MIN` (nine bytes 0xff).
 fn is_safe_to_decode(plain: &[u8]) -> bool {
     let word = |at: usize| plain.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     let highest = plain.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);

@@ -24,7 +24,7 @@ pub enum TimeKind {
     Lag,
 }
 
-/// Statistic of times.
+/// Time statistic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
     /// Minimum.
@@ -37,7 +37,7 @@ pub enum Statistic {
     Percentile(usize),
 }
 
-/// Metric of a report.
+/// Report metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Time in microseconds.
@@ -93,7 +93,7 @@ impl Statistic {
     }
 }
 
-/// Names and values in report order.
+/// In report order.
 pub(in crate::load) fn statistics(spread: Spread) -> impl Iterator<Item = (&'static str, f64)> {
     Statistic::all().into_iter().filter_map(move |(name, statistic)| Some((name, value(&spread, statistic)?)))
 }
@@ -108,7 +108,7 @@ impl Metric {
         all
     }
 
-    /// Metric of this name.
+    /// Metric by name.
     ///
     /// # Errors
     ///

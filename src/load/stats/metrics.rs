@@ -99,11 +99,9 @@ pub struct Metrics {
     pub(in crate::load) first_byte: LatencyHistogram,
     /// Connect times.
     pub connect: LatencyHistogram,
-    /// Generator lag, without waiting for a free connection.
-    ///
-    /// The server causes that wait.
+    /// Without waiting for a free connection: the server causes that.
     pub(in crate::load) lag: LatencyHistogram,
-    /// Ages of requests without a result at the end, since they were due.
+    /// Ages at the end, since requests were due.
     pub(in crate::load) unfinished: LatencyHistogram,
     /// Ages since they were sent.
     #[serde(default, skip_serializing_if = "LatencyHistogram::is_empty")]
@@ -118,8 +116,6 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Empty sums for `urls` URLs.
-    ///
     /// A single URL has no own metrics: they equal the run's.
     pub fn new(urls: usize, slice_len: Duration) -> Self {
         let urls = if urls > 1 { urls.min(URL_FIGURES_MAX) } else { 0 };
@@ -131,7 +127,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a request as sent, or queued to a connection.
+    /// Counts a request sent, or queued to a connection.
     pub fn record_sent(&mut self, url: u32) {
         self.series.totals.sent += 1;
         if let Some(url) = self.url(url) {
@@ -139,7 +135,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a complete response.
+    /// Counts a response.
     pub fn answered(&mut self, answer: ResponseRecord) {
         let corrected = answer.done.saturating_sub(answer.intended);
         let bad = u64::from(answer.status >= BAD_STATUS_MIN);
@@ -160,7 +156,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a failed request; a time-out's latency is the time waited.
+    /// A time-out's latency is the time waited.
     pub fn failed(&mut self, failed: FailureRecord) {
         let waited = failed.at.saturating_sub(failed.intended);
         let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
@@ -178,9 +174,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a request in flight at the end.
-    ///
-    /// The ages are since its intended start and since it was sent.
+    /// Counts a request in flight at the end, by ages since due and since sent.
     pub fn unfinished(&mut self, [age, uncorrected]: [Duration; 2]) {
         self.series.totals.unfinished += 1;
         self.unfinished.record(age);

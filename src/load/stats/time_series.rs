@@ -24,7 +24,7 @@ pub struct RequestTotals {
     pub sent: u64,
     /// Complete responses of any status.
     pub answered: u64,
-    /// Responses with a status from [`BAD_STATUS_MIN`].
+    /// Statuses from [`BAD_STATUS_MIN`].
     pub bad_statuses: u64,
     /// Failed requests.
     pub failed: u64,
@@ -43,7 +43,7 @@ pub(super) fn is_zero(count: &u64) -> bool {
 }
 
 impl RequestTotals {
-    /// Failed and unsent requests, and statuses from [`BAD_STATUS_MIN`].
+    /// Failed and unsent requests, bad statuses.
     pub fn errors(&self) -> u64 {
         self.failed.saturating_add(self.bad_statuses).saturating_add(self.unsent)
     }
@@ -93,7 +93,7 @@ impl TimeSlice {
         }
     }
 
-    /// Latencies with counts, shortest first.
+    /// Shortest first.
     pub(in crate::load) fn values(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let recorded = self.latency.iter().flat_map(|histogram| histogram.iter_recorded());
         recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
@@ -108,7 +108,7 @@ impl TimeSlice {
         histogram
     }
 
-    /// Failed requests, failed connections, bad statuses.
+    /// Failures and bad statuses.
     pub fn errors(&self) -> u64 {
         self.failed.saturating_add(self.bad_statuses)
     }
@@ -162,7 +162,7 @@ impl Default for TimeSeries {
 }
 
 impl TimeSeries {
-    /// Empty series; slice length 0 means one second.
+    /// Slice length 0 means one second.
     pub fn new(slice: Duration) -> Self {
         let slice = if slice.is_zero() { Duration::from_secs(1) } else { slice };
         let (totals, slices, connect_failures) = Default::default();
@@ -214,7 +214,7 @@ impl TimeSeries {
         usize::try_from(at.as_nanos() / self.slice_len.as_nanos()).unwrap_or(usize::MAX)
     }
 
-    /// Merges slices in pairs. Loops end: after about 90 calls a slice exceeds any time.
+    /// Loops end: after about 90 calls a slice exceeds any time.
     fn coarsen(&mut self) {
         self.slice_len = self.slice_len.saturating_mul(2);
         let fine = std::mem::take(&mut self.slices);

@@ -20,7 +20,7 @@ pub const WALL_MIN: Duration = Duration::from_millis(500);
 pub const LAG_SHARE_MAX: f64 = 0.1;
 /// Lag that is always accepted: on a busy host, a woken thread may wait this long for a CPU.
 pub const LAG_FLOOR_US: u64 = 2_000;
-/// Accepted difference of merged durations, as a share of the longest.
+/// As a share of the longest duration.
 const WALL_DIFFERENCE_SHARE_MAX: f64 = 0.05;
 /// Lowest lag with a warning, if half of the latency or more.
 pub const LAG_WARN_US: u64 = 500;
@@ -36,7 +36,7 @@ pub struct ValidityInput<'a> {
     pub wall: Duration,
     /// CPU share of the busiest thread.
     pub cpu_share: f64,
-    /// Largest share of CPU use and wait of a thread.
+    /// Largest CPU use and wait of a thread.
     pub wanted_share: f64,
     /// CPU wait share, if known.
     pub waited_share: Option<f64>,
@@ -77,7 +77,7 @@ pub struct UnfinishedBias {
     pub least_us: u64,
 }
 
-/// Reason why a run is invalid.
+/// Reason of invalidity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ClientBound {
     /// Hardly any CPU time left.
@@ -117,7 +117,7 @@ pub enum ClientBound {
         /// Count.
         count: u64,
     },
-    /// Merged runs that were invalid.
+    /// Invalid merged runs.
     Merged {
         /// Invalid runs.
         invalid_runs: u64,
@@ -140,17 +140,17 @@ pub enum Warning {
     TooShort,
     /// Merged runs of unequal duration; the rate uses the longest.
     UnequalDurations {
-        /// Shortest duration.
+        /// Shortest.
         shortest: Duration,
-        /// Longest duration.
+        /// Longest.
         longest: Duration,
     },
-    /// Merged runs at different times.
+    /// Different times.
     NotConcurrent {
         /// First start to last start.
         secs: u64,
     },
-    /// Merged runs with different settings.
+    /// Different settings.
     DifferentSettings {
         /// Setting and values.
         difference: String,
@@ -162,7 +162,7 @@ pub enum Warning {
         /// Corrected p99, lag included.
         latency_p99_us: u64,
     },
-    /// CPU wait, which may cause latency instead of the server.
+    /// CPU wait, which may cause latency.
     WaitedForCpu {
         /// Waiting share.
         waited_share: f64,
@@ -184,7 +184,7 @@ pub enum Warning {
 /// Verdict on a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Validity {
-    /// Reasons against the run.
+    /// Reasons.
     pub reasons: Vec<ClientBound>,
     /// Other findings.
     pub warnings: Vec<Warning>,
@@ -248,9 +248,7 @@ pub fn judge(input: &ValidityInput) -> Validity {
     verdict
 }
 
-/// Whether CPU was short.
-///
-/// Then unsent requests are not only the server's fault.
+/// Unsent requests are then not only the server's fault.
 fn is_short_of_cpu(input: &ValidityInput) -> bool {
     let is_pushed_aside = |waited: f64| waited >= CPU_WAIT_WARN_SHARE && waited >= input.cpu_share;
     input.wanted_share.max(input.cpu_share) >= CPU_SHARE_BUSY
@@ -282,7 +280,7 @@ fn lag_warning(input: &ValidityInput) -> Option<Warning> {
     is_most.then_some(Warning::LagNearLatency { lag_p99_us, latency_p99_us })
 }
 
-/// Missed and due requests, beyond those that may be unsent.
+/// Beyond those that may be unsent.
 fn missed_requests(input: &ValidityInput) -> Option<(u64, u64)> {
     let due = input.due?;
     let missed = due.saturating_sub(input.sent);

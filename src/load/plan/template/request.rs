@@ -11,7 +11,7 @@ use crate::http::{decimal, end_head, field, request_line};
 use super::{Template, encode_loose_braces};
 use crate::load::plan::random::Random;
 
-/// Parts common to all requests.
+/// Common parts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestParts<'a> {
     /// Method, as sent.
@@ -20,11 +20,11 @@ pub struct RequestParts<'a> {
     pub fields: &'a [(String, FieldEdit)],
     /// Body, if any.
     pub body: Option<&'a Template>,
-    /// Whether connections are reused.
+    /// Connection reuse.
     pub keep_alive: bool,
 }
 
-/// Request templates by URL index.
+/// Templates by URL index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestTemplate(Vec<UrlTemplate>);
 
@@ -36,7 +36,7 @@ struct UrlTemplate {
 }
 
 impl RequestTemplate {
-    /// Builds the templates; paths and field values may have placeholders.
+    /// Paths and field values may have placeholders.
     ///
     /// # Errors
     /// An unknown placeholder and its place.
