@@ -1,6 +1,6 @@
 //! Status lines on standard output and diagnostics on standard error, beside the access log.
 //!
-//! Uses the log's writer or its sink: never blocks; drops and counts excess lines.
+//! Never blocks; drops and counts excess lines.
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -23,7 +23,7 @@ impl ConsoleLog {
         Ok(Self(LogWriter::new(sink, "standard output", b"\n", WriteLock::default())))
     }
 
-    /// Buffers `line` and a line end.
+    /// Buffers a line.
     pub fn print_line(&mut self, line: &str, now: Instant) {
         self.0.append(now, |buffer| append(buffer, format_args!("{line}\n")));
     }
@@ -65,7 +65,7 @@ impl Diagnostics {
     }
 }
 
-/// Each write is a whole line, which is written or dropped: it never fails.
+/// Each write is a whole line, written or dropped: it never fails.
 impl Write for Diagnostics {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.dropped > 0 {

@@ -1,6 +1,6 @@
 //! Access log front end.
 //!
-//! Owns destination and reopening. Never reads the clock.
+//! Never reads the clock.
 
 use std::io;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub enum LogDestination {
 }
 
 impl LogDestination {
-    /// Checks that opening would succeed; creates no file.
+    /// Check of opening that creates no file.
     ///
     /// # Errors
     /// The error of opening.
@@ -48,7 +48,6 @@ struct ActiveLog {
     writer: LogWriter<FdSink>,
     style: LogStyle,
     time: TimeCache,
-    /// Set only for a file.
     path: Option<PathBuf>,
 }
 

@@ -1,7 +1,6 @@
 //! Access log: one record per exchange, to a file or standard output.
 //!
-//! Owns buffer, formats (a [`LogFormat`] and a function in `formats`) and flush rule. Never blocks,
-//! reads the clock, or uses sockets, HTTP or served files.
+//! Never blocks, reads the clock, or uses sockets, HTTP or served files.
 
 mod console;
 mod formats;

@@ -17,9 +17,9 @@ pub struct LogRecord<'a> {
     pub peer: SocketAddr,
     /// Unix time of the complete request head.
     pub unix: Duration,
-    /// Time from `unix` until the response was passed to the kernel, or read.
+    /// Time until the response was passed to the kernel, or read.
     pub duration: Duration,
-    /// Request line without line end; empty if none.
+    /// Request line without line end, or empty.
     pub request_line: &'a [u8],
     /// `Referer`, for [`Detail::Line`].
     pub referer: Option<&'a [u8]>,
@@ -44,7 +44,7 @@ pub struct LogRecord<'a> {
 pub struct LogStyle {
     /// Record format.
     pub format: LogFormat,
-    /// Fields in [`LogFormat::Json`] and [`LogFormat::Headers`] records.
+    /// Fields in JSON and headers records.
     pub headers: HeaderChoice,
     /// Disables redaction.
     pub shows_secrets: bool,
@@ -72,11 +72,11 @@ pub enum HeaderChoice {
     All,
     /// No fields.
     None,
-    /// Fields with these names, case-insensitive.
+    /// These fields, case-insensitive.
     Only(Vec<String>),
 }
 
-/// Parts of an exchange that a log needs.
+/// Parts that a log needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Log off.

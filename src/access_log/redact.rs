@@ -25,7 +25,7 @@ pub(super) fn fields<'a>(head: &'a [u8], style: &'a LogStyle) -> impl Iterator<I
         rest = after;
     }
     let lines = rest.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    // State of the current field, for continuation lines.
+    // For continuation lines.
     let (mut is_logged, mut is_redacted) = (style.headers == HeaderChoice::All, false);
     let lines = lines.skip(1).take_while(|line| !line.is_empty());
     // A bare CR may end a line, or not: what follows it has the secrecy of both readings.

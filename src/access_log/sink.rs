@@ -30,7 +30,6 @@ pub(super) trait LogSink {
     /// Writes at least one byte, else `WouldBlock`.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// True if writable within `wait_time`.
     fn wait_writable(&mut self, wait_time: Duration) -> io::Result<bool>;
 }
 
@@ -60,7 +59,7 @@ impl FdSink {
         Ok(Self { file, kind })
     }
 
-    /// Checks that `open_append` would succeed.
+    /// As `open_append`, but creates nothing.
     ///
     /// Does not open a FIFO: its reader would see a writer, then end of input.
     pub(super) fn check_open_append(path: &Path) -> io::Result<()> {

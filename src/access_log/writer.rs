@@ -43,7 +43,7 @@ const FINAL_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Retry interval of the lock: others hold it for microseconds, unless their reader is slow.
 const LOCK_RETRY: Duration = Duration::from_millis(1);
 
-/// Line buffer before a sink; dropping it writes the rest.
+/// Dropping it writes the rest.
 #[derive(Debug)]
 pub(super) struct LogWriter<S: LogSink> {
     sink: S,
@@ -54,7 +54,7 @@ pub(super) struct LogWriter<S: LogSink> {
     buffered_times: Option<(Instant, Instant)>,
     backoff: Duration,
     retry_at: Option<Instant>,
-    /// A failure that was logged, its end not yet.
+    /// Logged, its end not yet.
     failure: Option<io::Error>,
     dropped: u64,
 }
@@ -86,7 +86,7 @@ impl<S: LogSink> LogWriter<S> {
         }
     }
 
-    /// Writes if `idle` or due; returns the next call's time.
+    /// Returns the next call's time.
     pub(super) fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
         let due = self.flush_deadline()?;
         if now >= due || (idle && !self.is_backing_off(now)) {
@@ -95,7 +95,7 @@ impl<S: LogSink> LogWriter<S> {
         self.flush_deadline()
     }
 
-    /// Writes without blocking; true if nothing is left.
+    /// True if nothing is left.
     pub(super) fn flush(&mut self) -> bool {
         if !self.lock.try_lock() {
             return self.buffer.unwritten_len() == 0;
@@ -112,7 +112,7 @@ impl<S: LogSink> LogWriter<S> {
         is_written
     }
 
-    /// Replaces the sink. A partly written record restarts, unless both are the same file.
+    /// A partly written record restarts, unless both are the same file.
     pub(super) fn set_sink(&mut self, sink: S, are_same: impl FnOnce(&S, &S) -> bool) {
         if !are_same(&self.sink, &sink) {
             self.buffer.partial_len = 0;
@@ -171,7 +171,7 @@ impl<S: LogSink> LogWriter<S> {
         self.failure = Some(error);
     }
 
-    /// Writes the rest; an error if records were dropped.
+    /// An error if records were dropped.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let mut failed_waits = 0;
         while self.lock.lock_within(FINAL_LOCK_TIMEOUT) {
@@ -210,7 +210,7 @@ impl<S: LogSink> Drop for LogWriter<S> {
 struct LogBuffer {
     bytes: Vec<u8>,
     record_end: &'static [u8],
-    /// Written bytes of the first record.
+    /// Of the first record.
     partial_len: usize,
 }
 
@@ -266,10 +266,9 @@ impl LogBuffer {
     }
 }
 
-/// Try-lock that keeps records whole between writers with one destination.
+/// Keeps records whole between writers: a pipe or full disk may take one in pieces.
 ///
-/// A pipe or full disk may take a record in pieces. If another writer holds the lock, retry as after
-/// `WouldBlock`.
+/// If another writer holds the lock, retry as after `WouldBlock`.
 #[derive(Debug, Default)]
 pub(super) struct WriteLock {
     is_locked: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! Application of the server's reactor: accepts, drives and shuts down connections.
+//! Application of the server's reactor.
 //!
 //! It implements no protocol.
 
@@ -20,9 +20,8 @@ use crate::sum::SumService;
 /// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
-/// Signals to watch; SIGHUP only if it can reopen a log file.
-///
-/// Otherwise SIGHUP ends the server, as it ends every program whose terminal closes.
+/// SIGHUP only if it can reopen a log file: else it ends the server, as it ends every program
+/// whose terminal closes.
 pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
     let mut signals = SIGNALS.to_vec();
     if matches!(log, LogDestination::File(_)) {
@@ -36,7 +35,6 @@ pub struct ServerApp {
     worker: WorkerState,
     pool: Pool,
     grace_deadline: Option<Instant>,
-    /// Signal that cut the shutdown short.
     pub(super) stopped_by: Option<i32>,
     sum: Option<SumService>,
     console: Option<ConsoleLog>,
@@ -49,7 +47,7 @@ pub struct ServerApp {
 pub(super) enum ControlMessage {
     ReopenLog,
     ReportStats,
-    /// Graceful shutdown, immediate if repeated; the signal is the cause, if any.
+    /// Immediate if repeated; the signal is the cause, if any.
     ShutDown(Option<i32>),
 }
 
@@ -85,7 +83,7 @@ impl ServerApp {
         }
     }
 
-    /// Shuts down gracefully. A second call stops at once.
+    /// A second call stops at once.
     fn shut_down(&mut self, control: &mut Control<ServerConnection>, signal: Option<i32>, now: Now) {
         if self.grace_deadline.is_some() {
             self.stopped_by = signal;
@@ -107,7 +105,6 @@ impl ServerApp {
         control.wake_all();
     }
 
-    /// Prints the sum of all workers after the last report.
     fn report_stats(&self) {
         let context = &self.worker.context;
         let mut stats = self.worker.stats;
@@ -133,12 +130,11 @@ impl ServerApp {
         }
     }
 
-    /// Whether this worker has jobs at the helper threads.
     fn has_jobs(&self) -> bool {
         self.worker.context.helpers.as_ref().is_some_and(|helpers| helpers.pending() > 0)
     }
 
-    /// Prints the number exchange. At its end, closes its listeners; without HTTP, shuts down.
+    /// At its end, closes its listeners; without HTTP, shuts down.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
         let lines = sum.state.take_output_lines();

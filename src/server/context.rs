@@ -21,12 +21,12 @@ pub(super) struct ServerContext {
     /// Makes multipart boundaries unpredictable.
     pub(super) boundary_hasher: RandomState,
     pub(super) shared: Arc<Shared>,
-    /// Cloned by each running archive, to count archives.
+    /// Clones count the running archives.
     pub(super) archive_permits: Rc<()>,
     pub(super) listing_budget: ListingBudget,
     /// Threads for blocking calls; `None` in tests without an event loop.
     pub(super) helpers: Option<Helpers>,
-    /// Key of the running connection.
+    /// Of the running connection.
     pub(super) key: Option<Key>,
 }
 
@@ -76,8 +76,7 @@ impl ServerContext {
         }
     }
 
-    /// Whether work that needs a helper thread must wait. If so, the running connection gets a tick
-    /// when the queue has space.
+    /// If it waits, the running connection gets a tick when the queue has space.
     pub(super) fn waits_for_helpers(&self) -> bool {
         let (Some(helpers), Some(key)) = (&self.helpers, self.key) else { return false };
         let is_full = helpers.is_full();

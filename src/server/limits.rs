@@ -65,7 +65,7 @@ fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
     Watermarks { stop_at, resume_at: resume_at.min(stop_at - 1) }
 }
 
-/// `part / whole` of `count`, rounded down, without overflow.
+/// Rounded down, without overflow.
 fn fraction(count: usize, part: usize, whole: usize) -> usize {
     count / whole * part + count % whole * part / whole
 }

@@ -1,6 +1,6 @@
 //! State shared by all workers of the process.
 //!
-//! Its limits hold whatever `--workers` is. Used at accept, close and upload, never for a cached GET.
+//! Limits hold for any `--workers`. Used at accept, close and upload, never for a cached GET.
 
 use std::ops::Add;
 use std::sync::atomic::AtomicUsize;
@@ -15,20 +15,19 @@ pub(super) struct Shared {
     pub(super) connections: Arc<AtomicUsize>,
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
-    /// Root that a log line tells of; `None` before the first such line.
+    /// `None` before the first log line of it.
     reported_root: Mutex<Option<RootId>>,
     /// Counters since SIGUSR2, by worker index.
     reports: Mutex<Vec<Option<Stats>>>,
 }
 
 impl Shared {
-    /// True for the first worker that finds this root.
     pub(super) fn is_first_to_find(&self, root: RootId) -> bool {
         let mut reported = self.reported_root.lock().unwrap_or_else(PoisonError::into_inner);
         reported.replace(root) != Some(root)
     }
 
-    /// Stores counters. Returns the sum once all workers have reported.
+    /// Returns the sum once all workers have reported.
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {
         // A worker that panics leaves complete counters.
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,7 +50,7 @@ pub(super) struct WorkerId {
 }
 
 impl WorkerId {
-    /// Process-wide number of the `count`th connection, from 1.
+    /// Process-wide, from 1.
     pub(super) fn connection_number(self, count: u64) -> u64 {
         count.saturating_sub(1).saturating_mul(self.worker_count as u64).saturating_add(self.index as u64 + 1)
     }

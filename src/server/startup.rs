@@ -41,7 +41,7 @@ enum Workers {
     MultiThread(Box<Reactor<Supervisor>>, Vec<WorkerConfig>),
 }
 
-/// Worker before its start: everything that can fail is open.
+/// Everything that can fail is open.
 struct WorkerConfig {
     config: ServerConfig,
     store: ContentSource,
@@ -115,7 +115,7 @@ fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, Stri
     Ok(watermarks)
 }
 
-/// If the root is a file, serves it as the index of its directory, and nothing else there.
+/// A file is served as the index of its directory, and nothing else there.
 fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
     let RootChoice::Directory(path) = &config.root else { return Ok(()) };
     if !config.http || !path.is_file() {
@@ -223,7 +223,7 @@ impl WorkerConfig {
         Ok(reactor)
     }
 
-    /// Serves until stopped. `ready` receives the waker for control messages.
+    /// `ready` receives the waker for control messages.
     fn run(self, messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
         reactor.app_mut().control_messages = Some(messages);
@@ -233,12 +233,12 @@ impl WorkerConfig {
 }
 
 impl BoundServer {
-    /// HTTP addresses with their actual ports.
+    /// HTTP addresses with actual ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Number exchange addresses with their actual ports.
+    /// Number exchange addresses with actual ports.
     pub fn sum_addresses(&self) -> &[SocketAddr] {
         &self.sum_addresses
     }
@@ -278,7 +278,7 @@ fn event_loop_error(error: io::Error) -> String {
     format!("cannot set up the event loop: {error}")
 }
 
-/// Whether this is the default directory by any name: the source pages belong to it.
+/// By any name: the source pages belong to it.
 fn is_content_directory(path: &Path) -> bool {
     fs::canonicalize(path)
         .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))

@@ -13,11 +13,9 @@ use crate::net::CloseReason;
 const CLOSE_KINDS: [&str; 7] =
     ["finished", "peer-closed", "peer-closed-early", "timed-out", "refused", "shutdown", "failed"];
 
-/// Counters of one worker or of several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stats {
     pub(super) accepted: u64,
-    /// Index as in [`CLOSE_KINDS`].
     closed: [u64; CLOSE_KINDS.len()],
     /// By the first status digit, from 1.
     responses: [u64; 5],

@@ -1,7 +1,6 @@
 //! Worker threads, each a whole server, and their supervisor.
 //!
-//! Commands are [`ControlMessage`]s, each with a wake-up. The supervisor takes all signals. If one worker
-//! fails, the supervisor ends all.
+//! The supervisor takes all signals. If one worker fails, it ends all.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -24,12 +23,8 @@ pub(super) fn worker_count(config: &ServerConfig) -> usize {
     requested.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 
-/// Runs each job in its own thread until all have ended.
-///
-/// Returns the signal that cut the shutdown short.
-///
-/// # Errors
-/// The first failure; the other workers have shut down gracefully.
+/// Runs each job in a thread. Returns the signal that cut the shutdown short, or the first
+/// failure, after the other workers have shut down gracefully.
 pub(super) fn run<J: Send + 'static>(
     mut supervisor: Box<Reactor<Supervisor>>,
     jobs: Vec<J>,
@@ -67,7 +62,7 @@ struct WorkerHandle {
 
 impl WorkerHandle {
     fn send(&self, message: ControlMessage) {
-        // An ended worker needs no messages.
+        // It may have ended.
         let _ = self.control_messages.send(message);
         self.wake();
     }

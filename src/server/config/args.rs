@@ -1,7 +1,6 @@
 //! Command line of `reactor-server`: a [`Command`] or one error line.
 //!
-//! Owns options, defaults and the resulting [`ServerConfig`]. `cli` owns the option syntax.
-//! Nothing here prints, exits or reads files.
+//! Owns options and defaults; `cli` owns the syntax. Nothing here prints, exits or reads files.
 
 mod files;
 mod precedence;
@@ -149,7 +148,6 @@ fn read_root(parsed: &mut ParsedArgs, content_exists: bool) -> Result<RootChoice
     }
 }
 
-/// Settings without options or [`CONTENT_DIRECTORY`].
 pub(super) fn default_config() -> ServerConfig {
     match PROGRAM.command(Vec::new(), |parsed| read_config(parsed, false)) {
         Ok(Command::Run(config)) => *config,
@@ -178,7 +176,6 @@ fn read_sum(parsed: &mut ParsedArgs) -> Result<Option<SumConfig>, String> {
     Ok(Some(SumConfig { port, name, number }))
 }
 
-/// Digits are the port, other operands the directory.
 fn assign_operands(parsed: &mut ParsedArgs) -> Result<(), String> {
     for operand in parsed.operands() {
         if operand.is_empty() {

@@ -21,23 +21,23 @@ pub use process_env::ProcessEnv;
 /// All settings. The default serves the working directory at 127.0.0.1:8080.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Port of every address; 0 takes a free one.
+    /// Port; 0 takes a free one.
     pub port: u16,
     /// Listen addresses.
     pub bind: Bind,
     /// Served content.
     pub root: RootChoice,
-    /// Whether the root has only its index file; set at the start, if the root was a file.
+    /// Whether the root was a file and has only its index.
     pub one_file: bool,
     /// Index file: a plain name, neither empty nor hidden.
     pub index: String,
     /// File for a GET of a missing path.
     pub fallback: Option<RelativePath<'static>>,
-    /// Files that replace built-in error pages, at most one per status.
+    /// Error pages, at most one per status.
     pub error_pages: Vec<ErrorPage>,
-    /// Media types that override the built-in types.
+    /// Overrides of the built-in types.
     pub media_types: MediaTypes,
-    /// Whether names with a leading dot are served, listed and stored.
+    /// Whether dot names are served, listed and stored.
     pub hidden: bool,
     /// Whether a path may omit the extension `.html`.
     pub clean_urls: bool,
@@ -49,7 +49,7 @@ pub struct ServerConfig {
     pub cors: Option<Origin>,
     /// Redirects without loops; the first match applies.
     pub redirects: Vec<Redirect>,
-    /// Whether to compress files. Precompressed files are sent either way.
+    /// Whether to compress files; precompressed ones are always sent.
     pub compress: bool,
     /// Destination of the access log.
     pub access_log: LogDestination,
@@ -57,7 +57,7 @@ pub struct ServerConfig {
     pub log_style: LogStyle,
     /// Longest silence between requests.
     pub idle_timeout: Duration,
-    /// Longest time from first to last byte of a head.
+    /// Longest time from a head's first to last byte.
     pub header_timeout: Duration,
     /// Time for unfinished responses at shutdown; zero waits for nothing.
     pub grace: Duration,
@@ -67,7 +67,7 @@ pub struct ServerConfig {
     pub cache_len_max: usize,
     /// Most files that the cache keeps open.
     pub cache_files_max: usize,
-    /// Most connections; `None` derives it from the descriptor limit.
+    /// Most connections; `None` follows the descriptor limit.
     pub connections_max: Option<usize>,
     /// Worker threads; `None` is one per core.
     pub workers: Option<usize>,
@@ -75,9 +75,9 @@ pub struct ServerConfig {
     pub quiet: bool,
     /// Number exchange, if served.
     pub sum: Option<SumConfig>,
-    /// Whether HTTP is served; otherwise root, port and log are unused.
+    /// Whether HTTP is served; else root, port and log are unused.
     pub http: bool,
-    /// Whether to report connections on standard error.
+    /// Whether to report connections.
     pub verbose: bool,
     /// Directory for PUT below the root; empty is the root, `None` is off.
     pub upload: Option<PathBuf>,
@@ -98,10 +98,10 @@ pub enum CacheMode {
     Off,
 }
 
-/// Number exchange, at the addresses of HTTP.
+/// Number exchange at the HTTP addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SumConfig {
-    /// Port of every address; 0 takes a free one.
+    /// Port; 0 takes a free one.
     pub port: u16,
     /// Server name; `None` is the host name.
     pub name: Option<Name>,
@@ -121,16 +121,16 @@ pub enum Bind {
 /// Served content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootChoice {
-    /// Files in and below this directory, or this file alone.
+    /// Directory, or one file alone.
     Directory(PathBuf),
     /// Pages embedded in the binary.
     Embedded,
 }
 
-/// File that replaces a built-in error page.
+/// Error page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorPage {
-    /// Status that the page keeps.
+    /// Status.
     pub status: Status,
     /// File below the root.
     pub path: RelativePath<'static>,

@@ -1,6 +1,6 @@
 //! Process environment: variables, working directory, settings file.
 //!
-//! It is read once at the start; `args` interprets it.
+//! Read once at the start; `args` interprets it.
 
 use std::env;
 use std::ffi::OsString;

@@ -62,7 +62,7 @@ impl Deadlines {
         self.deadline = now + STALL_TIMEOUT;
     }
 
-    /// Moves the deadline after input, as far as [`RATE_MIN`] allows since the start.
+    /// As far as [`RATE_MIN`] allows since the start.
     pub(super) fn extend_body(&mut self, since: Instant, received_len: u64, now: Instant) {
         let earned = since + STALL_TIMEOUT + earned_time(received_len);
         self.deadline = earned.min(now + STALL_TIMEOUT);
@@ -79,7 +79,7 @@ impl Deadlines {
         self.extend_write(now);
     }
 
-    /// Adds the time that the peer has earned until now. A trickle earns less than it takes.
+    /// A trickle earns less than it takes.
     pub(super) fn on_acked(&mut self, acked_total: u64, now: Instant) {
         let acked_secs = u32::try_from(acked_total / RATE_MIN).unwrap_or(u32::MAX);
         let earned = acked_secs.saturating_sub(self.acked_secs).saturating_mul(1000);
@@ -90,7 +90,7 @@ impl Deadlines {
         self.acked_secs = acked_secs;
     }
 
-    /// Waits for more progress. False if the peer's time is over.
+    /// False if the peer's time is over.
     pub(super) fn extend_write(&mut self, now: Instant) -> bool {
         let step = self.write_left_millis.min(millis(ACK_CHECK_INTERVAL));
         self.write_left_millis -= step;

@@ -27,7 +27,7 @@ pub(super) struct Exchange {
     response: Option<ResponseSpan>,
 }
 
-/// Data for response and log; the spans index the head.
+/// The spans index the head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestSummary {
     pub(super) flags: RequestFlags,
@@ -36,7 +36,7 @@ pub(super) struct RequestSummary {
     user_agent: Option<Span>,
 }
 
-/// Part of a head; `u16` suffices for 16 KiB.
+/// `u16` suffices for a head of 16 KiB.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: u16,
@@ -88,7 +88,7 @@ pub(super) struct Pipeline {
     text: Vec<u8>,
 }
 
-/// Boxed, because most connections are idle and have none.
+/// Most connections are idle and have none.
 pub(super) type BoxedPipeline = Box<Pipeline>;
 
 impl Pipeline {
@@ -131,7 +131,6 @@ impl Pipeline {
         }
     }
 
-    /// Framing of a streamed body so far, and its end once it is complete.
     pub(super) fn record_stream(&mut self, framing_len: u64, end: Option<u64>) {
         if let Some(response) = self.exchanges.last_mut().and_then(|exchange| exchange.response.as_mut()) {
             response.framing_len = framing_len;
@@ -139,7 +138,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether a close now would make an incomplete response look complete.
+    /// A close would make an incomplete response look complete.
     pub(super) fn truncates_message_if_closed(&self, sent_total: u64) -> bool {
         let mut responses = self.exchanges.iter().filter_map(|exchange| exchange.response);
         responses.any(|response| response.until_close && response.end > sent_total)
@@ -180,7 +179,6 @@ impl Pipeline {
                 until_close: false,
             };
             let response = exchange.response.unwrap_or(client_closed);
-            // Close reason of the last exchange and of truncated exchanges.
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = conn_info.closing.filter(|_| is_last);
             let mut record = LogRecord {

@@ -1,7 +1,6 @@
 //! Parser and router of the next request in the receive buffer.
 //!
-//! The outcome is a request and its action, a rejection, or an incomplete head. Input stays in the buffer;
-//! nothing is sent.
+//! Input stays in the buffer; nothing is sent.
 
 use super::WorkerState;
 use super::exchange::{BoxedPipeline, RequestSummary};
@@ -22,13 +21,7 @@ pub(super) struct HeadProgress {
 pub(super) enum NextRequest {
     Incomplete,
     Rejected(Reject),
-    Request {
-        /// Length of the head.
-        len: usize,
-        body: RequestBody,
-        expects_continue: bool,
-        action: Action,
-    },
+    Request { len: usize, body: RequestBody, expects_continue: bool, action: Action },
 }
 
 pub(super) fn read_request(

@@ -38,7 +38,6 @@ impl BodyReceiver {
         self.received_len
     }
 
-    /// Whether the body becomes a file.
     pub(super) fn stores(&self) -> bool {
         matches!(self.action, Some(Action::Store(_)))
     }
@@ -88,12 +87,12 @@ impl BodyReceiver {
     }
 }
 
-/// Whether the response makes the request body useless.
+/// The request body is then useless.
 pub(super) fn is_redirect_or_error(status: Status) -> bool {
     status.is_error() || status.is_redirect()
 }
 
-/// Whether the body stays unread: it is too long to discard or store.
+/// Too long to discard or store, so it stays unread.
 ///
 /// With `Expect: 100-continue`, also if a redirect or an error would discard it.
 pub(super) fn is_body_rejected(body: RequestBody, expects_continue: bool, status: Status) -> bool {

@@ -1,9 +1,7 @@
 //! Cache of request outcomes, keyed by the exact bytes of the head.
 //!
-//! Under load most requests repeat: health checks, polls, a popular page fetched by one program. The outcome
-//! of a GET depends on its head, the files and the second. Within one [`CacheGeneration`], a repeated head is
-//! neither parsed nor routed. It ends with the second, a change on disk or an eviction.
-//! Weak references never delay an eviction.
+//! Under load most requests repeat. Within one [`CacheGeneration`], a repeated head is neither parsed
+//! nor routed. It ends with the second, a change on disk or an eviction. Weak references never delay one.
 
 use std::hash::BuildHasher;
 use std::rc::{Rc, Weak};
@@ -35,7 +33,7 @@ pub(super) struct SlotId(usize);
 #[derive(Debug)]
 pub(super) struct CachedOutcome {
     pub(super) summary: RequestSummary,
-    /// Length of the head; there is no body.
+    /// There is no body.
     pub(super) len: usize,
     pub(super) response: Response,
 }

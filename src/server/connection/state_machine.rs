@@ -114,7 +114,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Assigns the state; nothing else does.
     fn enter(&mut self, next: HttpServerState, cx: &StepContext<'_>) {
         let (from, to) = (self.state.phase(), next.phase());
         log::debug!("{}: {from:?} -> {to:?}", self.peer);
@@ -204,7 +203,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Counts a request; false if the tick's budget is spent.
+    /// False if the tick's budget is spent.
     fn count_request(&mut self, now: Now) -> bool {
         if self.tick != now.instant {
             (self.tick, self.tick_requests) = (now.instant, 0);
@@ -218,7 +217,7 @@ impl HttpServerProtocol {
         self.head_progress = HeadProgress::default();
     }
 
-    /// Waits for input, after the queued responses are sent.
+    /// After the queued responses are sent.
     fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         self.tick_requests -= 1;
         if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
@@ -324,7 +323,6 @@ impl HttpServerProtocol {
         }))
     }
 
-    /// One slice per tick.
     fn stream_slice(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         let scratch = &mut cx.worker.scratch;
@@ -345,7 +343,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Parses the next request if little output is queued; else waits.
+    /// The next request only if little output is queued.
     fn write(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         let more = cx.recv_buf.bytes().len() > self.head_progress.seen_len;
         let pipeline_len =
@@ -362,7 +360,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Closes the connection, even with unsent output.
+    /// Even with unsent output.
     fn close(&mut self, reason: CloseReason) -> StateChange {
         self.close_reason = Some(reason);
         StateChange::Enter(HttpServerState::Closing)
@@ -419,7 +417,7 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Write time-out: close if the peer is too slow; not if our own producer had nothing queued.
+    /// Close if the peer is too slow; not if our own producer had nothing queued.
     fn on_write_timeout(&mut self, cx: &StepContext<'_>) -> StateChange {
         if cx.send_queue.is_empty() {
             self.deadlines.start_write(cx.now.instant);

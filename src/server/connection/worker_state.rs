@@ -14,7 +14,7 @@ use crate::server::stats::Stats;
 /// Spare pipelines: usual number of connections in mid-response.
 const SPARE_PIPELINES_MAX: usize = 64;
 
-/// State shared by connections.
+/// Shared state.
 pub struct WorkerState {
     pub(in crate::server) context: ServerContext,
     pub(in crate::server) log: AccessLog,

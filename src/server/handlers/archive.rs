@@ -32,9 +32,7 @@ pub(super) struct ArchiveBody {
     _permit: Rc<()>,
 }
 
-/// `None` if this is no archive request.
-///
-/// A path without trailing slash is redirected, with its query.
+/// `None`: no archive request. A path without trailing slash is redirected with its query.
 pub(super) fn archive_response(
     query: &[u8],
     head: &RequestHead<'_, '_>,

@@ -1,7 +1,7 @@
 //! Error documents: `--fallback` and `--error-page` files.
 //!
-//! They replace errors, never found files. They come from the file cache, as fresh as any file. If one is
-//! missing, the error stays.
+//! They replace errors, never found files, and come from the file cache. If one is missing, the
+//! error stays.
 
 use super::pending::HandlerError;
 use super::static_file::{accepted_encodings, find, pending_lookup};
@@ -31,7 +31,7 @@ pub(super) fn replace_error(
 const PAGE_PARTS: &str = "audio audioworklet font image manifest paintworklet script serviceworker sharedworker \
     style track video worker";
 
-/// Whether the request may be for a page, not for a part of one (Fetch Standard), where HTML hides a mistake.
+/// A page, not a part of one (Fetch Standard), where HTML hides a mistake.
 ///
 /// Plain HTTP beyond localhost has no Sec-Fetch-Dest.
 fn wants_page(head: &RequestHead<'_, '_>) -> bool {
@@ -64,7 +64,7 @@ fn fallback(
     }
 }
 
-/// Error with its page. Every method gets the 405 page; only GET and HEAD get others.
+/// Every method gets the 405 page; only GET and HEAD get others.
 fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext, now: Now) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
@@ -79,7 +79,7 @@ fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext,
     }
 }
 
-/// Prepared response to a GET or HEAD, with its page if it is an error.
+/// Response to GET or HEAD; an error gets its page.
 pub(in crate::server) fn with_page(response: Response, context: &mut ServerContext, now: Now) -> Response {
     match (&response.body, &response.fields) {
         (Body::ErrorPage(error), None) => error_page(*error, Method::Get, context, now),
@@ -91,7 +91,7 @@ fn is_get_or_head(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head)
 }
 
-/// Logs missing documents at the start. They may come later.
+/// Only logs: they may come later.
 pub(in crate::server) fn warn_of_missing(config: &ServerConfig, store: &ContentSource) {
     let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
     let pages = config.error_pages.iter();

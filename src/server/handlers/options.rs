@@ -32,7 +32,7 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
     ErrorResponse { allow: Some(allow), ..error }
 }
 
-/// Methods of the target; a file that PUT could create counts.
+/// A file that PUT could create counts.
 fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
     let directory = context.config.upload.as_ref().map(|directory| directory.as_os_str().as_bytes());
     let may_be_stored = match (head.target, directory) {

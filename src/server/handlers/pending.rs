@@ -1,7 +1,6 @@
 //! Response that is not ready: the request waits for a job.
 //!
-//! The connection polls it once a tick, or when a helper thread wakes it. A poll takes about 1 ms, so that
-//! other connections run in between.
+//! The connection polls it once a tick, or when a helper thread wakes it. A poll takes about 1 ms.
 
 use std::fmt;
 
@@ -11,10 +10,9 @@ use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
 pub(in crate::server) trait PendingResponse {
-    /// Does one slice of work. Returns the response when done.
+    /// Does one slice; returns the response when done.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
 
-    /// Response at the deadline.
     fn on_timeout(&mut self) -> Response;
 }
 

@@ -102,11 +102,11 @@ fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validator
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
 }
 
-/// Conditions, checked when the upload begins and when it gets its name.
+/// Checked when the upload begins and when it gets its name.
 #[derive(Debug)]
 pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
-    /// Start of the upload. A file modified later is unstable and counts as changed.
+    /// A file modified later is unstable and counts as changed.
     began_at: Now,
 }
 

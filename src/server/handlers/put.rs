@@ -28,10 +28,6 @@ pub(in crate::server) struct UploadInProgress {
     remaining_len: u64,
 }
 
-/// Checks that the upload directory exists.
-///
-/// # Errors
-/// Mistake and remedy.
 pub(in crate::server) fn check_upload_directory(
     config: &ServerConfig,
     store: &ContentSource,
@@ -180,7 +176,7 @@ impl UploadInProgress {
     }
 }
 
-/// Response without Last-Modified: the file may change again within this second.
+/// No Last-Modified: the file may change again within this second.
 fn stored_response(stored: &StoredFile, location: &[u8]) -> Response {
     let mut fields = Vec::new();
     if stored.created {

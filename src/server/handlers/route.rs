@@ -44,7 +44,7 @@ impl Action {
     }
 }
 
-/// Request that is routed again after its look-up.
+/// Routed again after its look-up.
 #[derive(Debug)]
 struct PendingRequest {
     bytes: Box<[u8]>,
@@ -144,7 +144,7 @@ fn dispatch_by_method(
     }
 }
 
-/// Redirect by rule; 308 keeps method and body.
+/// 308 keeps method and body.
 ///
 /// No redirect for OPTIONS, which asks about this URL, or methods without a resource.
 fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {

@@ -91,7 +91,7 @@ impl HeadEnd<'_> {
     }
 }
 
-/// Queues a head. Returns where the body starts.
+/// Returns where the body starts.
 pub(super) fn queue_head(
     send_queue: &mut SendQueue,
     status: Status,

@@ -27,7 +27,7 @@ const STYLE: &str = "</title>\n<style>\n\
 
 const FOOT: &str = "</main>\n</body>\n</html>\n";
 
-/// Methods of a resource (RFC 9110 section 10.2.1).
+/// RFC 9110 section 10.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Allow {
     Fetch,
@@ -92,7 +92,7 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathErro
     ErrorResponse::for_request(head, status, message)
 }
 
-/// Error for a look-up. Logs server failures.
+/// Logs server failures.
 pub(in crate::server) fn lookup_error(
     error: &LookupError,
     path: &[u8],
@@ -118,7 +118,7 @@ pub(in crate::server) fn lookup_error(
     ErrorResponse::new(status, message, format).at(path)
 }
 
-/// Last error page. The next is often equal: the same missing file.
+/// Last error page: the next is often equal.
 #[derive(Debug, Default)]
 pub(super) struct RenderedPage {
     error: Option<ErrorResponse>,
@@ -127,7 +127,6 @@ pub(super) struct RenderedPage {
 }
 
 impl RenderedPage {
-    /// Returns where the body starts.
     pub(super) fn queue(
         &mut self,
         send_queue: &mut SendQueue,
@@ -171,7 +170,7 @@ fn media_type(format: ErrorFormat) -> &'static str {
     }
 }
 
-/// Appends two lines of text, or escaped HTML that loads nothing.
+/// Two lines of text, or escaped HTML that loads nothing.
 fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     let (code, reason) = (error.status.code(), error.status.reason());
     match error.format {

@@ -15,7 +15,7 @@ use crate::net::SendQueue;
 /// Longest copied body: it leaves with its head in one segment and one `write`.
 pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
-/// Rendered head, without the fields that change per response.
+/// Without the fields that change per response.
 #[derive(Debug, Clone)]
 pub(in crate::server) struct FileHead {
     whole: Box<[u8]>,
@@ -93,7 +93,7 @@ pub(in crate::server) fn entity_tag(version: FileVersion, coding: Option<&str>) 
     format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{discriminator:x}{dash}{coding}\"")
 }
 
-/// Content-Encoding value (RFC 9110 section 8.4).
+/// RFC 9110 section 8.4.
 fn coding_of(resource: &Resource) -> Option<&'static str> {
     let coding = match resource.coding? {
         Coding::Brotli => ContentCoding::Brotli,
@@ -103,9 +103,8 @@ fn coding_of(resource: &Resource) -> Option<&'static str> {
     Some(coding.as_str())
 }
 
-/// Appends Last-Modified, except for a file that changed seconds ago.
-///
-/// Such a file may change again with the same date (RFC 9110 section 8.8.2.2).
+/// Not for a file that changed seconds ago: it may change again with the same date (RFC 9110
+/// section 8.8.2.2).
 fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
     let secs = resource.modified_secs.filter(|_| resource.mtime_is_stable);
     if let Some(secs) = secs.and_then(|secs| u64::try_from(secs).ok()) {
@@ -113,9 +112,7 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
     }
 }
 
-/// Queues a file or its part. Returns where the body starts.
-///
-/// Only an error document uses `status` and `fields`.
+/// Returns where the body starts. Only an error document uses `status` and `fields`.
 pub(super) fn queue_file(
     send_queue: &mut SendQueue,
     entry: &CachedFile<FileHead>,

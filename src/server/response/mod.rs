@@ -1,6 +1,6 @@
 //! Responses as values, and their HTTP/1.1 writer.
 //!
-//! Owns field order, error pages and body framing. Never chooses a response or uses a connection.
+//! Never chooses a response or uses a connection.
 
 mod common_headers;
 mod error;

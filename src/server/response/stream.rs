@@ -14,7 +14,7 @@ pub(in crate::server) struct StreamedBody {
     media_type: &'static str,
     source: Box<dyn BodySource>,
     pub(super) framing: StreamFraming,
-    /// Bytes of chunk sizes and line ends, which are no body.
+    /// Chunk sizes and line ends, which are no body.
     pub(in crate::server) framing_len: u64,
 }
 
@@ -31,7 +31,6 @@ impl fmt::Debug for dyn BodySource {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum StreamFraming {
-    /// Bytes left.
     ContentLength(u64),
     Chunked,
     /// End of the connection: HTTP/1.0 has no other framing for an unknown length.

@@ -15,7 +15,6 @@ pub(in crate::server) struct RequestFlags {
     pub(in crate::server) head_only: bool,
     pub(in crate::server) version: Version,
     pub(in crate::server) keep_alive: bool,
-    /// The HTTP/1.0 peer asked for a persistent connection.
     pub(in crate::server) http10_keep_alive: bool,
 }
 
@@ -31,13 +30,13 @@ pub(in crate::server) struct Response {
 pub(in crate::server) enum Body {
     /// Content-Length is sent only if `fields` has one.
     Empty,
-    /// In memory.
-    Bytes { media_type: &'static str, bytes: Rc<[u8]> },
-    /// Rendered by the writer.
+    Bytes {
+        media_type: &'static str,
+        bytes: Rc<[u8]>,
+    },
     ErrorPage(ErrorResponse),
-    /// Cached file; its rendered head is the writer's fast path.
+    /// Its rendered head is the writer's fast path.
     File(Rc<CachedFile<FileHead>>, FilePart),
-    /// Produced while sent.
     Stream(Box<StreamedBody>),
 }
 
@@ -55,7 +54,7 @@ impl Response {
         Self { status: error.status, fields: Some(fields.into()), body: Body::ErrorPage(error) }
     }
 
-    /// Error with a file as body. Its validators are omitted: no cache may confuse the two.
+    /// Without the file's validators: no cache may confuse the two.
     pub(in crate::server) fn error_document(error: &ErrorResponse, entry: Rc<CachedFile<FileHead>>) -> Self {
         let mut fields = Vec::new();
         error.append_fields(&mut fields);

@@ -20,7 +20,6 @@ pub(in crate::server) struct ResponseWriter {
     page: RenderedPage,
 }
 
-/// Positions in the send queue.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) status: u16,
@@ -29,7 +28,6 @@ pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) end: u64,
     /// Chunk framing before `end`.
     pub(in crate::server) framing_len: u64,
-    /// The body ends with the connection.
     pub(in crate::server) until_close: bool,
 }
 
@@ -87,12 +85,12 @@ impl ResponseWriter {
     }
 }
 
-/// Queues 100 Continue (RFC 9110 section 10.1.1).
+/// RFC 9110 section 10.1.1.
 pub(in crate::server) fn queue_continue(send_queue: &mut SendQueue) {
     send_queue.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-/// `Connection` value (RFC 9112 section 9.3).
+/// RFC 9112 section 9.3.
 fn connection_option(request: RequestFlags, closes: bool) -> Option<&'static [u8]> {
     if closes {
         return Some(b"close");

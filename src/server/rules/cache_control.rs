@@ -32,7 +32,6 @@ impl CacheRule {
     }
 }
 
-/// Value of the first rule that matches `name`.
 pub(in crate::server) fn cache_control<'a>(rules: &'a [CacheRule], name: &[u8]) -> Option<&'a [u8]> {
     rules.iter().find(|rule| rule.glob.matches(name)).map(|rule| rule.value.as_slice())
 }

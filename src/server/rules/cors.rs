@@ -51,7 +51,7 @@ impl Origin {
     }
 }
 
-/// Preflight fields; `None` for other requests.
+/// `None`: no preflight.
 pub(in crate::server) fn preflight_fields(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
     fields.first("origin")?;
     fields.first("access-control-request-method").filter(|method| is_token(method))?;

@@ -26,7 +26,7 @@ const RESERVED_FIELDS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Fields that must not repeat; others may be lists.
+/// Must not repeat; others may be lists.
 const SINGLETON_FIELDS: &[&str] = &["Server", "X-Content-Type-Options", "Access-Control-Allow-Origin"];
 
 impl Header {
@@ -58,10 +58,7 @@ impl Header {
     }
 }
 
-/// Checks for conflicts; with `with_cors`, also with the fields of `--cors`.
-///
-/// # Errors
-/// Conflicting field and remedy.
+/// `with_cors`: also with the fields of `--cors`.
 pub(in crate::server) fn check_header_conflicts(headers: &[Header], with_cors: bool) -> Result<(), String> {
     for (index, header) in headers.iter().enumerate() {
         let earlier = headers.iter().take(index).any(|other| other.has_name(&header.name));

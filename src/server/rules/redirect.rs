@@ -1,6 +1,6 @@
 //! `--redirect FROM=TO`: moved paths.
 //!
-//! Client input enters only the path, so a client can never choose another host.
+//! Client input enters only the path: a client can never choose another host.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::http::{has_host, percent_encode_path};
 /// Redirect rule; its target is in parts, as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
-    /// Normal form: decoded, without the first slash.
+    /// Decoded, without the first slash.
     from: Vec<u8>,
     is_prefix_match: bool,
     /// `https://host` or empty, then the path up to `*`.
@@ -60,7 +60,7 @@ impl Redirect {
         Ok(Redirect { from, is_prefix_match, start, path_after_star, query, fragment, text })
     }
 
-    /// Location for a path in normal form. A rule without query keeps the request's query.
+    /// A rule without query keeps the request's query.
     fn location(&self, path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
         let rest =
             path.strip_prefix(self.from.as_slice()).filter(|rest| self.is_prefix_match || rest.is_empty())?;
@@ -89,7 +89,7 @@ impl Redirect {
     }
 }
 
-/// Splits `https://host` from the path. Either may be empty; a path begins with one slash.
+/// Either part may be empty; a path begins with one slash.
 fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
     let form = "the target is not a path, such as /new, and not an http or https URL";
     if text.starts_with("//") {
@@ -112,7 +112,7 @@ fn is_uri_char(letter: char) -> bool {
     letter.is_ascii_graphic() && !"\"<>\\^`{|}".contains(letter)
 }
 
-/// Location by the first matching rule; `path` is raw.
+/// `path` is raw.
 pub(in crate::server) fn find_redirect(
     rules: &[Redirect],
     path: &[u8],
@@ -122,12 +122,9 @@ pub(in crate::server) fn find_redirect(
     rules.iter().find_map(|rule| rule.location(&path, query))
 }
 
-/// Checks for loops.
-///
-/// # Errors
-/// The rule that begins a loop.
+/// The error names the rule that begins a loop.
 pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
-    // Paths, and the rule whose walk reached them last. The walk of an earlier rule has ended.
+    // Paths, and the rule whose walk reached them last.
     let mut walked: HashMap<Vec<u8>, usize> = HashMap::new();
     for (index, rule) in rules.iter().enumerate() {
         let mut path = b"/".to_vec();

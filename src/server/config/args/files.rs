@@ -1,4 +1,4 @@
-//! Options for served files, with their error messages.
+//! Options for served files.
 //!
 //! No file is looked up here: it may come later.
 
@@ -94,7 +94,7 @@ pub(super) fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
     }
 }
 
-/// Plain names below the root; empty is the root.
+/// Empty is the root.
 pub(super) fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
     let bytes = text.as_bytes();
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);

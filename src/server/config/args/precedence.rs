@@ -1,6 +1,6 @@
 //! Merge of command line, environment and settings file, in order of precedence.
 //!
-//! The layers come from [`ProcessEnv`]; nothing is read here.
+//! Nothing is read here.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ pub struct Invocation {
     pub config: ServerConfig,
     /// With `--check`: the settings in force as TOML.
     pub check: Option<String>,
-    /// One line for each variable named like a setting but unknown.
+    /// A line per unknown variable named like a setting.
     pub unknown_variables: Vec<String>,
 }
 
@@ -64,7 +64,6 @@ fn file_error(path: &Path, error: &io::Error) -> String {
     format!("--config: cannot read {}: {error}; {remedy}", quote(path))
 }
 
-/// Unset options that follow from others.
 fn derived_settings(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
     let root = match &config.root {
         RootChoice::Directory(path) => Some(path.clone().into()),

@@ -1,4 +1,4 @@
-//! Parsers of option values, with their error messages.
+//! Parsers of option values.
 //!
 //! None checks whether a port is free or a file exists.
 
@@ -22,7 +22,7 @@ pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
     digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
 }
 
-/// Parses listen addresses. None, or only `localhost`, is the loopback pair.
+/// None, or only `localhost`, is the loopback pair.
 ///
 /// Beside other addresses, `localhost` is two addresses, which must both work.
 pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
@@ -108,7 +108,7 @@ pub(super) fn parse_size(name: &str, value: &OsStr) -> Result<u64, String> {
     len.map_err(|error| format!("{name}: {} {error}", quote(value)))
 }
 
-/// Parses a thread count. `auto` is `None`: one per core.
+/// `auto` is `None`: one per core.
 pub(super) fn parse_workers(text: &OsStr) -> Result<Option<usize>, String> {
     if text == "auto" {
         return Ok(None);

@@ -115,7 +115,7 @@ impl HtmlWriter {
         self.path.rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty())
     }
 
-    /// Appends relative links: a proxy may serve the root elsewhere.
+    /// Relative links: a proxy may serve the root elsewhere.
     fn breadcrumbs(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<nav aria-label=\"Folders\"><h1>");
         let Some(name) = self.name() else { return out.extend_from_slice(b"Home</h1></nav>\n") };
@@ -159,7 +159,7 @@ impl HtmlWriter {
         ListingQuery { filter: String::new(), page: None, ..self.query.clone() }
     }
 
-    /// Appends a form, which works without scripts.
+    /// Works without scripts.
     fn filter(&self, out: &mut Vec<u8>, listing: &Listing) {
         let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
@@ -176,7 +176,6 @@ impl HtmlWriter {
         );
     }
 
-    /// A new sort column starts with its more useful order.
     fn table_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<table>\n<thead><tr>");
         let order = self.query.order;
@@ -224,7 +223,7 @@ impl HtmlWriter {
     }
 }
 
-/// Appends a form of one button. Crawlers follow links: with these, they would fetch each directory many times.
+/// Crawlers follow links, not buttons: they would fetch each directory many times.
 fn button_form(out: &mut Vec<u8>, pairs: impl Iterator<Item = (&'static str, String)>, label: &str) {
     out.extend_from_slice(b"<form>");
     hidden_inputs(out, pairs);
@@ -275,7 +274,7 @@ impl Display for NameHtml<'_> {
     }
 }
 
-/// Link to exactly this path, for a quoted attribute.
+/// For a quoted attribute.
 struct LinkHtml<'a>(&'a [u8]);
 
 impl Display for LinkHtml<'_> {

@@ -1,6 +1,6 @@
 //! Query of a listing URL: parser and writer.
 //!
-//! Invalid parts are ignored. A page link keeps the other choices.
+//! Invalid parts are ignored.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
@@ -29,15 +29,15 @@ const FORMATS: [(&str, ListingFormat); 3] =
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListingQuery {
     pub(super) order: SortOrder,
-    /// Substring of names; empty for all.
+    /// Empty for all.
     pub(super) filter: String,
-    /// Page number from 1.
+    /// From 1.
     pub(super) page: Option<usize>,
     pub(super) format: Option<ListingFormat>,
 }
 
 impl ListingQuery {
-    /// Parses the text after `?`. The last value of a key counts.
+    /// The last value of a key counts.
     pub(super) fn parse(raw: &[u8]) -> ListingQuery {
         let mut query = ListingQuery::default();
         for pair in raw.split(|&byte| byte == b'&') {
@@ -77,7 +77,6 @@ impl ListingQuery {
         if pairs.is_empty() { "./".to_owned() } else { format!("?{}", pairs.join("&amp;")) }
     }
 
-    /// Pairs that are not the default.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
         let sort = Some(self.order.key).filter(|&key| key != SortKey::default());
         let pairs = [
