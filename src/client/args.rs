@@ -72,9 +72,6 @@ pub const PROGRAM: Program = Program {
 };
 
 /// Parses the options of a single request.
-///
-/// # Errors
-/// Wrong option or word, and the remedy.
 pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String> {
     refuse_load_options(args)?;
     let overrides = overrides(args, false)?;

@@ -66,9 +66,6 @@ pub enum OutputChoice {
 }
 
 /// Parses `N: V`, `N:` or `N;`, as curl's `-H` (RFC 9110 section 5: token, then field value).
-///
-/// # Errors
-/// Text to print after a colon.
 pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static str> {
     let (name, edit) = match (text.split_once(':'), text.strip_suffix(';')) {
         (Some((name, value)), _) => match value.trim_matches([' ', '\t']) {
@@ -89,10 +86,6 @@ pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static st
     }
 }
 
-/// Parses a request method.
-///
-/// # Errors
-/// Text to print after a colon.
 pub(super) fn parse_method(text: &str) -> Result<String, &'static str> {
     if !is_token(text.as_bytes()) {
         return Err("a method is one word such as GET");

@@ -33,9 +33,6 @@ struct FetchApp {
 }
 
 /// Sends the configured request and handles the response.
-///
-/// # Errors
-/// Any failure to deliver the response.
 pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     let now = Now::read();
     let deadline = config.max_time.map(|time| now.instant + time);

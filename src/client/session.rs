@@ -38,7 +38,7 @@ pub(super) struct Session {
     pub(super) log: ExchangeLog,
     upload: Option<UploadBody>,
     pub(super) framing: RequestBody,
-    /// The final response arrived before the request was sent.
+    /// The final response came first.
     unsent: bool,
     /// The request is to be sent once more, without `Expect`.
     repeats: bool,
@@ -91,7 +91,6 @@ impl Session {
         self.outcome.get_or_insert(Err(error));
     }
 
-    /// Logs a request that never had a connection.
     pub(super) fn log_unconnected(&mut self, now: Now) {
         if let (Some(Err(error)), None) = (&self.outcome, &self.log.exchange) {
             self.log.on_request(self.connector.address(), &self.request, now);

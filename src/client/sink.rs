@@ -76,7 +76,7 @@ impl OutputSink {
         self.write_head(bytes)
     }
 
-    /// Writes the head, which is always text.
+    /// Always text.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
         get_or_open(target, open)?.file.write_all(head).map_err(|source| file_error(target, source))

@@ -77,7 +77,7 @@ pub(super) fn parse_data_option(text: OsString) -> Result<Data, String> {
     }
 }
 
-/// Joins `-d` values. Removes line ends of files, as curl does: an editor added them.
+/// Removes line ends of files, as curl does: an editor added them.
 pub(crate) fn join_data<E>(
     data: &[Data],
     mut read: impl FnMut(&Source) -> Result<Vec<u8>, E>,
@@ -139,9 +139,6 @@ fn encoded_segment(path: &str) -> &str {
 }
 
 /// Percent-decoded last path segment: file name for PUT.
-///
-/// # Errors
-/// No file name, or one outside the directory; text to print after a colon.
 pub(super) fn last_segment(path: &str) -> Result<PathBuf, &'static str> {
     let name: Vec<u8> = percent_decode_str(encoded_segment(path)).collect();
     match name.as_slice() {

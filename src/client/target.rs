@@ -76,8 +76,6 @@ struct ParsedUrl {
     path: String,
 }
 
-/// Parses operands into an optional method and a target.
-///
 /// First match wins: nothing; a method first; digits as second word; one target word.
 pub(crate) fn parse_operands(
     words: &[String],

@@ -77,7 +77,6 @@ impl UploadBody {
         }
     }
 
-    /// Queues a whole file, or an available stream piece.
     pub(super) fn supply(&mut self, send_queue: &mut SendQueue) -> io::Result<BodyProgress> {
         match &mut self.body {
             UploadContent::File { file, len } => {

@@ -95,7 +95,7 @@ pub(super) fn times_are_stable(stat: &FileStat, now: SystemTime) -> bool {
     is_older((stat.changed_secs, stat.changed_nanos), RACY_WINDOW, now)
 }
 
-/// Whether a time, in seconds and nanoseconds, was at least `age` before `now`.
+/// `time`: seconds and nanoseconds.
 pub(super) fn is_older(time: (i64, u32), age: Duration, now: SystemTime) -> bool {
     let limit = now.duration_since(UNIX_EPOCH).ok().and_then(|now| now.checked_sub(age));
     limit.is_some_and(|limit| time <= (limit.as_secs().cast_signed(), limit.subsec_nanos()))

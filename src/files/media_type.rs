@@ -1,8 +1,7 @@
 //! Media type by file name: extension, or a well-known name.
 //!
 //! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a
-//! missing charset. Content is never read: the owner decides by name or [`MediaTypes`]. Compressibility
-//! depends on the type too; an attempt shows whether a file shrinks.
+//! missing charset. Content is never read: the owner decides by name or [`MediaTypes`].
 
 /// Type of unknown extensions (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
@@ -60,10 +59,7 @@ pub struct MediaTypes {
 impl MediaTypes {
     /// Sets the type of an extension, and of the file with that name if no dot precedes it, in any case.
     ///
-    /// Text gets UTF-8 unless it names a charset.
-    ///
-    /// # Errors
-    /// The type already set for the extension.
+    /// Text gets UTF-8 unless it names a charset. The error is the type already set.
     pub fn insert(&mut self, extension: &str, media_type: &str) -> Result<(), &str> {
         let extension = extension.to_ascii_lowercase();
         let plain = |extension: &str| extension.trim_start_matches('.').to_owned();

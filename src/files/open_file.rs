@@ -38,7 +38,6 @@ impl FileCloser {
         Self(Some(Arc::new(close)))
     }
 
-    /// Whether files up to this length are closed where they are dropped.
     fn for_len(&self, len: u64) -> Self {
         if len > CLOSED_INLINE_LEN_MAX { self.clone() } else { Self::default() }
     }
@@ -63,12 +62,10 @@ fn is_closed_elsewhere(fd: &OwnedFd) -> bool {
 }
 
 impl OpenFile {
-    /// A file that has `len` bytes when it is opened.
     pub(super) fn new(file: File, len: u64, closer: &FileCloser) -> Self {
         Self { file: Some(file), closer: closer.for_len(len) }
     }
 
-    /// A file that is about to be written.
     pub(super) fn for_writing(file: File, closer: FileCloser) -> Self {
         Self { file: Some(file), closer }
     }

@@ -46,9 +46,6 @@ impl<'a> RelativePath<'a> {
     /// Parses the path of a request target, without query.
     ///
     /// Allocates only if the path is not in normal form.
-    ///
-    /// # Errors
-    /// See [`PathError`].
     pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
         let path = RelativePath::parse_with_hidden(raw)?;
         // A hidden segment removed by a later `..` is harmless. A borrowed path has none.
@@ -62,9 +59,6 @@ impl<'a> RelativePath<'a> {
     }
 
     /// As [`RelativePath::parse`], but with hidden names.
-    ///
-    /// # Errors
-    /// As [`RelativePath::parse`], except `Hidden`.
     pub fn parse_with_hidden(raw: &'a [u8]) -> Result<Self, PathError> {
         let path = RelativePath { bytes: normal_form(raw)? };
         if path.as_bytes().len() > PATH_LEN_MAX {
@@ -74,9 +68,6 @@ impl<'a> RelativePath<'a> {
     }
 
     /// Parses a path written by a person: no percent-encoding, optional leading `/`.
-    ///
-    /// # Errors
-    /// As [`RelativePath::parse`], without escape errors.
     pub fn parse_plain(name: &[u8]) -> Result<RelativePath<'static>, PathError> {
         const PERCENT: &AsciiSet = &AsciiSet::EMPTY.add(b'%');
         let raw = format!("/{}", percent_encode(name.strip_prefix(b"/").unwrap_or(name), PERCENT));
@@ -117,15 +108,12 @@ impl<'a> RelativePath<'a> {
 /// Decoded path without leading slash, empty segments and dot segments.
 ///
 /// Keeps hidden names: for comparison, never for opening.
-///
-/// # Errors
-/// As [`RelativePath::parse`], except `Hidden`.
 pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     let rest = raw.strip_prefix(b"/").ok_or(PathError::NotFound)?;
     if is_plain(rest) { Ok(Cow::Borrowed(rest)) } else { resolve(rest).map(Cow::Owned) }
 }
 
-/// Whether listings and archives leave out a directory entry.
+/// For listings and archives.
 pub(super) fn is_left_out(name: &[u8], hidden: bool) -> bool {
     name.starts_with(b".") && (!hidden || matches!(name, b"." | b".."))
 }
@@ -156,7 +144,7 @@ impl fmt::Display for RelativePath<'_> {
     }
 }
 
-/// True if `rest` (no leading slash) is valid and normal.
+/// `rest` has no leading slash.
 fn is_plain(rest: &[u8]) -> bool {
     // Most paths are short as a whole: then no segment is measured.
     let are_short = rest.len() <= NAME_LEN_MAX || rest.split(|&b| b == b'/').all(|n| n.len() <= NAME_LEN_MAX);

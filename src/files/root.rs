@@ -228,7 +228,6 @@ impl Root {
         Ok(())
     }
 
-    /// # Errors
     /// `STALE` while the path leads to no directory.
     pub(super) fn dir(&self) -> Result<&OwnedFd, Errno> {
         self.dir.as_deref().ok_or(Errno::STALE)
@@ -236,10 +235,7 @@ impl Root {
 
     /// Opens the regular file at `path`: relative, NUL-free, empty for the root.
     ///
-    /// Follows relative symlinks that stay below the root.
-    ///
-    /// # Errors
-    /// Every [`LookupError`] except `NoIndex`.
+    /// Follows relative symlinks that stay below the root. Never fails with `NoIndex`.
     pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
         match self.stat(path)?.kind {
             FileKind::Directory => return Ok(OpenedPath::Directory),
@@ -262,8 +258,7 @@ impl Root {
         Ok(FileStat::of(open_beneath(self.dir()?, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
-    /// Opens directory `path` below `within` to open, create and rename entries. No symlink leads out of
-    /// either.
+    /// Opens `path` below `within`; no symlink leads out of either.
     pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let within = open_beneath(self.dir()?, within, flags)?;

@@ -129,8 +129,7 @@ impl ContentSource {
 
     /// Resolves `path`; after a trailing slash, the directory's file `index`.
     ///
-    /// # Errors
-    /// Every [`LookupError`]; `NoIndex` only after a trailing slash.
+    /// `NoIndex` only after a trailing slash.
     pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<FoundContent, LookupError> {
         let name = file_name(path, index);
         match self {
@@ -268,7 +267,7 @@ pub(super) fn read_up_to(file: impl AsFd, start: u64, len: u64) -> io::Result<Ve
     Ok(bytes)
 }
 
-/// Reads from `start` on until `bytes` is full or the file ends. Returns how many bytes were read.
+/// Reads until `bytes` is full or the file ends.
 pub(super) fn read_at(file: impl AsFd, bytes: &mut [u8], start: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {

@@ -63,7 +63,6 @@ pub(super) enum HeadError {
 }
 
 impl<'h, 'b> Fields<'h, 'b> {
-    /// Parses field lines up to and including the empty line.
     pub(super) fn parse(block: &'b [u8], space: &'h mut FieldBuf) -> Result<Fields<'h, 'b>, HeadError> {
         let mut found = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let found = match httparse::parse_headers(block, &mut found) {
@@ -134,7 +133,6 @@ pub(super) struct LineScan<'s, 'b> {
 
 #[derive(Debug)]
 pub(super) struct HeadLine<'b> {
-    /// Without CRLF.
     pub(super) bytes: &'b [u8],
     pub(super) start: usize,
     pub(super) end: usize,
@@ -145,7 +143,6 @@ impl<'s, 'b> LineScan<'s, 'b> {
         LineScan { buf, head_start: first, start: (*searched <= first).then_some(first), searched }
     }
 
-    /// Next newly complete line.
     pub(super) fn next(&mut self) -> Result<Option<HeadLine<'b>>, HeadError> {
         let limit = self.buf.len().min(HEAD_LEN_MAX);
         let from = (*self.searched).max(self.head_start).min(limit);
@@ -168,7 +165,6 @@ impl<'s, 'b> LineScan<'s, 'b> {
         Ok(Some(HeadLine { bytes, start, end }))
     }
 
-    /// First line, already complete.
     pub(super) fn first_line(&self) -> &'b [u8] {
         let from_first = self.buf.get(self.head_start..).unwrap_or_default();
         let len = memchr(b'\n', from_first).unwrap_or(from_first.len());

@@ -59,7 +59,6 @@ impl Status {
     }
 }
 
-/// Whether a response with this code has a body.
 pub(super) const fn code_has_body(code: u16) -> bool {
     !matches!(code, 100..=199 | 204 | 304)
 }

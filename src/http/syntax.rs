@@ -112,7 +112,7 @@ pub(super) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Trimmed list elements; empty ones stay, for strict callers.
+/// Empty elements stay, for strict callers.
 pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(trim_ows)
 }

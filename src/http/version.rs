@@ -20,7 +20,7 @@ pub(super) enum VersionError {
 }
 
 impl Version {
-    /// Version in a message: a later HTTP/1.x gives `HTTP/1.1`.
+    /// Version in a message.
     pub fn as_str(self) -> &'static str {
         match self {
             Version::Http10 => "HTTP/1.0",

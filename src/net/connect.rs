@@ -16,16 +16,13 @@ use mio::net::TcpStream;
 use crate::reactor::{Helpers, Now};
 
 /// Starts a connect. The socket becomes writable when the attempt ends, successful or not.
-///
-/// # Errors
-/// An immediate error, such as an unreachable network.
 pub fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// Outcome of a connect: pending error, then peer address, because writable is not connected.
+/// Pending error, then peer address, because writable is not connected.
 ///
 /// `NotConnected` and `WouldBlock` mean not ended.
 pub(super) fn outcome(stream: &TcpStream) -> Result<(), ErrorKind> {
@@ -110,9 +107,6 @@ impl AddressConnector {
     }
 
     /// Connects to the next address: socket and deadline. `None` while resolving, connecting or connected.
-    ///
-    /// # Errors
-    /// No address or time is left.
     pub fn connect_next(&mut self, now: Now) -> Result<Option<(TcpStream, Instant)>, ConnectError> {
         if self.current.is_some() || !self.take_addresses(now)? {
             return Ok(None);

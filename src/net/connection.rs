@@ -24,7 +24,6 @@ const LINGER_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 enum ConnState {
     Connecting,
     Open,
-    /// Discards input until the peer closes.
     Lingering(Box<Linger>),
 }
 
@@ -131,7 +130,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// Moves bytes and advances the protocol until it must wait: the only `WouldBlock` loop.
+    /// Moves bytes and advances the protocol until it must wait.
     pub fn pump(&mut self, mut tick: Tick<'_, P::Context>) -> Next {
         tick.pool.lease_segments(&mut self.send_queue);
         let pending_len = self.transport.pending_output() as u64;

@@ -60,9 +60,6 @@ pub struct ListenError {
 /// over loopback under bbr. There the sender counts as application-limited: samples can only raise the rate
 /// estimate, and the costly pacing timers become few. Under cubic, 256 KiB cost 50 % more. At 100 ms round
 /// trip, a file takes 1.6 (cubic) to 2.6 (bbr) times as long. `TCP_NOTSENT_LOWAT` keeps the growth.
-///
-/// # Errors
-/// The system's error.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     open_listener(addr, false)
 }
@@ -71,9 +68,6 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// The first listeners get `SO_REUSEPORT` only here. Opened without it, they fail on a port in use, even by
 /// another instance of this program.
-///
-/// # Errors
-/// The first address that failed.
 pub fn listen_on_same_port(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
     let open_shared = |listener: &TcpListener, addr: SocketAddr| {
         sockopt::set_socket_reuseport(listener, true)?;
@@ -136,9 +130,6 @@ sockopt_impl!(
 /// A short connection is then accepted, read, served and closed in one tick, without epoll. rustix and
 /// socket2 lack this option. The `nix` macro expands to an `unsafe` `setsockopt`; lints skip macros of other
 /// crates.
-///
-/// # Errors
-/// The system's error.
 pub fn defer_accept(listener: &TcpListener) -> io::Result<()> {
     let secs = u32::try_from(DEFER_ACCEPT_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
     Ok(setsockopt(listener, DeferAccept, &secs)?)
@@ -186,7 +177,6 @@ fn open_on_one_port<L>(
     }
 }
 
-/// The system lacks the address or its family.
 fn is_addr_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())

@@ -1,7 +1,6 @@
 //! Protocol trait, and what a protocol waits for.
 //!
-//! The connection asks a protocol to advance when the wait has ended. A protocol owns no socket, reads no clock and
-//! never blocks.
+//! A protocol owns no socket, reads no clock and never blocks.
 
 use std::time::Instant;
 

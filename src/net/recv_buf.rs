@@ -1,7 +1,6 @@
 //! Receive buffer: input that the protocol has not consumed.
 //!
-//! It is one buffer, leased from the pool for a tick. The connection fills it, the protocol consumes it. Few bytes
-//! that remain move to a buffer of their length.
+//! It is one buffer, leased from the pool for a tick. Few bytes that remain move to a buffer of their length.
 
 use super::Pool;
 

@@ -48,7 +48,6 @@ impl fmt::Debug for SegmentSource {
     }
 }
 
-/// Leased from the pool.
 #[derive(Debug, Default)]
 pub(super) struct SegmentQueue {
     segments: VecDeque<Segment>,
@@ -152,7 +151,7 @@ impl SendQueue {
         }
     }
 
-    /// Sends ready bytes in one `write` or `writev`, file ranges by `sendfile`.
+    /// Sends ready bytes.
     ///
     /// Ready bytes are not split, so one write may overdraw `budget`. `Done` includes pending output of the
     /// transport.
@@ -215,7 +214,6 @@ impl SegmentQueue {
 
     fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
         let mut inline = self.inline.get(self.inline_sent..).unwrap_or_default();
-        // The usual case needs no slices.
         if let Some(Segment { len, source: SegmentSource::Inline }) = self.segments.front()
             && self.segments.len() == 1
         {

@@ -1,7 +1,7 @@
 //! Transport: the trait of a non-blocking byte stream, and TCP.
 //!
-//! A call is at most one system call: it does not loop and does not decide. `IoOutcome` and `CloseReason` tell how
-//! moving bytes ended. The tests have a second transport, a pipe in memory; TLS would be another.
+//! A call is at most one system call: it does not loop and does not decide. The tests have a second
+//! transport, a pipe in memory; TLS would be another.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
@@ -17,8 +17,7 @@ use rustix::net::sockopt;
 
 /// Non-blocking byte stream: a socket, or a layer such as TLS on top.
 ///
-/// # Errors
-/// Each method makes at most one system call and returns its error, `WouldBlock` included.
+/// Each method returns the error of its system call, `WouldBlock` included.
 pub trait Transport {
     /// Whether a short read means that no input is left.
     const SHORT_READ_DRAINS: bool;

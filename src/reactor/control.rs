@@ -6,7 +6,7 @@ use std::ffi::c_int;
 
 use super::{Key, ListenerId};
 
-/// Events and requests; requests apply after [`App::on_tick`](super::App::on_tick).
+/// Events and requests.
 #[derive(Debug)]
 pub struct Control<C> {
     pub(super) connections: usize,

@@ -52,9 +52,6 @@ pub struct Reactor<A: App> {
 
 impl<A: App> Reactor<A> {
     /// A reactor whose timers count from `now`.
-    ///
-    /// # Errors
-    /// The kernel gives no epoll instance or eventfd.
     pub fn new(app: A, now: Now) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -77,9 +74,6 @@ impl<A: App> Reactor<A> {
     }
 
     /// Accepts connections from this socket.
-    ///
-    /// # Errors
-    /// Registration fails.
     pub fn listen(&mut self, socket: TcpListener) -> io::Result<ListenerId> {
         self.listeners.add(self.poll.registry(), socket)
     }
@@ -95,9 +89,6 @@ impl<A: App> Reactor<A> {
     }
 
     /// Reports signals to [`App::on_tick`].
-    ///
-    /// # Errors
-    /// A handler cannot be installed.
     pub fn watch_signals(&mut self, numbers: &[c_int]) -> io::Result<()> {
         let mut signals = Signals::new(numbers)?;
         self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
@@ -106,9 +97,6 @@ impl<A: App> Reactor<A> {
     }
 
     /// Reports input on a descriptor to [`App::on_tick`]. Ignores regular files, which are always ready.
-    ///
-    /// # Errors
-    /// Registration fails.
     pub fn watch_fd(&mut self, input: OwnedFd) -> io::Result<()> {
         let source = &mut SourceFd(&input.as_raw_fd());
         match self.poll.registry().register(source, FD, Interest::READABLE) {
@@ -120,18 +108,12 @@ impl<A: App> Reactor<A> {
     }
 
     /// Makes [`App::on_tick`] precise to microseconds; epoll counts milliseconds.
-    ///
-    /// # Errors
-    /// The kernel gives no timer.
     pub fn enable_timerfd(&mut self) -> io::Result<()> {
         self.timerfd = Some(TimerFd::new(self.poll.registry())?);
         Ok(())
     }
 
     /// Wakes connections when their helper jobs end.
-    ///
-    /// # Errors
-    /// Registration fails.
     pub fn use_helpers(&mut self, helpers: Helpers) -> io::Result<()> {
         let source = &mut SourceFd(&helpers.eventfd().as_raw_fd());
         self.poll.registry().register(source, HELPERS, Interest::READABLE)?;
@@ -144,10 +126,7 @@ impl<A: App> Reactor<A> {
         Arc::clone(&self.waker)
     }
 
-    /// Runs until [`Control::stop`].
-    ///
-    /// # Errors
-    /// epoll fails; connection errors end only the connection.
+    /// Runs until [`Control::stop`]. Connection errors end only the connection.
     pub fn run(mut self) -> io::Result<A> {
         let mut now = Now::read();
         self.poll_app(now, false);
@@ -299,7 +278,6 @@ impl<A: App> Reactor<A> {
         self.schedule(key);
     }
 
-    /// Returns whether any connection came.
     fn accept(&mut self, now: Now) -> bool {
         if !self.listeners.needs_tick() {
             return false;

@@ -19,7 +19,7 @@ use super::{Key, threads};
 /// Jobs of one reactor that may be pending before it counts as full: 16 for each of four threads.
 const PENDING_JOBS_MAX: usize = 64;
 
-/// A bounded pool of threads. All clones share the threads, which end when the last clone is dropped.
+/// A bounded pool of threads, which end when the last clone is dropped.
 #[derive(Clone)]
 pub struct HelperPool {
     jobs: Sender<Job>,
@@ -29,22 +29,18 @@ pub struct HelperPool {
 struct PoolThreads {
     threads_max: usize,
     started: AtomicUsize,
-    /// Jobs that are queued or running.
     unfinished: AtomicUsize,
     queue: Mutex<Receiver<Job>>,
 }
 
-/// A job, and the reactor that its thread then notifies.
 struct Job {
     run: Box<dyn FnOnce() + Send>,
     key: Option<Key>,
     completions: Arc<Completions>,
 }
 
-/// Messages of the threads to one reactor.
 struct Completions {
     keys: Mutex<Vec<Key>>,
-    /// Jobs without a completion yet.
     pending: AtomicUsize,
     /// Readable when a job has ended.
     eventfd: OwnedFd,
@@ -94,7 +90,7 @@ impl PoolThreads {
         }
     }
 
-    /// Waits for a job and runs it. Returns `false` when the pool is gone.
+    /// Returns `false` when the pool is gone.
     fn run_one(&self) -> bool {
         let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         job.map(|job| self.run(job)).is_ok()
@@ -131,9 +127,6 @@ pub struct Helpers {
 
 impl Helpers {
     /// An access to `pool`, for [`Reactor::use_helpers`](super::Reactor::use_helpers).
-    ///
-    /// # Errors
-    /// If the kernel gives no eventfd.
     pub fn new(pool: HelperPool) -> io::Result<Self> {
         let eventfd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (keys, pending) = (Mutex::default(), AtomicUsize::new(0));
@@ -149,7 +142,7 @@ impl Helpers {
         self.pool.submit(Job { run: Box::new(job), key, completions });
     }
 
-    /// Whether a caller that can wait has to: [`Self::wake_when_not_full`] then gives it a tick.
+    /// Whether a caller that can wait has to.
     pub fn is_full(&self) -> bool {
         self.pending() >= PENDING_JOBS_MAX
     }
@@ -171,7 +164,7 @@ impl Helpers {
         &self.completions.eventfd
     }
 
-    /// Keys of connections whose jobs have ended since the last call, or that waited for space.
+    /// Also keys of connections that waited for space.
     pub(super) fn take_completed(&self) -> Vec<Key> {
         // An eventfd is emptied by one read.
         let _ = rustix::io::read(&self.completions.eventfd, &mut [0_u8; 8]);

@@ -35,7 +35,6 @@ pub(super) struct Slots<C> {
     generations: Generations,
     /// `Slot::queued` prevents duplicates.
     run_queue: Vec<Key>,
-    /// Reused memory.
     spare_queue: Vec<Key>,
     closed_keys: Vec<Key>,
 }
@@ -70,7 +69,6 @@ impl<C: EventSource> Slots<C> {
         Key { index: self.slab.insert(slot) as u32, generation }
     }
 
-    /// `None` for a stale key or closed connection.
     pub(super) fn get(&mut self, key: Key) -> Option<&mut Slot<C>> {
         find(&mut self.slab, key)
     }
@@ -87,7 +85,6 @@ impl<C: EventSource> Slots<C> {
         !self.run_queue.is_empty()
     }
 
-    /// Later keys wait for the next drain, so that a tick ends.
     pub(super) fn take_queued(&mut self) -> Vec<Key> {
         mem::replace(&mut self.run_queue, mem::take(&mut self.spare_queue))
     }

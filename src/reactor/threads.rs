@@ -29,9 +29,6 @@ pub(super) fn spawn(name: String, job: impl FnOnce() + Send + 'static) -> io::Re
 /// Starts a thread per job, `worker 1` and so on. A job passes its waker on and runs a reactor.
 ///
 /// `report` runs in the thread, with its index; [`Ended`](ThreadEvent::Ended) comes last.
-///
-/// # Errors
-/// A thread cannot be started.
 pub fn spawn_reactors<J, T, R>(jobs: impl IntoIterator<Item = J>, report: R) -> io::Result<()>
 where
     J: FnOnce(&dyn Fn(Arc<Waker>)) -> io::Result<T> + Send + 'static,

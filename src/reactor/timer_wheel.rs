@@ -50,7 +50,6 @@ impl TimerWheel {
         self.next_deadline = self.compute_next_deadline();
     }
 
-    /// Returns the present wheel tick.
     pub(super) fn expire(&mut self, now: Instant, due: &mut Vec<Key>) -> u64 {
         if now < self.next_tick {
             return self.last_tick;

@@ -7,7 +7,7 @@ use mio::Token;
 
 const _: () = assert!(usize::BITS == 64, "a token carries an index and a generation of 32 bits each");
 
-/// Slot and generation: a stale key never finds a later connection, even in one batch of events.
+/// Slot and generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     pub(super) index: u32,
@@ -23,7 +23,6 @@ pub(super) const TIMER: Token = Token(u32::MAX as usize - 3);
 pub(super) const HELPERS: Token = Token(u32::MAX as usize - 4);
 
 impl Key {
-    /// `None` for a fixed token.
     pub(super) fn from_token(token: Token) -> Option<Self> {
         let (generation, index) = ((token.0 >> 32) as u32, token.0 as u32);
         (generation != FIXED).then_some(Self { index, generation })

@@ -1,7 +1,7 @@
 //! Tar archive of a directory, generated while it is sent.
 //!
 //! Contains what is served: readable regular files below the root, without hidden names. A symlink to a file
-//! is stored as the file. A symlink to a directory could form a loop and is omitted. Never writes to disk.
+//! is stored as the file. A symlink to a directory could form a loop and is omitted.
 
 mod members;
 mod tar_header;
@@ -110,7 +110,6 @@ pub struct Archive {
     store: ContentSource,
     walk: Walk,
     members: Members,
-    /// Counted in `len`.
     members_measured: usize,
     len: u64,
     /// Set if all members were found before the start.
@@ -120,7 +119,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Begins the archive of `path`, stored as `name`, with or without names that begin with a dot.
+    /// Begins the archive of `path`, stored as `name`.
     ///
     /// # Errors
     /// As [`ContentSource::lookup`], except `NoIndex`; `NotFound` if `path` is no directory.
@@ -161,9 +160,6 @@ impl Archive {
     }
 
     /// Finds members; true when complete, or at the limit before the start.
-    ///
-    /// # Errors
-    /// An unreadable directory.
     pub fn scan_slice(&mut self) -> Result<bool, LookupError> {
         self.walk.step(&self.store, &mut self.members)?;
         let mut header = Vec::new();
@@ -186,10 +182,7 @@ impl Archive {
         (self.is_len_known && i64::try_from(len).is_ok()).then_some(len)
     }
 
-    /// Appends the next bytes to `out`.
-    ///
-    /// # Errors
-    /// A broken promise or an unreadable directory; no slice follows.
+    /// Appends the next bytes to `out`; after an error, no slice follows.
     pub fn next_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
         let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
         for _ in 0..MEMBERS_PER_SLICE_MAX {

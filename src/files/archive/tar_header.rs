@@ -11,7 +11,6 @@ use tar::{EntryType, Header};
 /// All parts are multiples of it.
 const BLOCK_LEN: usize = 512;
 
-/// Two empty blocks.
 pub(super) const END: &[u8] = &[0; 2 * BLOCK_LEN];
 
 /// Eleven octal digits.
@@ -35,7 +34,6 @@ impl Kind {
     }
 }
 
-/// Appends a pax header first if needed.
 pub(super) fn write_header(out: &mut Vec<u8>, path: &[u8], kind: Kind, modified_secs: i64) {
     let (len, entry_type, mode) = match kind {
         Kind::Directory => (0, EntryType::Directory, 0o755),

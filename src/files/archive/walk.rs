@@ -47,9 +47,6 @@ impl Walk {
     }
 
     /// Reads some entries and adds servable members.
-    ///
-    /// # Errors
-    /// An unreadable directory.
     pub(super) fn step(&mut self, store: &ContentSource, members: &mut Members) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let mut cost = 0;
@@ -123,9 +120,7 @@ impl Walk {
     }
 }
 
-/// Attributes of a directory or readable file. A symlink gives its file below the root.
-///
-/// None for a symlink to a directory: it could form a loop.
+/// A symlink gives its file below the root, or none for a directory: it could form a loop.
 fn stat_entry(
     entry: &DirEntry,
     dir: &Dir,

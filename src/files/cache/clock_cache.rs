@@ -88,7 +88,6 @@ impl<T> ClockCache<T> {
         self.index.len()
     }
 
-    /// Marks the entry as used.
     pub(super) fn get(&mut self, name: &[u8]) -> Option<&mut T> {
         let index = *self.index.get(name)?;
         let slot = self.slots.get_mut(index)?.as_mut()?;
@@ -113,7 +112,7 @@ impl<T> ClockCache<T> {
         self.evict_at(0, Cost::default());
     }
 
-    /// Replaces an old value and evicts others to fit. Drops a value larger than the cache.
+    /// Evicts others to fit. Drops a value larger than the cache.
     pub(super) fn insert(&mut self, name: &[u8], value: T, mut cost: Cost) {
         self.remove(name);
         cost.bytes += name.len();
@@ -151,7 +150,6 @@ impl<T> ClockCache<T> {
         cost.bytes <= self.limits.bytes_max && cost.descriptors <= self.limits.descriptors_max
     }
 
-    /// Evicts until `entries` more of total `cost` fit.
     fn evict_at(&mut self, entries: usize, cost: Cost) {
         let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
         while self.total_cost.descriptors + cost.descriptors > descriptors_max {

@@ -33,8 +33,6 @@ impl<V> CachedFile<V> {
     }
 }
 
-/// Whether a large file has its attributes still.
-///
 /// A `write` changes ctime first, then the content. inotify reports it when all is written.
 pub(super) fn is_unwritten<V>(file: &Option<Rc<CachedFile<V>>>) -> bool {
     file.as_ref().is_none_or(|file| match (&file.resource.content, file.resource.stat) {

@@ -5,7 +5,7 @@
 //! `close`). Missing files are then searched each time.
 //!
 //! A file whose times might not show its next change is kept only while watched. inotify reports
-//! memory-mapped writes when the map closes. Before that, or if a file is unwatched, only changed times can show the write.
+//! memory-mapped writes when the map closes; before that, or unwatched, only changed times can show the write.
 
 use std::borrow::Cow;
 use std::mem;
@@ -63,7 +63,6 @@ struct CacheEntry<V> {
     cached_file: Option<Rc<CachedFile<V>>>,
     validation: Validation,
     dependencies: Dependencies,
-    /// Dropped when the file changes.
     variants: Option<Box<Variants<V>>>,
     cost: Cost,
 }
@@ -140,10 +139,9 @@ impl<V> FileCache<V> {
     /// Finds the file and its best variant for `accepted`.
     ///
     /// Never older than the last [`FileCache::mark_events_pending`]. All calls pass equal `store` and
-    /// `index`. `now` is not after the call. `make` derives the value of loaded content.
+    /// `index`. `now` is not after the call.
     ///
-    /// # Errors
-    /// As [`ContentSource::lookup`]; only `NotFound` is cached.
+    /// Of the errors, only `NotFound` is cached.
     pub fn find(
         &mut self,
         store: &ContentSource,
@@ -168,7 +166,6 @@ impl<V> FileCache<V> {
                 let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
                 let is_validated = entry.is_validated(&request, &self.watcher);
                 self.all_validated = Some(is_validated && self.all_validated != Some(false));
-                // Without variants, the cost is unchanged.
                 if entry.variants.is_some() {
                     let cost = entry.current_cost();
                     if mem::replace(&mut entry.cost, cost) != cost {

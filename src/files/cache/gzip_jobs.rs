@@ -34,7 +34,6 @@ pub(super) enum GzipResult {
     /// Smaller than the original.
     Compressed(Rc<[u8]>),
     NotSmaller,
-    /// Ask again next tick.
     Pending,
     /// Too many jobs, a changing file, or length out of bounds.
     Refused,
@@ -60,8 +59,6 @@ struct GzipJob {
 }
 
 impl GzipJobs {
-    /// Compresses `original`, or its next slice.
-    ///
     /// `is_settled`: the next change is certain to change the attributes.
     pub(super) fn gzip(
         &mut self,
@@ -79,7 +76,6 @@ impl GzipJobs {
             Content::Static(bytes) => self.compress_now(bytes),
             // Unseen changes between slices would mix versions.
             Content::File(file) if is_settled => self.compress_slice(key, original, file),
-            // Embedded gzip is not compressed again.
             Content::File(_) | Content::GzipPage(_) => GzipResult::Refused,
         }
     }
@@ -110,7 +106,6 @@ impl GzipJobs {
         job.last_asked = self.tick;
         match job.advance(mem::take(&mut self.left_len)) {
             Ok(true) => gzip_result(job.encoder.finish(), job.len),
-            // Already as long as the original.
             Ok(false) if job.encoder.get_ref().len() as u64 >= job.len => GzipResult::NotSmaller,
             Ok(false) => {
                 self.jobs.push(job);
@@ -147,9 +142,6 @@ impl GzipJobs {
 
 impl GzipJob {
     /// True when complete.
-    ///
-    /// # Errors
-    /// The file is unreadable or changed.
     fn advance(&mut self, slice_len: u64) -> io::Result<bool> {
         let slice_len = slice_len.min(self.len - self.done_len);
         let bytes = read_up_to(&*self.source, self.done_len, slice_len)?;

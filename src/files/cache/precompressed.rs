@@ -41,7 +41,6 @@ enum Sidecar<V> {
 struct FoundSidecar<V> {
     name: Box<[u8]>,
     stat: FileStat,
-    /// None if unusable.
     cached_file: Option<Rc<CachedFile<V>>>,
 }
 
@@ -68,7 +67,6 @@ impl<V> Precompressed<V> {
         }
     }
 
-    /// First accepted sidecar that is usable.
     pub(super) fn find(
         &mut self,
         original: &OriginalFile<'_>,

@@ -19,7 +19,6 @@ pub(super) struct Variants<V> {
     gzip: Gzip<V>,
 }
 
-/// Generated or embedded gzip.
 #[derive(Debug)]
 enum Gzip<V> {
     Untried,

@@ -72,12 +72,10 @@ impl Lease {
         Ok(())
     }
 
-    /// Keeps the base and `bytes`.
     pub(super) fn shrink(&mut self, bytes: usize) {
         self.set(self.bytes.min(LISTING_LEN_BASE + bytes));
     }
 
-    /// True if it has, or now takes, an open directory.
     pub(super) fn may_open_directory(&mut self) -> bool {
         let open = self.held.directories.get();
         if !self.has_directory && open < DIRECTORIES_OPEN_MAX {

@@ -32,10 +32,7 @@ enum BuildStage {
 }
 
 impl ListingBuilder {
-    /// Begins without disk access.
-    ///
-    /// # Errors
-    /// `Busy` without memory budget.
+    /// Begins without disk access; `Busy` without memory budget.
     pub fn begin(
         path: &RelativePath<'_>,
         options: ListingOptions,
@@ -48,9 +45,6 @@ impl ListingBuilder {
     }
 
     /// Does one slice, about 1 ms; true if work remains. `store` is equal in all calls.
-    ///
-    /// # Errors
-    /// See [`ListingError`]; `NotFound` if `path` is no directory.
     pub fn build_slice(&mut self, store: &ContentSource) -> Result<bool, ListingError> {
         if let BuildStage::Waiting(path) = &self.stage {
             let path = path.clone();
@@ -71,7 +65,7 @@ impl ListingBuilder {
     }
 
     /// If too many are open, reads one slice, once. Most directories are complete then and need not wait for
-    /// long directories. A long directory waits for a later tick.
+    /// long directories.
     fn open(&mut self, store: &ContentSource, path: &[u8]) -> Result<(), ListingError> {
         let Some(root) = store.root() else {
             self.add_embedded_pages(store, path)?;

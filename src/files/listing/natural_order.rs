@@ -51,7 +51,6 @@ fn first_letter(bytes: &[u8]) -> Option<(u32, usize)> {
     })
 }
 
-/// First character only.
 fn fold(letter: char) -> char {
     letter.to_lowercase().next().unwrap_or(letter)
 }
@@ -76,7 +75,7 @@ fn common_tokens_len(left: &[u8], right: &[u8]) -> usize {
 #[derive(Clone, Debug)]
 pub struct NameFilter {
     folded: String,
-    /// Folded name of the last call; kept to reuse its allocation.
+    /// Kept to reuse its allocation.
     name: String,
 }
 

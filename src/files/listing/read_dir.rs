@@ -24,10 +24,9 @@ const SLICE_LINKS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct DirReader {
-    /// Root at the begin, for symlinks.
+    /// For symlinks.
     root: Root,
     dir: OwnedFd,
-    /// From one slice at most.
     links: Vec<Vec<u8>>,
     is_at_end: bool,
     path: Vec<u8>,
@@ -39,7 +38,7 @@ impl DirReader {
         Ok(DirReader { root: root.clone(), dir, links: Vec::new(), is_at_end: false, path: path.to_vec() })
     }
 
-    /// Filtered, unsorted entries; true at the end.
+    /// True at the end.
     pub(super) fn read_slice(
         &mut self,
         store: &ContentSource,

@@ -53,9 +53,6 @@ pub enum ExistingFile {
 }
 
 /// Upload in progress; leaves nothing if dropped.
-///
-/// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`]; in [`Upload::commit_if`],
-/// `fsync` the file before it is named, then the directory.
 #[derive(Debug)]
 pub struct Upload {
     path: RelativePath<'static>,
@@ -103,9 +100,6 @@ impl Upload {
     pub const DESCRIPTORS: u64 = 2;
 
     /// Begins an upload below `upload_dir`, empty for the root.
-    ///
-    /// # Errors
-    /// Every [`UploadError`].
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
@@ -163,8 +157,7 @@ impl Upload {
         }
     }
 
-    /// Finds the directory anew: it may have been moved or replaced since the begin. The file takes its name
-    /// where its path leads to now.
+    /// Finds the directory anew: it may have been moved or replaced since the begin.
     ///
     /// # Errors
     /// `NoParent`, `Busy`; `Stale` without a root.
@@ -186,9 +179,6 @@ impl Upload {
     }
 
     /// Commits if `condition` holds, checked again after each lost race.
-    ///
-    /// # Errors
-    /// `PreconditionFailed`, and as [`Upload::commit`].
     pub fn commit_if(
         &mut self,
         mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,

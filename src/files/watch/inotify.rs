@@ -63,10 +63,8 @@ const DIRECTORY_EVENTS: WatchFlags = WatchFlags::CREATE
 
 #[derive(Debug, Default)]
 pub(crate) struct InotifyWatcher {
-    /// If false, every lookup is unwatched.
     pub(crate) is_on: bool,
     inotify: Option<OwnedFd>,
-    /// True if requests arrived since the last read.
     pub(crate) events_pending: bool,
     pub(crate) changes: u64,
     change_counters: Vec<u32>,
@@ -153,7 +151,6 @@ impl InotifyWatcher {
         self.change_counters.get(usize::from(counter)).copied().unwrap_or_default()
     }
 
-    /// Without an instance, watching is switched off.
     fn open(&mut self) -> Result<&OwnedFd, Errno> {
         if self.inotify.is_none() {
             let opened = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
@@ -166,7 +163,6 @@ impl InotifyWatcher {
         self.inotify.as_ref().ok_or(Errno::BADF)
     }
 
-    /// Fails if all watches are in use.
     fn make_room(&mut self, secs: u64) -> Result<(), Errno> {
         if self.watches.len() < self.sweep_at {
             return Ok(());

@@ -64,9 +64,6 @@ pub(crate) fn watch_root(watcher: &mut InotifyWatcher, root: &Root, secs: u64) -
 }
 
 /// The file need not exist. If `is_beneath`, the path may not leave `start`.
-///
-/// # Errors
-/// A part is unwatchable, or the final file is not regular.
 fn watch_path(
     (start, is_beneath): (OwnedFd, bool),
     name: &[u8],

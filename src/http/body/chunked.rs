@@ -38,7 +38,7 @@ pub struct Decoded<'i> {
     pub data: &'i [u8],
 }
 
-/// Incremental decoder of one chunked body.
+/// Decoder of one chunked body.
 #[derive(Clone, Debug)]
 pub struct ChunkedDecoder {
     state: ChunkedState,
@@ -52,13 +52,10 @@ pub struct ChunkedDecoder {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ChunkedState {
     Size,
-    /// White space, after which only `;` may follow.
     BeforeExtension,
-    /// After `;`.
     ExtensionStart,
     ExtensionName,
     AfterExtensionName,
-    /// After `=`.
     ExtensionValueStart,
     ExtensionValue,
     Quoted,
@@ -128,7 +125,6 @@ impl ChunkedDecoder {
         }
     }
 
-    /// One framing byte; each arm is a row of the grammar.
     fn step(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
         match state {
             S::SizeLf => {
@@ -214,7 +210,6 @@ impl ChunkedDecoder {
     }
 }
 
-/// At most `left` bytes of `input`, subtracted from `left`.
 pub(super) fn take_up_to<'i>(left: &mut u64, input: &'i [u8]) -> &'i [u8] {
     let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
     *left -= len as u64;

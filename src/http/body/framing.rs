@@ -31,7 +31,6 @@ pub enum ResponseBody {
     UntilClose,
 }
 
-/// Framing fields of one head.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct Framing {
     length: LengthSeen,
@@ -144,7 +143,6 @@ impl Framing {
 const UNKNOWN_CODING: Reject =
     Reject::new(Status::NOT_IMPLEMENTED, "The only supported Transfer-Encoding is chunked.");
 
-/// Token other than chunked, perhaps with parameters.
 fn is_coding(coding: &[u8]) -> bool {
     let name_len =
         coding.iter().position(|&byte| matches!(byte, b';' | b' ' | b'\t')).unwrap_or(coding.len());

@@ -12,9 +12,7 @@ use crate::http::{FIELDS_MAX, FieldBuf};
 #[derive(Debug)]
 pub(super) struct WholeHead<'b> {
     pub(super) line: RequestLine<'b>,
-    /// Number of spans used.
     pub(super) fields_len: usize,
-    /// End of the head.
     pub(super) end: usize,
 }
 

@@ -232,7 +232,7 @@ impl<'b> HeaderSummary<'b> {
         self.expect = Some(is_continue && self.expect != Some(false));
     }
 
-    /// Whether the client waits for 100 (RFC 9110 section 10.1.1).
+    /// RFC 9110 section 10.1.1.
     fn expects_continue(&self, version: Version) -> Result<bool, Reject> {
         match self.expect {
             _ if version == Version::Http10 => Ok(false),

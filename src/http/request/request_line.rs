@@ -17,7 +17,6 @@ pub(super) const REQUEST_LINE_LEN_MAX: usize = METHOD_LEN_USUAL + 1 + TARGET_LEN
 /// `method SP request-target SP HTTP-version`, exactly one SP each time.
 #[derive(Debug)]
 pub(super) struct RequestLine<'b> {
-    /// Without CRLF.
     pub(super) bytes: &'b [u8],
     pub(super) method: Method,
     pub(super) target: RequestTarget<'b>,

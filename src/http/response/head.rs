@@ -68,7 +68,6 @@ pub fn parse_response<'b>(
     Ok(Some((end, build_head(without_line_end(line), ResponseFields(block), method)?)))
 }
 
-/// Ends of the field lines and of the empty line behind them.
 fn find_end(buf: &[u8], searched: &mut usize) -> Result<Option<(usize, usize)>, ResponseHeadError> {
     let within = buf.get(..RESPONSE_HEAD_LEN_MAX).unwrap_or(buf);
     while let Some(found) = memchr(b'\n', within.get(*searched..).unwrap_or_default()) {
@@ -108,7 +107,7 @@ fn build_head<'b>(
     Ok(ResponseHead { version, status, reason, fields, body, keep_alive })
 }
 
-/// Field lines with their line ends. A line that begins with white space belongs to the one before.
+/// A line that begins with white space belongs to the one before.
 fn field_lines(mut block: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let is_end = |at: &usize| !matches!(block.get(at + 1), Some(b' ' | b'\t'));

@@ -131,10 +131,7 @@ impl ResponseReader {
         Self { method, stage, interims: 0, status: 0, keep_alive: false, received_len: 0 }
     }
 
-    /// Next part: (consumed bytes, part), `None` if incomplete.
-    ///
-    /// # Errors
-    /// Invalid response.
+    /// Next part.
     pub fn next<'b>(&mut self, bytes: &'b [u8]) -> NextEvent<'b> {
         match &self.stage {
             ReadStage::Head { .. } => self.next_head(bytes),
@@ -143,9 +140,6 @@ impl ResponseReader {
     }
 
     /// Validates and consumes bytes: (consumed bytes, is complete).
-    ///
-    /// # Errors
-    /// Invalid response.
     pub fn check(&mut self, bytes: &[u8], last: &mut LastHead) -> Result<(usize, bool), ResponseError> {
         let mut taken = 0;
         loop {
@@ -225,9 +219,6 @@ impl ResponseReader {
     }
 
     /// Checks completeness at the end of the connection.
-    ///
-    /// # Errors
-    /// Incomplete response.
     pub fn end_of_input(&self) -> Result<(), ResponseError> {
         match &self.stage {
             ReadStage::Ended => Ok(()),

@@ -32,7 +32,7 @@ impl<'a> EntityTag<'a> {
         !self.is_weak && !other.is_weak && self.opaque == other.opaque
     }
 
-    /// Weak comparison: equivalent content.
+    /// Weak comparison.
     pub fn weak_eq(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }

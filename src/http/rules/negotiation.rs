@@ -32,7 +32,7 @@ impl ContentCoding {
     }
 }
 
-/// Accepted codings, best first; ties: `br`, `zstd`, `gzip`.
+/// Accepted codings, best first.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct AcceptedCodings([Option<ContentCoding>; ContentCoding::ALL.len()]);
 
@@ -86,7 +86,6 @@ impl CodingWeights {
 
     /// Codings with at least the weight of `identity`, if any.
     pub(in crate::http) fn accepted(&self) -> AcceptedCodings {
-        // Only requested codings are accepted.
         if self.wildcard.is_none() && self.named.iter().all(Option::is_none) {
             return AcceptedCodings::default();
         }

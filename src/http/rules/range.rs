@@ -79,7 +79,7 @@ fn resolve_spec(element: &[u8], len: u64) -> Option<Option<ByteRange>> {
     (first <= last).then(|| is_satisfiable.then(|| ByteRange { first, last: last.min(end) }))
 }
 
-/// Decimal position; overflow is beyond every end.
+/// Overflow is beyond every end.
 fn parse_position(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_number.then(|| parse_decimal(digits).unwrap_or(u64::MAX))
