@@ -1,7 +1,8 @@
 //! Media type by file name: extension, or a well-known name.
 //!
 //! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a
-//! missing charset. Content is never read: the owner decides by name or [`MediaTypes`].
+//! missing charset. Content is never read: the owner decides by name or [`MediaTypes`]. Compressibility
+//! depends on the type too; an attempt shows whether a file shrinks.
 
 /// Type of unknown extensions (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";

@@ -53,6 +53,9 @@ pub enum ExistingFile {
 }
 
 /// Upload in progress; leaves nothing if dropped.
+///
+/// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`]; in [`Upload::commit_if`],
+/// `fsync` the file before it is named, then the directory.
 #[derive(Debug)]
 pub struct Upload {
     path: RelativePath<'static>,

@@ -1,7 +1,8 @@
 //! Cache of request outcomes, keyed by the exact bytes of the head.
 //!
-//! Under load most requests repeat. Within one [`CacheGeneration`], a repeated head is neither parsed
-//! nor routed. It ends with the second, a change on disk or an eviction. Weak references never delay one.
+//! Under load most requests repeat: health checks, polls, a popular page. Within one [`CacheGeneration`], a repeated
+//! head is neither parsed nor routed. It ends with the second, a change on disk or an eviction. Weak references
+//! never delay one.
 
 use std::hash::BuildHasher;
 use std::rc::{Rc, Weak};

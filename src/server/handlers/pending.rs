@@ -1,6 +1,7 @@
 //! Response that is not ready: the request waits for a job.
 //!
-//! The connection polls it once a tick, or when a helper thread wakes it. A poll takes about 1 ms.
+//! The connection polls it once a tick, or when a helper thread wakes it. A poll takes about 1 ms, so that
+//! other connections run in between.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Query of a listing URL: parser and writer.
 //!
-//! Invalid parts are ignored.
+//! Invalid parts are ignored. A page link keeps the other choices.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
