@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpListener;
-use nix::libc::{self, IPPROTO_TCP, TCP_DEFER_ACCEPT, TCP_NOTSENT_LOWAT};
+use nix::libc::{self, IPPROTO_TCP, TCP_DEFER_ACCEPT};
 use nix::sys::socket::setsockopt;
 use nix::{setsockopt_impl, sockopt_impl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -25,13 +25,6 @@ const FREE_PORT_TRIES: u32 = 64;
 /// Maximum wait for the first bytes. The kernel rounds it to a SYN-ACK retransmission, here the first: about
 /// 1 s.
 const DEFER_ACCEPT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Bytes that a connection may queue in the kernel beyond those on their way.
-///
-/// A peer that reads nothing pins as much kernel memory: without the bound, 2.6 MiB. The price is 4 % of the
-/// rate of a 64 MiB file at 100 ms round trip. 256 KiB cost 6 %, 1 MiB nothing. Over loopback, wake-ups raise
-/// the CPU time of a 10 MiB file from 1.2 to 2.1 ms; with 256 KiB to 2.8 ms (`benches/delayed.py`).
-const NOTSENT_LEN_MAX: u32 = 512 * 1024;
 
 /// Listen address without port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +52,8 @@ pub struct ListenError {
 /// `SO_SNDBUF` is not set: the kernel grows the buffer with the path. A small fixed buffer is cheaper only
 /// over loopback under bbr. There the sender counts as application-limited: samples can only raise the rate
 /// estimate, and the costly pacing timers become few. Under cubic, 256 KiB cost 50 % more. At 100 ms round
-/// trip, a file takes 1.6 (cubic) to 2.6 (bbr) times as long. `TCP_NOTSENT_LOWAT` keeps the growth.
+/// trip, a file takes 1.6 (cubic) to 2.6 (bbr) times as long. `TCP_NOTSENT_LOWAT` of
+/// 512 KiB would bound what a silent reader pins (2.6 MiB), but 10 MiB over loopback cost 1.5 times the CPU time.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     open_listener(addr, false)
 }
@@ -97,7 +91,6 @@ fn open_listener(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> 
         sockopt::set_socket_reuseport(&socket, true)?;
     }
     sockopt::set_tcp_nodelay(&socket, true)?;
-    setsockopt(&socket, NotsentLowat, &NOTSENT_LEN_MAX)?;
     rustix::net::bind(&socket, &addr)?;
     rustix::net::listen(&socket, LISTEN_BACKLOG.into())?;
     Ok(TcpListener::from_std(socket.into()))
@@ -114,11 +107,6 @@ pub fn listen_all(ips: &[ListenIp], port: u16) -> Result<Vec<TcpListener>, Liste
         Ok((listener, port))
     })
 }
-
-sockopt_impl!(
-    /// In bytes.
-    NotsentLowat, SetOnly, IPPROTO_TCP, TCP_NOTSENT_LOWAT, u32
-);
 
 sockopt_impl!(
     /// In seconds.

@@ -119,22 +119,9 @@ fn connection_that_never_sends_closes_without_response() {
     assert_eq!(server.stop().log, "");
 }
 
-/// The bytes that the kernel keeps for a connection of the server: in Linux's table, the peer has not
-/// acknowledged them.
-fn unacknowledged(server: &Server, client: &TcpStream) -> u64 {
-    let table = fs::read_to_string("/proc/net/tcp").expect("the table of connections");
-    let hex = |port: u16| format!(":{port:04X}");
-    let [from, to] = [server.address(), client.local_addr().expect("an address")].map(|at| hex(at.port()));
-    let mut lines = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    let line = lines.find(|words| words[1].ends_with(&from) && words[2].ends_with(&to));
-    let queue = line.expect("the connection")[4].split(':').next().expect("two queues").to_owned();
-    u64::from_str_radix(&queue, 16).expect("a number")
-}
-
 #[test]
-fn silent_reader_pins_little_and_is_reset_after_30_s() {
+fn silent_reader_is_reset_after_30_s() {
     const SILENCE: Duration = Duration::from_secs(30);
-    const PINNED_MAX: u64 = 1024 * 1024;
     let server = Server::with(FILES, &[]);
     let large = fs::File::create(server.root().join("large")).expect("a file");
     large.set_len(1 << 30).expect("a sparse file");
@@ -145,12 +132,7 @@ fn silent_reader_pins_little_and_is_reset_after_30_s() {
     // The kernel reports a reset even if nothing is read.
     let mut fds = [PollFd::new(client.socket(), PollFlags::empty())];
     let limit = Timespec::try_from(2 * SILENCE).expect("a time");
-    for halfway in [Timespec::try_from(SILENCE / 2).expect("a time"), limit] {
-        if poll(&mut fds, Some(&halfway)).expect("poll") == 0 {
-            let pinned = unacknowledged(&server, client.socket());
-            assert!(0 < pinned && pinned < PINNED_MAX, "{pinned} bytes are kept for a silent reader");
-        }
-    }
+    poll(&mut fds, Some(&limit)).expect("poll");
     assert!(fds[0].revents().contains(PollFlags::ERR), "it is held for a minute");
     assert!(begun.elapsed() >= SILENCE - Duration::from_secs(1), "{:?}", begun.elapsed());
     let stopped = server.stop();
