@@ -107,7 +107,7 @@ fn read_ahead_signals_input_and_pump_advances() {
     assert!(!ready.is_readable() && connection.recv_buf.bytes().is_empty());
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Wait);
     assert_eq!(counts(&mut connection), (1, 1));
-    // Whose time is over is not listened to any more, and the end is no input.
+    // After the deadline no input is read. The end of input does not count as input.
     connection.protocol_mut().deadline = Some(now.instant);
     peer.shutdown(Shutdown::Write).expect("its end");
     poll(&mut [PollFd::new(&connection.transport, PollFlags::RDHUP)], None).expect("the end");
