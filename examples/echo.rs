@@ -23,7 +23,7 @@ struct EchoApp(Pool);
 #[rustfmt::skip] impl App for EchoApp {
     type Conn = Connection<EchoProtocol>;
     fn accepted(&mut self, _: ListenerId, stream: TcpStream, _: SocketAddr, now: Now) -> Option<Self::Conn> {
-        Some(Connection::accepted(stream, EchoProtocol(now.instant + Duration::from_secs(600))))
+        Some(Connection::accepted(stream.into(), EchoProtocol(now.instant + Duration::from_secs(600))))
     }
     fn drive(&mut self, _: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next {
         conn.pump(Tick::new(ready, &mut (), &mut self.0, now))

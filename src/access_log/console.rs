@@ -65,7 +65,6 @@ impl Diagnostics {
     }
 }
 
-/// Each write is a whole line, written or dropped: it never fails.
 impl Write for Diagnostics {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.dropped > 0 {

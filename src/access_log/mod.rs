@@ -16,5 +16,5 @@ mod tests;
 
 pub use self::console::{ConsoleLog, Diagnostics};
 pub use self::log::{AccessLog, LogDestination};
-pub use self::record::{Detail, HeaderChoice, LogFormat, LogRecord, LogStyle};
+pub use self::record::{Detail, HeaderChoice, LogFormat, LogRecord, LogStyle, LogTls};
 pub use self::redact::{REDACTED, is_secret};

@@ -37,6 +37,23 @@ pub struct LogRecord<'a> {
     pub close_reason: Option<&'a dyn Display>,
     /// Protocol name.
     pub protocol: &'static str,
+    /// TLS of the connection; the json and headers formats show it.
+    pub tls: Option<LogTls<'a>>,
+}
+
+/// TLS of a connection. Names come from the peer.
+#[derive(Clone, Copy, Debug)]
+pub struct LogTls<'a> {
+    /// Protocol version, such as `TLSv1.3`.
+    pub version: &'a str,
+    /// Cipher suite.
+    pub cipher: &'a str,
+    /// Host name that the client named.
+    pub server_name: Option<&'a str>,
+    /// Whether an earlier session was resumed.
+    pub is_resumed: bool,
+    /// Subject of the client's certificate.
+    pub client: Option<&'a str>,
 }
 
 /// Format, field selection and redaction.

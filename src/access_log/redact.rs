@@ -1,7 +1,6 @@
 //! Header fields of a raw head, filtered and redacted.
 //!
-//! Accepts any bytes: rejected requests are logged too. Keeps order and repeats; drops only white
-//! space around values.
+//! Accepts any bytes: rejected requests are logged too.
 
 use super::record::{HeaderChoice, LogStyle};
 
@@ -14,7 +13,6 @@ pub const REDACTED: &[u8] = b"(redacted)";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeaderField<'a> {
     pub(super) name: &'a [u8],
-    /// `None` without a colon; `name` is then the whole line.
     pub(super) value: Option<&'a [u8]>,
 }
 

@@ -40,6 +40,7 @@ pub(super) fn undo_unquoted(text: &str) -> Option<Vec<u8>> {
 
 pub(super) fn record() -> LogRecord<'static> {
     LogRecord {
+        tls: None,
         host: None,
         connection: 7,
         peer: (Ipv4Addr::LOCALHOST, 4000).into(),

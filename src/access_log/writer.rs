@@ -86,7 +86,6 @@ impl<S: LogSink> LogWriter<S> {
         }
     }
 
-    /// Returns the next call's time.
     pub(super) fn tick(&mut self, now: Instant, idle: bool) -> Option<Instant> {
         let due = self.flush_deadline()?;
         if now >= due || (idle && !self.is_backing_off(now)) {
@@ -95,7 +94,6 @@ impl<S: LogSink> LogWriter<S> {
         self.flush_deadline()
     }
 
-    /// True if nothing is left.
     pub(super) fn flush(&mut self) -> bool {
         if !self.lock.try_lock() {
             return self.buffer.unwritten_len() == 0;
@@ -171,7 +169,6 @@ impl<S: LogSink> LogWriter<S> {
         self.failure = Some(error);
     }
 
-    /// An error if records were dropped.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let mut failed_waits = 0;
         while self.lock.lock_within(FINAL_LOCK_TIMEOUT) {
@@ -219,7 +216,6 @@ impl LogBuffer {
         self.bytes.len().saturating_sub(self.partial_len)
     }
 
-    /// Refuses a record that would exceed `len_max`.
     fn push_with(&mut self, len_max: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let start = self.bytes.len();
         write(&mut self.bytes);

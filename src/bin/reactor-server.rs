@@ -35,7 +35,7 @@ fn run(invocation: Invocation) -> Result<ExitCode, Box<dyn std::error::Error>> {
     invocation.warn();
     match invocation.check {
         Some(settings) => {
-            check(invocation.config)?;
+            check(invocation.config, Now::read())?;
             print(&settings)
         }
         None => serve(invocation.config),
@@ -68,6 +68,9 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         for address in server.addresses() {
             lines += &format!("http://{address}/\n");
         }
+        for address in server.tls_addresses() {
+            lines += &format!("https://{address}/\n");
+        }
         for address in server.sum_addresses() {
             lines += &format!("sum {address}\n");
         }
@@ -75,6 +78,9 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         // standard output carries only addresses and log.
         let _ = print(&lines);
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
+        if let Some(note) = server.tls_note() {
+            Diagnostics::say(&format!("{}: {note}", PROGRAM.name));
+        }
         Diagnostics::say(&format!("{}: this host is {}{served}{hint}", PROGRAM.name, host_name()));
     }
     Ok(match server.run()? {

@@ -16,15 +16,22 @@ pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong:
     (edits <= edits_max).then_some(name)
 }
 
-/// Error text with a hint: `the format is text, json or csv; did you mean 'csv'?`.
-pub fn invalid_choice_message(what: &str, names: &[&str], wrong: &str) -> String {
-    let list = match names {
+/// Choice of a name.
+///
+/// # Errors
+/// All names with a hint: `the format is text, json or csv; did you mean 'csv'?`.
+pub fn parse_choice<T: Copy>(what: &str, choices: &[(&str, T)], text: &str) -> Result<T, String> {
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+        return Ok(*choice);
+    }
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let list = match names.as_slice() {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         names => names.concat(),
     };
-    let hint = nearest_name(names.iter(), OsStr::new(wrong));
+    let hint = nearest_name(names.iter(), OsStr::new(text));
     let hint = hint.map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
-    format!("{what} is {list}{hint}")
+    Err(format!("{what} is {list}{hint}"))
 }
 
 /// Optimal string alignment distance.
@@ -84,11 +91,10 @@ mod tests {
         ] {
             assert_eq!(nearest_name(names.into_iter(), OsStr::new(wrong)), meant, "{wrong}");
         }
-        assert_eq!(
-            invalid_choice_message("it", &["port", "root", "x"], "prot"),
-            "it is port, root or x; did you mean 'port'?"
-        );
-        assert_eq!(invalid_choice_message("it", &["port"], "x"), "it is port");
+        let error = parse_choice("it", &[("port", 1), ("root", 2), ("x", 3)], "prot");
+        assert_eq!(error, Err("it is port, root or x; did you mean 'port'?".to_owned()));
+        assert_eq!(parse_choice("it", &[("port", 1)], "x"), Err("it is port".to_owned()));
+        assert_eq!(parse_choice("it", &[("port", 1), ("root", 2)], "root"), Ok(2));
         assert_eq!(nearest_name(std::iter::empty::<&str>(), OsStr::new("port")), None);
     }
 }

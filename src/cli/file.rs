@@ -86,7 +86,7 @@ impl TomlFile<'_> {
                 Err(self.error_at(at, &message))
             }
             (OptionKind::Pairs(separator), Some(name)) => Ok(format!("{name}{separator}{text}").into()),
-            (OptionKind::Path(words), _) if !words.contains(&text.as_str()) => {
+            (kind, _) if kind.is_path(OsStr::new(&text)) => {
                 Ok(self.path.parent().unwrap_or(Path::new("")).join(text).into())
             }
             _ => Ok(text.into()),
@@ -166,7 +166,7 @@ fn expected_type(spec: &OptionSpec) -> String {
         (ValueKind::NoValue, _) => "true or false".to_owned(),
         (ValueKind::Optional(_), _) => format!("true, false or a value such as \"{example}\""),
         (_, OptionKind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
-        (_, OptionKind::Repeated) => format!("a list such as [\"{example}\"]"),
+        (_, OptionKind::Repeated | OptionKind::Paths) => format!("a list such as [\"{example}\"]"),
         _ if example.bytes().all(|byte| byte.is_ascii_digit()) => format!("a number such as {example}"),
         _ => format!("a value such as \"{example}\""),
     }

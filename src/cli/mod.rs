@@ -1,8 +1,7 @@
 //! Command-line parser for every program.
 //!
-//! Owns options, their sources and error messages. A program adds its table ([`Program`]) and builds its
-//! configuration from [`ParsedArgs`]. Knows only `--help` and `--version`.
-//! Never reads the environment or a file: callers pass both.
+//! Owns options, their sources and error messages. A program adds its table ([`Program`]) and builds its configuration
+//! from [`ParsedArgs`]. Never reads the environment or a file: callers pass both.
 
 mod did_you_mean;
 mod environment;
@@ -22,7 +21,7 @@ use std::process::ExitCode;
 
 use crate::text::is_deceptive;
 
-pub use did_you_mean::invalid_choice_message;
+pub use did_you_mean::parse_choice;
 pub use option_spec::{OptionKind, OptionSpec, ValueKind};
 pub use parsed_args::ParsedArgs;
 pub use setting::{Setting, SettingSource};

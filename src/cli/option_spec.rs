@@ -2,6 +2,8 @@
 //!
 //! Table entry: `OptionSpec::value(Some('p'), "--port", "8080").kind(Repeated)`.
 
+use std::ffi::OsStr;
+
 /// Option in a program's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptionSpec {
@@ -39,10 +41,22 @@ pub enum OptionKind {
     Repeated,
     /// `Repeated` with name, separator and content: in a file, an array or a table.
     Pairs(&'static str),
+    /// `Repeated` path; in a file, relative to the file's directory.
+    Paths,
     /// Environment only: names the settings file.
     SettingsFile,
     /// Command line only: an action.
     Action,
+}
+
+impl OptionKind {
+    pub(super) fn is_path(self, text: &OsStr) -> bool {
+        match self {
+            Self::Path(words) => words.iter().all(|word| text != *word),
+            Self::Paths => true,
+            _ => false,
+        }
+    }
 }
 
 impl OptionSpec {
@@ -85,7 +99,7 @@ impl OptionSpec {
     }
 
     pub(super) const fn is_repeatable(&self) -> bool {
-        matches!(self.kind, OptionKind::Repeated | OptionKind::Pairs(_))
+        matches!(self.kind, OptionKind::Repeated | OptionKind::Pairs(_) | OptionKind::Paths)
     }
 
     /// Example without shell quotes.

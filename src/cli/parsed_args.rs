@@ -203,7 +203,6 @@ fn unmark_value(value: &OsStr) -> Result<OsString, Infallible> {
     Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
 }
 
-/// Values, without settings that mean off.
 fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item = &'a OsStr> {
     settings.iter().filter(move |setting| setting.spec.long == name).filter_map(|set| set.text.as_deref())
 }

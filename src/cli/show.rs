@@ -1,7 +1,6 @@
 //! Effective settings as TOML, each with its source.
 //!
 //! `file` reads the output back to equal settings. Paths are absolute: the file may be moved.
-//! Never checks that they exist.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -76,7 +75,7 @@ fn toml_array(texts: &[OsString]) -> String {
 
 fn absolute_path(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
     match kind {
-        OptionKind::Path(words) if !words.iter().any(|word| text == *word) => {
+        kind if kind.is_path(text) => {
             // Removes `.` and doubled slashes.
             directory.join(text).components().collect::<PathBuf>().into()
         }

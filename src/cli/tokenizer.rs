@@ -1,7 +1,6 @@
 //! Command-line tokenizer: one pass from left to right.
 //!
 //! Knows which options take a value, so a value is never mistaken for an option.
-//! After `--`, everything is an operand.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -22,7 +21,6 @@ pub enum ValueCheck {
     AnyWithNegativeOperands,
 }
 
-/// Tokenizes `args` as far as possible; returns the first error too.
 pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (ParsedArgs, Result<(), String>) {
     let mut tokenizer = Tokenizer::new(program, args);
     let outcome = tokenizer.run();

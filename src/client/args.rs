@@ -1,10 +1,11 @@
 //! Command line of `reactor-client` for single requests.
 //!
 //! `load` parses load runs. One-letter options match curl's; those of load mode, hey's and oha's.
-//! Never prints, exits or reads the environment.
 
 use super::config::{ClientConfig, FieldEdit, OutputChoice};
-use super::options::{file_name, overrides, parse_time, read_request, refuse_load_options};
+use super::options::{
+    file_name, overrides, parse_time, read_known_hosts, read_request, read_tls, refuse_load_options,
+};
 use super::source::{DATA_TYPE, Payload, remote_name};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
@@ -15,13 +16,19 @@ pub use crate::cli::Command;
 pub const HELP: &str = include_str!("help.txt");
 
 /// Text of `--version`.
-pub const VERSION: &str = concat!("reactor-client ", env!("CARGO_PKG_VERSION"), "\n");
+pub const VERSION: &str = match cfg!(feature = "tls") {
+    true => concat!("reactor-client ", env!("CARGO_PKG_VERSION"), "\n"),
+    false => concat!("reactor-client ", env!("CARGO_PKG_VERSION"), " without TLS\n"),
+};
 
 /// Program name and options.
 pub const PROGRAM: Program = Program {
     name: "reactor-client",
     specs: &[
+        OptionSpec::flag(None, "--allow-client-bound"),
         OptionSpec::value(None, "--assert", "'p99<10ms'"),
+        OptionSpec::value(None, "--cacert", "authorities.pem"),
+        OptionSpec::value(Some('E'), "--cert", "client.pem"),
         OptionSpec::value(None, "--compare", "before.run"),
         OptionSpec::value(Some('c'), "--concurrency", "50"),
         OptionSpec::value(None, "--connect-timeout", "5"),
@@ -37,6 +44,8 @@ pub const PROGRAM: Program = Program {
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::value(None, "--host", "localhost"),
         OptionSpec::flag(Some('i'), "--include"),
+        OptionSpec::flag(Some('k'), "--insecure"),
+        OptionSpec::value(None, "--key", "key.pem"),
         OptionSpec::value(None, "--log", "exchanges.log"),
         OptionSpec::value(None, "--log-format", "json"),
         OptionSpec::value(None, "--log-headers", "Host,Server"),
@@ -54,6 +63,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(Some('X'), "--request", "OPTIONS"),
         OptionSpec::value(Some('n'), "--requests", "10k"),
         OptionSpec::value(None, "--requests-per-connection", "100"),
+        OptionSpec::value(None, "--resolve", "example.com:443:127.0.0.1").kind(OptionKind::Repeated),
         OptionSpec::value(None, "--save", "before.run"),
         OptionSpec::value(None, "--seed", "1"),
         OptionSpec::flag(Some('S'), "--show-error"),
@@ -62,6 +72,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--steps", "100:30s,200:30s"),
         OptionSpec::value(None, "--threads", "2"),
         OptionSpec::value(None, "--timeout", "5s"),
+        OptionSpec::value(None, "--tls-resume", "off"),
         OptionSpec::value(Some('T'), "--upload-file", "notes.txt"),
         OptionSpec::value(None, "--urls", "urls.txt"),
         OptionSpec::flag(Some('v'), "--verbose"),
@@ -71,7 +82,6 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::Any,
 };
 
-/// Parses the options of a single request.
 pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String> {
     refuse_load_options(args)?;
     let overrides = overrides(args, false)?;
@@ -110,6 +120,8 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
             headers: value(args, "--log-headers", HeaderChoice::parse)?.unwrap_or_default(),
             shows_secrets: args.flag("--log-secrets"),
         },
+        tls: read_tls(args)?,
+        known_hosts: read_known_hosts(args)?,
         target: request.target,
         upload: request.payload,
     })

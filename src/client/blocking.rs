@@ -11,7 +11,6 @@ use signal_hook::flag::{register_conditional_shutdown, register_usize};
 
 use super::run_error::RunError;
 
-/// Blocking call that a signal terminates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InterruptibleWait {
     is_waiting: Arc<AtomicBool>,
@@ -20,7 +19,6 @@ pub(crate) struct InterruptibleWait {
 }
 
 impl InterruptibleWait {
-    /// Makes `signals` end the process during a blocking call.
     pub(crate) fn exit_on_signals(&self, signals: &[i32]) -> io::Result<()> {
         for &signal in signals {
             let number = usize::try_from(signal).unwrap_or_default();
@@ -35,7 +33,6 @@ impl InterruptibleWait {
         self.signal.load(Ordering::SeqCst) != 0
     }
 
-    /// Makes a blocking call, or returns [`RunError::Interrupted`] after an unhandled signal.
     pub(crate) fn run<T>(&self, wait: impl FnOnce() -> T) -> Result<T, RunError> {
         self.is_waiting.store(true, Ordering::SeqCst);
         // This order: later signals end the process, earlier ones are seen here.

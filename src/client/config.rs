@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::source::Payload;
 use super::target::ClientTarget;
+use super::target::KnownHost;
+use super::tls::TlsOptions;
 use crate::access_log::{LogDestination, LogStyle};
 use crate::http::is_token;
 
@@ -39,6 +41,10 @@ pub struct ClientConfig {
     pub log: LogDestination,
     /// Log style.
     pub log_style: LogStyle,
+    /// TLS options.
+    pub tls: TlsOptions,
+    /// Hosts that are not resolved.
+    pub known_hosts: Vec<KnownHost>,
     /// Request body.
     pub upload: Option<Payload>,
 }

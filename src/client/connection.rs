@@ -12,11 +12,13 @@
 use std::time::{Duration, Instant};
 
 use crate::http::{Method, ResponseError, ResponseEvent, ResponseReader};
-use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
+use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 
 /// Receiver of exchange events.
 pub trait ResponseHandler {
+    /// TLS is agreed upon, or has failed; then `on_finished` follows.
+    fn on_handshake(&mut self, _: Result<TlsSession, HandshakeError>) {}
     /// Connected; returns the request.
     fn on_connected(&mut self, now: Now) -> &[u8];
     /// True if the body waits for 100 (Continue) (RFC 9110 section 10.1.1).
@@ -111,7 +113,6 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         self.phase
     }
 
-    /// The only state change.
     fn enter(&mut self, next: FetchPhase) {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);
@@ -236,6 +237,10 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
         }
     }
 
+    fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>, handler: &mut A, _: Now) {
+        handler.on_handshake(outcome);
+    }
+
     fn deadline(&self) -> Option<Instant> {
         [self.phase_deadline, self.deadline].into_iter().flatten().min()
     }
@@ -257,7 +262,11 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, handler: &mut A, now: Now) {
         log::info!("closed: {reason}");
         if self.phase != FetchPhase::Closing {
-            handler.on_finished(Err(FetchError::Connection(reason)), now);
+            let error = match reason {
+                CloseReason::TimedOut(_) => FetchError::TimedOut,
+                reason => FetchError::Connection(reason),
+            };
+            handler.on_finished(Err(error), now);
         }
     }
 }

@@ -12,6 +12,8 @@ use super::log::ExchangeLog;
 use super::run_error::RunError;
 use super::session::Session;
 use super::source::Payload;
+use super::target::KnownHost;
+use super::tls::ClientTls;
 use super::upload::UploadBody;
 use crate::access_log::LogDestination;
 use crate::cli::{quote, say};
@@ -51,8 +53,14 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     }
     let helpers = Helpers::new(HelperPool::new(1)).map_err(RunError::Reactor)?;
     let target = &config.target;
-    let connector = AddressConnector::resolve(&target.host, target.port, connect_timeout, now, &helpers);
-    let session = Session::new(config, upload, connector, log, now);
+    let tls =
+        target.is_tls.then(|| ClientTls::open(&config.tls, false)).transpose().map_err(RunError::Tls)?;
+    let known = KnownHost::find(&config.known_hosts, &target.host, target.port);
+    let connector = match known.is_empty() {
+        true => AddressConnector::resolve(&target.host, target.port, connect_timeout, now, &helpers),
+        false => AddressConnector::known(&target.host, known, connect_timeout, now),
+    };
+    let session = Session::new(config, upload, connector, tls, log, now);
     let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX), deadline };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.use_helpers(helpers).map_err(RunError::Reactor)?;
@@ -104,10 +112,17 @@ impl App for FetchApp {
         if self.session.outcome.is_none() {
             match self.session.connector.connect_next(now) {
                 Ok(None) => {}
-                Ok(Some((stream, attempt))) => {
+                Ok(Some((socket, attempt))) => {
+                    let stream = match &self.session.tls {
+                        None => Ok(socket.into()),
+                        Some(tls) => tls.connect(socket, &self.session.config.target.host),
+                    };
                     let method = Method::from_token(self.session.config.method.as_bytes());
                     let protocol = FetchProtocol::new(method, Some(attempt), self.deadline);
-                    control.open(Connection::connecting(stream, protocol));
+                    match stream {
+                        Ok(stream) => control.open(Connection::connecting(stream, protocol)),
+                        Err(error) => self.session.fail(RunError::Tls(error)),
+                    }
                 }
                 Err(error) => self.session.fail(error.into()),
             }

@@ -46,6 +46,7 @@ impl ExchangeLog {
     pub(super) fn on_finished(&mut self, reason: &dyn Display, body_bytes: u64, now: Now) {
         let Some(exchange) = &self.exchange else { return };
         let mut record = LogRecord {
+            tls: None,
             host: Some(&host_name()),
             connection: 1,
             peer: exchange.peer,
@@ -64,7 +65,6 @@ impl ExchangeLog {
         self.log.record(&mut record, now.instant);
     }
 
-    /// Writes the rest; an error if a record is lost.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.log.finish()
     }

@@ -1,7 +1,6 @@
 //! HTTP client: command line, one request, response shown or saved.
 //!
 //! [`args`] parses a [`config::ClientConfig`]; [`fetch`] runs it; [`connection`] is the protocol.
-//! Never uses `files` or `server`.
 
 pub mod args;
 pub(super) mod blocking;
@@ -18,6 +17,7 @@ mod session;
 mod sink;
 pub mod source;
 pub mod target;
+pub mod tls;
 mod upload;
 
 pub use fetch::fetch;

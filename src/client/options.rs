@@ -11,12 +11,26 @@ use percent_encoding::{AsciiSet, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
 use super::source::{self, Payload, parse_data_option};
-use super::target::{ClientTarget, Overrides, parse_operands};
+use super::target::{ClientTarget, KnownHost, Overrides, parse_operands};
+use super::tls::TlsOptions;
 use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
 use crate::text::parse_duration;
 
-const SHARED_OPTIONS: [&str; 8] =
-    ["--data", "--head", "--header", "--host", "--port", "--request", "--silent", "--upload-file"];
+const SHARED_OPTIONS: [&str; 13] = [
+    "--cacert",
+    "--cert",
+    "--data",
+    "--head",
+    "--header",
+    "--host",
+    "--insecure",
+    "--key",
+    "--port",
+    "--request",
+    "--resolve",
+    "--silent",
+    "--upload-file",
+];
 /// Options rejected in load mode, each with its substitute.
 pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--connect-timeout", "--timeout covers connecting"),
@@ -89,6 +103,23 @@ pub(crate) fn overrides(args: &mut ParsedArgs, keeps_braces: bool) -> Result<Ove
     Ok(Overrides { host, port: value(args, "--port", parse_port)?, keeps_braces })
 }
 
+pub(crate) fn read_tls(args: &mut ParsedArgs) -> Result<TlsOptions, String> {
+    let options = TlsOptions {
+        authorities: file_name(args, "--cacert")?,
+        is_insecure: args.flag("--insecure"),
+        certificate: file_name(args, "--cert")?,
+        key: file_name(args, "--key")?,
+    };
+    if options.key.is_some() && options.certificate.is_none() {
+        return Err("--key needs the certificate that it fits: name it with --cert".to_owned());
+    }
+    Ok(options)
+}
+
+pub(crate) fn read_known_hosts(args: &mut ParsedArgs) -> Result<Vec<KnownHost>, String> {
+    args.all("--resolve").iter().map(|text| parse_value("--resolve", text, KnownHost::parse)).collect()
+}
+
 fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
     let framing = ["Content-Length", "Transfer-Encoding"];
     let is_framing = |name: &str| framing.iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -97,7 +128,6 @@ fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
     })
 }
 
-/// Method from operand, `-X` or `-I`, which must agree.
 fn method(args: &mut ParsedArgs, word: Option<String>, head: bool, default: &str) -> Result<String, String> {
     let parse = |word: String| parse_method(&word).map_err(|error| format!("word {}: {error}", quote(&word)));
     let word = word.map(parse).transpose()?;

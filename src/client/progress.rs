@@ -20,7 +20,6 @@ pub(super) struct TransferProgress {
 }
 
 impl TransferProgress {
-    /// Enabled if `wanted` and standard error is a terminal.
     pub(super) fn new(wanted: bool) -> Self {
         Self { is_enabled: wanted && io::stderr().is_terminal(), due: None, bar: None }
     }
@@ -42,7 +41,6 @@ impl TransferProgress {
         }
     }
 
-    /// Shows the bar if due, even without new data; returns the due time.
     pub(super) fn tick(&mut self, now: Instant) -> Option<Instant> {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;

@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use super::connection::FetchError;
+use super::tls::TlsError;
 use crate::http::ResponseError;
 use crate::net::{CloseReason, ConnectError};
 use crate::text::units::duration;
@@ -22,6 +23,8 @@ pub enum RunError {
     Connect(ConnectError),
     /// Incomplete or invalid response.
     Exchange(FetchError),
+    /// TLS failed.
+    Tls(TlsError),
     /// Status of a failed send, of nothing to save, or with `--fail`.
     Status(String),
     /// Binary body for a terminal.
@@ -48,6 +51,7 @@ impl RunError {
             | Self::Exchange(FetchError::Connection(
                 CloseReason::FileTruncated | CloseReason::FileFailed(_),
             )) => 26,
+            Self::Tls(error) => error.exit_code(),
             Self::EarlyResponse => 55,
             Self::Exchange(FetchError::Response(ResponseError::BodyCutShort(_))) => 18,
             Self::Exchange(FetchError::Response(ResponseError::Empty)) => 52,
@@ -85,6 +89,7 @@ impl fmt::Display for RunError {
             Self::Exchange(FetchError::Stopped | FetchError::TimedOut) => {
                 f.write_str("the exchange was stopped")
             }
+            Self::Tls(error) => error.fmt(f),
             Self::Status(text) => f.write_str(text),
             Self::BinaryToTerminal => f.write_str(
                 "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",

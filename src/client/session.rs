@@ -17,10 +17,11 @@ use super::request;
 use super::run_error::RunError;
 use super::sink::OutputSink;
 use super::source::Payload;
+use super::tls::{ClientTls, TlsError};
 use super::upload::UploadBody;
 use crate::cli::say;
 use crate::http::{RequestBody, ResponseBody, ResponseEvent, ResponseFields, ResponseHead};
-use crate::net::{AddressConnector, CloseReason, SendQueue};
+use crate::net::{AddressConnector, CloseReason, HandshakeError, SendQueue, TlsSession};
 use crate::reactor::Now;
 use crate::text::units::{duration, plural};
 
@@ -32,6 +33,8 @@ pub(super) struct Session {
     pub(super) progress: TransferProgress,
     started: Instant,
     pub(super) connector: AddressConnector,
+    pub(super) tls: Option<ClientTls>,
+    tls_session: Option<TlsSession>,
     media_type: String,
     received_len: u64,
     pub(super) outcome: Option<Result<(), RunError>>,
@@ -40,7 +43,6 @@ pub(super) struct Session {
     pub(super) framing: RequestBody,
     /// The final response came first.
     unsent: bool,
-    /// The request is to be sent once more, without `Expect`.
     repeats: bool,
     /// Code, and text such as `403 Forbidden`.
     status: (u16, String),
@@ -51,6 +53,7 @@ impl Session {
         config: ClientConfig,
         upload: Option<UploadBody>,
         connector: AddressConnector,
+        tls: Option<ClientTls>,
         log: ExchangeLog,
         now: Now,
     ) -> Self {
@@ -66,6 +69,8 @@ impl Session {
             progress: TransferProgress::new(!config.silent),
             started: now.instant,
             connector,
+            tls,
+            tls_session: None,
             media_type: String::new(),
             received_len: 0,
             outcome: None,
@@ -85,7 +90,6 @@ impl Session {
         }
     }
 
-    /// The first error counts.
     pub(super) fn fail(&mut self, error: RunError) {
         self.progress.clear();
         self.outcome.get_or_insert(Err(error));
@@ -114,6 +118,14 @@ impl Session {
             self.say(format_args!("< {name}: {}", printable(&value)));
         }
         self.say(format_args!("<"));
+    }
+
+    fn print_tls(&self, session: &TlsSession) {
+        let resumed = if session.is_resumed { ", resumed" } else { "" };
+        self.say(format_args!("* {}, {}{resumed}", session.version, session.cipher));
+        let Some(peer) = &session.peer else { return };
+        let [subject, issuer] = [&peer.subject, &peer.issuer].map(|name| printable(name.as_bytes()));
+        self.say(format_args!("* certificate of {subject}, issued by {issuer}, expires on {}", peer.expires));
     }
 
     fn on_head(&mut self, head: &ResponseHead<'_>, now: Now) -> Result<(), RunError> {
@@ -223,12 +235,27 @@ impl Session {
 }
 
 impl ResponseHandler for Session {
+    fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>) {
+        match outcome {
+            Ok(session) => self.tls_session = Some(session),
+            Err(HandshakeError::Certificate(text)) => {
+                let text = printable(text.as_bytes());
+                self.fail(RunError::Tls(TlsError::Certificate(text)));
+            }
+            Err(error) => {
+                let text = printable(error.to_string().as_bytes());
+                self.fail(RunError::Tls(TlsError::Handshake(text)));
+            }
+        }
+    }
+
     fn on_connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
         let address = self.connector.address();
         self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
         self.log.on_request(address, &self.request, now);
         if self.config.verbose {
+            self.tls_session.iter().for_each(|session| self.print_tls(session));
             for line in self.request.split_inclusive(|&byte| byte == b'\n') {
                 self.say(format_args!("> {}", printable(line.trim_ascii_end())));
             }

@@ -49,7 +49,6 @@ impl OutputSink {
         Self { target, open, binary_check_len: guarded_len }
     }
 
-    /// Whether output goes to a terminal that must not see control bytes.
     pub(super) fn guards_terminal(&self) -> bool {
         self.binary_check_len > 0
     }
@@ -58,7 +57,6 @@ impl OutputSink {
         self.target.as_deref()
     }
 
-    /// True if writing or opening may wait for another process.
     pub(super) fn may_block(&self) -> bool {
         match (&self.target, &self.open) {
             (None, _) => true,

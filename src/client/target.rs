@@ -2,7 +2,7 @@
 //!
 //! Never resolves names. Keeps `.` and `..` segments: the server decides.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -13,6 +13,7 @@ const PORT_DEFAULT: u16 = 8080;
 
 /// Default port of `http://` URLs (RFC 9110 section 4.2.1).
 const PORT_HTTP: u16 = 80;
+const PORT_HTTPS: u16 = 443;
 
 /// Methods as a third, last operand; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
@@ -40,25 +41,58 @@ pub struct ClientTarget {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Whether the scheme is https.
+    pub is_tls: bool,
     /// Path and query in origin-form (RFC 9112 section 3.2.1), or `*`.
     pub path: String,
 }
 
 impl ClientTarget {
-    /// `Host` field value (RFC 9110 section 7.2): IPv6 in brackets, port unless 80.
+    /// Scheme, authority and path.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority(), self.path)
+    }
+
+    /// `Host` field value (RFC 9110 section 7.2): IPv6 in brackets, port unless the scheme's own.
     pub fn authority(&self) -> String {
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
         };
         match self.port {
-            PORT_HTTP => host,
+            port if port == default_port(self.is_tls) => host,
             port => format!("{host}:{port}"),
         }
     }
 }
 
 /// Options that override operands.
+/// Addresses of `--resolve` for a host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownHost {
+    host: String,
+    port: u16,
+    addresses: Vec<IpAddr>,
+}
+
+impl KnownHost {
+    /// Addresses that replace those of the resolver; empty if there are none.
+    pub(crate) fn find(known: &[Self], host: &str, port: u16) -> Vec<SocketAddr> {
+        let found = known.iter().filter(|known| known.host.eq_ignore_ascii_case(host) && known.port == port);
+        found.flat_map(|known| &known.addresses).map(|&ip| (ip, port).into()).collect()
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let form = "it is HOST:PORT:ADDRESS, such as example.com:443:127.0.0.1";
+        let (host, rest) = text.split_once(':').ok_or(form)?;
+        let (port, addresses) = rest.split_once(':').ok_or(form)?;
+        let address = |text: &str| text.trim_matches(['[', ']']).parse().map_err(|_| form);
+        let addresses = addresses.split(',').map(address).collect::<Result<_, _>>()?;
+        Ok(Self { host: parse_host(host)?, port: parse_port(port)?, addresses })
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
     /// Without brackets.
@@ -72,6 +106,7 @@ pub(crate) struct Overrides {
 struct ParsedUrl {
     host: Option<String>,
     port: Option<u16>,
+    is_tls: bool,
     /// Unencoded; empty if absent.
     path: String,
 }
@@ -96,6 +131,7 @@ pub(crate) fn parse_operands(
     let target = ClientTarget {
         host: overrides.host.clone().or(url.host).unwrap_or_else(|| HOST_DEFAULT.to_owned()),
         port: overrides.port.or(url.port).unwrap_or(PORT_DEFAULT),
+        is_tls: url.is_tls,
         path: request_path(&url.path, encode_set),
     };
     Ok((method.cloned(), target))
@@ -125,7 +161,7 @@ fn parse_host_port<'a>(
         [_, _, extra, ..] => return unexpected_word(extra),
     };
     let (host, port) = (Some(parse_host(host)?), Some(parse_port(port)?));
-    Ok((method, ParsedUrl { host, port, path: file.cloned().unwrap_or_default() }))
+    Ok((method, ParsedUrl { host, port, is_tls: false, path: file.cloned().unwrap_or_default() }))
 }
 
 /// At most one word: URL, `/path`, `:port/path`, `*`, `host[:port][/path]`. After `--host`, a bare
@@ -137,13 +173,21 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
         [_, extra, ..] => return unexpected_word(extra),
     };
     if let Some((scheme, rest)) = split_scheme(word) {
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" => {}
-            "https" => return Err("https:// is not supported (no TLS); use http://".to_owned()),
-            _ => return Err(format!("{} is not supported; use http://", quote(format!("{scheme}://")))),
-        }
+        let is_tls = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" if cfg!(feature = "tls") => true,
+            "https" => {
+                let message = "https:// needs a program with TLS; build it with the cargo feature tls";
+                return Err(message.to_owned());
+            }
+            _ => {
+                let scheme = quote(format!("{scheme}://"));
+                return Err(format!("{scheme} is not supported; use http:// or https://"));
+            }
+        };
         let mut url = parse_authority_and_path(rest)?;
-        url.port = url.port.or(Some(PORT_HTTP));
+        url.port = url.port.or(Some(default_port(is_tls)));
+        url.is_tls = is_tls;
         if url.host.is_none() {
             return Err(format!("{} has no host", quote(word)));
         }
@@ -176,7 +220,7 @@ fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
     let host = has_host.then(|| parse_host(host)).transpose()?;
     // RFC 3986 section 3.2.3: an empty port means the default.
     let port = port.filter(|port| !port.is_empty()).map(parse_port).transpose()?;
-    Ok(ParsedUrl { host, port, path: path.to_owned() })
+    Ok(ParsedUrl { host, port, is_tls: false, path: path.to_owned() })
 }
 
 /// Splits at the last colon, but never an IPv6 address.
@@ -188,7 +232,10 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Scheme and the text after `://` (RFC 3986 section 3.1).
+fn default_port(is_tls: bool) -> u16 {
+    if is_tls { PORT_HTTPS } else { PORT_HTTP }
+}
+
 fn split_scheme(word: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = word.split_once("://")?;
     let is_scheme_byte = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
@@ -249,7 +296,7 @@ mod tests {
 
     fn target(host: &str, port: u16, path: &str) -> ClientTarget {
         let (host, path) = (host.to_owned(), path.to_owned());
-        ClientTarget { host, port, path }
+        ClientTarget { host, port, is_tls: false, path }
     }
 
     #[test]
@@ -351,8 +398,7 @@ mod tests {
             ("h:x", "'x' is not a port"),
             ("h:+80", "'+80' is not a port"),
             ("http://h:70000/", "'70000' is not a port"),
-            ("https://h/", "https:// is not supported (no TLS)"),
-            ("GET HTTPS://h/", "https:// is not supported (no TLS)"),
+            ("https:///", "the host is empty"),
             ("sum", "'sum' is a command and comes first"),
             ("sum 9042 /x", "a host of this name is written http://sum/"),
             ("ftp://h/", "'ftp://' is not supported"),

@@ -36,7 +36,6 @@ enum UploadContent {
 }
 
 impl UploadBody {
-    /// Rejects directories.
     pub(super) fn open(payload: &Payload) -> io::Result<Self> {
         let stream = |file| UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX] };
         let body = match payload {
@@ -63,7 +62,6 @@ impl UploadBody {
         }
     }
 
-    /// Back to the start; false if that is gone.
     pub(super) fn rewind(&mut self) -> bool {
         let is_whole = self.queued_len == 0 || self.len().is_some();
         self.queued_len = 0;
@@ -149,7 +147,7 @@ mod tests {
     #[test]
     fn stream_upload_never_blocks_and_ends_with_last_chunk() {
         let (mut writer, mut upload) = stream();
-        let mut send_queue = SendQueue::new();
+        let mut send_queue = SendQueue::default();
         assert_eq!(upload.len(), None);
         assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Pending);
         assert!(send_queue.is_empty());
@@ -173,7 +171,7 @@ mod tests {
         std::fs::write(&path, "content").expect("a file");
         let open = |path: &Path| UploadBody::open(&Payload::Source(Source::File(path.to_owned())));
         let mut upload = open(&path).expect("it opens");
-        let mut send_queue = SendQueue::new();
+        let mut send_queue = SendQueue::default();
         assert_eq!(upload.len(), Some(7));
         assert_eq!(upload.supply(&mut send_queue).expect("no fault"), BodyProgress::Complete);
         assert_eq!((upload.queued_len, send_queue.len()), (7, 7));

@@ -36,7 +36,6 @@ impl Coding {
 pub struct EncodingPreferences {
     /// Best first.
     codings: [Option<Coding>; Coding::COUNT],
-    /// Set if a coding may be generated.
     pub(super) tick: Option<Instant>,
 }
 

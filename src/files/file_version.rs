@@ -68,13 +68,13 @@ pub(super) struct ContentHash {
 
 impl ContentHash {
     pub(super) fn new(len_max: u64) -> ContentHash {
-        ContentHash { hash: FNV1A_64_BASIS, len: 0, len_max }
+        ContentHash { hash: HASH_BASIS, len: 0, len_max }
     }
 
     pub(super) fn update(&mut self, chunk: &[u8]) {
         self.len = self.len.saturating_add(chunk.len() as u64);
         if self.len <= self.len_max {
-            self.hash = fnv1a_64_update(self.hash, chunk);
+            self.hash = hash_update(self.hash, self.len - chunk.len() as u64, chunk);
         }
     }
 
@@ -111,18 +111,31 @@ pub(super) fn version_is_stable(file: impl AsFd, stat: &FileStat, now: SystemTim
     is_over(RACY_WINDOW) || has_short_window && fstatfs(file).is_ok_and(|found| is_fine(found.f_type as u64))
 }
 
-/// FNV-1a: equal in every build. Guards against accidents, not attackers.
-pub(super) const fn fnv1a_64(bytes: &[u8]) -> u64 {
-    fnv1a_64_update(FNV1A_64_BASIS, bytes)
+/// Hash of 64-bit words: equal in every build. Guards against accidents, not attackers.
+///
+/// Words take a fifth of the time of bytes. The shift is for the high bits, which no product moves down.
+pub(super) fn content_hash(bytes: &[u8]) -> u64 {
+    hash_update(HASH_BASIS, 0, bytes)
 }
 
-const FNV1A_64_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const HASH_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-const fn fnv1a_64_update(mut hash: u64, bytes: &[u8]) -> u64 {
-    let mut at = 0;
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
+/// Adds `bytes`, which follow `len` others. The bytes of a word may come in parts.
+fn hash_update(mut hash: u64, mut len: u64, mut bytes: &[u8]) -> u64 {
+    let mix = |word: u64| {
+        let product = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        product ^ (product >> 32)
+    };
+    while let [byte, after @ ..] = bytes {
+        match (len % 8, bytes.split_first_chunk()) {
+            (0, Some((&word, rest))) => {
+                (hash, len, bytes) = (mix(hash ^ u64::from_le_bytes(word)), len + 8, rest);
+            }
+            (at, _) => {
+                hash ^= u64::from(*byte) << (8 * at);
+                (hash, len, bytes) = (if at == 7 { mix(hash) } else { hash }, len + 1, after);
+            }
+        }
     }
     hash
 }
@@ -231,7 +244,7 @@ mod tests {
             assert_eq!(hash.version(&stat).is_some(), is_small, "{len}");
             assert_eq!(hash.version(&stat), look_up(&store).version, "{len}");
             assert_eq!(hash.version(&FileStat { len: len as u64 + 1, ..stat }), None, "it is not this file");
-            assert!(!is_small || hash.hash == fnv1a_64(&bytes));
+            assert!(!is_small || hash.hash == content_hash(&bytes));
         }
     }
 
@@ -242,16 +255,21 @@ mod tests {
     }
 
     #[test]
-    fn fnv1a_64_matches_test_vectors() {
-        // Test vectors of the FNV authors.
-        for (bytes, hash) in [
-            (&b""[..], 0xcbf2_9ce4_8422_2325),
-            (b"a", 0xaf63_dc4c_8601_ec8c),
-            (b"foobar", 0x8594_4171_f739_67e8),
-        ] {
-            assert_eq!(fnv1a_64(bytes), hash);
-            let (one, other) = bytes.split_at(bytes.len() / 2);
-            assert_eq!(fnv1a_64_update(fnv1a_64(one), other), hash);
+    fn content_hash_is_equal_in_parts_and_differs_by_each_bit() {
+        let bytes: Vec<u8> = (1..=27).collect();
+        let whole = content_hash(&bytes);
+        for at in 0..bytes.len() {
+            let (one, other) = bytes.split_at(at);
+            assert_eq!(hash_update(content_hash(one), at as u64, other), whole, "{at}");
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                assert_ne!(content_hash(&changed), whole, "bit {bit} of {at}");
+                // The highest bits of two words must not cancel out.
+                changed[(at + 8) % 27] ^= 1 << bit;
+                assert_ne!(content_hash(&changed), whole, "bit {bit} of {at} and 8 later");
+            }
         }
+        assert_ne!(content_hash(&[0; 8]), content_hash(&[0; 16]));
     }
 }

@@ -1,8 +1,7 @@
 //! Media type by file name: extension, or a well-known name.
 //!
-//! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a
-//! missing charset. Content is never read: the owner decides by name or [`MediaTypes`]. Compressibility
-//! depends on the type too; an attempt shows whether a file shrinks.
+//! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a missing
+//! charset. Content is never read.
 
 /// Type of unknown extensions (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
@@ -110,11 +109,15 @@ pub fn media_type(name: &[u8]) -> &'static str {
 
 fn known_type(name: &[u8]) -> Option<&'static str> {
     let segment = name.rsplit(|&byte| byte == b'/').next()?;
-    if TEXT_NAMES.split(' ').any(|known| segment.eq_ignore_ascii_case(known.as_bytes())) {
+    let mut lower = [0; EXTENSION_LEN_MAX];
+    let extension = lower_extension(segment, &mut lower);
+    let is = |known: &str| segment.eq_ignore_ascii_case(known.as_bytes());
+    // Only the names of Go have an extension.
+    let may_be_listed = extension.is_none() || matches!(segment, [b'g' | b'G', b'o' | b'O', b'.', ..]);
+    if may_be_listed && TEXT_NAMES.split(' ').any(is) {
         return Some(PLAIN);
     }
-    let mut lower = [0; EXTENSION_LEN_MAX];
-    let extension = lower_extension(segment, &mut lower)?;
+    let extension = extension?;
     corrected(extension).or_else(|| mime_guess::from_ext(extension).first_raw()).map(with_charset)
 }
 

@@ -1,7 +1,7 @@
 //! Files below a root directory: lookup, cache, uploads, listings and archives.
 //!
-//! Owns path syntax, file access, file versions and media types. Never uses sockets or HTTP: `server` maps
-//! results to status codes and header fields. Time is an argument.
+//! Owns path syntax, file access, file versions and media types. Never uses sockets or HTTP: `server` maps results to
+//! status codes and header fields.
 
 mod archive;
 mod cache;
@@ -19,7 +19,7 @@ mod testing;
 mod upload;
 mod watch;
 
-pub use archive::{Archive, ArchiveError, FileRange, TarPayload, TarSlice};
+pub use archive::{Archive, FileRange, TarPayload, TarSlice};
 pub use cache::{CacheGeneration, CacheLimits, CacheLookups, CachedFile, FileCache, Lookup};
 pub use coding::{Coding, EncodingPreferences};
 pub use embedded::GzipPage;

@@ -27,7 +27,6 @@ pub struct FileCloser(Option<Arc<dyn Fn(OwnedFd) + Send + Sync>>);
 /// An open file. Its drop hands the descriptor to the closer if the close may take long.
 #[derive(Debug)]
 pub struct OpenFile {
-    /// Taken by the drop only.
     file: Option<File>,
     closer: FileCloser,
 }

@@ -1,8 +1,8 @@
 //! Root directory: opens files below it, never outside.
 //!
-//! The root is a path: a descriptor would stay with a directory that was moved, removed or mounted over.
-//! `openat2` confines every path step, symlinks included: no race between check and open. Only regular files
-//! are opened: even a non-blocking open of a FIFO releases its waiting writer. Never lists or writes.
+//! The root is a path: a descriptor would stay with a directory that was moved or mounted over. `openat2` confines
+//! every step, symlinks included. Only regular files are opened: even a non-blocking open of a FIFO releases its
+//! waiting writer.
 
 use std::fmt;
 use std::fs::File;
@@ -132,7 +132,7 @@ pub struct FileStat {
 }
 
 impl FileStat {
-    fn root_id(&self) -> RootId {
+    pub(super) fn id(&self) -> RootId {
         Some((self.device, self.inode))
     }
 
@@ -162,13 +162,13 @@ impl FileStat {
 }
 
 fn present_id(path: &Path) -> RootId {
-    FileStat::at(CWD, path, AtFlags::empty()).ok()?.root_id()
+    FileStat::at(CWD, path, AtFlags::empty()).ok()?.id()
 }
 
 /// Result of [`Root::open_file`].
 #[derive(Debug)]
 pub enum OpenedPath {
-    /// Regular file, and its attributes after the open.
+    /// File, and the attributes that its path had before the open: `path` may have changed since.
     File(OpenFile, FileStat),
     /// Directory, not opened.
     Directory,
@@ -197,7 +197,7 @@ impl Root {
         let dir = open(path, flags, Mode::empty())?;
         // Checks search permission; the first open checks only read permission.
         open_beneath(&dir, b"", OFlags::PATH | OFlags::CLOEXEC).map_err(explain_first_open)?;
-        let id = FileStat::of(&dir)?.root_id();
+        let id = FileStat::of(&dir)?.id();
         // The working directory may be replaced too. Its name may be of no use: no search permission.
         let absolute = path::absolute(path).ok().filter(|path| present_id(path) == id);
         let path = absolute.unwrap_or_else(|| path.to_owned());
@@ -228,7 +228,6 @@ impl Root {
         Ok(())
     }
 
-    /// `STALE` while the path leads to no directory.
     pub(super) fn dir(&self) -> Result<&OwnedFd, Errno> {
         self.dir.as_deref().ok_or(Errno::STALE)
     }
@@ -237,19 +236,27 @@ impl Root {
     ///
     /// Follows relative symlinks that stay below the root. Never fails with `NoIndex`.
     pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
-        match self.stat(path)?.kind {
+        let stat = self.stat_before_open(path)?;
+        match stat.kind {
             FileKind::Directory => return Ok(OpenedPath::Directory),
             FileKind::Other => return Err(LookupError::NotRegular),
             FileKind::File => {}
         }
-        // `path` may have changed: never block, never become the controlling terminal. The new attributes decide.
+        // `path` may have changed: never block, never become the controlling terminal.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(open_beneath(self.dir()?, path, flags)?);
-        let stat = FileStat::of(&file)?;
-        match stat.kind {
-            FileKind::File => Ok(OpenedPath::File(OpenFile::new(file, stat.len, &self.closer), stat)),
-            FileKind::Directory => Ok(OpenedPath::Directory),
-            FileKind::Other => Err(LookupError::NotRegular),
+        Ok(OpenedPath::File(OpenFile::new(file, stat.len, &self.closer), stat))
+    }
+
+    /// One system call for a regular file that no link names.
+    ///
+    /// Here a link to a directory may lead outside; then the open fails. So only a regular file, and its absence,
+    /// count.
+    fn stat_before_open(&self, path: &[u8]) -> Result<FileStat, LookupError> {
+        match FileStat::at(self.dir()?, path, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT) {
+            Ok(stat) if stat.kind == FileKind::File => Ok(stat),
+            Err(Errno::NOENT) if !path.is_empty() => Err(LookupError::NotFound),
+            _ => self.stat(path),
         }
     }
 

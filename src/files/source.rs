@@ -1,10 +1,10 @@
 //! Content source: a directory or the embedded pages.
 //!
 //! A small file is read whole: its response needs no further system call. A large file stays a descriptor.
-//! Caches nothing.
 
 use std::borrow::Cow;
 use std::io;
+use std::iter;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use rustix::io::{Errno, pread};
 use super::coding::Coding;
 use super::embedded::GzipPage;
 use super::embedded::{self, EmbeddedPage};
-use super::file_version::{FileVersion, RACY_WINDOW, fnv1a_64, is_older, version_is_stable};
+use super::file_version::{FileVersion, RACY_WINDOW, content_hash, is_older, version_is_stable};
 use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
@@ -109,7 +109,6 @@ impl ContentSource {
         }
     }
 
-    /// True even if a file has that name.
     pub(super) fn is_embedded(&self, name: &[u8]) -> bool {
         match self {
             ContentSource::Disk(_) => false,
@@ -165,6 +164,16 @@ impl Resource {
     /// True if generated here. Another generation may differ, so ranges must not be sent.
     pub fn is_generated(&self) -> bool {
         self.is_generated
+    }
+
+    /// Range of a large file, copied. `None` if the file was overwritten since the look-up: a writer changes mtime
+    /// first. A longer file counts as appended.
+    pub fn read_unchanged(&self, first: u64, len: u64) -> Option<Rc<[u8]>> {
+        let (Content::File(file), Some(old)) = (&self.content, self.stat) else { return None };
+        let bytes = read_up_to(&**file, first, len).ok()?;
+        let new = FileStat::of(&**file).ok()?;
+        let modified = |stat: FileStat| (stat.modified_secs, stat.modified_nanos);
+        (new.len > old.len || modified(new) == modified(old)).then_some(bytes)
     }
 
     /// Adds validators reliable at `now`, a time not after the lookup.
@@ -236,38 +245,42 @@ fn embedded_resource(name: &[u8], page: EmbeddedPage) -> Resource {
     Resource { version, ..Resource::new(name, content, len) }
 }
 
+/// `stat` may be older than the open: equal attributes afterwards show that `bytes` are of that version.
 pub(super) fn load(file: OpenFile, mut stat: FileStat, name: &[u8]) -> Result<Resource, LookupError> {
     for attempt in 1.. {
-        if stat.len > SMALL_FILE_LEN_MAX {
-            break;
-        }
-        let bytes = read_up_to(&file, 0, stat.len).map_err(LookupError::Failed)?;
-        let len = bytes.len() as u64;
+        let is_small = stat.len <= SMALL_FILE_LEN_MAX;
+        let bytes = read_up_to(&file, 0, if is_small { stat.len } else { 0 });
         let facts_after = FileStat::of(&file)?;
+        if facts_after.kind != FileKind::File {
+            return Err(LookupError::Busy);
+        }
+        let bytes = bytes.map_err(LookupError::Failed)?;
+        let len = bytes.len() as u64;
         let is_unchanged = facts_after == stat && len == stat.len;
-        if is_unchanged || attempt == READ_ATTEMPTS_MAX {
+        if is_small && (is_unchanged || attempt == READ_ATTEMPTS_MAX) {
             let modified_secs = Some(facts_after.modified_secs);
-            let version = Some(FileVersion::of_content(&facts_after, len, fnv1a_64(&bytes)));
+            let version = Some(FileVersion::of_content(&facts_after, len, content_hash(&bytes)));
             let stat = is_unchanged.then_some(stat);
-            let resource = Resource::new(name, Content::Memory(bytes.into()), len);
+            let resource = Resource::new(name, Content::Memory(bytes), len);
             return Ok(Resource { modified_secs, version, stat, ..resource });
         }
         stat = facts_after;
+        if !is_small {
+            break;
+        }
     }
     let resource = Resource::new(name, Content::File(Rc::new(file)), stat.len);
     Ok(Resource { modified_secs: Some(stat.modified_secs), stat: Some(stat), ..resource })
 }
 
-/// Returns fewer bytes at the end of the file.
-pub(super) fn read_up_to(file: impl AsFd, start: u64, len: u64) -> io::Result<Vec<u8>> {
+/// Returns fewer bytes at the end of the file. They are read where they stay: no copy.
+pub(super) fn read_up_to(file: impl AsFd, start: u64, len: u64) -> io::Result<Rc<[u8]>> {
     // At most `SMALL_FILE_LEN_MAX` or one slice.
-    let mut bytes = vec![0; len as usize];
-    let read_len = read_at(file, &mut bytes, start)?;
-    bytes.truncate(read_len);
-    Ok(bytes)
+    let mut bytes: Rc<[u8]> = iter::repeat_n(0, len as usize).collect();
+    let read_len = Rc::get_mut(&mut bytes).map_or(Ok(0), |bytes| read_at(file, bytes, start))?;
+    Ok(if read_len < bytes.len() { bytes[..read_len].into() } else { bytes })
 }
 
-/// Reads until `bytes` is full or the file ends.
 pub(super) fn read_at(file: impl AsFd, bytes: &mut [u8], start: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
@@ -309,7 +322,7 @@ mod tests {
             Content::Static(bytes) => bytes.to_vec(),
             Content::GzipPage(page) => page.plain().to_vec(),
             Content::Memory(bytes) => bytes.to_vec(),
-            Content::File(file) => read_up_to(&**file, 0, resource.len).expect("reads"),
+            Content::File(file) => read_up_to(&**file, 0, resource.len).expect("reads").to_vec(),
         };
         assert_eq!(bytes.len() as u64, resource.len);
         assert!(resource.version.is_none_or(|version| version.len == resource.len));

@@ -38,9 +38,8 @@ const AHEAD_SECS_MAX: i64 = 50 * YEAR_SECS;
 
 /// Unix time of an IMF-fixdate or obsolete date; `None` if unreadable.
 ///
-/// Obsolete: `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
-/// A wrong weekday is accepted: it carries no information.
-/// A two-digit year is the latest one at most 50 years ahead.
+/// Obsolete: `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov 6 08:49:37 1994`. A two-digit year is the latest one at most
+/// 50 years ahead.
 pub fn parse_http_date(text: &[u8], now_unix_secs: u64) -> Option<i64> {
     parse_imf_fixdate(text).or_else(|| parse_asctime(text)).or_else(|| parse_rfc850(text, now_unix_secs))
 }

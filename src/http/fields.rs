@@ -89,7 +89,6 @@ impl<'h, 'b> Fields<'h, 'b> {
         self.iter_bytes().map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
     }
 
-    /// Fields with names as bytes.
     pub(super) fn iter_bytes(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'h, 'b> {
         let head = self.head;
         let part = move |(at, len): (u16, u16)| {

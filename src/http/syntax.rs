@@ -88,7 +88,6 @@ fn are_parameters(mut rest: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// Length of a `quoted-string` after its opening quote.
 fn quoted_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

@@ -6,11 +6,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{ParsedArgs, UsageError, invalid_choice_message, value};
+use crate::cli::{ParsedArgs, UsageError, parse_choice, value};
 use crate::client;
 use crate::client::config::FieldEdit;
 use crate::client::options::{
-    SINGLE_REQUEST_OPTIONS, file_name, overrides, parse_positive_time, parse_time, read_request,
+    SINGLE_REQUEST_OPTIONS, file_name, overrides, parse_positive_time, parse_time, read_known_hosts,
+    read_request, read_tls,
 };
 use crate::client::source::{Data, Payload, Source};
 use crate::client::target::ClientTarget;
@@ -30,7 +31,7 @@ use crate::load::plan::schedule::{parse_ramp, parse_steps};
 use search::{SearchSettings, read_search};
 
 const PROGRESS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
-/// The engine updates its progress four times a second.
+/// A block on a terminal is redrawn as often.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
 const LOAD_MODE_OPTIONS: [&str; 7] =
@@ -76,6 +77,8 @@ pub struct Settings {
     pub progress_interval: Duration,
     /// Suppresses progress.
     pub silent: bool,
+    /// A client-bound run is no error.
+    pub allows_invalid: bool,
     /// Limits of `--assert`.
     pub assertion: Option<Assertion>,
     /// File of `--save`.
@@ -122,8 +125,16 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     if request.method == "HEAD" && request.payload.is_some() {
         return Err("-d sends a body, and HEAD has none: leave one out".to_owned());
     }
+    // A request with `close` is the last of its connection (RFC 9112 section 9.6).
+    let has_close = |(name, edit): &(String, FieldEdit)| {
+        name.eq_ignore_ascii_case("connection")
+            && matches!(edit, FieldEdit::Set(value) if value.split(',').any(|its| its.trim().eq_ignore_ascii_case("close")))
+    };
+    let keep_alive = plan.keep_alive && !request.fields.iter().any(has_close);
+    let plan = Plan { method: Method::from_token(request.method.as_bytes()), keep_alive, ..plan };
+    plan.check()?;
     let settings = Settings {
-        plan: Plan { method: Method::from_token(request.method.as_bytes()), ..plan },
+        plan,
         target_selection: match list {
             Some(list) => TargetSelection::List { list, host: overrides.host, port: overrides.port },
             None => TargetSelection::One(request.target),
@@ -136,6 +147,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
         progress_interval: value(parsed, "--every", parse_progress_interval)?
             .unwrap_or(PROGRESS_INTERVAL_DEFAULT),
         silent: parsed.flag("--silent"),
+        allows_invalid: parsed.flag("--allow-client-bound"),
         assertion: value(parsed, "--assert", Assertion::parse)?,
         save_path: file_name(parsed, "--save")?,
         baseline_path: file_name(parsed, "--compare")?,
@@ -163,7 +175,6 @@ fn check_single_stdin_use(settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Path of `--out`; `-` means standard output.
 pub(super) fn report_path(parsed: &mut ParsedArgs) -> Result<Option<PathBuf>, String> {
     Ok(file_name(parsed, "--out")?.filter(|file| file.as_os_str() != "-"))
 }
@@ -187,7 +198,7 @@ fn read_plan(parsed: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
         (None, duration) => duration,
     };
     let max = requests.and_then(|requests| usize::try_from(requests).ok()).unwrap_or(usize::MAX);
-    let plan = Plan {
+    Ok(Plan {
         order: value(parsed, "--order", UrlOrder::parse)?.unwrap_or_default(),
         concurrency: concurrency.unwrap_or_else(|| CONCURRENCY_DEFAULT.min(max).max(threads)),
         stop: Stop { requests, duration },
@@ -199,10 +210,11 @@ fn read_plan(parsed: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
         timeout: value(parsed, "--timeout", parse_positive_time)?.unwrap_or(TIMEOUT_DEFAULT),
         threads,
         seed: value(parsed, "--seed", parse_seed)?.unwrap_or_default(),
+        tls: read_tls(parsed)?,
+        tls_resumes: value(parsed, "--tls-resume", parse_on_off)?.unwrap_or(false),
+        known_hosts: read_known_hosts(parsed)?,
         ..Plan::default()
-    };
-    plan.check()?;
-    Ok(plan)
+    })
 }
 
 fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
@@ -226,10 +238,11 @@ fn parse_count_at_most(text: &str, max: usize) -> Result<usize, String> {
 }
 
 pub(super) fn parse_format(text: &str) -> Result<ReportFormat, String> {
-    let named = ReportFormat::ALL.into_iter().find(|(name, _)| *name == text);
-    named
-        .map(|(_, format)| format)
-        .ok_or_else(|| invalid_choice_message("the format", &ReportFormat::ALL.map(|(name, _)| name), text))
+    parse_choice("the format", &ReportFormat::ALL, text)
+}
+
+fn parse_on_off(text: &str) -> Result<bool, String> {
+    parse_choice("resumption", &[("on", true), ("off", false)], text)
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {

@@ -103,7 +103,9 @@ impl Clause {
     fn check(&self, summary: &Summary) -> Option<String> {
         let found = match self.metric.of(summary) {
             Some(value) if self.relation.holds(value, self.limit) => return None,
-            Some(value) => format!("{} is {}", self.metric, self.metric.unit().format_value(value)),
+            Some(value) => {
+                format!("{} is {}", self.metric, self.metric.unit().format_beside(value, self.limit))
+            }
             None => format!("nothing was recorded for {}", self.metric),
         };
         Some(format!("{} does not hold: {found}", self.text))
@@ -113,6 +115,7 @@ impl Clause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::stats::metric::MetricUnit;
     use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
     fn failed_lines(text: &str, summary: &Summary) -> Vec<String> {
@@ -130,12 +133,47 @@ mod tests {
                 vec!["p50<1us does not hold: p50 is 800 µs", "rps>1M does not hold: rps is 200/s"],
             ),
             ("errors<=0.1%", vec!["errors<=0.1% does not hold: errors is 0.2 %"]),
+            ("errors<0.2%", vec!["errors<0.2% does not hold: errors is 0.25 %"]),
             ("failed<1", vec!["failed<1 does not hold: failed is 5"]),
             ("unfinished>=2", vec![]),
             ("unfinished>2", vec!["unfinished>2 does not hold: unfinished is 2"]),
         ];
         for (text, lines) in rows {
             assert_eq!(failed_lines(text, &summary), lines, "{text}");
+        }
+    }
+
+    #[test]
+    fn failed_clause_shows_the_side_of_the_limit() {
+        let rows = [
+            ("errors<0.1%", 0.001_04, "0.104 %"),
+            ("errors<0.1%", 0.001, "0.1 %"),
+            ("errors<=0.7%", 0.007_000_1, "0.70001 %"),
+            ("errors>99.9%", 0.998_96, "99.896 %"),
+            ("rps>5000", 4_999.7, "4999.7/s"),
+            ("rps>5k", 5_000.0, "5,000/s"),
+            ("rps>99.9", 99.86, "99.86/s"),
+            ("p99<=10ms", 10_007.0, "10.01 ms"),
+            ("p99<2ms", 2_001.0, "2.001 ms"),
+            ("mean<=100us", 100.3, "100.3 µs"),
+            ("mean<41.3us", 41.300_000_4, "41.3000004 µs"),
+            ("max<=90s", 90_001_000.0, "1.50002 min"),
+            ("failed<3", 3.0, "3"),
+        ];
+        for (text, value, shown) in rows {
+            let clause = Assertion::parse(text).expect("it can be read").0.remove(0);
+            let Clause { metric, relation, limit, .. } = clause;
+            assert!(!relation.holds(value, limit), "{text}");
+            assert_eq!(metric.unit().format_beside(value, limit), shown, "{text}");
+        }
+    }
+
+    /// The limit is the number that the same share of requests gives.
+    #[test]
+    fn share_limit_equals_the_quotient_of_counts() {
+        for permille in 0..1000_u32 {
+            let limit = MetricUnit::Share.parse(&format!("{}.{}%", permille / 10, permille % 10));
+            assert_eq!(limit, Ok(f64::from(permille) / 1000.0));
         }
     }
 
@@ -155,7 +193,10 @@ mod tests {
     #[test]
     fn latency_clause_without_responses_fails() {
         let summary = empty_summary(info());
-        let lines = ["p99<10s does not hold: nothing was recorded for p99"];
+        let lines = ["p99<10s", "errors<1%"].map(|clause| {
+            let (metric, _) = clause.split_once('<').expect("a limit");
+            format!("{clause} does not hold: nothing was recorded for {metric}")
+        });
         assert_eq!(failed_lines("p99<10s,errors<1%", &summary), lines);
     }
 

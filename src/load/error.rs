@@ -8,6 +8,7 @@ use std::io;
 use super::assertion;
 use super::compare::thresholds;
 use super::stats::validity;
+use crate::client::tls::TlsError;
 
 const EXIT_USAGE: u8 = 2;
 const EXIT_FAILED: u8 = 1;
@@ -25,6 +26,8 @@ pub enum LoadError {
     NoResponse,
     /// Ended early: nothing was answered.
     GaveUp(String),
+    /// TLS is not usable.
+    Tls(TlsError),
     /// A signal came before anything was measured.
     NothingMeasured,
     /// The load generator was the bottleneck.
@@ -50,6 +53,7 @@ impl LoadError {
             Self::Usage(_) => EXIT_USAGE,
             Self::Failed(_) | Self::NoResponse | Self::NothingMeasured => EXIT_FAILED,
             Self::GaveUp(_) => EXIT_UNREACHABLE,
+            Self::Tls(error) => error.exit_code(),
             Self::ClientBound | Self::GeneratorSaturated(_) => validity::EXIT_CODE,
             Self::AssertionFailed(_) | Self::SloNotMet(_) => assertion::EXIT_CODE,
             Self::Regressed(_) => thresholds::EXIT_CODE,
@@ -65,11 +69,12 @@ impl fmt::Display for LoadError {
             | Self::GaveUp(message)
             | Self::SloNotMet(message)
             | Self::GeneratorSaturated(message) => f.write_str(message),
+            Self::Tls(error) => error.fmt(f),
             Self::NoResponse => f.write_str("no request got a response; see failures in the report"),
             Self::NothingMeasured => f.write_str("interrupted before anything was measured"),
             Self::ClientBound => f.write_str("INVALID: client-bound; see the reason in the report"),
             Self::AssertionFailed(clauses) => write!(f, "assertion failed: {}", clauses.join("; ")),
-            Self::Regressed(clauses) => write!(f, "worse than before: {}", clauses.join("; ")),
+            Self::Regressed(clauses) => write!(f, "--fail-on failed: {}", clauses.join("; ")),
         }
     }
 }
@@ -96,7 +101,7 @@ mod tests {
             (
                 LoadError::Regressed(regressed.to_vec()),
                 98,
-                "worse than before: p99 is 12 ms (p99<10ms); p99 is 12 ms (p99<11ms)",
+                "--fail-on failed: p99 is 12 ms (p99<10ms); p99 is 12 ms (p99<11ms)",
             ),
             (
                 LoadError::AssertionFailed(failed.to_vec()),

@@ -1,8 +1,7 @@
 //! Load generator.
 //!
-//! Settings: [`args`], [`plan`], [`run_info`]. Execution: `run_command`, [`engine`], [`search`].
-//! Results: [`stats`], [`report`], [`assertion`], [`compare`](mod@compare), [`saved`], `live` (progress).
-//! It never uses `files` or `server`.
+//! Settings: [`args`], [`plan`], [`run_info`]. Execution: `run_command`, [`engine`], [`search`]. Results: [`stats`],
+//! [`report`], [`assertion`], [`compare`](mod@compare), [`saved`], `live` (progress).
 
 pub mod args;
 pub mod assertion;

@@ -25,12 +25,10 @@ pub(super) struct OutputFile {
 }
 
 impl ReportOutput {
-    /// Without a path, standard output.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, LoadError> {
         path.map_or(Ok(Self::Stdout), |path| OutputFile::open(path).map(Self::File))
     }
 
-    /// The same file has the same device and inode.
     pub(super) fn check_not_same_file(&self, what: &str, path: &Path) -> Result<(), LoadError> {
         let Self::File(out) = self else { return Ok(()) };
         let file_id = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
@@ -45,7 +43,6 @@ impl ReportOutput {
         }
     }
 
-    /// It must not be the report file.
     pub(super) fn open_save_file(&self, save: Option<&Path>) -> Result<Option<OutputFile>, LoadError> {
         let save_file = save.map(OutputFile::open).transpose()?;
         save.map_or(Ok(()), |path| self.check_not_same_file("--save", path))?;

@@ -11,11 +11,14 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::source::{DATA_TYPE, Payload, Source, join_data};
+use crate::client::target::KnownHost;
 use crate::client::target::{ClientTarget, Overrides};
+use crate::client::tls::ClientTls;
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
 
 use crate::load::args::{Settings, TargetSelection};
+use crate::load::engine::app::Endpoints;
 use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::threads;
 use crate::load::error::LoadError;
@@ -34,11 +37,10 @@ const FDS_PER_THREAD: u64 = 8;
 /// Limit in bytes: each request in flight has a copy.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// A search varies the plan.
 pub(in crate::load) struct PreparedRun {
     pub(in crate::load) plan: Plan,
     pub(in crate::load) setup: Setup,
-    addresses: Vec<Vec<SocketAddr>>,
+    endpoints: Endpoints,
 }
 
 impl PreparedRun {
@@ -46,21 +48,23 @@ impl PreparedRun {
     pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
         check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
-        let addresses = resolve(&plan.targets)?;
-        Ok(Self { plan, setup, addresses })
+        let tls = plan.targets.iter().any(|target| target.is_tls);
+        let tls = tls.then(|| ClientTls::open(&plan.tls, plan.tls_resumes)).transpose();
+        let tls = tls.map_err(LoadError::Tls)?;
+        let endpoints = Endpoints { addresses: resolve(&plan.targets, &plan.known_hosts)?, tls };
+        Ok(Self { plan, setup, endpoints })
     }
 
-    /// Fails if a signal comes before measuring.
     pub(in crate::load) fn run(
         &self,
         plan: &Plan,
         settings: &Settings,
         interrupt: &Interrupt,
     ) -> Result<SavedRun, LoadError> {
-        let mut live = LiveDisplay::on_stderr(plan, settings.progress_interval, settings.silent);
+        let (mut live, interval) = LiveDisplay::on_stderr(plan, settings.progress_interval, settings.silent);
         let began = Now::read();
-        let result =
-            threads::run(plan, &self.addresses, interrupt, &mut |so_far, phase| live.show(so_far, phase));
+        let mut show = |so_far: &_, phase| live.show(so_far, phase);
+        let result = threads::run(plan, &self.endpoints, interrupt, interval, &mut show);
         live.clear();
         let result = result.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
         let totals = result.metrics.series.totals;
@@ -88,7 +92,6 @@ impl PreparedRun {
     }
 }
 
-/// Reads the files that the settings name.
 pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
     let targets = read_targets(&settings.target_selection)?;
     let body = read_body(settings.payload.as_ref())?;
@@ -151,11 +154,15 @@ fn read_error(source: &Source, error: &io::Error) -> LoadError {
 }
 
 /// Each name once.
-fn resolve(targets: &[ClientTarget]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
+fn resolve(targets: &[ClientTarget], known_hosts: &[KnownHost]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
     let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
     let addresses = targets.iter().map(|ClientTarget { host, port, .. }| match known.entry((host, *port)) {
         Entry::Occupied(found) => Ok(found.get().clone()),
-        Entry::Vacant(vacant) => Ok(vacant.insert(lookup_host(host, *port)?).clone()),
+        Entry::Vacant(vacant) => {
+            let named = KnownHost::find(known_hosts, host, *port);
+            let found = if named.is_empty() { lookup_host(host, *port)? } else { named };
+            Ok(vacant.insert(found).clone())
+        }
     });
     addresses.collect()
 }
@@ -190,9 +197,14 @@ mod tests {
 
     #[test]
     fn resolve_gives_each_target_its_addresses() {
-        let target = |host: &str, port| ClientTarget { host: host.to_owned(), port, path: "/".to_owned() };
+        let target = |host: &str, port| ClientTarget {
+            host: host.to_owned(),
+            port,
+            is_tls: false,
+            path: "/".to_owned(),
+        };
         let targets = [target("127.0.0.1", 81), target("::1", 82), target("127.0.0.1", 81)];
-        let found = resolve(&targets).expect("addresses");
+        let found = resolve(&targets, &[]).expect("addresses");
         let text: Vec<_> = found.iter().flatten().map(SocketAddr::to_string).collect();
         assert_eq!(text, ["127.0.0.1:81", "[::1]:82", "127.0.0.1:81"]);
     }

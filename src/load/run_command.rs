@@ -11,10 +11,12 @@ use super::output::{OutputFile, ReportOutput};
 use super::prepared_run::{PreparedRun, build_plan};
 use super::report::ReportFormat;
 use super::saved::{SavedRun, read_run};
+use crate::client::tls::TlsError;
 use crate::load::engine::interrupt::{Interrupt, STOP_SIGNALS};
 use crate::load::saved::commands::check_thresholds;
 use crate::load::search::driver::find_rate;
 use crate::load::search::slo::most_common_failure;
+use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::summary::Summary;
 
 /// Runs the load test and reports.
@@ -24,7 +26,7 @@ use crate::load::stats::summary::Summary;
 pub fn run(settings: &Settings) -> Result<(), LoadError> {
     let interrupt = Interrupt::watch(&STOP_SIGNALS).map_err(LoadError::signal_watch_failed)?;
     let (prepared, baseline, out, save) =
-        interrupt.during(|| prepare_run(settings)).ok_or(LoadError::NothingMeasured)??;
+        interrupt.blocking_wait.run(|| prepare_run(settings)).map_err(|_| LoadError::NothingMeasured)??;
     if let Some(search) = &settings.search {
         return find_rate(settings, search, &prepared, &interrupt, out);
     }
@@ -61,14 +63,19 @@ fn prepare_run(
 
 /// A client-bound run does not measure the server.
 fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>) -> Result<(), LoadError> {
-    if !summary.validity.is_valid() {
+    if !summary.validity.is_valid() && !settings.allows_invalid {
         return Err(LoadError::ClientBound);
     }
     if summary.info.gave_up {
         let reason = most_common_failure(summary).unwrap_or_default();
-        return Err(LoadError::GaveUp(format!(
-            "gave up: {reason}; start the server, or correct the address"
-        )));
+        let failures = &summary.connect_failures;
+        return Err(match () {
+            _ if failures.of(LoadFailure::CertificateRefused) > 0 => {
+                LoadError::Tls(TlsError::Certificate(reason))
+            }
+            _ if failures.of(LoadFailure::HandshakeFailed) > 0 => LoadError::Tls(TlsError::Handshake(reason)),
+            _ => LoadError::GaveUp(format!("gave up: {reason}; start the server, or correct the address")),
+        });
     }
     if let Some(assertion) = &settings.assertion {
         let failed = assertion.judge(summary);
@@ -77,7 +84,7 @@ fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>
         }
     }
     if let (Some(thresholds), Some(comparison)) = (&settings.thresholds, comparison) {
-        check_thresholds(thresholds, comparison)?;
+        check_thresholds(thresholds, comparison, settings.allows_invalid)?;
     }
     match summary.totals.answered {
         0 => Err(LoadError::NoResponse),

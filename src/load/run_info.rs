@@ -1,6 +1,6 @@
 //! Configuration and conditions of a run, for reports and saved runs.
 //!
-//! Built once from the plan, without secret field values. It compares and merges them.
+//! Built once from the plan, without secret field values.
 
 use std::time::Duration;
 
@@ -134,17 +134,24 @@ pub struct Merged {
     pub last_started_unix_secs: u64,
     /// Differing settings, as text.
     pub differences: Vec<String>,
+    /// Start in seconds, length and CPU time in microseconds of each run: together, no two runs share them.
+    #[serde(default)]
+    pub ids: Vec<[u64; 3]>,
 }
 
 impl RunInfo {
     pub(super) fn target_and_urls(plan: &Plan, method: &str) -> (String, Vec<String>) {
-        let url = |target: &ClientTarget| format!("http://{}{}", target.authority(), target.path);
-        let urls: Vec<_> = plan.targets.iter().map(url).collect();
+        let urls: Vec<_> = plan.targets.iter().map(ClientTarget::url).collect();
         match urls.as_slice() {
             [] => (format!("{method} "), urls),
             [only] => (format!("{method} {only}"), Vec::new()),
             [first, more @ ..] => (format!("{method} {first} and {} more", more.len()), urls),
         }
+    }
+
+    /// Length of the schedule in the run: a slow server makes only the run longer.
+    pub(super) fn scheduled(&self) -> Duration {
+        self.profile.schedule.end(self.profile.stop.requests).map_or(self.wall, |end| end.min(self.wall))
     }
 
     /// Adds a concurrent run of another host; `merged` describes both.
@@ -233,7 +240,6 @@ impl Setup {
         ]
     }
 
-    /// One line without the method, which the target line shows.
     pub(super) fn summary_line(&self) -> String {
         let named = |(name, value): (&str, String)| match (name, value.as_str()) {
             ("method", _) | (_, "") | ("body", "none") => None,
@@ -297,13 +303,17 @@ impl CpuUsage {
 }
 
 impl Merged {
-    pub(super) fn combine(mut self, other: Self) -> Self {
+    pub(super) fn combine(mut self, other: Self) -> Result<Self, String> {
+        if other.ids.iter().any(|id| self.ids.contains(id)) {
+            return Err("it has a run that is already merged: name each run once".to_owned());
+        }
+        self.ids.extend(other.ids);
         self.runs = self.runs.saturating_add(other.runs);
         self.client_bound = self.client_bound.saturating_add(other.client_bound);
         self.wall_min = self.wall_min.min(other.wall_min);
         self.last_started_unix_secs = self.last_started_unix_secs.max(other.last_started_unix_secs);
         self.add_differences(other.differences);
-        self
+        Ok(self)
     }
 
     fn add_differences(&mut self, differences: Vec<String>) {

@@ -72,16 +72,24 @@ impl AddressConnector {
     /// The resolver blocks, so a helper thread runs it. The reactor then calls
     /// [`App::on_tick`](crate::reactor::App::on_tick).
     pub fn resolve(host: &str, port: u16, limit: Duration, now: Now, helpers: &Helpers) -> Self {
-        let (addresses, lookup) = match host.parse::<IpAddr>() {
-            Ok(ip) => (VecDeque::from([(ip, port).into()]), None),
-            Err(_) => (VecDeque::new(), Some(start_lookup(host.to_owned(), port, helpers))),
-        };
+        match host.parse::<IpAddr>() {
+            Ok(ip) => Self::known(host, vec![(ip, port).into()], limit, now),
+            Err(_) => {
+                let lookup = Some(start_lookup(host.to_owned(), port, helpers));
+                let last = (Ipv4Addr::UNSPECIFIED, port).into();
+                Self { lookup, last, ..Self::known(host, Vec::new(), limit, now) }
+            }
+        }
+    }
+
+    /// Connects to these addresses of the host.
+    pub fn known(host: &str, addresses: Vec<SocketAddr>, limit: Duration, now: Now) -> Self {
         Self {
             host: host.to_owned(),
-            lookup,
-            addresses,
+            lookup: None,
+            last: addresses.first().copied().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into()),
+            addresses: addresses.into(),
             current: None,
-            last: (Ipv4Addr::UNSPECIFIED, port).into(),
             failures: Vec::new(),
             timeout: limit,
             deadline: now.instant + limit,

@@ -1,20 +1,24 @@
 //! Connection: a transport, its two queues, and the protocol that parses the bytes.
 //!
-//! [`Connection::pump`] is the only read/write/`WouldBlock` loop of the project. It clears a readiness bit where a system
-//! call shows that the bit no longer holds. The states connecting, open and lingering are here, so that no
-//! protocol needs them.
+//! [`Connection::pump`] is the only read/write/`WouldBlock` loop. It clears a readiness bit where a system call shows
+//! that the bit no longer holds.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use super::{CloseReason, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Transport, Want, connect};
+use super::{
+    CloseReason, Handshake, HandshakeError, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Stream, Transport,
+    Want, connect,
+};
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
 /// Bytes read, and bytes written, per connection and tick: large enough for throughput, small enough for fairness.
-/// File ranges may send four times as much (`FILE_LEN_PER_BYTE`).
+/// File ranges may send four times as much (`Transport::file_len_per_byte`).
 const IO_BUDGET_PER_TICK: usize = 256 * 1024;
+/// Cost of an interrupted read in the budget, in bytes.
+const INTERRUPTED_READ_LEN: usize = 4 * 1024;
 /// Maximum linger without input.
 const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum linger in total.
@@ -23,6 +27,7 @@ const LINGER_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 enum ConnState {
     Connecting,
+    Handshaking,
     Open,
     Lingering(Box<Linger>),
 }
@@ -36,7 +41,7 @@ struct Linger {
 
 /// Transport, buffers and protocol of a connection.
 #[derive(Debug)]
-pub struct Connection<P, T = TcpStream> {
+pub struct Connection<P, T = Stream> {
     transport: T,
     recv_buf: RecvBuf,
     send_queue: SendQueue,
@@ -66,9 +71,10 @@ impl<'t, C> Tick<'t, C> {
 }
 
 impl<P: Protocol, T: Transport> Connection<P, T> {
-    /// An established connection, awaiting input.
+    /// An established connection, awaiting input or a handshake.
     pub fn accepted(transport: T, protocol: P) -> Self {
-        Self::new(transport, ConnState::Open, Want::Input, protocol)
+        let state = if T::needs_handshake(&transport) { ConnState::Handshaking } else { ConnState::Open };
+        Self::new(transport, state, Want::Input, protocol)
     }
 
     /// A connecting socket; the protocol advances once connected.
@@ -77,7 +83,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     fn new(transport: T, state: ConnState, want: Want, protocol: P) -> Self {
-        let (recv_buf, send_queue) = (RecvBuf::new(), SendQueue::new());
+        let (recv_buf, send_queue) = (RecvBuf::default(), SendQueue::default());
         Self {
             transport,
             recv_buf,
@@ -110,7 +116,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     /// Ends the connection. A lingering one has already called `closed`.
     pub fn shut_down(mut self, context: &mut P::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
-            self.reset_if_truncating(CloseReason::Shutdown);
+            if !self.reset_if_truncating(CloseReason::Shutdown) {
+                self.transport.notify_close();
+            }
             self.protocol.closed(CloseReason::Shutdown, &self.send_queue, context, now);
         }
     }
@@ -133,10 +141,10 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     /// Moves bytes and advances the protocol until it must wait.
     pub fn pump(&mut self, mut tick: Tick<'_, P::Context>) -> Next {
         tick.pool.lease_segments(&mut self.send_queue);
-        let pending_len = self.transport.pending_output() as u64;
-        self.sent_before_pump = self.send_queue.sent_total().saturating_sub(pending_len);
+        self.sent_before_pump = self.send_queue.sent_total();
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
+            ConnState::Handshaking => self.shake_hands(&mut tick),
             ConnState::Open => self.io_loop(&mut tick),
             ConnState::Lingering(_) => self.linger(&mut tick),
         };
@@ -148,6 +156,11 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     fn complete_connect(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         if tick.ready.is_writable() {
             match connect::outcome(self.transport.socket()) {
+                Ok(()) if self.transport.needs_handshake() => {
+                    self.state = ConnState::Handshaking;
+                    self.protocol.on_connected(tick.context, tick.now);
+                    return self.shake_hands(tick);
+                }
                 Ok(()) => {
                     self.state = ConnState::Open;
                     return self.io_loop(tick);
@@ -158,6 +171,32 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
         if self.is_overdue(tick.now) {
             return self.close(CloseReason::ConnectFailed(ErrorKind::TimedOut), tick);
+        }
+        Next::Wait
+    }
+
+    #[inline(never)]
+    fn shake_hands(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
+        if self.is_overdue(tick.now) {
+            return self.close(CloseReason::TimedOut("the TLS handshake"), tick);
+        }
+        if !tick.pool.take_handshake(tick.now) {
+            return Next::Again;
+        }
+        match self.transport.shake_hands() {
+            Ok(Handshake::NeedsInput) => tick.ready.on_read_blocked(),
+            Ok(Handshake::NeedsRoom) => tick.ready.on_write_blocked(),
+            Ok(Handshake::Complete(session)) => {
+                self.state = ConnState::Open;
+                // The first bytes may have come with the last message.
+                tick.ready.on_buffered_input();
+                self.protocol.on_handshake(Ok(session), tick.context, tick.now);
+                return self.io_loop(tick);
+            }
+            Err(error) => {
+                self.protocol.on_handshake(Err(error), tick.context, tick.now);
+                return self.close(CloseReason::HandshakeFailed, tick);
+            }
         }
         Next::Wait
     }
@@ -199,7 +238,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
             match outcome {
                 IoOutcome::Done => self.advance(tick),
                 // A read may produce output (a TLS handshake) without an event.
-                IoOutcome::Blocked if self.transport.pending_output() > 0 && tick.ready.is_writable() => {}
+                IoOutcome::Blocked if self.transport.has_pending_output() && tick.ready.is_writable() => {}
                 IoOutcome::Blocked => return Next::Wait,
                 IoOutcome::BudgetSpent => return Next::Again,
                 IoOutcome::Failed(reason) => return self.close(reason, tick),
@@ -215,7 +254,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         if let Some(reason) = self.write_error {
             return IoOutcome::Failed(reason);
         }
-        if self.send_queue.is_empty() && self.transport.pending_output() == 0 {
+        if self.send_queue.is_empty() && !self.transport.has_pending_output() {
             return IoOutcome::Done;
         }
         if !tick.ready.is_writable() {
@@ -253,7 +292,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                     self.recv_buf.commit(len);
                     self.protocol.on_input(len, tick.context);
                     tick.read_budget = tick.read_budget.saturating_sub(len);
-                    if T::SHORT_READ_DRAINS && len < buffer_len {
+                    if self.transport.is_drained(len, buffer_len) {
                         tick.ready.on_short_read();
                     }
                 }
@@ -261,8 +300,22 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                     tick.ready.on_read_blocked();
                     return IoOutcome::Blocked;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return IoOutcome::Failed(CloseReason::Failed(error.kind())),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    // Bounds records without content, too.
+                    tick.read_budget = tick.read_budget.saturating_sub(INTERRUPTED_READ_LEN);
+                    match tick.read_budget {
+                        0 => return IoOutcome::BudgetSpent,
+                        _ => continue,
+                    }
+                }
+                Err(error) => {
+                    if error.kind() == ErrorKind::ConnectionAborted {
+                        // In TLS 1.3, the server refuses a client's certificate after the handshake.
+                        let refusal = HandshakeError::Protocol(error.to_string());
+                        self.protocol.on_handshake(Err(refusal), tick.context, tick.now);
+                    }
+                    return IoOutcome::Failed(CloseReason::Failed(error.kind()));
+                }
             }
             return IoOutcome::Done;
         }
@@ -287,6 +340,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     fn close(&mut self, reason: CloseReason, tick: &mut Tick<'_, P::Context>) -> Next {
         let is_truncating = self.reset_if_truncating(reason);
         self.protocol.closed(reason, &self.send_queue, tick.context, tick.now);
+        if !is_truncating && matches!(self.state, ConnState::Open) {
+            self.transport.notify_close();
+        }
         if is_truncating || !self.should_linger(reason, *tick.ready) || self.transport.close_write().is_err()
         {
             return Next::Close;
@@ -313,11 +369,10 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
 
     /// Whether closing now could send RST, which destroys a response that the peer has yet to read.
     ///
-    /// The risk needs output that ended in this tick, and input that is unread or likely to come. Earlier
-    /// output has arrived. A clean finish with all input read is safe.
+    /// That needs output that ended in this tick, and input that is unread or likely to come.
     fn should_linger(&self, reason: CloseReason, ready: Readiness) -> bool {
-        let responded_now =
-            self.send_queue.is_empty() && self.send_queue.sent_total() > self.sent_before_pump;
+        let responded_now = reason == CloseReason::HandshakeFailed
+            || self.send_queue.is_empty() && self.send_queue.sent_total() > self.sent_before_pump;
         let all_read = self.recv_buf.is_empty() && !ready.is_readable();
         let finished_cleanly = reason == CloseReason::Finished && all_read;
         responded_now && reason.must_linger() && !finished_cleanly && !self.recv_buf.is_eof()
@@ -349,7 +404,7 @@ impl<P: Protocol, T: Transport> EventSource for Connection<P, T> {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            ConnState::Connecting | ConnState::Open => self.protocol.deadline(),
+            ConnState::Connecting | ConnState::Handshaking | ConnState::Open => self.protocol.deadline(),
             ConnState::Lingering(linger) => Some(linger.idle_deadline.min(linger.deadline)),
         }
     }

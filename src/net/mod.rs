@@ -4,22 +4,28 @@
 
 mod connect;
 mod connection;
+mod handshake;
 mod listen;
 mod pool;
 mod protocol;
 mod recv_buf;
 mod rlimit;
 mod send_queue;
+mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transport;
 
 pub use connect::{AddressConnector, ConnectError, connect};
 pub use connection::{Connection, Tick};
+pub use handshake::{Handshake, HandshakeError, PeerCertificate, TlsSession};
 pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
 pub use pool::Pool;
 pub use protocol::{Protocol, Want};
 pub use recv_buf::RecvBuf;
 pub use rlimit::raise_nofile_limit;
 pub use send_queue::{SendPosition, SendQueue};
+pub use stream::Stream;
 pub use transport::{CloseReason, IoOutcome, Transport};
 
 /// The host name of this system.

@@ -3,15 +3,21 @@
 //! An idle connection owns no buffer. It leases one while its socket is readable or output waits, and returns the
 //! empty buffer.
 
+use std::time::Instant;
+
 use super::SendQueue;
 use super::send_queue::SegmentQueue;
+use crate::reactor::Now;
 
-/// Bounds memory after a burst: 64 receive buffers of 16 KiB are 1 MiB.
-const SPARES_MAX: usize = 64;
+/// As many connections as read before one advances. More would stay in memory after a burst.
+const SPARES_MAX: usize = 16;
 /// Capacity above which a send buffer, grown by a large response, is freed.
 const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 
-/// Spare buffers of one reactor.
+/// Steps of handshakes per tick. A step takes about 0.2 ms, so that established connections wait 1 ms.
+const HANDSHAKES_PER_TICK_MAX: u32 = 4;
+
+/// Spare buffers of one reactor, and the handshakes that its tick may continue.
 #[derive(Debug)]
 pub struct Pool {
     pub(super) recv_buf_len: usize,
@@ -21,12 +27,21 @@ pub struct Pool {
         reason = "they are lent in their boxes: to box one anew would be an allocation"
     )]
     segment_queues: Vec<Box<SegmentQueue>>,
+    handshakes: (Option<Instant>, u32),
 }
 
 impl Pool {
     /// An empty pool; receive buffers have `recv_buf_len` bytes.
     pub fn new(recv_buf_len: usize) -> Self {
-        Self { recv_buf_len, recv_bufs: Vec::new(), segment_queues: Vec::new() }
+        Self { recv_buf_len, recv_bufs: Vec::new(), segment_queues: Vec::new(), handshakes: (None, 0) }
+    }
+
+    pub(super) fn take_handshake(&mut self, now: Now) -> bool {
+        if self.handshakes.0 != Some(now.instant) {
+            self.handshakes = (Some(now.instant), 0);
+        }
+        self.handshakes.1 += 1;
+        self.handshakes.1 <= HANDSHAKES_PER_TICK_MAX
     }
 
     pub(super) fn lease_recv_buf(&mut self) -> Box<[u8]> {

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::{CloseReason, RecvBuf, SendQueue};
+use super::{CloseReason, HandshakeError, RecvBuf, SendQueue, TlsSession};
 use crate::reactor::Now;
 
 /// Event that a protocol waits for: its state.
@@ -39,6 +39,18 @@ pub trait Protocol {
         context: &mut Self::Context,
         now: Now,
     ) -> Want;
+
+    /// TCP is connected, and a handshake begins.
+    fn on_connected(&mut self, _context: &mut Self::Context, _now: Now) {}
+
+    /// The handshake, if the transport has one, is complete or has failed. `advance` or `closed` follows.
+    fn on_handshake(
+        &mut self,
+        _outcome: Result<TlsSession, HandshakeError>,
+        _context: &mut Self::Context,
+        _now: Now,
+    ) {
+    }
 
     /// `len` bytes were read; `advance` follows, maybe after input of other connections.
     ///

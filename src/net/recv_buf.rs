@@ -17,11 +17,6 @@ pub struct RecvBuf {
 }
 
 impl RecvBuf {
-    /// An empty buffer without memory.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// The unconsumed bytes.
     pub fn bytes(&self) -> &[u8] {
         self.buffer.as_deref().and_then(|buffer| buffer.get(self.start..self.end)).unwrap_or_default()
@@ -106,7 +101,7 @@ mod tests {
     #[test]
     fn spare_capacity_moves_unread_bytes_to_the_front() {
         let mut pool = Pool::new(16);
-        let mut recv_buf = RecvBuf::new();
+        let mut recv_buf = RecvBuf::default();
         receive(&mut recv_buf, &mut pool, b"0123456789abcdef");
         assert!(recv_buf.spare_capacity(&mut pool).is_empty());
         recv_buf.consume(12);
@@ -118,7 +113,7 @@ mod tests {
     #[test]
     fn empty_recv_buf_owns_no_buffer() {
         let mut pool = Pool::new(16);
-        let mut recv_buf = RecvBuf::new();
+        let mut recv_buf = RecvBuf::default();
         receive(&mut recv_buf, &mut pool, b"abc");
         recv_buf.release(&mut pool);
         assert_eq!(recv_buf.bytes(), b"abc", "a buffer with bytes in it stays");
@@ -131,7 +126,7 @@ mod tests {
     #[test]
     fn few_bytes_left_move_to_a_small_buffer_and_back() {
         let mut pool = Pool::new(16);
-        let mut recv_buf = RecvBuf::new();
+        let mut recv_buf = RecvBuf::default();
         receive(&mut recv_buf, &mut pool, b"abcd");
         recv_buf.consume(2);
         for _ in 0..2 {

@@ -1,8 +1,7 @@
 //! Send queue: segments that wait for room in the socket.
 //!
-//! A segment is inline bytes (heads, small bodies), shared bytes or a file range. [`SendQueue::flush`] is the only
-//! function that writes: one `write` or `writev` for all ready bytes, `sendfile` for file ranges. The inline bytes
-//! share one buffer, leased from the pool.
+//! [`SendQueue::flush`] is the only function that writes: one `send` or `sendmsg` for all ready bytes, `sendfile` for
+//! file ranges. The inline bytes share one buffer, leased from the pool.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,12 +14,6 @@ use super::{CloseReason, IoOutcome, Transport};
 
 /// Fits 16 pipelined responses of two segments.
 const SLICES_MAX: usize = 32;
-
-/// File bytes that cost as much budget as one copied byte: `sendfile` copies nothing.
-///
-/// So a tick sends 1 MiB of a file, in about 50 µs: as long as ten small responses. 256 KiB a tick cost large files
-/// 8 % more and three times the calls. 2 MiB saved little and delayed small responses, some by far.
-const FILE_LEN_PER_BYTE: usize = 4;
 
 #[derive(Debug)]
 struct Segment {
@@ -35,16 +28,16 @@ enum SegmentSource {
     Shared(Rc<[u8]>, usize),
     /// From this offset on.
     File(Rc<dyn AsFd>, u64),
+    /// Read when all before it is sent.
+    Late(LateBytes),
 }
+
+/// Reads bytes of the promised length; `None` if the file has no such bytes any more.
+pub(super) type LateBytes = Box<dyn Fn() -> Option<Rc<[u8]>>>;
 
 impl fmt::Debug for SegmentSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Inline => "Inline",
-            Self::Static(_) => "Static",
-            Self::Shared(..) => "Shared",
-            Self::File(..) => "File",
-        })
+        std::mem::discriminant(self).fmt(f)
     }
 }
 
@@ -69,22 +62,19 @@ pub struct SendQueue {
     queued_total: u64,
     sent_total: u64,
     discarded: bool,
+    /// The transport holds sent bytes: the last of them counts as unsent.
+    is_held: bool,
 }
 
 impl SendQueue {
-    /// An empty queue without a buffer.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Bytes that wait to be sent.
     pub fn len(&self) -> u64 {
-        self.queued_total - self.sent_total
+        self.queued_total - self.sent_total()
     }
 
     /// Whether no bytes wait.
     pub fn is_empty(&self) -> bool {
-        self.queued_total == self.sent_total
+        self.queued_total == self.sent_total()
     }
 
     /// Bytes queued since the connection began.
@@ -94,7 +84,7 @@ impl SendQueue {
 
     /// Bytes sent since the connection began.
     pub fn sent_total(&self) -> u64 {
-        self.sent_total
+        self.sent_total - u64::from(self.is_held)
     }
 
     /// The next byte's position.
@@ -144,6 +134,11 @@ impl SendQueue {
         self.push(len, SegmentSource::File(file, offset));
     }
 
+    /// Queues bytes that are read as late as possible. `None` fails the connection.
+    pub fn push_late(&mut self, len: u64, read: LateBytes) {
+        self.push(len, SegmentSource::Late(read));
+    }
+
     fn push(&mut self, len: u64, source: SegmentSource) {
         if len > 0 {
             self.queued_total += len;
@@ -156,15 +151,27 @@ impl SendQueue {
     /// Ready bytes are not split, so one write may overdraw `budget`. `Done` includes pending output of the
     /// transport.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> IoOutcome {
+        let sent_before = self.sent_total();
+        let outcome = self.flush_segments(to, budget);
+        // Output that no byte of the queue began, such as a key update, is not counted.
+        self.is_held = self.sent_total > sent_before && to.has_pending_output();
+        outcome
+    }
+
+    fn flush_segments(&mut self, to: &mut impl Transport, budget: &mut usize) -> IoOutcome {
         let Some(queue) = &mut self.queue else { return flush_pending(to) };
         while let Some(front) = queue.segments.front_mut() {
             if *budget == 0 {
                 return IoOutcome::BudgetSpent;
             }
+            if let SegmentSource::Late(read) = &front.source {
+                let Some(bytes) = read() else { return IoOutcome::Failed(CloseReason::FileTruncated) };
+                front.source = SegmentSource::Shared(bytes, 0);
+            }
             let is_file = matches!(front.source, SegmentSource::File(..));
             let result = match &mut front.source {
                 SegmentSource::File(file, offset) => {
-                    let budget_len = budget.saturating_mul(FILE_LEN_PER_BYTE);
+                    let budget_len = budget.saturating_mul(to.file_len_per_byte());
                     let want = usize::try_from(front.len).unwrap_or(usize::MAX).min(budget_len);
                     to.send_file(file.as_fd(), offset, want)
                 }
@@ -175,7 +182,7 @@ impl SendQueue {
                 Ok(0) => return IoOutcome::Failed(CloseReason::Failed(ErrorKind::WriteZero)),
                 Ok(sent) => {
                     self.sent_total += sent as u64;
-                    let weight = if is_file { sent.div_ceil(FILE_LEN_PER_BYTE) } else { sent };
+                    let weight = if is_file { sent.div_ceil(to.file_len_per_byte()) } else { sent };
                     *budget = budget.saturating_sub(weight);
                     queue.consume(sent as u64);
                 }
@@ -196,7 +203,8 @@ impl SendQueue {
         if let Some(queue) = &mut self.queue {
             queue.clear();
         }
-        self.queued_total = self.sent_total;
+        self.sent_total = self.sent_total();
+        (self.queued_total, self.is_held) = (self.sent_total, false);
     }
 
     /// Whether queued bytes were dropped, also after a write error.
@@ -231,7 +239,7 @@ impl SegmentQueue {
                 }
                 SegmentSource::Static(bytes) => bytes,
                 SegmentSource::Shared(bytes, from) => bytes.get(*from..*from + len).unwrap_or_default(),
-                SegmentSource::File(..) => break,
+                SegmentSource::File(..) | SegmentSource::Late(_) => break,
             });
             count += 1;
         }
@@ -258,7 +266,7 @@ impl SegmentQueue {
                 SegmentSource::Static(bytes) => *bytes = bytes.get(now as usize..).unwrap_or_default(),
                 SegmentSource::Shared(_, from) => *from += now as usize,
                 // `sendfile` has advanced the offset.
-                SegmentSource::File(..) => {}
+                SegmentSource::File(..) | SegmentSource::Late(_) => {}
             }
             if front.len == 0 {
                 self.segments.pop_front();
@@ -271,7 +279,7 @@ impl SegmentQueue {
 }
 
 fn flush_pending(to: &mut impl Transport) -> IoOutcome {
-    while to.pending_output() > 0 {
+    while to.has_pending_output() {
         match to.write(&[], false) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return IoOutcome::Blocked,

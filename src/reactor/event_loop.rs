@@ -38,7 +38,6 @@ pub struct Reactor<A: App> {
     events: Events,
     slots: Slots<A::Conn>,
     timer_wheel: TimerWheel,
-    due_keys: Vec<Key>,
     listeners: Listeners,
     /// The handler writes to a pipe that the loop reads.
     signals: Option<Signals>,
@@ -61,7 +60,6 @@ impl<A: App> Reactor<A> {
             events: Events::with_capacity(EVENTS_MAX),
             slots: Slots::new(),
             timer_wheel: TimerWheel::new(now.instant),
-            due_keys: Vec::new(),
             listeners: Listeners::default(),
             signals: None,
             fd_source: None,
@@ -204,9 +202,9 @@ impl<A: App> Reactor<A> {
     }
 
     fn expire_timers(&mut self, now: Instant) {
-        let mut due = std::mem::take(&mut self.due_keys);
+        let mut due = Vec::new();
         let tick = self.timer_wheel.expire(now, &mut due);
-        for key in due.drain(..) {
+        for key in due {
             let Some(slot) = self.slots.get(key) else { continue };
             if slot.timer.is_some_and(|timer| timer.tick <= tick) {
                 slot.timer = None;
@@ -217,7 +215,6 @@ impl<A: App> Reactor<A> {
                 }
             }
         }
-        self.due_keys = due;
     }
 
     /// Schedules a check no later than the deadline's wheel tick.

@@ -1,8 +1,7 @@
 //! Helper threads for calls that block, such as a resolver or the close of a large deleted file.
 //!
-//! A [`HelperPool`] runs jobs on at most so many threads, which start with the first job that finds none idle.
-//! [`Helpers`] is the access of one reactor: a job goes in, and its completion wakes a connection by its [`Key`].
-//! A job returns its result through a channel of its own.
+//! A [`HelperPool`] runs jobs on a few threads, which start with the first job that finds none idle. [`Helpers`] is the
+//! access of one reactor: a job goes in, and its completion wakes a connection by its [`Key`].
 
 use std::fmt;
 use std::io;
@@ -164,7 +163,6 @@ impl Helpers {
         &self.completions.eventfd
     }
 
-    /// Also keys of connections that waited for space.
     pub(super) fn take_completed(&self) -> Vec<Key> {
         // An eventfd is emptied by one read.
         let _ = rustix::io::read(&self.completions.eventfd, &mut [0_u8; 8]);

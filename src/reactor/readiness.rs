@@ -48,6 +48,11 @@ impl Readiness {
         self.writable = false;
     }
 
+    /// A transport has input that no event will report.
+    pub fn on_buffered_input(&mut self) {
+        self.readable = true;
+    }
+
     /// A write failed: input or its end is readable, even before an event.
     pub fn on_write_failed(&mut self) {
         self.readable = true;

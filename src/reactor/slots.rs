@@ -11,6 +11,9 @@ use slab::Slab;
 use super::token::{Generations, Key};
 use super::{EventSource, Readiness};
 
+/// Free slots that stay: a crowd that comes and goes allocates nothing.
+const SPARE_SLOTS_MAX: usize = 256;
+
 #[derive(Debug)]
 pub(super) struct Slot<C> {
     pub(super) connection: C,
@@ -107,8 +110,12 @@ impl<C: EventSource> Slots<C> {
 
     /// The only place that frees a slot. The drop closes the descriptor, which also removes it from epoll.
     pub(super) fn free_closed(&mut self) -> usize {
-        let keys = self.closed_keys.drain(..);
-        keys.filter_map(|key| self.slab.try_remove(key.index as usize)).count()
+        let keys = mem::take(&mut self.closed_keys).into_iter();
+        let freed = keys.filter_map(|key| self.slab.try_remove(key.index as usize)).count();
+        if self.slab.capacity() > SPARE_SLOTS_MAX + 4 * self.slab.len() {
+            self.slab.shrink_to_fit();
+        }
+        freed
     }
 
     pub(super) fn into_connections(self) -> impl Iterator<Item = C> {
@@ -144,6 +151,18 @@ mod tests {
         fn deadline(&self) -> Option<Instant> {
             None
         }
+    }
+
+    #[test]
+    fn slab_shrinks_after_most_connections_have_closed() {
+        let mut slots = Slots::new();
+        let keys: Vec<Key> = (0..10_000).map(|_| slots.insert(NullSource, Readiness::default())).collect();
+        let (staying, leaving) = keys.split_at(10);
+        leaving.iter().for_each(|&key| slots.close(key));
+        assert_eq!(slots.free_closed(), leaving.len());
+        assert!(slots.slab.capacity() <= SPARE_SLOTS_MAX, "{}", slots.slab.capacity());
+        assert!(staying.iter().all(|&key| slots.get(key).is_some()));
+        assert!(leaving.iter().all(|&key| slots.get(key).is_none()));
     }
 
     #[test]

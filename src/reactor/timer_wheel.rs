@@ -1,8 +1,8 @@
 //! Coarse timer wheel.
 //!
-//! A connection moves its deadline by a store; a wheel tick checks it. The wheel has each key at most once
-//! per tick.
+//! A connection moves its deadline by a store; a wheel tick checks it.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Key;
@@ -13,10 +13,6 @@ const TICKS_PER_SEC: u64 = 10;
 /// Buckets, one per wheel tick, a bit each in a `u128`. Later deadlines are checked at this horizon (12.7 s),
 /// which also bounds how long keys of closed connections stay.
 const BUCKETS: u64 = 128;
-
-/// Capacity that an empty bucket keeps: keys move through all buckets in groups, so each would keep the
-/// maximum.
-const BUCKET_CAPACITY_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct TimerWheel {
@@ -62,8 +58,8 @@ impl TimerWheel {
             if self.occupied & (1 << bucket) != 0 {
                 self.occupied &= !(1 << bucket);
                 let keys = &mut self.buckets[bucket as usize];
-                due.append(keys);
-                keys.shrink_to(BUCKET_CAPACITY_MAX);
+                // Its memory too: keys move through all buckets in groups, so each would keep the maximum.
+                due.append(&mut mem::take(keys));
             }
         }
         self.last_tick = self.last_tick.max(now_tick);

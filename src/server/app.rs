@@ -3,14 +3,16 @@
 //! It implements no protocol.
 
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
 use super::shared::WorkerId;
-use super::{HttpServerProtocol, ServerConnection, WorkerState};
+use super::{HttpServerProtocol, ServerConfig, ServerConnection, ServerTls, WorkerState};
 use crate::access_log::{ConsoleLog, Diagnostics, LogDestination};
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool, Tick};
@@ -20,15 +22,24 @@ use crate::sum::SumService;
 /// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
-/// SIGHUP only if it can reopen a log file: else it ends the server, as it ends every program
+/// SIGHUP only if it can reopen a log file or load certificates: else it ends the server, as it ends every program
 /// whose terminal closes.
-pub(super) fn signals(log: &LogDestination) -> Vec<i32> {
+pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
     let mut signals = SIGNALS.to_vec();
-    if matches!(log, LogDestination::File(_)) {
+    if config.tls.is_some() || matches!(config.access_log, LogDestination::File(_)) {
         signals.push(SIGHUP);
     }
     signals
 }
+
+#[derive(Clone)]
+pub(super) struct TlsListeners {
+    pub(super) tls: Arc<ServerTls>,
+    pub(super) ids: Range<usize>,
+}
+
+/// Time between two looks at the certificate files.
+const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Application of the server's reactor.
 pub struct ServerApp {
@@ -41,6 +52,8 @@ pub struct ServerApp {
     worker_id: WorkerId,
     pub(super) control_messages: Option<Receiver<ControlMessage>>,
     accepted_total: u64,
+    tls: Option<TlsListeners>,
+    certificates_checked_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +82,11 @@ impl ServerApp {
         sum: Option<SumService>,
         console: Option<ConsoleLog>,
         worker_id: WorkerId,
+        tls: Option<TlsListeners>,
     ) -> Self {
         Self {
+            tls,
+            certificates_checked_at: None,
             worker,
             pool: Pool::new(HEAD_LEN_MAX),
             grace_deadline: None,
@@ -99,7 +115,7 @@ impl ServerApp {
         self.grace_deadline = Some(now.instant + grace);
         self.worker.drain();
         if let Some(sum) = &mut self.sum {
-            sum.state.drain();
+            sum.state.draining = true;
         }
         control.stop_listening();
         control.wake_all();
@@ -116,10 +132,27 @@ impl ServerApp {
 
     fn apply(&mut self, message: ControlMessage, control: &mut Control<ServerConnection>, now: Now) {
         match message {
-            ControlMessage::ReopenLog => self.worker.log.reopen(),
+            ControlMessage::ReopenLog => {
+                self.worker.log.reopen();
+                self.load_certificates(true, now);
+            }
             ControlMessage::ReportStats => self.report_stats(),
             ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
         }
+    }
+
+    /// One worker looks for all. Returns the time of the next look.
+    fn load_certificates(&mut self, is_asked: bool, now: Now) -> Option<Instant> {
+        let tls = &self.tls.as_ref().filter(|_| self.worker_id.index == 0)?.tls;
+        let next = self.certificates_checked_at.map(|at| at + CERTIFICATE_CHECK_INTERVAL);
+        if !is_asked && next.is_some_and(|next| now.instant < next) {
+            return next;
+        }
+        if is_asked || next.is_some() {
+            tls.reload(is_asked, now);
+        }
+        self.certificates_checked_at = Some(now.instant);
+        Some(now.instant + CERTIFICATE_CHECK_INTERVAL)
     }
 
     /// Without a supervisor, a wake-up means shutdown.
@@ -137,7 +170,7 @@ impl ServerApp {
     /// At its end, closes its listeners; without HTTP, shuts down.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let sum = self.sum.as_mut()?;
-        let lines = sum.state.take_output_lines();
+        let lines = std::mem::take(&mut sum.state.output_lines);
         let deadline = self.console.as_mut().and_then(|console| {
             lines.iter().for_each(|line| console.print_line(line, now.instant));
             console.tick(now.instant)
@@ -170,8 +203,15 @@ impl App for ServerApp {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
                 self.worker.stats.accepted += 1;
-                let idle_timeout = self.worker.context.config.idle_timeout;
-                let conn = HttpServerProtocol::new(peer, number, idle_timeout, now);
+                let config = &self.worker.context.config;
+                // A handshake has the time of a head.
+                let (timeout, stream) = match &self.tls {
+                    Some(TlsListeners { tls, ids }) if ids.contains(&listener) => {
+                        (config.header_timeout, tls.accept(stream)?)
+                    }
+                    _ => (config.idle_timeout, stream.into()),
+                };
+                let conn = HttpServerProtocol::new(peer, number, timeout, now);
                 Some(ServerConnection::Http(Connection::accepted(stream, conn)))
             }
         }
@@ -227,7 +267,11 @@ impl App for ServerApp {
             control.stop();
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
-        [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min()
+        let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
+        match &self.tls {
+            None => deadline,
+            Some(_) => [deadline, self.load_certificates(false, now)].into_iter().flatten().min(),
+        }
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
@@ -243,7 +287,6 @@ impl App for ServerApp {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, Shutdown, TcpStream as StdStream};
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::{sync::mpsc, thread};
 
@@ -263,7 +306,7 @@ mod tests {
         let store = root.map_or(ContentSource::Embedded, ContentSource::Disk);
         let mut worker = WorkerState::new(config, store, log);
         worker.context.helpers = Some(helpers.clone());
-        let app = ServerApp::new(worker, None, None, WorkerId { index: 0, worker_count: 1 });
+        let app = ServerApp::new(worker, None, None, WorkerId { index: 0, worker_count: 1 }, None);
         let mut reactor = Reactor::new(app, Now::read()).expect("an event loop");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let address = listener.local_addr().expect("its address");

@@ -28,6 +28,8 @@ pub(super) struct ServerContext {
     pub(super) helpers: Option<Helpers>,
     /// Of the running connection.
     pub(super) key: Option<Key>,
+    /// Port to which plain connections are redirected.
+    pub(super) https_port: Option<u16>,
 }
 
 impl ServerContext {
@@ -40,9 +42,10 @@ impl ServerContext {
             boundary_hasher: RandomState::new(),
             shared: Arc::default(),
             archive_permits: Rc::new(()),
-            listing_budget: ListingBudget::new(),
+            listing_budget: ListingBudget::default(),
             helpers: None,
             key: None,
+            https_port: None,
         }
     }
 

@@ -1,7 +1,6 @@
 //! HTTP file server: connections, handlers, responses and rules.
 //!
 //! [`start`] builds one [`ServerApp`] per worker. [`crate::sum`] is a second protocol on the same reactor.
-//! The server never uses `client` or `load`.
 
 mod app;
 pub mod config;
@@ -9,15 +8,24 @@ mod connection;
 mod context;
 mod handlers;
 mod limits;
+#[cfg(not(feature = "tls"))]
+mod no_tls;
 mod response;
 mod rules;
 mod shared;
 mod startup;
 mod stats;
+#[cfg(feature = "tls")]
+mod tls;
 mod workers;
 
+#[cfg(not(feature = "tls"))]
+use no_tls::NoTls as ServerTls;
+#[cfg(feature = "tls")]
+use tls::ServerTls;
+
 pub use app::ServerApp;
-pub use config::{Bind, CacheMode, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig};
+pub use config::{Bind, CacheMode, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig, TlsConfig};
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
 pub use startup::{BoundServer, check, start};

@@ -27,7 +27,6 @@ impl Shared {
         reported.replace(root) != Some(root)
     }
 
-    /// Returns the sum once all workers have reported.
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {
         // A worker that panics leaves complete counters.
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);

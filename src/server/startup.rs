@@ -12,14 +12,14 @@ use std::sync::mpsc::Receiver;
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{ControlMessage, ServerApp, signals};
+use super::app::{ControlMessage, ServerApp, TlsListeners, signals};
 use super::handlers::{error_documents, put};
 use super::limits::{
     DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, cached_files_max, connection_watermarks, file_len_max,
 };
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
-use super::{RootChoice, ServerConfig, WorkerState};
+use super::{RootChoice, ServerConfig, ServerTls, TlsConfig, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCloser, Root, Upload};
@@ -32,8 +32,10 @@ use crate::sum::SumService;
 pub struct BoundServer {
     workers: Workers,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
+    tls_note: Option<String>,
 }
 
 enum Workers {
@@ -47,6 +49,9 @@ struct WorkerConfig {
     store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
+    /// Which of `http` speak TLS.
+    tls: Option<TlsListeners>,
+    https_port: Option<u16>,
     /// Only in the first worker: one number ends the exchange for all.
     sum: Vec<TcpListener>,
     limit: ConnectionLimit,
@@ -62,13 +67,20 @@ struct WorkerConfig {
 /// Mistake and remedy.
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
-    let watermarks = prepare(&mut config, count)?;
+    let (watermarks, tls) = prepare(&mut config, count as u64, false, now)?;
+    let tls_note = tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
-    let signals = signals(&config.access_log);
-    let (http, sum) = open_listeners(&config)?;
-    let (addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
-    let mut configs = worker_configs(config, watermarks, logs, http, sum, now)?;
+    let signals = signals(&config);
+    let OpenListeners { mut plain, tls: tls_listeners, sum } = open_listeners(&config)?;
+    let (addresses, tls_addresses) = (local_addresses(&plain)?, local_addresses(&tls_listeners)?);
+    let sum_addresses = local_addresses(&sum)?;
+    let tls_from = plain.len();
+    plain.extend(tls_listeners);
+    let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
+    let https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
+    let tls = tls.map(|tls| TlsListeners { tls, ids: tls_from..plain.len() });
+    let mut configs = worker_configs(config, watermarks, logs, (plain, sum), (tls, https_port), now)?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
@@ -79,26 +91,26 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
             Workers::MultiThread(Box::new(supervisor), configs)
         }
     };
-    Ok(BoundServer { workers, addresses, sum_addresses, signals })
+    Ok(BoundServer { workers, addresses, tls_addresses, sum_addresses, signals, tls_note })
 }
 
 /// Checks everything for [`start`] except the addresses. Creates nothing.
 ///
 /// # Errors
 /// As for [`start`].
-pub fn check(mut config: ServerConfig) -> Result<(), String> {
+pub fn check(mut config: ServerConfig, now: Now) -> Result<(), String> {
     let count = workers::worker_count(&config);
-    prepare(&mut config, count)?;
+    prepare(&mut config, count as u64, true, now)?;
     config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 
-fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, String> {
+fn prepare(
+    config: &mut ServerConfig,
+    workers: u64,
+    is_check: bool,
+    now: Now,
+) -> Result<(Watermarks, Option<Arc<ServerTls>>), String> {
     let nofile = raise_nofile_limit();
-    if config.connections_max.is_none() {
-        config.cache_files_max = config.cache_files_max.min(cached_files_max(nofile, workers as u64));
-    }
-    let reserved = DESCRIPTORS_RESERVED + config.cache_limits().descriptors_max as u64;
-    let reserved = reserved.saturating_mul(workers as u64);
     let sends_files = config.http && config.root != RootChoice::Embedded;
     let fds_per_connection = match &config.upload {
         Some(_) => 1 + Upload::DESCRIPTORS,
@@ -106,13 +118,19 @@ fn prepare(config: &mut ServerConfig, workers: usize) -> Result<Watermarks, Stri
         None if sends_files && config.connections_max.is_none() => 2,
         None => 1,
     };
-    let watermarks = connection_watermarks(nofile, config.connections_max, reserved, fds_per_connection)?;
+    let reserved = |files: usize| (DESCRIPTORS_RESERVED + files as u64).saturating_mul(workers);
+    let files_max = config.cache_limits().descriptors_max;
+    config.cache_files_max = files_max.min(cached_files_max(nofile, workers));
+    let usable = nofile.saturating_sub(reserved(config.cache_files_max)) / fds_per_connection;
+    let requested = config.connections_max.unwrap_or(1) as u64;
+    let needed = reserved(files_max).saturating_add(requested.saturating_mul(fds_per_connection));
+    let watermarks = connection_watermarks(nofile, config.connections_max, usable, needed)?;
     narrow_to_file(config)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
-    Ok(watermarks)
+    Ok((watermarks, ServerTls::open(config, is_check, now)?))
 }
 
 /// A file is served as the index of its directory, and nothing else there.
@@ -125,13 +143,16 @@ fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
         |error: &str| format!("cannot serve {}: {error}; name its directory with --root", quote(path));
     let name =
         path.file_name().and_then(|name| name.to_str()).ok_or_else(|| error("its name is not UTF-8"))?;
-    if config.upload.is_some() {
-        return Err(error("a file takes no --upload"));
+    let mut pages = config.fallback.iter().chain(config.error_pages.iter().map(|page| &page.path));
+    if config.upload.is_some() || pages.any(|page| page.as_bytes() != name.as_bytes()) {
+        return Err(error("a file takes no --upload, and no other file as --fallback or --error-page"));
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let root = Root::open(parent).map_err(|cause| root_error(parent, &cause))?;
-    root.open_file(name.as_bytes()).map_err(|cause| error(&cause.to_string()))?;
-    (config.index, config.listing, config.one_file) = (name.to_owned(), Some(false), true);
+    root.open_file(name.as_bytes())
+        .map_err(|cause| error(&format!("{cause}, or a link that leaves its directory")))?;
+    (config.index, config.listing) = (name.to_owned(), Some(false));
+    (config.one_file, config.hidden) = (true, true);
     config.root = RootChoice::Directory(parent.to_owned());
     Ok(())
 }
@@ -148,14 +169,24 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     })
 }
 
-fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, Vec<TcpListener>), String> {
+struct OpenListeners {
+    plain: Vec<TcpListener>,
+    tls: Vec<TcpListener>,
+    sum: Vec<TcpListener>,
+}
+
+fn open_listeners(config: &ServerConfig) -> Result<OpenListeners, String> {
     let open = |port: Option<u16>, option| {
         let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
         listeners.map(Option::unwrap_or_default).map_err(|error| listen_error(&error, option))
     };
-    let http = open(config.http.then_some(config.port), "--port")?;
+    let plain = open(config.http.then_some(config.port), "--port")?;
     let sum = open(config.sum.as_ref().map(|sum| sum.port), "--sum-port")?;
-    Ok((http, sum))
+    Ok(match config.tls.as_ref().filter(|_| config.http) {
+        None => OpenListeners { plain, tls: Vec::new(), sum },
+        Some(TlsConfig { port: None, .. }) => OpenListeners { plain: Vec::new(), tls: plain, sum },
+        Some(TlsConfig { port, .. }) => OpenListeners { plain, tls: open(*port, "--tls-port")?, sum },
+    })
 }
 
 fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {
@@ -167,8 +198,8 @@ fn worker_configs(
     config: ServerConfig,
     watermarks: Watermarks,
     logs: Vec<AccessLog>,
-    http: Vec<TcpListener>,
-    mut sum: Vec<TcpListener>,
+    (http, mut sum): (Vec<TcpListener>, Vec<TcpListener>),
+    (tls, https_port): (Option<TlsListeners>, Option<u16>),
     now: Now,
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
@@ -187,6 +218,8 @@ fn worker_configs(
             store: open_content_source(&config)?,
             log,
             http,
+            tls: tls.clone(),
+            https_port,
             sum: std::mem::take(&mut sum),
             limit: limit.clone(),
             worker_id: WorkerId { index, worker_count },
@@ -200,7 +233,20 @@ fn worker_configs(
 
 impl WorkerConfig {
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, mut store, log, http, sum, limit, worker_id, shared, helper_pool, now } = self;
+        let Self {
+            config,
+            mut store,
+            log,
+            http,
+            tls,
+            https_port,
+            sum,
+            limit,
+            worker_id,
+            shared,
+            helper_pool,
+            now,
+        } = self;
         // Ids follow the order of `listen` calls.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
@@ -212,9 +258,10 @@ impl WorkerConfig {
         let closing = helpers.clone();
         store.close_files_with(FileCloser::new(move |file| closing.submit(None, || drop(file))));
         let mut worker = WorkerState::new(config, store, log);
+        worker.context.https_port = https_port;
         worker.context.shared = shared;
         worker.context.helpers = Some(helpers.clone());
-        let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id), now)?;
+        let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id, tls), now)?;
         reactor.use_helpers(helpers)?;
         reactor.limit_connections(limit);
         for listener in http.into_iter().chain(sum) {
@@ -236,6 +283,16 @@ impl BoundServer {
     /// HTTP addresses with actual ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// TLS addresses with actual ports.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// A line about the self-signed certificate, if there is one.
+    pub fn tls_note(&self) -> Option<&str> {
+        self.tls_note.as_deref()
     }
 
     /// Number exchange addresses with actual ports.
@@ -278,7 +335,6 @@ fn event_loop_error(error: io::Error) -> String {
     format!("cannot set up the event loop: {error}")
 }
 
-/// By any name: the source pages belong to it.
 fn is_content_directory(path: &Path) -> bool {
     fs::canonicalize(path)
         .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
@@ -303,7 +359,6 @@ fn log_error(destination: &LogDestination, error: &io::Error) -> String {
     format!("cannot write the access log {name}: {error}; name another with --access-log, or off")
 }
 
-/// `option` sets the port.
 fn listen_error(error: &ListenError, option: &str) -> String {
     let remedy = match error.source.kind() {
         ErrorKind::AddrInUse => {

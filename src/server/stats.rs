@@ -10,8 +10,16 @@ use crate::files::CacheLookups;
 use crate::http::Status;
 use crate::net::CloseReason;
 
-const CLOSE_KINDS: [&str; 7] =
-    ["finished", "peer-closed", "peer-closed-early", "timed-out", "refused", "shutdown", "failed"];
+const CLOSE_KINDS: [&str; 8] = [
+    "finished",
+    "peer-closed",
+    "peer-closed-early",
+    "timed-out",
+    "refused",
+    "shutdown",
+    "failed",
+    "handshake-failed",
+];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stats {
@@ -38,6 +46,7 @@ impl Stats {
             | CloseReason::Failed(_)
             | CloseReason::FileTruncated
             | CloseReason::FileFailed(_) => 6,
+            CloseReason::HandshakeFailed => 7,
         };
         self.closed[kind] += 1;
     }

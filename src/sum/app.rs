@@ -158,7 +158,9 @@ impl SumApp {
             return Ok(None);
         }
         let attempt = self.connector.connect_next(now).map_err(SumError::Connect)?;
-        Ok(attempt.map(|(stream, deadline)| Connection::connecting(stream, SumClientProtocol::new(deadline))))
+        Ok(attempt.map(|(stream, deadline)| {
+            Connection::connecting(stream.into(), SumClientProtocol::new(deadline))
+        }))
     }
 }
 

@@ -74,7 +74,6 @@ impl SumClientProtocol {
         self.phase
     }
 
-    /// The only state change.
     fn enter(&mut self, next: SumClientPhase) {
         log::debug!("{:?} -> {next:?}", self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);

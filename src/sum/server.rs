@@ -27,26 +27,18 @@ const NUMBERS: RangeInclusive<i64> = 1..=100;
 #[derive(Debug)]
 pub struct SumState {
     own: SumLine,
-    output_lines: Vec<String>,
+    /// New lines for the operator; the reader takes them.
+    pub output_lines: Vec<String>,
     /// True after a number outside 1 to 100.
     pub ended: bool,
-    draining: bool,
+    /// True at shutdown: idle connections may close.
+    pub draining: bool,
 }
 
 impl SumState {
     /// Creates the state.
     pub fn new(name: Name, number: i64) -> Self {
         Self { own: SumLine { name, number }, output_lines: Vec::new(), ended: false, draining: false }
-    }
-
-    /// Removes and returns new lines for the operator.
-    pub fn take_output_lines(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.output_lines)
-    }
-
-    /// At shutdown: lets idle connections close.
-    pub fn drain(&mut self) {
-        self.draining = true;
     }
 
     fn handle_line(&mut self, client: &SumLine) -> Result<&SumLine, String> {
@@ -93,7 +85,7 @@ impl SumService {
         peer: SocketAddr,
         now: Now,
     ) -> Option<Connection<SumServerProtocol>> {
-        (!self.state.ended).then(|| Connection::accepted(stream, SumServerProtocol::new(peer, now)))
+        (!self.state.ended).then(|| Connection::accepted(stream.into(), SumServerProtocol::new(peer, now)))
     }
 
     /// Listeners to close after the end; returned once.
@@ -156,7 +148,6 @@ impl SumServerProtocol {
         }
     }
 
-    /// The only state change.
     fn enter(&mut self, next: SumServerPhase) {
         log::debug!("{}: {:?} -> {next:?}", self.peer, self.phase);
         debug_assert!(TRANSITIONS.contains(&(self.phase, next)), "{:?} -> {next:?}", self.phase);

@@ -39,4 +39,75 @@ _TEXTS = [
     Intended("saved runs *: client merge * --format html [stdout]", _REPORT, " bytes, SHA-256 "),
 ]
 
-INTENDED: list[Intended] = _TEXTS
+_SLASH = "The redirect to the slash of a directory is relative."
+_HOME = "The link home of an error page is relative."
+_LISTING = "A listing is HTML by a wildcard, and has forms in place of links."
+_HEAD = "HEAD ignores Range."
+_FIELDS = "A head may have 100 fields."
+_READS = "The client reads what curl reads."
+_REFUSED = "The client exits with 22 if the server refuses what it sends, and names the status."
+_UNSENT = "A load report counts requests that were not sent, and says why connections failed."
+_ONE_FILE = "A file can be ROOT."
+
+_FILES = [
+    Intended("*: stderr, line *", "The first line names what is served.", " and serves "),
+    Intended("server *: server *--check*[stdout]", "New settings.", "\nwelcome = false  # default\n"),
+    Intended("server forms *: server --check --root=site/index.html [*]", _ONE_FILE),
+    Intended(
+        "server forms *: server --check --upload=missing site [stderr]",
+        "A root is told by its absolute path.",
+        "no such directory in '(own)/site'",
+    ),
+    Intended(
+        "server values *: server --check --mime =text/plain site [stderr]",
+        "--mime takes names, too.",
+        "is no extension or file name, such as foo or README",
+    ),
+    *(
+        Intended(f"*: *{method} /*{name}*", _SLASH, f"\nLocation: {name}/")
+        for method, name in (
+            ("GET", "about"),
+            ("HEAD", "about"),
+            ("GET", "without-index"),
+            ("GET", "with-index"),
+            ("GET", "a"),
+            ("GET", "link-directory"),
+        )
+    ),
+    Intended("*: * /*", _HOME, '<p><a href="./">Go to the home page</a></p>'),
+    Intended("*: * /*", _HOME, '<p><a href="../">Go to the home page</a></p>'),
+    Intended("*: * /*", _LISTING, "\nContent-Security-Policy: default-src 'none';"),
+    Intended("*: syntax *: 1.0 listing", _LISTING, "\nContent-Security-Policy: default-src 'none';"),
+    Intended("*: paths *: GET /.well-known/security.txt", "It is served.", "HTTP/1.1 200 OK"),
+    Intended("everything: *", "The page of --fallback varies.", "\nVary: Accept, Sec-Fetch-Dest"),
+    Intended("fallback*: *", "The page of --fallback varies.", "\nVary: Accept, Sec-Fetch-Dest"),
+    # The responses are compared by themselves; one request more shifts all lines of a log.
+    Intended("*: access.log, line *", "The log tells of the changed responses."),
+    Intended("log to standard output: stdout, line *", "The log tells of the changed responses.", "/without-index/ "),
+]
+
+_PROTOCOL = [
+    Intended("*: ranges *: HEAD bytes=*", _HEAD, "HTTP/1.1 200 OK"),
+    Intended("*: conditions *: HEAD *Range: *", _HEAD, "HTTP/1.1 200 OK"),
+    Intended("*: ranges *: GET *Range: bytes=*,*", "A multipart body begins with CRLF.", "\nContent-Type: multipart/"),
+    Intended("*: syntax *: many fields*", _FIELDS, "HTTP/1.1 "),
+]
+
+_CLIENT = [
+    Intended("client fetches *: client *:{P}/long-head [*]", _READS),
+    Intended("client fetches *: client *:{P}/*many-fields [*]", _READS),
+    Intended("client fetches *: client *:{P}/line-feeds [*]", _READS),
+    Intended("client fetches *: client *:{P}/deceptive [*]", _READS),
+    Intended("client *: client *-T * [stderr]", _REFUSED, "reactor-client: not stored: the server "),
+    Intended("client *: client PUT * [stderr]", _REFUSED, "reactor-client: not stored: the server "),
+    Intended("client *: client *-T * [exit code]", _REFUSED, "22"),
+    Intended("client *: client PUT * [exit code]", _REFUSED, "22"),
+    Intended("client fetches *: client -f* :{P}/missing [stderr]", _REFUSED, " responded with status 404 Not Found"),
+    Intended("load runs *: client * --format csv * [stdout]", _UNSENT, "\nrequests,unsent,"),
+    Intended("load runs *: client * --format hdr * [stdout]", _UNSENT, " failed, "),
+    Intended("saved runs *: client merge * --format csv [stdout]", _UNSENT, "\nrequests,unsent,"),
+    Intended("saved runs *: client merge * --format hdr [stdout]", _UNSENT, " failed, "),
+    Intended("saved runs *: client merge failed.run failed.run [stdout]", _UNSENT, "; connection refused: "),
+]
+
+INTENDED: list[Intended] = _TEXTS + _FILES + _PROTOCOL + _CLIENT

@@ -190,7 +190,7 @@ SERVER_VALUES = split("server", """
 --check --no-http --sum-port 0
 --check --no-http --sum-port 0 --listing auto
 0 missing
-0 site/index.html
+0 /dev/null
 0 site --access-log missing/log
 0 site --access-log site
 0 site --max-connections 999999999

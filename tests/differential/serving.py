@@ -132,7 +132,9 @@ def _prepare(configuration: Configuration, side: Side, own: Path) -> list[str]:
     if configuration.settings:
         (own / "settings.toml").write_text(configuration.settings, encoding="utf-8")
     log = ["--access-log", "access.log"] if configuration.logs_to_file else []
-    root = [] if configuration.is_built_in else ["-d", str(site)]
+    # Version 0.2.0 serves them where nothing is given.
+    built_in = [] if side.name == "old" else ["--welcome"]
+    root = built_in if configuration.is_built_in else ["-d", str(site)]
     served = [] if "--no-http" in configuration.args else [*log, *root]
     return [arg.replace("{own}", str(own)) for arg in [*configuration.args, *served]]
 

@@ -8,6 +8,12 @@ import re
 # Longer ones first: a text may be a part of another one.
 TEXTS: list[tuple[str, str]] = [
     (
+        "Names that begin with a dot are neither served nor stored.",
+        "Names that begin with a dot are not stored on this server: --hidden sets that.",
+    ),
+    ("The request has more than 64 header fields.", "The request has more than 100 header fields."),
+    ("The request target is longer than 8 KiB.", "The request line is longer than 8 KiB."),
+    (
         "Closed loop: a connection asks again only when its answer has come. While the server stalls\nnothing is asked, so those who would have had to wait are not in these figures; a fixed rate\n(--rate) shows them.",
         "Closed loop: a connection sends its next request only after the response. During a stall no\nrequests are sent, so their waits are missing; use --rate.",
     ),

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Raw, Server, Stopped, lines, random, reactor_server, wait};
+use crate::harness::{Raw, Server, Stopped, WAIT_MAX, lines, random, reactor_server, wait};
 
 const FILES: &[(&str, &[u8])] = &[("hello.txt", b"hello"), ("index.html", b"<p>home</p>")];
 const MONTHS: [&str; 12] =
@@ -288,20 +288,20 @@ fn stdout_log_is_written_while_connections_stay_open() {
     let mut client = server.connect();
     for path in ["/hello.txt", "/none", "/"] {
         client.get(path);
-        let line = log.recv_timeout(PATIENCE).expect("a line while the server runs");
+        let line = log.recv_timeout(WAIT_MAX).expect("a line while the server runs");
         let entry = parse(&line).unwrap_or_else(|| panic!("not in the combined format: {line:?}"));
         assert_eq!(entry.request, format!("GET {path} HTTP/1.1").as_bytes());
     }
     drop(client);
     assert_eq!(server.stop().status.code(), Some(0));
-    assert!(log.recv_timeout(PATIENCE).is_err(), "nothing else");
+    assert!(log.recv_timeout(WAIT_MAX).is_err(), "nothing else");
 }
 
 #[test]
 fn log_file_is_written_while_the_server_runs() {
     let server = Server::serving(FILES);
     assert_eq!(server.get("/hello.txt").status, 200);
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + WAIT_MAX;
     while fs::read_to_string(server.log_path()).expect("the log").is_empty() {
         assert!(std::time::Instant::now() < deadline, "a quiet server never writes its log");
         std::thread::yield_now();
@@ -321,7 +321,7 @@ fn stalled_stdout_reader_drops_lines_and_never_blocks_server() {
     }
     // The reader goes on: what it reads are whole lines, and new ones come.
     let log = lines(stdout);
-    let line = log.recv_timeout(PATIENCE).expect("the first line");
+    let line = log.recv_timeout(WAIT_MAX).expect("the first line");
     assert!(parse(&line).is_some(), "{line:?}");
     drop(client);
     let Stopped { status, stderr, .. } = server.stop();
@@ -329,7 +329,7 @@ fn stalled_stdout_reader_drops_lines_and_never_blocks_server() {
     let dropped = stderr.split_once("; ").and_then(|(_, rest)| rest.split_once(" lines were dropped"));
     let dropped: usize = dropped.and_then(|(count, _)| count.parse().ok()).expect("what is lost is told");
     let mut count = 1;
-    while let Ok(line) = log.recv_timeout(PATIENCE) {
+    while let Ok(line) = log.recv_timeout(WAIT_MAX) {
         assert!(parse(&line).is_some(), "{line:?}");
         count += 1;
     }
@@ -431,7 +431,7 @@ fn serve_with_unread_diagnostics(stderr: OwnedFd) -> (Child, Raw) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     let mut child = command.spawn().expect("the server starts");
     let stdout = lines(child.stdout.take().expect("its stdout"));
-    let line = stdout.recv_timeout(PATIENCE).expect("its address");
+    let line = stdout.recv_timeout(WAIT_MAX).expect("its address");
     let address = line.trim_start_matches("http://").trim_end_matches('/').parse().expect("an address");
     let mut client = Raw::connect(address);
     for _ in 0..REQUESTS {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use crate::harness::{PATIENCE, Raw, Server, fill, pattern};
+use crate::harness::{Raw, Server, WAIT_MAX, fill, pattern};
 
 /// What the server makes at a time.
 const ARCHIVES_MAX: usize = 16;
@@ -270,7 +270,7 @@ fn descriptors(server: &Server) -> usize {
 fn wait_for_descriptors(server: &Server, most: usize) {
     let since = Instant::now();
     while descriptors(server) > most {
-        assert!(since.elapsed() < PATIENCE, "descriptors are never given back");
+        assert!(since.elapsed() < WAIT_MAX, "descriptors are never given back");
         thread::yield_now();
     }
 }

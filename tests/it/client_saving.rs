@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::harness::{
-    Client, PATIENCE, Screen, Scripted, Server, Step, client, client_in, names_in, pattern,
+    Client, Screen, Scripted, Server, Step, WAIT_MAX, client, client_in, names_in, pattern,
 };
 
 /// A part of a bar that can be nothing else: how much has come of how much.
@@ -33,7 +33,7 @@ fn wait_until_full(writer: &impl AsFd) {
     let started = Instant::now();
     let no_wait = Timespec::default();
     while poll(&mut [PollFd::new(writer, PollFlags::OUT)], Some(&no_wait)).expect("it can be asked") > 0 {
-        assert!(started.elapsed() < PATIENCE, "the pipe was never filled");
+        assert!(started.elapsed() < WAIT_MAX, "the pipe was never filled");
         thread::yield_now();
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use crate::harness::{Client, PATIENCE, Screen, Scripted, Server, Step, client_in, pattern};
+use crate::harness::{Client, Screen, Scripted, Server, Step, WAIT_MAX, client_in, pattern};
 
 const CREATED: &str = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
 const REFUSED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 8\r\nConnection: close\r\n\r\nnot here";
@@ -39,8 +39,8 @@ fn listen<T: Send + 'static>(
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a client");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
+        stream.set_write_timeout(Some(WAIT_MAX)).expect("a deadline");
         let _ = tell.send(serve(&mut stream));
     });
     (address, told)
@@ -58,7 +58,7 @@ fn read_until(stream: &mut TcpStream, end: &str) -> String {
 }
 
 fn told<T>(from: &Receiver<T>) -> T {
-    from.recv_timeout(PATIENCE).expect("the server's report")
+    from.recv_timeout(WAIT_MAX).expect("the server's report")
 }
 
 fn last_line(text: &str) -> &str {
@@ -336,7 +336,7 @@ fn held(folder: &Path, screen: Screen) -> (Client, mpsc::Sender<()>) {
     let (go, gone) = mpsc::channel();
     let (address, _) = listen(move |stream| {
         read_until(stream, "\r\n\r\n");
-        let _ = gone.recv_timeout(PATIENCE);
+        let _ = gone.recv_timeout(WAIT_MAX);
         io::copy(&mut Read::by_ref(stream).take(LARGE_LEN), &mut io::sink()).expect("all of it");
         stream.write_all(CREATED.as_bytes()).expect("the client listens");
     });
@@ -443,7 +443,7 @@ fn status_417_sends_once_more_without_expect() {
                 let mut heads = Vec::new();
                 for answer in [EXPECTATION_FAILED, second] {
                     let (mut stream, _) = listener.accept().expect("a client");
-                    stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+                    stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
                     heads.push(read_until(&mut stream, "\r\n\r\n"));
                     if heads.len() == 2 {
                         read_until(

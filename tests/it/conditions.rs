@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::harness::{LONG_AGO_DATE, PATIENCE, Raw, Reply, Server, make_old, pattern};
+use crate::harness::{LONG_AGO_DATE, Raw, Reply, Server, WAIT_MAX, make_old, pattern};
 
 /// A large file: it is sent from the disk, and nobody reads it before.
 const LARGE: usize = 100_000;
@@ -167,7 +167,7 @@ fn last_modified_absent_until_mtime_is_stable() {
     let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
     let since = format!("If-Modified-Since: {}", httpdate::fmt_http_date(modified));
     let mut client = server.connect();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     let old = loop {
         let conditional = ask(&mut client, "GET", "/a", &[&since]);
         let reply = client.get("/a");
@@ -321,4 +321,44 @@ fn concurrent_conditional_puts_first_complete_wins() {
     }
     let entries = fs::read_dir(server.root()).expect("the root").count();
     assert_eq!(entries, 2, "nothing is left of what was not stored");
+}
+
+#[test]
+fn put_if_match_accepts_tag_of_any_current_variant() {
+    let large = pattern(100_000);
+    let files: &[(&str, &[u8])] = &[("a.txt", b"plain"), ("a.txt.br", b"br"), ("a.txt.zst", &large)];
+    for coding in ["br", "zstd", "identity"] {
+        let server = Server::with(files, &["--upload"]);
+        if coding == "zstd" {
+            server.get_tagged("/a.txt.zst");
+        }
+        let mut client = server.connect();
+        let fetched = client.ask("GET /a.txt", &format!("Accept-Encoding: {coding}"));
+        assert_eq!(fetched.field("content-encoding").unwrap_or("identity"), coding);
+        let tag = fetched.field("ETag").expect("an entity-tag");
+        let weak = format!("W/{tag}");
+        // The last two: the precompressed files are older than what was just stored.
+        let cases = [
+            ("If-None-Match", tag, 412),
+            ("If-Match", &weak, 412),
+            ("If-Match", tag, 204),
+            ("If-Match", tag, 412),
+        ];
+        for (field, tag, status) in cases {
+            let line = format!("{field}: {tag}");
+            assert_eq!(ask(&mut client, "PUT", "/a.txt", &[&line]).status, status, "{coding}: {line}");
+        }
+        assert_eq!(client.get("/a.txt").text(), "new");
+    }
+}
+
+#[test]
+fn put_if_match_refuses_tag_of_outdated_precompressed_file() {
+    let server = Server::with(&[("a.txt", b"plain"), ("a.txt.br", b"br")], &["--upload"]);
+    let mut client = server.connect();
+    let fetched = client.ask("GET /a.txt", "Accept-Encoding: br");
+    let line = format!("If-Match: {}", tag_of(&fetched));
+    fs::write(server.root().join("a.txt"), "newer").expect("the file");
+    assert_eq!(ask(&mut client, "PUT", "/a.txt", &[&line]).status, 412);
+    assert_eq!(client.get("/a.txt").text(), "newer");
 }

@@ -72,6 +72,9 @@ fn fallback_is_not_sent_for_parts_of_a_page() {
                 if is_page { (200, true) } else { (404, false) },
                 "{fields}"
             );
+            // A cache gives it to no request of another kind.
+            let expected = if is_page { "Accept, Sec-Fetch-Dest" } else { "Accept" };
+            assert!(reply.head.contains(&format!("\r\nVary: {expected}\r\n")), "{fields}: {}", reply.head);
             assert_eq!(client.ask("GET /docs/a.txt", fields).status, 200, "{fields}");
         }
     }

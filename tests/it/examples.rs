@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{PATIENCE, Server, client, client_in, lines, pattern};
+use crate::harness::{Server, WAIT_MAX, client, client_in, lines, pattern};
 
 /// A running example. Dropping it kills the process.
 struct Example(Child);
@@ -43,10 +43,10 @@ fn echo_example_returns_bytes_on_two_connections() {
     let mut child = Command::new(program("echo")).stdout(Stdio::piped()).spawn().expect("it starts");
     let told = lines(child.stdout.take().expect("a pipe"));
     let _example = Example(child);
-    let address = told.recv_timeout(PATIENCE).expect("the address");
+    let address = told.recv_timeout(WAIT_MAX).expect("the address");
     let connect = || {
         let stream = TcpStream::connect(&address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
         stream
     };
     let (mut first, mut second) = (connect(), connect());

@@ -50,7 +50,7 @@ fn assert_one_answer(client: &mut Raw, status: u16, about: &str) {
 }
 
 #[test]
-fn requests_before_rejected_one_get_responses_first() {
+pub(crate) fn requests_before_rejected_one_get_responses_first() {
     let server = serve();
     let mut client = server.connect();
     let good = [GET, b"\r\n"].concat();
@@ -63,7 +63,7 @@ fn requests_before_rejected_one_get_responses_first() {
 }
 
 #[test]
-fn head_truncated_by_client_gets_400() {
+pub(crate) fn head_truncated_by_client_gets_400() {
     let server = serve();
     for start in
         [&b"G"[..], b"GET /hello.txt HTTP/1.1", GET, b"\r\nGET /hello.txt HTTP/1.1\r\nHost: test\r\n\r"]
@@ -75,7 +75,7 @@ fn head_truncated_by_client_gets_400() {
 }
 
 #[test]
-fn rejected_flooding_client_still_reads_response() {
+pub(crate) fn rejected_flooding_client_still_reads_response() {
     let server = serve();
     let mut clients: Vec<Raw> = (0..20).map(|_| server.connect()).collect();
     for client in &mut clients {

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::harness::{Client, Outcome, PATIENCE, Screen, Server, pattern};
+use crate::harness::{Client, Outcome, Screen, Server, WAIT_MAX, pattern};
 
 /// Runs a command in a mount namespace where names are looked up in the FIFO `hosts` of a directory only.
 const BLOCKED: &str = "mount --bind \"$1/hosts\" /etc/hosts && mount --bind \"$1/nsswitch.conf\" \
@@ -55,7 +55,7 @@ impl BlockedResolver {
 
     /// Ends the block. The resolver then finds no name, for it takes no hosts from a FIFO.
     fn unblock(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         loop {
             match openat(CWD, self.hosts(), OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
                 Ok(_) => return,
@@ -82,7 +82,7 @@ fn max_time_and_connect_timeout_hold_while_resolver_blocks() {
 
 /// Waits until the client has a handler for SIGINT.
 fn wait_for_handler(client: &Client) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     let is_caught = || {
         let status = fs::read_to_string(format!("/proc/{}/status", client.pid().as_raw_nonzero()));
         let status = status.expect("it runs");
@@ -130,7 +130,7 @@ fn helper_threads(server: &Server) -> Vec<String> {
 }
 
 fn wait_for_helper_thread(server: &Server) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while helper_threads(server).is_empty() {
         assert!(Instant::now() < deadline, "no helper thread was started");
         thread::yield_now();

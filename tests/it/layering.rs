@@ -29,7 +29,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "net",
         rooms: &["reactor"],
-        crates: &["mio", "rustix", "nix", "log"],
+        crates: &["mio", "rustix", "nix", "log", "rustls", "rustls_native_certs", "rcgen", "x509_cert"],
         never: &["std::thread", "std::path"],
     },
     Room {

@@ -13,7 +13,9 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, Crowd, End, Habit, Outcome, PATIENCE, Screen, Scripted, Server, Step, client};
+use crate::harness::{
+    Client, Crowd, End, Habit, Outcome, Screen, Scripted, Server, Step, WAIT_MAX, at_once, client,
+};
 
 /// A machine that is busy with other tests may make the generator itself the limit; whether it was is not
 /// what these tests are about.
@@ -145,6 +147,69 @@ fn load_requests_have_given_fields_and_body() {
 }
 
 #[test]
+fn connection_close_field_closes_after_each_response() {
+    for (args, field) in
+        [("-n 20 -c 2", "Connection: close"), ("-n 20 -c 2 -q 500", "connection: TE , Close")]
+    {
+        let server = Crowd::of(Habit::Errs { after: usize::MAX, bytes: Vec::new(), end: End::Close });
+        let port = server.port();
+        let words: Vec<_> = args.split(' ').chain(["-s", "-H", field, "-p", &port]).collect();
+        let outcome = client(&words);
+        assert!(outcome.text().contains("20 sent = 20 completed + 0 failed"), "{}", outcome.text());
+        assert!(outcome.text().contains("keep-alive off"), "{}", outcome.text());
+        // Near the end, a connection may find that another has sent the last request.
+        let connections = server.stop().connections;
+        assert!((20..=22).contains(&connections), "{connections}");
+    }
+    let outcome =
+        client(&["-n", "4", "-c", "2", "--pipeline", "2", "-H", "Connection: close", ":1"]).expect(2);
+    assert!(outcome.complaint().contains("'Connection: close' sends one request"), "{}", outcome.stderr);
+}
+
+#[test]
+fn rates_of_a_schedule_are_over_its_whole_length() {
+    let rows = [
+        ("--ramp 0..0.5/2s", 1, 2000),
+        ("--steps 10:500ms,0:1s", 5, 1500),
+        ("--steps 10:500ms,0:1s -n 5", 5, 1500),
+        ("-q 20 -n 5", 5, 250),
+        ("-q 20 -n 5 -c 3 --threads 3", 5, 250),
+        ("-q 20 -n 5 --warmup 100ms", 5, 250),
+    ];
+    let server = server();
+    at_once(rows, |(args, answered, length_ms)| {
+        let report = json(&good(&server, &format!("{args} -s --format json /")));
+        let rate = report["answers_per_sec"].as_f64().expect("a rate");
+        let scheduled = answered as f64 * 1e3 / f64::from(length_ms);
+        assert_eq!(count(&report, "answered"), answered, "{args}");
+        // A busy machine may end the run later.
+        assert!(rate <= scheduled && rate > scheduled / 2.0, "{args}: {rate} and {scheduled}");
+    });
+    // The report names the rate of the schedule, also if the server makes the run longer.
+    let slow = Crowd::of(Habit::Errs { after: 1, bytes: Vec::new(), end: End::Silence });
+    let args = ["-q", "100", "-n", "3", "-c", "1", "--timeout", "300ms", "-s", "-p", &slow.port()];
+    for (format, part) in [("text", " due (100/s)"), ("html", "3 due (100/s)")] {
+        let outcome = client(&[&args[..], &["--format", format]].concat());
+        assert!(outcome.text().contains(part), "{format}: {}", outcome.text());
+    }
+}
+
+#[test]
+fn silent_seconds_stand_in_progress_lines_and_slices() {
+    at_once([1, 2], |threads| {
+        let server = server();
+        let args = format!("--steps 20:500ms,0:1600ms -c 4 --threads {threads} --every 1s --format json /");
+        let outcome = good(&server, &args);
+        let lines = outcome.stderr.lines().filter(|line| line.contains("requests/s"));
+        let rates: Vec<_> = lines.filter_map(|line| line.split(',').next()).collect();
+        assert_eq!(rates, ["1 s: 10 requests/s", "2 s: 0 requests/s"], "{}", outcome.stderr);
+        let slices = &json(&outcome)["slices"];
+        let answered = [0, 1, 2].map(|index| slices[index]["answered"].as_u64());
+        assert_eq!(answered, [Some(10), Some(0), Some(0)], "{slices}");
+    });
+}
+
+#[test]
 fn upload_file_placeholders_stay_literal() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("body");
@@ -188,6 +253,13 @@ fn failed_assertion_exits_99() {
         let outcome = outcome.expect(99);
         assert!(outcome.complaint().contains("p50<1us does not hold"), "{}", outcome.stderr);
     }
+    let dir = tempfile::tempdir().expect("a folder");
+    let list = dir.path().join("urls");
+    fs::write(&list, format!("/none\n{}", "/a.txt\n".repeat(960))).expect("the list");
+    let args = format!("-n 961 -s --allow-client-bound --assert errors<0.1% --urls {}", list.display());
+    let outcome = load(&server, &args).expect(99);
+    let wanted = "errors<0.1% does not hold: errors is 0.104 %";
+    assert!(outcome.complaint().ends_with(wanted), "{}", outcome.stderr);
     let outcome = load(&server, "-n 50 --assert p99<10 /").expect(2);
     assert!(outcome.complaint().contains("option '--assert'"), "{}", outcome.stderr);
 }
@@ -280,7 +352,7 @@ fn sigint_while_reading_url_list_exits_130() {
     mknodat(CWD, &list, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
     let args = ["-c", "2", "-z", "1h", "--urls", list.to_str().expect("UTF-8")];
     let client = Client::start(&args, Screen::None, |_| ());
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     // It cannot be opened for writing until somebody reads.
     let writer = loop {
         match open(&list, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
@@ -343,14 +415,14 @@ fn progress_block_on_terminal_only() {
     let outcome = Client::start(&args, Screen::Stderr, |command| {
         command.env("LC_ALL", "C.UTF-8");
     });
-    let outcome = outcome.finish();
+    let quiet = Client::start(&[&args[..], &["-s"]].concat(), Screen::Stderr, |_| ());
+    let piped = Client::start(&args, Screen::None, |_| ());
+    let [outcome, quiet, piped] = [outcome, quiet, piped].map(Client::finish);
     assert!(outcome.stderr.contains("requests/s   p50 "), "{:?}", outcome.stderr);
     assert!(outcome.stderr.contains("\x1b[3A"), "it is redrawn: {:?}", outcome.stderr);
     assert!(outcome.stderr.contains("\x1b[J"), "it is taken away: {:?}", outcome.stderr);
     assert!(outcome.text().contains("latency"));
-    let quiet = Client::start(&[&args[..], &["-s"]].concat(), Screen::Stderr, |_| ()).finish();
     assert!(!quiet.stderr.contains('\x1b'), "{:?}", quiet.stderr);
-    let piped = client(&args);
     assert!(!piped.stderr.contains('\x1b'), "{:?}", piped.stderr);
 }
 
@@ -369,7 +441,16 @@ fn saved_runs_can_be_compared_and_merged() {
     assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{}", outcome.stderr);
     let merged = json(&client(&["merge", &one, &two, "--format", "json"]));
     assert_eq!(count(&merged, "answered"), 100);
-    assert!(client(&["merge", &both, &one]).text().contains(", 3 runs as one"));
+    let third = path("three.run");
+    good(&server, &format!("-n 20 -c 2 -s --save {third} /a.txt"));
+    assert!(client(&["merge", &both, &third]).text().contains(", 3 runs as one"));
+    for again in [[&one, &one], [&both, &one], [&two, &both], [&both, &both]] {
+        let outcome = client(&["merge", again[0], again[1]]).expect(1);
+        let wanted = "it has a run that is already merged: name each run once";
+        assert!(outcome.complaint().ends_with(wanted), "{}", outcome.stderr);
+        assert!(outcome.stdout.is_empty());
+    }
+    client(&["merge", &one, &two, &one]).expect(1);
     let outcome = client(&["compare", &one, "/nowhere.run"]).expect(1);
     assert!(outcome.complaint().contains("cannot read '/nowhere.run'"), "{}", outcome.stderr);
     let outcome = client(&["merge", &one]).expect(2);

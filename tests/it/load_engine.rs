@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use reactor_http::client::target::ClientTarget;
-use reactor_http::load::engine::app::RunResult;
+use reactor_http::load::engine::app::{Endpoints, RunResult};
 use reactor_http::load::engine::interrupt::Interrupt;
 use reactor_http::load::engine::pacer::Schedule;
 use reactor_http::load::engine::threads;
@@ -16,25 +16,30 @@ use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
 use reactor_http::load::stats::failure::LoadFailure;
 use reactor_http::load::stats::time_series::RequestTotals;
 
-use crate::harness::{Crowd, End, Habit, Log, PATIENCE, Scripted, Server, Step};
+use crate::harness::{Crowd, End, Habit, Log, Scripted, Server, Step, WAIT_MAX};
 
 /// What one connection does until it has sent so many requests, or fails.
 fn plan(requests: u64) -> Plan {
-    let targets = vec![ClientTarget { host: "localhost".to_owned(), port: 80, path: "/a.txt".to_owned() }];
+    let targets = vec![ClientTarget {
+        host: "localhost".to_owned(),
+        port: 80,
+        is_tls: false,
+        path: "/a.txt".to_owned(),
+    }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     Plan {
         request: RequestTemplate::new(&targets, &parts).expect("no placeholders"),
         targets,
         stop: Stop { requests: Some(requests), duration: None },
-        timeout: PATIENCE,
+        timeout: WAIT_MAX,
         ..Plan::default()
     }
 }
 
 fn run(plan: &Plan, addresses: &[SocketAddr]) -> RunResult {
-    let addresses = vec![addresses.to_vec(); plan.targets.len()];
-    let result =
-        threads::run(plan, &addresses, &Interrupt::default(), &mut |_, _| {}).expect("the engine runs");
+    let endpoints = Endpoints { addresses: vec![addresses.to_vec(); plan.targets.len()], tls: None };
+    let result = threads::run(plan, &endpoints, &Interrupt::default(), Duration::MAX, &mut |_, _| {})
+        .expect("the engine runs");
     assert!(result.metrics.is_balanced(), "{:?}", result.metrics.series.totals);
     result
 }
@@ -186,6 +191,23 @@ fn open_loop_sends_all_scheduled_requests() {
         let result = run(&plan, &[server.address()]);
         assert_eq!(totals(&result), [220, 220, 0, 0]);
         assert!(result.wall >= Duration::from_millis(345));
+    }
+}
+
+#[test]
+fn observer_is_called_at_its_interval_only() {
+    let server = Server::serving(&[("a.txt", b"hello")]);
+    let stop = Stop { requests: None, duration: Some(Duration::from_millis(900)) };
+    for threads in [1, 2] {
+        // Once at the start; with threads, once at the end.
+        for (interval, expected) in [(Duration::from_millis(200), 3..=6), (Duration::MAX, 0..=2)] {
+            let plan = Plan { stop, concurrency: 2, threads, ..plan(0) };
+            let mut calls = 0;
+            let endpoints = Endpoints { addresses: [vec![server.address()]].into(), tls: None };
+            threads::run(&plan, &endpoints, &Interrupt::default(), interval, &mut |_, _| calls += 1)
+                .expect("the engine runs");
+            assert!(expected.contains(&calls), "{threads} {interval:?}: {calls}");
+        }
     }
 }
 

@@ -5,13 +5,15 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, Crowd, End, Habit, Outcome, Screen, Stalls, client};
+use crate::harness::{Client, Crowd, End, Habit, Outcome, Screen, Stalls, at_once, client};
 
 const CLIENT_BOUND: i32 = 97;
 const BROKEN: i32 = 99;
@@ -21,6 +23,12 @@ const GAVE_UP: i32 = 7;
 fn good() -> Crowd {
     let never = Duration::from_secs(3600);
     Crowd::of(Habit::Stalls(Stalls { first: never, every: never, len: Duration::ZERO }))
+}
+
+/// A port without a listener.
+fn refusing_port() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port().to_string()
 }
 
 /// Answers so many requests of each connection, and then says nothing.
@@ -91,32 +99,34 @@ fn killed_server_fails_each_due_request_open_loop() {
 
 #[test]
 fn killed_server_stands_in_each_report_format() {
-    for (format, parts) in [
+    let rows = [
         ("text", [" not sent; connection refused: ", "no connection"]),
         ("csv", ["requests,unsent,", "connect_failure,refused,"]),
         ("html", [" not sent; connection refused: ", "Failed connections"]),
         ("hdr", ["Tag=uncorrected", " not sent; connection refused: "]),
-    ] {
+    ];
+    at_once(rows, |(format, parts)| {
         let outcome = with_server_killed(&format!("-c 2 -z 1s --every 250ms --format {format}"));
         for part in parts {
             assert!(outcome.text().contains(part), "{format}: no {part} in {}", outcome.text());
         }
-    }
+    });
 }
 
 #[test]
 fn hung_server_breaks_error_and_latency_assertions() {
-    for (args, clause) in [
+    let rows = [
         ("-c 4 -q 200 -z 1500ms --assert errors<1%", "errors<1% does not hold"),
         ("-c 4 -q 200 -z 1500ms --assert p99<100ms", "p99<100ms does not hold: p99 is 1."),
         // So few wait that only the requests that were never sent show it.
         ("-c 1 -q 100 -z 1500ms --assert p90<100ms", "p90<100ms does not hold: p90 is 1."),
         ("-c 4 -z 2s --assert errors<1%", "errors<1% does not hold"),
         ("-c 4 -z 2s --timeout 500ms --assert errors<1%", "errors<1% does not hold"),
-    ] {
+    ];
+    at_once(rows, |(args, clause)| {
         let server = hanging(20);
         expect_broken(&client(&words(&format!("{args} -s :{}/", server.port()))), clause);
-    }
+    });
 }
 
 #[test]
@@ -184,14 +194,14 @@ fn hosts_need_a_connection_each_in_every_thread() {
 
 #[test]
 fn dead_server_ends_run_with_exit_code_7() {
-    for args in ["-n 10 -c 2", "-z 1h -c 2", "-n 10 -c 2 -q 1", "-n 10 -c 4 --threads 2", "-n 10 --warmup 1h"]
-    {
+    let rows = ["-n 10 -c 2", "-z 1h -c 2", "-n 10 -c 2 -q 1", "-n 10 -c 4 --threads 2", "-n 10 --warmup 1h"];
+    at_once(rows, |args| {
         let args = format!("{args} --assert errors<1% :{}/", dead());
         let outcome = client(&words(&args)).expect(GAVE_UP);
         let told = outcome.complaint();
         assert!(told.contains("gave up: the server refused the connection"), "{args}: {told}");
         assert!(outcome.text().contains(", given up"), "{args}: {}", outcome.text());
-    }
+    });
     assert_eq!(over_two_hosts("-n 10 -c 2", [&dead(), &dead()]), [[0; 3]; 2]);
 }
 
@@ -214,12 +224,137 @@ fn hanging_connects_end_run_after_timeout_with_exit_code_7() {
 
 #[test]
 fn server_gone_in_the_middle_ends_run_after_timeout() {
-    for args in ["-n 1000000 -c 2", "-n 1000000 -c 2 -q 1k"] {
+    let rows = ["-n 1000000 -c 2", "-n 1000000 -c 2 -q 1k"];
+    at_once(rows, |args| {
         let outcome = with_server_killed(&format!("{args} --timeout 500ms --every 250ms"));
         assert!(matches!(outcome.code, Some(GAVE_UP | CLIENT_BOUND)), "{args}: {}", outcome.stderr);
+    });
+    at_once(rows, |args| {
         let server = hanging(0);
         let outcome = client(&words(&format!("{args} --timeout 500ms -s :{}/", server.port())));
         assert!(matches!(outcome.code, Some(GAVE_UP | CLIENT_BOUND)), "{args}: {}", outcome.stderr);
         assert!(outcome.text().contains(", given up"), "{args}: {}", outcome.text());
+    });
+}
+
+#[test]
+fn run_without_responses_fails_each_clause_of_fail_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let [alive, dead] =
+        ["alive", "dead"].map(|name| dir.path().join(name).to_str().expect("UTF-8").to_owned());
+    let (server, refusing) = (good(), refusing_port());
+    client(&["-n", "200", "-c", "2", "-s", "--save", &alive, "-p", &server.port()]);
+    client(&["-z", "300ms", "-c", "2", "-s", "--save", &dead, "-p", &refusing]).expect(1);
+    let clauses = ["p99>+10%", "rps<-5%", "errors>+1%"];
+    let failing = ["--allow-client-bound", "--fail-on", "p99>+10%,rps<-5%,errors>+1%"];
+    for (files, which) in [([&alive, &dead], "second"), ([&dead, &alive], "first"), ([&dead, &dead], "first")]
+    {
+        let outcome = client(&[&["compare", files[0], files[1]], &failing[..]].concat()).expect(98);
+        let line = |clause| format!("{clause} cannot be judged: the {which} run got no response");
+        let wanted = format!("--fail-on failed: {}", clauses.map(line).join("; "));
+        assert!(outcome.complaint().ends_with(&wanted), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("was not judged"), "{}", outcome.stderr);
     }
+    let args = ["-n", "9", "-z", "300ms", "-c", "2", "-s", "--compare", &alive, "-p", &refusing];
+    client(&[&args, &failing[..]].concat()).expect(98);
+
+    let table = client(&["compare", &dead, &alive]).expect(0);
+    let row = |name: &str| -> Vec<String> {
+        let table = table.text();
+        let line = table.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(
+        (&row("rps")[1], &row("rps")[3..5]),
+        (&"0.0/s".to_owned(), &["from", "0"].map(str::to_owned)[..])
+    );
+    assert_eq!((row("p99")[1].as_str(), row("p99")[4].as_str()), ("-", "-"));
+    let json: Value = serde_json::from_slice(&client(&["compare", &dead, &alive, "--format", "json"]).stdout)
+        .expect("a JSON report");
+    assert_eq!((&json["figures"][0]["before"], &json["figures"][1]["before"]), (&0.0.into(), &Value::Null));
+    assert_eq!(json["figures"][0]["change_share"], Value::Null);
+    let csv = client(&["compare", &dead, &alive, "--format", "csv"]);
+    let csv = csv.text();
+    assert!(
+        csv.contains("before,rps,0,") && !csv.contains("before,p99,") && !csv.contains("change,rps,"),
+        "{csv}"
+    );
+}
+
+/// Stops the client for so long while it measures.
+fn paused(len: Duration, args: &[&str]) -> Outcome {
+    let server = good();
+    let port = server.port();
+    let args = [&["-q", "100", "-z", "2s", "-c", "4", "--every", "250ms", "-p", &port], args].concat();
+    let mut client = Client::start(&args, Screen::None, |_| ());
+    // By then it has its connections.
+    client.stderr().wait_for("requests/s");
+    client.signal(Signal::STOP);
+    let end = Instant::now() + len;
+    while Instant::now() < end {
+        thread::park_timeout(end - Instant::now());
+    }
+    client.signal(Signal::CONT);
+    client.finish()
+}
+
+#[test]
+fn client_bound_run_exits_97_unless_it_is_allowed() {
+    let long = Duration::from_millis(400);
+    let outcome = paused(long, &["--assert", "p50<1us"]).expect(CLIENT_BOUND);
+    assert!(outcome.text().contains(" late at max (the limit is "), "{}", outcome.text());
+    let outcome = paused(long, &["--allow-client-bound", "--assert", "errors<1%"]).expect(0);
+    assert!(outcome.text().contains("INVALID: client-bound"), "{}", outcome.text());
+    paused(long, &["--allow-client-bound", "--assert", "p50<1us"]).expect(BROKEN);
+}
+
+/// A hiccup of 30 ms makes three requests of two hundred late, so the p99 too, but not the p95.
+#[test]
+fn one_hiccup_of_the_client_does_not_make_a_run_invalid() {
+    let outcome = paused(Duration::from_millis(30), &["--allow-client-bound"]).expect(0);
+    // A machine that is busy may make the client later than that.
+    assert!(!outcome.text().contains("late at p99 (the limit is "), "{}", outcome.text());
+}
+
+#[test]
+fn notes_blame_no_low_c_if_server_is_dead_or_hung() {
+    let hung = hanging(0);
+    at_once([dead(), hung.port()], |port| {
+        for format in ["json", "text"] {
+            let args = format!("-q 200 -z 600ms -c 1 -s --format {format} :{port}/");
+            let outcome = client(&words(&args));
+            for part in ["-c is too low", "part of the ", "too short"] {
+                assert!(!outcome.text().contains(part), "{part} in {}", outcome.text());
+            }
+        }
+    });
+    // In the middle too: only refused requests were not sent.
+    let outcome = with_server_killed("-c 1 -q 100 -z 1s --every 250ms --format json");
+    let validity = json(&outcome)["validity"].to_string();
+    assert!(
+        validity.contains("the rate was not reached") || outcome.code == Some(CLIENT_BOUND),
+        "{validity}"
+    );
+    assert!(!validity.contains("-c is too low"), "{validity}");
+}
+
+#[test]
+fn hung_server_of_several_connections_ends_run_at_first_timeout() {
+    let server = hanging(2);
+    let outcome = client(&words(&format!("-n 100 -c 4 --timeout 1s -s --format json :{}/", server.port())));
+    assert!(matches!(outcome.code, Some(GAVE_UP | CLIENT_BOUND)), "{}", outcome.stderr);
+    // Each connection has lost one request.
+    assert_eq!(number(&json(&outcome), "/requests/failed"), 4);
+}
+
+#[test]
+fn server_that_never_answers_gets_estimate_below_its_slots() {
+    let server = hanging(0);
+    let outcome =
+        client(&words(&format!("-z 1500ms -c 4 --timeout 500ms --format json :{}/", server.port())));
+    let report = json(&outcome);
+    assert!(
+        number(&report, "/requests/unsent") <= 4 && number(&report, "/requests/failed") >= 8,
+        "{report:#}"
+    );
 }

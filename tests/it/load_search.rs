@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, Outcome, Screen, Server, client};
+use crate::harness::{Client, Crowd, Habit, Outcome, Screen, Server, Stalls, at_once, client};
 
 /// A machine that is busy with other tests may make the generator itself the limit.
 const CLIENT_BOUND: i32 = 97;
@@ -95,7 +95,7 @@ fn attend(mut stream: TcpStream, free_at: &Mutex<Instant>, time: Duration) {
 #[test]
 fn find_rate_finds_the_capacity_of_a_known_server() {
     let server = Counter::taking(Duration::from_millis(5));
-    let args = "-q 50 -c 8 -z 500ms -s --slo p90<20ms,errors<1% --format json /";
+    let args = "-q 150 -c 8 -z 500ms --warmup 100ms -s --slo p90<20ms,errors<1% --format json /";
     let outcome = find(&server.address.port().to_string(), args);
     assert!(matches!(outcome.code, Some(0 | CLIENT_BOUND)), "{:?}: {}", outcome.code, outcome.stderr);
     let report = json(&outcome);
@@ -114,12 +114,13 @@ fn find_rate_finds_the_capacity_of_a_known_server() {
 fn find_rate_reports_in_every_format() {
     let (_server, port) = server();
     let directory = tempfile::tempdir().expect("a folder");
-    for (format, part) in [
+    let rows = [
         ("text", "meets the objective"),
         ("json", "\"curve\""),
         ("csv", "rate_per_sec,"),
         ("html", "Latency by rate"),
-    ] {
+    ];
+    at_once(rows, |(format, part)| {
         let out = directory.path().join(format);
         let args = format!("-z 100ms --slo p99<100ms,errors<1% --format {format} --out {} /", out.display());
         let outcome = find(&port, &args);
@@ -130,7 +131,7 @@ fn find_rate_reports_in_every_format() {
         for part in ["estimating the first rate with a closed loop", "step 1: ", "met: p50 "] {
             assert!(outcome.stderr.contains(part), "{part} is not in {}", outcome.stderr);
         }
-    }
+    });
 }
 
 #[test]
@@ -185,31 +186,31 @@ fn find_rate_usage_error_sends_no_request() {
     assert_eq!(server.stop().log, "");
 }
 
-/// A server that answers so many requests, one connection at a time, and is gone.
-fn dying_after(requests: usize) -> (String, JoinHandle<()>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let port = listener.local_addr().expect("an address").port().to_string();
-    let server_thread = thread::spawn(move || {
-        let mut left = requests;
-        while left > 0 {
-            let (mut stream, _) = listener.accept().expect("a client");
-            let mut request = [0; 1024];
-            while left > 0 && stream.read(&mut request).is_ok_and(|len| len > 0) {
-                left -= 1;
-                if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
-                    break;
-                }
-            }
-        }
-    });
-    (port, server_thread)
+/// The server goes away after the first rate that meets the objective: what a busy machine misses before
+/// that, or answers after that, changes nothing.
+#[test]
+fn find_rate_with_server_gone_is_interrupted_not_found() {
+    let never = Duration::from_secs(3600);
+    let server = Crowd::of(Habit::Stalls(Stalls { first: never, every: never, len: Duration::ZERO }));
+    let args = "--find-rate -c 1 -q 100 -z 200ms --warmup 0s --slo p99<5s -p";
+    let args: Vec<_> = args.split_whitespace().collect();
+    let mut client = Client::start(&[&args[..], &[&server.port()]].concat(), Screen::None, |_| ());
+    client.stderr().wait_for("  met: ");
+    server.stop();
+    let outcome = client.finish().expect(1);
+    let parts = ["ended early, when no request succeeded any more: ", "/s meets the objective, "];
+    assert!(parts.iter().all(|part| outcome.complaint().contains(part)), "{}", outcome.stderr);
 }
 
 #[test]
-fn find_rate_with_server_gone_is_interrupted_not_found() {
-    let (port, server_thread) = dying_after(30);
-    let outcome = find(&port, "-c 1 -q 100 -z 200ms --warmup 0s --slo p99<5s -s").expect(1);
-    server_thread.join().expect("it has not failed");
-    let wanted = "ended early, when no more responses came: 100/s meets the objective, ";
-    assert!(outcome.stderr.contains(wanted), "{}", outcome.stderr);
+fn find_rate_of_errors_only_ends_after_two_steps() {
+    let (_server, port) = server();
+    for (start, words) in [("", "every request ended in an error"), ("-q 50", "at 50.0/s every request")] {
+        let args = format!("{start} -z 200ms --slo p99<5s,errors<0.1% /none");
+        let outcome = find(&port, &args).expect(NOT_MET);
+        assert!(outcome.complaint().contains("no rate meets the objective: "), "{}", outcome.stderr);
+        assert!(outcome.complaint().contains(words), "{}", outcome.stderr);
+        assert!(outcome.text().contains(" 2 steps,"), "{}", outcome.text());
+        assert!(!outcome.stderr.contains("step 3"), "{}", outcome.stderr);
+    }
 }

@@ -17,7 +17,7 @@ const STALLS: Stalls = Stalls {
     every: Duration::from_secs(1),
     len: Duration::from_millis(200),
 };
-const SECS: u64 = 3;
+const SECS: u64 = 2;
 /// So few that no machine is too slow for it.
 const PER_SEC: u64 = 500;
 

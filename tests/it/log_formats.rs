@@ -372,7 +372,7 @@ fn verbose_connection_numbers_match_the_log() {
     for number in 1..=3 {
         let mut client = server.connect();
         client.get("/hello.txt");
-        let line = log.recv_timeout(crate::harness::PATIENCE).expect("its record");
+        let line = log.recv_timeout(crate::harness::WAIT_MAX).expect("its record");
         let record: Value = serde_json::from_str(&line).expect("an object");
         assert_eq!(record["connection"], number);
         peers.push(client.socket().local_addr().expect("its address"));

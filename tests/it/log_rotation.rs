@@ -13,14 +13,14 @@ use std::time::Instant;
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{Finish, Server, WAIT_MAX};
 
 const FILES: &[(&str, &[u8])] = &[("hello.txt", b"hello")];
 
 /// Waits until this holds.
 #[track_caller]
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while !holds() {
         assert!(Instant::now() < deadline, "{what} never came");
         thread::yield_now();
@@ -63,6 +63,7 @@ fn rotate_under_load(workers: &str) {
     let (is_finished, sent) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut files = vec![log.clone()];
     thread::scope(|scope| {
+        let _finish = Finish(&is_finished);
         for client in 0..CLIENTS {
             let (server, is_finished, sent) = (&server, &is_finished, &sent);
             scope.spawn(move || {
@@ -84,7 +85,6 @@ fn rotate_under_load(workers: &str) {
             until("a new file", || log.exists());
             files.push(rotated);
         }
-        is_finished.store(true, Ordering::Relaxed);
     });
     assert_eq!(server.stop().status.code(), Some(0));
     let counts = targets(&files);

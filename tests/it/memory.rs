@@ -5,16 +5,19 @@
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Instant;
 
 use rustix::net::{AddressFamily, SocketType};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::harness::{Raw, Server};
+use crate::harness::{Raw, Server, WAIT_MAX};
 
 /// Idle connections.
 const CONNECTIONS: usize = 10_000;
 /// What each may cost.
 const BYTES_EACH_MAX: usize = 512;
+/// What may stay in all when they have gone.
+const KEPT_MAX: usize = 1024 * 1024;
 /// Both sides have that many files open, and some more.
 const DESCRIPTORS_MIN: u64 = 10_500;
 /// Connections that are opened and asked on at once.
@@ -55,7 +58,7 @@ fn idle(server: &Server, count: usize, connections: &mut Vec<TcpStream>) {
 }
 
 #[test]
-fn idle_connection_costs_at_most_512_bytes() {
+fn idle_connection_costs_512_bytes_until_it_leaves() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     if getrlimit(Resource::Nofile).current.is_some_and(|count| count < DESCRIPTORS_MIN) {
@@ -73,4 +76,11 @@ fn idle_connection_costs_at_most_512_bytes() {
     idle(&server, CONNECTIONS, &mut connections);
     let each = (memory(&server) - before) / CONNECTIONS;
     assert!(each <= BYTES_EACH_MAX, "{each} bytes each");
+    drop(connections);
+    let deadline = Instant::now() + WAIT_MAX;
+    while memory(&server) > before + KEPT_MAX {
+        // Each request is a tick.
+        assert_eq!(server.get("/small").text(), "small");
+        assert!(Instant::now() < deadline, "{} bytes stay", memory(&server) - before);
+    }
 }

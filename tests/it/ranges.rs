@@ -76,7 +76,7 @@ fn parts(reply: &Reply) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn range_gets_206_with_exact_bytes_and_content_range() {
+pub(crate) fn range_gets_206_with_exact_bytes_and_content_range() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -111,7 +111,7 @@ fn range_gets_206_with_exact_bytes_and_content_range() {
 }
 
 #[test]
-fn multiple_ranges_get_parts_in_requested_order() {
+pub(crate) fn multiple_ranges_get_parts_in_requested_order() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();
@@ -253,7 +253,7 @@ fn if_range_match_gets_206_mismatch_gets_200() {
 }
 
 #[test]
-fn pipeline_with_conditions_and_ranges_keeps_order() {
+pub(crate) fn pipeline_with_conditions_and_ranges_keeps_order() {
     let served = serve();
     let (server, files) = &*served;
     for (path, bytes) in files {

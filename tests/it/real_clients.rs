@@ -12,7 +12,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{Server, WAIT_MAX};
 
 mod aria2;
 mod chromium;
@@ -22,6 +22,8 @@ mod git;
 mod node;
 mod pip;
 mod python;
+#[cfg(feature = "tls")]
+mod tls;
 mod wget;
 
 /// What the clients would take from the machine.
@@ -52,7 +54,7 @@ fn run(program: &str, home: &Path, arguments: &[&str]) -> Option<Output> {
         command.env_remove(name);
     });
     command.env("HOME", home).env("XDG_CONFIG_HOME", home).env("LC_ALL", "C.UTF-8").env("NO_PROXY", "*");
-    match command.args(arguments).current_dir(home).timeout(PATIENCE).output() {
+    match command.args(arguments).current_dir(home).timeout(WAIT_MAX).output() {
         Ok(output) => Some(output),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             skipped(program);

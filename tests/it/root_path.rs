@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use rustix::fs::statfs;
 
-use crate::harness::{PATIENCE, Raw, Reply, Server, lay_out, names_in};
+use crate::harness::{Raw, Reply, Server, WAIT_MAX, lay_out, names_in};
 
 const CACHE_MODES: [&str; 4] = ["--cache=fresh", "--cache=stat", "--cache=off", "--cache-size=1"];
 
@@ -53,7 +53,7 @@ fn may_be_late() -> bool {
 
 #[track_caller]
 fn expect(client: &mut Raw, path: &str, expected: (u16, &str), what: &str) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     let mut seen = || {
         let reply = client.get(path);
         (reply.status, if reply.status == 200 { reply.text().to_owned() } else { String::new() })
@@ -189,7 +189,7 @@ fn put_during(server: &Server, change: impl FnOnce()) -> u16 {
         let is_upload = |name: &str| name.contains("/#") || name.contains("/.reactor-upload-");
         targets.filter(|target| is_upload(&target.to_string_lossy())).count()
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while open_uploads() == 0 {
         assert!(Instant::now() < deadline, "the upload does not begin");
         std::thread::yield_now();

@@ -14,7 +14,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
-use crate::harness::{PATIENCE, Raw, lay_out, lines, reactor_server, wait};
+use crate::harness::{Raw, WAIT_MAX, lay_out, lines, reactor_server, wait};
 
 /// What a run that has ended leaves behind.
 struct Ended {
@@ -48,10 +48,10 @@ impl Started {
 
     /// The next address line.
     fn address(&self) -> SocketAddr {
-        let line = self.stdout.recv_timeout(PATIENCE).ok();
+        let line = self.stdout.recv_timeout(WAIT_MAX).ok();
         let address = line.as_ref().and_then(|line| line.strip_prefix("http://")?.strip_suffix('/'));
         address.and_then(|address| address.parse().ok()).unwrap_or_else(|| {
-            panic!("no address line but {line:?}, and on stderr: {:?}", self.stderr.recv_timeout(PATIENCE))
+            panic!("no address line but {line:?}, and on stderr: {:?}", self.stderr.recv_timeout(WAIT_MAX))
         })
     }
 
@@ -61,7 +61,7 @@ impl Started {
 
     /// Waits until a signal is caught: how to know without a line that it has got so far.
     fn wait_until_caught(&self, signal: Signal) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
         let is_caught = || {
             let status = fs::read_to_string(&path).expect("its status");
@@ -79,7 +79,7 @@ impl Started {
     fn end(mut self) -> Ended {
         let status = wait(self.child.take().expect("it runs"));
         let rest = |lines: &Receiver<String>| {
-            std::iter::from_fn(|| lines.recv_timeout(PATIENCE).ok()).collect::<Vec<_>>()
+            std::iter::from_fn(|| lines.recv_timeout(WAIT_MAX).ok()).collect::<Vec<_>>()
         };
         Ended { code: status.code(), stdout: rest(&self.stdout), stderr: rest(&self.stderr) }
     }
@@ -214,7 +214,23 @@ fn file_as_root_is_served_alone() {
             assert_eq!(client.get("/").text(), "a home");
         }
     }
-    assert_eq!(run(directory.path(), &["--check", "--upload", "a-file"]).code, Some(1));
+    for (args, path, text) in [
+        (&["0", "site/.secret"][..], "/.secret", "secret"),
+        (&["0", "site/home.htm", "--fallback=home.htm"], "/missing", "a home"),
+    ] {
+        let server = Started::new(directory.path(), args);
+        assert_eq!(Raw::connect(server.address()).get(path).text(), text, "{args:?}");
+    }
+    std::os::unix::fs::symlink("../a-file", directory.path().join("site/out")).expect("a link");
+    for (args, thing) in [
+        (&["a-file", "--upload"][..], "a file takes no --upload"),
+        (&["site/home.htm", "--fallback=index.html"], "no other file as --fallback"),
+        (&["site/home.htm", "--error-page=404=index.html"], "no other file as --fallback or --error-page"),
+        (&["site/out"], "or a link that leaves its directory"),
+    ] {
+        let args = [&["--check"], args].concat();
+        expect_failure(directory.path(), &args, 1, thing, "name its directory with --root");
+    }
 }
 
 #[test]
@@ -348,7 +364,8 @@ fn version_is_printed_on_stdout() {
     for flag in ["--version", "-V"] {
         let ended = run(directory.path(), &[flag]);
         assert_eq!((ended.code, ended.stderr), (Some(0), vec![]));
-        assert_eq!(ended.stdout, [concat!("reactor-server ", env!("CARGO_PKG_VERSION"))]);
+        let without = if cfg!(feature = "tls") { "" } else { " without TLS" };
+        assert_eq!(ended.stdout, [format!("reactor-server {}{without}", env!("CARGO_PKG_VERSION"))]);
     }
 }
 
@@ -413,7 +430,6 @@ fn start_errors_print_one_line_with_remedy_and_exit_1() {
         (&["0", "site", "--access-log", "missing/log"], "'missing/log'", "--access-log"),
         (&["0", "site", "--access-log", "a\nb/log"], "a\\nb", "--access-log"),
         (&["0", "site", "--access-log", "site"], "'site'", "--access-log"),
-        (&["0", "site", "--max-connections", "999999999"], "999999999 connections", "ulimit -n"),
         (&["0", "site", "--bind", "192.0.2.1"], "192.0.2.1", "--bind"),
     ];
     for (args, thing, remedy) in table {

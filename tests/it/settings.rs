@@ -12,7 +12,7 @@ use std::process::{Output, Stdio};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
-use crate::harness::{PATIENCE, Raw, Server, lay_out, lines, reactor_server, wait};
+use crate::harness::{Raw, Server, WAIT_MAX, lay_out, lines, reactor_server, wait};
 
 /// Names and values of the environment.
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -31,7 +31,7 @@ fn settings_directory(settings: &str) -> TempDir {
 fn run(directory: &Path, args: &[&str], variables: Variables<'_>) -> Output {
     let mut command = reactor_server();
     command.args(args).envs(variables.iter().copied()).env_remove("RUST_LOG").current_dir(directory);
-    assert_cmd::Command::from_std(command).timeout(PATIENCE).output().expect("it ends")
+    assert_cmd::Command::from_std(command).timeout(WAIT_MAX).output().expect("it ends")
 }
 
 fn stdout(output: &Output) -> String {
@@ -70,7 +70,7 @@ fn config_file_sets_every_kind_of_option() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let printed = lines(child.stdout.take().expect("its stdout")).recv_timeout(PATIENCE).expect("a line");
+    let printed = lines(child.stdout.take().expect("its stdout")).recv_timeout(WAIT_MAX).expect("a line");
     let address =
         printed.strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).expect("an address");
     let address: SocketAddr = address.parse().expect("an address");
@@ -165,7 +165,6 @@ fn check_reports_the_same_errors_as_start() {
         (&["site", "--upload=incoming"], "there is no such directory"),
         (&["site", "--access-log=missing/log"], "cannot write the access log 'missing/log'"),
         (&["site", "--access-log=site"], "cannot write the access log 'site'"),
-        (&["site", "--max-connections=999999999"], "ulimit -n"),
     ];
     for (args, expected) in table {
         let output = run(directory.path(), &[&["--check"], *args].concat(), &[]);
@@ -176,6 +175,13 @@ fn check_reports_the_same_errors_as_start() {
     let output = run(directory.path(), &["--check", "site", "--fallback=missing.html"], &[]);
     assert_eq!(output.status.code(), Some(0), "it may come later");
     assert!(stderr(&output).contains("--fallback: cannot serve"), "{}", stderr(&output));
+    let output = run(directory.path(), &["--check", "site", "--max-connections=999999999"], &[]);
+    let printed = stderr(&output);
+    assert_eq!((output.status.code(), printed.lines().count()), (Some(0), 1), "{printed}");
+    assert!(
+        printed.contains("and --max-connections is 999999999; raise the limit with `ulimit -n"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -51,8 +51,6 @@ struct Counted<T> {
 }
 
 impl<T: Transport> Transport for Counted<T> {
-    const SHORT_READ_DRAINS: bool = T::SHORT_READ_DRAINS;
-
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(buffer)?;
         self.read_len += len as u64;
@@ -75,8 +73,8 @@ impl<T: Transport> Transport for Counted<T> {
         self.inner.reset_on_close()
     }
 
-    fn pending_output(&self) -> usize {
-        self.inner.pending_output()
+    fn has_pending_output(&self) -> bool {
+        self.inner.has_pending_output()
     }
 
     fn socket(&mut self) -> &mut TcpStream {

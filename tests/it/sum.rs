@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Raw, Server, Stopped, expect_shut, lines, reactor_server, wait};
+use crate::harness::{Raw, Server, Stopped, WAIT_MAX, expect_shut, lines, reactor_server, wait};
 
 /// A server of HTTP and of the number exchange.
 pub(crate) struct Exchanging {
@@ -40,7 +40,7 @@ impl Exchanging {
 
     /// The next line on standard output, while the server runs.
     fn line(&self) -> String {
-        self.said.recv_timeout(PATIENCE).expect("a line")
+        self.said.recv_timeout(WAIT_MAX).expect("a line")
     }
 
     /// Ends it by a signal; what it had still to say.
@@ -51,7 +51,7 @@ impl Exchanging {
 
 /// Where the number exchange is, as a script learns it.
 fn address(said: &Receiver<String>) -> SocketAddr {
-    let line = said.recv_timeout(PATIENCE).expect("an address line");
+    let line = said.recv_timeout(WAIT_MAX).expect("an address line");
     let address = line.strip_prefix("sum ").and_then(|address| address.parse().ok());
     address.unwrap_or_else(|| panic!("no address: {line:?}"))
 }
@@ -326,7 +326,7 @@ fn sum_quiet_server_responds_and_prints_nothing() {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
     let said = lines(child.stdout.take().expect("its stdout"));
     let lone = Lone { child: Some(child), sum, said };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     while TcpStream::connect(sum).is_err() {
         assert!(Instant::now() < deadline, "it never listens");
         std::thread::yield_now();
@@ -344,7 +344,7 @@ fn sum_binds_http_address_taken_port_error_names_option() {
     assert_ne!(serving.sum.port(), serving.server.address().port());
     let taken = serving.sum.port().to_string();
     let mut command = assert_cmd::Command::from_std(reactor_server());
-    command.args(["--bind", "127.0.0.1", "-p", "0", "--sum-port", &taken]).timeout(PATIENCE);
+    command.args(["--bind", "127.0.0.1", "-p", "0", "--sum-port", &taken]).timeout(WAIT_MAX);
     let output = command.output().expect("it runs");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");

@@ -9,8 +9,8 @@ use std::net::TcpListener;
 
 use reactor_http::{client, load, server, sum};
 
-use crate::harness::{PATIENCE, Raw, Scripted, Server};
-use crate::machines::{an_attempt_that_is_overdue, overdue_sum_client};
+use crate::harness::{Raw, Scripted, Server, WAIT_MAX};
+use crate::in_memory::{an_attempt_that_is_overdue, overdue_sum_client};
 use crate::sum::Exchanging;
 
 /// A change of state, as it is told: `Reading -> Parsing`.
@@ -42,7 +42,7 @@ fn seen_by_client(args: &[&str], code: i32) -> Rows {
     let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
         .args(args)
         .env("RUST_LOG", "debug")
-        .timeout(PATIENCE)
+        .timeout(WAIT_MAX)
         .output()
         .expect("the client runs");
     assert_eq!(output.status.code(), Some(code));
@@ -128,7 +128,7 @@ fn seen_in_load(port: &str, options: &str) -> Rows {
         .args(["-s", "-p", port])
         .args(options.split(' '))
         .env("RUST_LOG", "debug")
-        .timeout(PATIENCE)
+        .timeout(WAIT_MAX)
         .output()
         .expect("the client runs");
     seen(&String::from_utf8_lossy(&output.stderr), "load::engine::connection")
@@ -165,7 +165,7 @@ fn sum_sides_make_exactly_the_transitions_of_their_tables() {
     let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_reactor-client"))
         .args(["sum", "7", "-p", &serving.sum.port().to_string()])
         .env("RUST_LOG", "debug")
-        .timeout(PATIENCE)
+        .timeout(WAIT_MAX)
         .output()
         .expect("the client runs");
     assert_eq!(output.status.code(), Some(0));

@@ -31,7 +31,7 @@ fn put(client: &mut Raw, path: &str, bytes: &[u8]) -> Reply {
 }
 
 #[test]
-fn put_creates_201_or_replaces_204_with_etag_of_get() {
+pub(crate) fn put_creates_201_or_replaces_204_with_etag_of_get() {
     let server = serve(&[("d/x", b"")]);
     let mut client = server.connect();
     for len in [0, 1, 5, 16_384, 65_535, 65_536, 3_000_000] {
@@ -60,7 +60,7 @@ fn put_creates_201_or_replaces_204_with_etag_of_get() {
 }
 
 #[test]
-fn chunked_put_stores_decoded_body() {
+pub(crate) fn chunked_put_stores_decoded_body() {
     let server = serve(&[]);
     let chunked = head("/a", "Transfer-Encoding: chunked");
     let mut client = server.connect();
@@ -83,7 +83,7 @@ fn chunked_put_stores_decoded_body() {
 }
 
 #[test]
-fn expect_100_continue_is_sent_only_if_upload_is_accepted() {
+pub(crate) fn expect_100_continue_is_sent_only_if_upload_is_accepted() {
     let server = serve(&[("d/x", b"")]);
     let fields = "Content-Length: 5\r\nExpect: 100-continue";
     let mut client = server.connect();

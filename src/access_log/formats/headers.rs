@@ -6,12 +6,21 @@
 use std::fmt;
 
 use super::unquoted;
-use crate::access_log::record::{LogRecord, LogStyle};
+use crate::access_log::record::{LogRecord, LogStyle, LogTls};
 use crate::access_log::redact::{self, HeaderField};
 use crate::text::append;
 
 pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     title(out, record, time);
+    if let Some(LogTls { version, cipher, server_name, is_resumed, client }) = record.tls {
+        append(out, format_args!("\n* {version}, {cipher}{}", if is_resumed { ", resumed" } else { "" }));
+        for (label, name) in [(", for ", server_name), (", client ", client)] {
+            if let Some(name) = name {
+                out.extend_from_slice(label.as_bytes());
+                unquoted(out, name.as_bytes());
+            }
+        }
+    }
     let request_line = if record.request_line.is_empty() { b"-" } else { record.request_line };
     lines(out, b"\n> ", Some(request_line), redact::fields(record.request_head, style));
     let status_line = record.response_head.split(|&byte| byte == b'\r').find(|line| !line.is_empty());

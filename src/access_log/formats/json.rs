@@ -2,7 +2,8 @@
 //!
 //! Keys, in this order: `time` (RFC 3339, local, microseconds), `host` (client's log only),
 //! `connection`, `peer`, `port`, `method`, `target`, `version`, `request_line`, `request_headers`,
-//! `status`, `response_headers`, `body_bytes`, `duration_us`, `close_reason`, `protocol`. Headers
+//! `status`, `response_headers`, `body_bytes`, `duration_us`, `close_reason`, `protocol`; over TLS also
+//! `tls_resumed`, `tls_version`, `tls_cipher`, `tls_server_name`, `tls_client`. Headers
 //! are `[name, value]` in wire order, or `[line, null]` without a colon. `request_line` is null
 //! unless malformed; then `method`, `target` and `version` are null.
 //!
@@ -45,6 +46,19 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, sty
     }
     out.extend_from_slice(b",\"protocol\":");
     json_string(out, |content| content.write_str(record.protocol));
+    if let Some(tls) = record.tls {
+        let texts = [
+            ("version", Some(tls.version)),
+            ("cipher", Some(tls.cipher)),
+            ("server_name", tls.server_name),
+            ("client", tls.client),
+        ];
+        append(out, format_args!(",\"tls_resumed\":{}", tls.is_resumed));
+        for (key, text) in texts {
+            append(out, format_args!(",\"tls_{key}\":"));
+            value(out, text.map(str::as_bytes));
+        }
+    }
     out.extend_from_slice(b"}\n");
 }
 

@@ -229,7 +229,12 @@ fn every_usage_error_is_one_line_with_its_cause() {
             &["--no-keepalive", "/a"],
             "option '--no-keepalive' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate",
         ),
-        (&["https://h/"], "https:// is not supported (no TLS); use http://"),
+        (&["ftp://h/"], "'ftp://' is not supported; use http:// or https://"),
+        (&["--key", "k", "https://h/"], "--key needs the certificate that it fits: name it with --cert"),
+        (
+            &["--resolve", "h:443", "/a"],
+            "option '--resolve' with 'h:443': it is HOST:PORT:ADDRESS, such as example.com:443:127.0.0.1",
+        ),
     ];
     for &(args, text) in rows {
         let error = try_parse(args).unwrap_err().to_string();

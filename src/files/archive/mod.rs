@@ -1,13 +1,12 @@
 //! Tar archive of a directory, generated while it is sent.
 //!
-//! Contains what is served: readable regular files below the root, without hidden names. A symlink to a file
-//! is stored as the file. A symlink to a directory could form a loop and is omitted.
+//! Contains what is served. A symlink to a file is stored as the file. One to a directory could form a loop and is
+//! omitted.
 
 mod members;
 mod tar_header;
 mod walk;
 
-use std::fmt;
 use std::io;
 use std::rc::Rc;
 
@@ -58,38 +57,6 @@ pub struct TarSlice {
     pub has_more: bool,
 }
 
-/// Archive error.
-#[derive(Debug)]
-pub enum ArchiveError {
-    /// A file shorter than promised.
-    Shrank,
-    /// Unreadable member or directory.
-    Failed(LookupError),
-}
-
-impl fmt::Display for ArchiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ArchiveError::Shrank => f.write_str("a file shrank"),
-            ArchiveError::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ArchiveError {}
-
-impl From<LookupError> for ArchiveError {
-    fn from(error: LookupError) -> Self {
-        ArchiveError::Failed(error)
-    }
-}
-
-impl From<io::Error> for ArchiveError {
-    fn from(error: io::Error) -> Self {
-        ArchiveError::Failed(LookupError::Failed(error))
-    }
-}
-
 impl TarPayload {
     pub(crate) fn len(&self) -> u64 {
         match self {
@@ -102,10 +69,10 @@ impl TarPayload {
 /// Tar archive in progress.
 ///
 /// Members found before the start are promised, with lengths. A larger directory is scanned while it is sent.
-/// One file and one directory are open at a time.
 #[derive(Debug, Default)]
 pub struct Archive {
-    name: Vec<u8>,
+    /// Directory name in the archive.
+    pub name: Vec<u8>,
     /// Source at the begin: an archive never mixes two roots.
     store: ContentSource,
     walk: Walk,
@@ -149,11 +116,6 @@ impl Archive {
         Ok(Archive { name: name.to_vec(), store: store.clone(), walk, members, ..Archive::default() })
     }
 
-    /// Directory name in the archive.
-    pub fn name(&self) -> &[u8] {
-        &self.name
-    }
-
     /// Directory path below the root.
     pub fn directory(&self) -> &[u8] {
         &self.walk.directory
@@ -183,7 +145,7 @@ impl Archive {
     }
 
     /// Appends the next bytes to `out`; after an error, no slice follows.
-    pub fn next_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
+    pub fn next_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, LookupError> {
         let out_len_max = out.len() + TAR_SLICE_LEN_MAX;
         for _ in 0..MEMBERS_PER_SLICE_MAX {
             if let Some(payload) = self.next_payload() {
@@ -211,7 +173,7 @@ impl Archive {
         Some(payload)
     }
 
-    fn continue_walk(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, ArchiveError> {
+    fn continue_walk(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, LookupError> {
         let has_more = !self.walk.is_done();
         if has_more {
             self.members.clear();
@@ -227,7 +189,7 @@ impl Archive {
         tar_header::write_header(out, &path, member.kind, member.modified_secs);
     }
 
-    fn write_member(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), ArchiveError> {
+    fn write_member(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), LookupError> {
         let (Kind::File { len, is_executable }, None) = (member.kind, member.page) else {
             self.write_header(member, out);
             self.payload = member.page.map(|page| TarPayload::Static(page.bytes()));
@@ -236,7 +198,7 @@ impl Archive {
         };
         let (file, len) = match self.open_member(member, len) {
             // The member was not promised.
-            Err(ArchiveError::Failed(error)) if error.is_unservable() && !self.is_len_known => return Ok(()),
+            Err(error) if error.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
         };
         let mut as_sent = *member;
@@ -249,24 +211,29 @@ impl Archive {
         }
         let start = out.len();
         out.resize(start + len as usize, 0);
-        let read_len = read_at(&file, out.get_mut(start..).unwrap_or_default(), 0)?;
+        let read_len =
+            read_at(&file, out.get_mut(start..).unwrap_or_default(), 0).map_err(LookupError::Failed)?;
         if read_len as u64 != len {
-            return Err(ArchiveError::Shrank);
+            return Err(shrank());
         }
         tar_header::pad(out, len);
         Ok(())
     }
 
     /// Returns the promised length, whatever it is now; else all.
-    fn open_member(&self, member: &Member, len: u64) -> Result<(OpenFile, u64), ArchiveError> {
+    fn open_member(&self, member: &Member, len: u64) -> Result<(OpenFile, u64), LookupError> {
         let path = join(&self.walk.directory, self.members.path(member));
         let root = self.store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
-            OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(ArchiveError::Shrank),
+            OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(shrank()),
             OpenedPath::File(file, stat) => Ok((file, if self.is_len_known { len } else { stat.len })),
-            OpenedPath::Directory => Err(LookupError::NotRegular.into()),
+            OpenedPath::Directory => Err(LookupError::NotRegular),
         }
     }
+}
+
+fn shrank() -> LookupError {
+    LookupError::Failed(io::Error::new(io::ErrorKind::UnexpectedEof, "a file shrank"))
 }
 
 #[cfg(test)]

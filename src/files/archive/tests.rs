@@ -34,7 +34,7 @@ fn gather(archive: &mut Archive) {
 }
 
 /// Rest of the archive, or the error that ends it.
-fn rest(archive: &mut Archive) -> Result<Vec<u8>, ArchiveError> {
+fn rest(archive: &mut Archive) -> Result<Vec<u8>, LookupError> {
     let mut whole = Vec::new();
     for _ in 0..STEPS_MAX {
         let before = whole.len();
@@ -43,7 +43,7 @@ fn rest(archive: &mut Archive) -> Result<Vec<u8>, ArchiveError> {
         match slice.payload {
             Some(TarPayload::File(FileRange { file, offset, len })) => {
                 assert!(slice.has_more && len > 0 && len <= RANGE_LEN_MAX);
-                let bytes = read_up_to(&*file, offset, len).expect("it reads");
+                let bytes = read_up_to(&*file, offset, len).expect("it reads").to_vec();
                 assert_eq!(bytes.len() as u64, len);
                 whole.extend(bytes);
             }

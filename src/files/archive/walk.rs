@@ -46,7 +46,6 @@ impl Walk {
         self.open.is_none() && self.pending.is_empty()
     }
 
-    /// Reads some entries and adds servable members.
     pub(super) fn step(&mut self, store: &ContentSource, members: &mut Members) -> Result<(), LookupError> {
         let Some(root) = store.root() else { return Ok(()) };
         let mut cost = 0;

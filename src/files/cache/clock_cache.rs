@@ -1,7 +1,7 @@
 //! CLOCK (second chance) eviction cache.
 //!
-//! The hand skips entries used since its last visit and evicts others. An entry unused since insertion goes
-//! first: one scan of the site must not evict popular pages. Callers state costs.
+//! The hand skips entries used since its last visit and evicts others. An entry unused since insertion goes first: one
+//! scan of the site must not evict popular pages.
 
 use std::collections::HashMap;
 use std::mem;
@@ -33,7 +33,6 @@ impl CacheLimits {
     pub const NONE: CacheLimits = CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 };
 }
 
-/// Cost of a value, without its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     pub(super) bytes: usize,
@@ -79,7 +78,6 @@ impl<T> ClockCache<T> {
         }
     }
 
-    /// Removes all entries, as one eviction.
     pub(super) fn clear(&mut self) {
         *self = ClockCache { evictions_total: self.evictions_total + 1, ..Self::new(self.limits) };
     }
@@ -95,7 +93,6 @@ impl<T> ClockCache<T> {
         Some(&mut slot.value)
     }
 
-    /// Evicts others to fit, or this entry if too large.
     pub(super) fn update_cost(&mut self, name: &[u8], mut cost: Cost) {
         cost.bytes += name.len();
         let index = self.index.get(name).copied();
@@ -112,7 +109,6 @@ impl<T> ClockCache<T> {
         self.evict_at(0, Cost::default());
     }
 
-    /// Evicts others to fit. Drops a value larger than the cache.
     pub(super) fn insert(&mut self, name: &[u8], value: T, mut cost: Cost) {
         self.remove(name);
         cost.bytes += name.len();
@@ -146,16 +142,21 @@ impl<T> ClockCache<T> {
         Some(slot.value)
     }
 
+    /// Whether so many more values of this cost in all evict small ones.
+    pub(super) fn is_full(&self, entries: usize, cost: Cost) -> bool {
+        let CacheLimits { entries_max, bytes_max, .. } = self.limits;
+        self.len() + entries > entries_max || self.total_cost.bytes + cost.bytes > bytes_max
+    }
+
     fn fits(&self, cost: Cost) -> bool {
         cost.bytes <= self.limits.bytes_max && cost.descriptors <= self.limits.descriptors_max
     }
 
     fn evict_at(&mut self, entries: usize, cost: Cost) {
-        let CacheLimits { entries_max, bytes_max, descriptors_max } = self.limits;
-        while self.total_cost.descriptors + cost.descriptors > descriptors_max {
+        while self.total_cost.descriptors + cost.descriptors > self.limits.descriptors_max {
             self.evict_unused(|cost| cost.descriptors > 0);
         }
-        while self.len() + entries > entries_max || self.total_cost.bytes + cost.bytes > bytes_max {
+        while self.is_full(entries, cost) {
             self.evict_unused(|_| true);
         }
     }

@@ -58,7 +58,6 @@ pub(super) struct VariantRequest<'a> {
     pub(super) key: &'a [u8],
     /// True if the next change is certain to change the attributes.
     pub(super) mtime_is_stable: bool,
-    /// True if requested twice in a second.
     pub(super) is_watched: bool,
     pub(super) accepted: &'a EncodingPreferences,
     pub(super) now: SystemTime,

@@ -1,11 +1,10 @@
 //! File cache with strict freshness.
 //!
-//! A path requested twice in a second is watched. A hit then costs only one check a second, without
-//! allocation. Unwatched, or where inotify is incomplete, each hit costs that check (`openat2`, `statx`,
-//! `close`). Missing files are then searched each time.
+//! A path requested twice in a second is watched: a hit then costs one check a second. Otherwise each hit costs that
+//! check (`openat2`, `statx`, `close`).
 //!
-//! A file whose times might not show its next change is kept only while watched. inotify reports
-//! memory-mapped writes when the map closes; before that, or unwatched, only changed times can show the write.
+//! A file whose times might not show its next change is kept only while watched: inotify reports memory-mapped writes
+//! when the map closes.
 
 use std::borrow::Cow;
 use std::mem;
@@ -26,6 +25,11 @@ use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths, 
 
 /// Approximate overhead of an entry: attributes, response head, slot.
 const ENTRY_LEN: usize = 1024;
+
+/// A full cache admits one small file of so many misses: to evict one costs more than to load it.
+///
+/// A file that is requested often is soon among them.
+const ADMITTED_ONE_IN: u64 = 8;
 
 /// State of all files in one second. Validated results are valid until it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +229,14 @@ impl<V> FileCache<V> {
     fn insert(&mut self, key: &[u8], mut entry: CacheEntry<V>) {
         entry.cost = entry.current_cost();
         let cost = entry.cost;
+        // The golden ratio spreads the admitted misses over any cycle of paths.
+        let is_admitted =
+            self.lookups.misses.wrapping_mul(0x9e37_79b9_7f4a_7c15) < u64::MAX / ADMITTED_ONE_IN;
+        // A large file keeps its descriptor. A variant that is being made needs its entry.
+        let may_wait = cost.descriptors == 0 && entry.variants.is_none();
+        if may_wait && !is_admitted && self.entries.is_full(1, cost) {
+            return;
+        }
         self.entries.insert(key, entry, cost);
     }
 }

@@ -1,7 +1,7 @@
 //! gzip compression in slices, so that no request waits long.
 //!
-//! Short files are compressed at once, long files one slice per tick (calls with equal `tick`). Requests for
-//! one file version share a job. Jobs are bounded; a job without requests is dropped. Keeps no results.
+//! Long files are compressed one slice per tick. Requests for one file version share a job; a job without requests is
+//! dropped.
 
 use std::io::{self, Write};
 use std::mem;

@@ -12,3 +12,4 @@ mod variants;
 pub use clock_cache::CacheLimits;
 pub use entry::{CachedFile, Lookup};
 pub use file_cache::{CacheGeneration, CacheLookups, FileCache};
+pub(super) use precompressed::is_usable;

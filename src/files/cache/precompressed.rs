@@ -2,11 +2,8 @@
 //!
 //! A sidecar is a non-empty regular file below the root, at least as new as its original, to the nanosecond.
 //!
-//! Lookup cost: nothing while all three names are watched, as with a watched original. Otherwise one check
-//! each for the used sidecar, unusable sidecars, and the directory, however many are absent.
-//!
-//! Absence is remembered with the attributes of the searched directory: they show new names and retargeted
-//! symlinks in the path. A symlink name is checked itself. Recently changed or unopenable files are opened
+//! A lookup costs nothing while all three names are watched. Otherwise it costs one check each for the used sidecar,
+//! unusable ones, and the directory, whose attributes show new names. Recently changed or unopenable files are opened
 //! each time.
 
 use std::rc::Rc;
@@ -202,7 +199,7 @@ impl<V> Precompressed<V> {
 }
 
 /// The shortest gzip stream has 18 bytes: an empty file is unfinished.
-fn is_usable(sidecar: &FileStat, original: &FileStat) -> bool {
+pub(in crate::files) fn is_usable(sidecar: &FileStat, original: &FileStat) -> bool {
     let modified = |stat: &FileStat| (stat.modified_secs, stat.modified_nanos);
     sidecar.len > 0 && modified(sidecar) >= modified(original)
 }

@@ -1,14 +1,14 @@
 //! Embedded gzip page: a fifth of the size.
 //!
-//! Most clients accept gzip. For others, the first request decompresses the page, once per process: some ms,
-//! and memory of its length. No work at startup.
+//! Most clients accept gzip. For others, the first request decompresses the page, once per process: some ms, and memory
+//! of its length.
 
 use std::io::Read;
 use std::sync::OnceLock;
 
 use flate2::read::GzDecoder;
 
-use crate::files::file_version::fnv1a_64;
+use crate::files::file_version::content_hash;
 
 /// Page compressed at build time.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl GzipPage {
 
     /// Hash of the gzip.
     pub(crate) fn hash(&self) -> u64 {
-        *self.hash.get_or_init(|| fnv1a_64(self.gzip))
+        *self.hash.get_or_init(|| content_hash(self.gzip))
     }
 
     /// Uncompressed page.
@@ -66,7 +66,7 @@ mod tests {
         let packed = packed(page.as_bytes());
         assert!(packed.gzip.len() < page.len() / 10);
         assert_eq!(packed.len(), page.len() as u64);
-        assert_eq!(packed.hash(), fnv1a_64(packed.gzip));
+        assert_eq!(packed.hash(), content_hash(packed.gzip));
         assert!(packed.plain.get().is_none());
         assert!(packed.plain() == page.as_bytes());
     }

@@ -1,11 +1,10 @@
 //! Embedded pages: an installed server has content in any directory.
 //!
-//! Flat tables, searched linearly, constant at run time. A test compares one table with `content/`. The build
-//! script renders and compresses the source pages from the compiled files.
+//! Flat tables, constant at run time. A test compares one table with `content/`.
 
 mod gzip_page;
 
-use super::file_version::fnv1a_64;
+use super::file_version::content_hash;
 use super::path::beneath;
 
 pub use gzip_page::GzipPage;
@@ -36,7 +35,7 @@ impl EmbeddedPage {
 
     pub(super) fn hash(self) -> u64 {
         match self {
-            EmbeddedPage::Plain(bytes) => fnv1a_64(bytes),
+            EmbeddedPage::Plain(bytes) => content_hash(bytes),
             EmbeddedPage::GzipPage(page) => page.hash(),
         }
     }

@@ -46,11 +46,6 @@ pub(super) struct Lease {
 }
 
 impl ListingBudget {
-    /// Unused budget.
-    pub fn new() -> Self {
-        ListingBudget::default()
-    }
-
     pub(super) fn lease(&self) -> Result<Lease, ListingError> {
         let mut lease = Lease { held: Rc::clone(&self.held), bytes: 0, has_directory: false };
         lease.grow(LISTING_LEN_BASE)?;
@@ -110,7 +105,7 @@ mod tests {
 
     #[test]
     fn dropped_lease_returns_bytes_and_directory() {
-        let budget = ListingBudget::new();
+        let budget = ListingBudget::default();
         let mut first = budget.lease().expect("room");
         first.grow(1000).expect("room");
         assert!(first.may_open_directory());
@@ -126,7 +121,7 @@ mod tests {
 
     #[test]
     fn lease_over_limit_is_too_large_or_busy() {
-        let budget = ListingBudget::new();
+        let budget = ListingBudget::default();
         let mut largest = budget.lease().expect("room");
         largest.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
         assert!(matches!(largest.grow(1), Err(ListingError::TooLarge)));
@@ -149,7 +144,7 @@ mod tests {
 
     #[test]
     fn large_leases_leave_reserve_for_small_ones() {
-        let budget = ListingBudget::new();
+        let budget = ListingBudget::default();
         let mut large = budget.lease().expect("room");
         let mut larger = budget.lease().expect("room");
         larger.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
@@ -161,7 +156,7 @@ mod tests {
 
     #[test]
     fn lease_opens_at_most_directories_open_max() {
-        let budget = ListingBudget::new();
+        let budget = ListingBudget::default();
         let mut leases: Vec<Lease> =
             (0..=DIRECTORIES_OPEN_MAX).map(|_| budget.lease().expect("room")).collect();
         let mut last = leases.pop().expect("one too many");

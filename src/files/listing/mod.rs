@@ -1,8 +1,7 @@
 //! Directory listing, sorted and paged.
 //!
-//! For 100,000 names: [`ListingBuilder`] reads sorted runs, [`Listing`] merges them on demand, about 1 ms per
-//! call. [`ListingBudget`] bounds memory. Lists only what is served: no hidden names, FIFOs, sockets, devices
-//! or symlinks out of the root. Never caches.
+//! [`ListingBuilder`] reads sorted runs, [`Listing`] merges them on demand, about 1 ms per call. [`ListingBudget`]
+//! bounds memory. Lists only what is served.
 
 mod budget;
 mod builder;
@@ -169,23 +168,15 @@ impl ListingTotals {
 /// Snapshot of directory entries, in order.
 #[derive(Debug)]
 pub struct Listing {
-    totals: ListingTotals,
-    page: Page,
+    /// Totals of all pages.
+    pub totals: ListingTotals,
+    /// Page of this listing.
+    pub page: Page,
     merge: Merge,
     _lease: Lease,
 }
 
 impl Listing {
-    /// Totals of all pages.
-    pub fn totals(&self) -> ListingTotals {
-        self.totals
-    }
-
-    /// Page of this listing.
-    pub fn page(&self) -> Page {
-        self.page
-    }
-
     /// Next entry: a few name comparisons, 1 µs in a large directory.
     pub fn next_entry(&mut self) -> Option<Entry<'_>> {
         self.merge.next_entry()

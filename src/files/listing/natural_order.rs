@@ -1,7 +1,7 @@
 //! Natural order of names, and a name filter.
 //!
-//! Letters compare case-insensitively, digit runs as numbers, others by code point; ties by bytes, so no
-//! names are equal. Language-independent: `é` follows `z`. Names need not be UTF-8.
+//! Letters compare case-insensitively, digit runs as numbers, others by code point; ties by bytes, so no names are
+//! equal. Language-independent: `é` follows `z`.
 
 use std::cmp::Ordering;
 use std::str;

@@ -1,7 +1,6 @@
 //! Sorted runs of entries, and their merge.
 //!
-//! A run is one slice: records and a name buffer. [`Merge`] keeps runs in a heap by next entry. Adding or
-//! taking costs a few comparisons; nothing is sorted or moved as a whole.
+//! A run is one slice: records and a name buffer. [`Merge`] keeps runs in a heap by next entry.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

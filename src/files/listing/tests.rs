@@ -33,7 +33,7 @@ fn site(names: &[&str]) -> (TempDir, ContentSource) {
 
 fn begin(path: &str, options: ListingOptions) -> ListingBuilder {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
-    ListingBuilder::begin(&path, options, &ListingBudget::new()).expect("begins")
+    ListingBuilder::begin(&path, options, &ListingBudget::default()).expect("begins")
 }
 
 fn listed(store: &ContentSource, path: &str, options: ListingOptions) -> Listing {
@@ -100,8 +100,8 @@ fn entries_have_kind_length_and_mtime() {
     fs::write(dir.path().join(odd), "12").expect("writes");
     symlink("a", dir.path().join("link")).expect("a link");
     let mut listing = listed(&store, "/", ListingOptions::default());
-    assert_eq!(listing.totals(), ListingTotals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
-    assert_eq!(listing.page(), Page { number: 1, count: 1, skipped: 0, len: 4 });
+    assert_eq!(listing.totals, ListingTotals { directories: 1, files: 3, files_len: (10 << 30) + 2 });
+    assert_eq!(listing.page, Page { number: 1, count: 1, skipped: 0, len: 4 });
     assert!(listing.next_entry().is_some_and(|entry| entry.is_directory && entry.name == b"sub"));
     for name in [&b"a"[..], b"link"] {
         let modified_secs = Some(1_000_000_000);
@@ -144,7 +144,7 @@ fn filter_limits_entries_and_totals() {
     let (_dir, store) = site(&["Photos/", "photo1.jpg", "a.txt", "PHOTO2.jpg"]);
     let filter = NameFilter::new("photo");
     let listing = listed(&store, "/", ListingOptions { filter, ..ListingOptions::default() });
-    assert_eq!(listing.totals(), ListingTotals { directories: 1, files: 2, files_len: 20 });
+    assert_eq!(listing.totals, ListingTotals { directories: 1, files: 2, files_len: 20 });
     assert_eq!(names(listing), ["Photos/", "photo1.jpg", "PHOTO2.jpg"]);
 }
 
@@ -171,12 +171,12 @@ fn page_is_cut_from_full_sort_order() {
     ] {
         let options = page_options(number, len);
         let listing = listed(&store, "/", options);
-        assert_eq!((listing.page(), listing.totals().files), (page, 25));
+        assert_eq!((listing.page, listing.totals.files), (page, 25));
         assert_eq!(names(listing), all[range], "page {number} of {len}");
     }
     let (_dir, empty) = site(&[]);
     assert_eq!(
-        listed(&empty, "/", page_options(3, 10)).page(),
+        listed(&empty, "/", page_options(3, 10)).page,
         Page { number: 1, count: 1, skipped: 0, len: 0 }
     );
 }
@@ -195,7 +195,7 @@ fn many(count: usize) -> (TempDir, ContentSource) {
 fn large_directory_is_read_in_slices_under_lease() {
     const COUNT: usize = 3000;
     let (_dir, store) = many(COUNT);
-    let budget = ListingBudget::new();
+    let budget = ListingBudget::default();
     let path = RelativePath::parse(b"/").expect("a path");
     let mut builder = ListingBuilder::begin(&path, page_options(30, 100), &budget).expect("begins");
     let (mut slices, mut held_len_max) = (0, 0);
@@ -220,7 +220,7 @@ fn large_directory_is_read_in_slices_under_lease() {
 #[test]
 fn directory_waits_while_too_many_are_open() {
     let (_dir, store) = many(600);
-    let budget = ListingBudget::new();
+    let budget = ListingBudget::default();
     let path = RelativePath::parse(b"/").expect("a path");
     let begin = || ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins");
     let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
@@ -236,7 +236,7 @@ fn short_directory_is_listed_while_long_ones_are_open() {
     let (dir, store) = many(600);
     fs::create_dir(dir.path().join("short")).expect("a directory");
     fs::write(dir.path().join("short/a.txt"), "a").expect("a file");
-    let budget = ListingBudget::new();
+    let budget = ListingBudget::default();
     let begin = |path: &[u8]| {
         let path = RelativePath::parse(path).expect("a path");
         ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins")
@@ -251,7 +251,7 @@ fn short_directory_is_listed_while_long_ones_are_open() {
 #[test]
 fn dropped_listing_returns_its_budget() {
     let (_dir, store) = many(600);
-    let budget = ListingBudget::new();
+    let budget = ListingBudget::default();
     let path = RelativePath::parse(b"/").expect("a path");
     let mut builder = ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins");
     assert!(builder.build_slice(&store).expect("gathers"));
@@ -263,7 +263,7 @@ fn dropped_listing_returns_its_budget() {
 #[test]
 fn embedded_and_overlaid_pages_are_listed() {
     let listing = listed(&ContentSource::Embedded, "/", ListingOptions::default());
-    assert_eq!(listing.totals().files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
+    assert_eq!(listing.totals.files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     let found = names(listing);
     assert!(found.contains(&"style.css".to_owned()) && found.contains(&"server-code.html".to_owned()));
     let mut listing = listed(&ContentSource::Embedded, "/", ListingOptions::default());

@@ -28,7 +28,7 @@ fn outcome(root: &Root, path: &str) -> String {
     match root.open_file(path.as_bytes()) {
         Ok(OpenedPath::File(file, stat)) => {
             let bytes = read_up_to(&file, 0, u64::from(u16::MAX)).expect("reads");
-            let text = String::from_utf8(bytes).expect("text");
+            let text = String::from_utf8(bytes.to_vec()).expect("text");
             assert_eq!(text.len() as u64, stat.len, "{path}");
             text
         }

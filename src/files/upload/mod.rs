@@ -1,8 +1,7 @@
 //! Atomic uploads: a file gets its name only when complete.
 //!
-//! An unnamed file (`O_TMPFILE`) in the target directory leaves nothing even if the process is killed.
-//! Readers see the old or the new file. Without `O_TMPFILE`, a hidden name is used. All steps stay below the
-//! root; a symlink to the target is never followed.
+//! An unnamed file (`O_TMPFILE`) leaves nothing even if the process is killed. Without it, a hidden name is used. All
+//! steps stay below the root; a symlink to the target is never followed.
 
 mod error;
 mod link_name;
@@ -21,6 +20,8 @@ use self::link_name::{
     LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, other_fs_is_stale,
     retry_hidden,
 };
+use super::cache::is_usable;
+use super::coding::Coding;
 use super::file_version::{ContentHash, FileVersion};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, beneath, split_last};
@@ -138,12 +139,14 @@ impl Upload {
         Ok(self.file.write_all(bytes)?)
     }
 
-    /// File with the target name, with validators reliable at `now`.
+    /// File with the target name, or its precompressed file, with validators reliable at `now`.
     ///
     /// # Errors
     /// `Directory` or `NotRegular`; `Busy` or `Failed` if unreadable.
-    pub fn existing_file(&self, now: SystemTime) -> Result<ExistingFile, UploadError> {
-        let file = match open_existing(&self.dir, &self.name) {
+    pub fn existing(&self, coding: Option<Coding>, now: SystemTime) -> Result<ExistingFile, UploadError> {
+        let name = [self.name.as_bytes(), coding.map_or("", Coding::suffix).as_bytes()].concat();
+        let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
+        let file = match open_existing(&self.dir, &name) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(ExistingFile::Absent),
             Err(UploadError::Forbidden) => return Ok(ExistingFile::Unreadable),
@@ -153,35 +156,42 @@ impl Upload {
         if stat.kind != FileKind::File {
             return Err(UploadError::NotRegular);
         }
-        match load(OpenFile::new(file, stat.len, &self.closer), stat, self.name.as_bytes()) {
+        match load(OpenFile::new(file, stat.len, &self.closer), stat, name.as_bytes()) {
             Ok(resource) => Ok(ExistingFile::File(Box::new(resource.with_validators_at(now)))),
             Err(LookupError::Failed(error)) => Err(error.into()),
             Err(_) => Err(UploadError::Busy),
         }
     }
 
-    /// Finds the directory anew: it may have been moved or replaced since the begin.
+    /// Files that a GET may get in place of `original`: precompressed, or with a generated gzip.
+    pub fn encoded_files(&self, original: &Resource, now: SystemTime) -> impl Iterator<Item = Resource> {
+        let precompressed = move |coding| match self.existing(Some(coding), now) {
+            Ok(ExistingFile::File(file)) if is_usable(&file.stat?, &original.stat?) => {
+                Some(Resource { coding: Some(coding), ..*file })
+            }
+            _ => None,
+        };
+        let gzip = Resource { coding: Some(Coding::Gzip), ..original.clone() };
+        Coding::ALL.into_iter().filter_map(precompressed).chain([gzip])
+    }
+
+    /// Finds the directory anew: it may have been moved or replaced since the last time. True if it was not.
     ///
     /// # Errors
     /// `NoParent`, `Busy`; `Stale` without a root.
-    pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<(), UploadError> {
+    pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<bool, UploadError> {
         let (dir, _) = open_parent(store, upload_dir, &self.path)?;
         if let Some(hidden) = &self.hidden_name {
             renameat(&self.dir, hidden, &dir, hidden).map_err(other_fs_is_stale)?;
         }
-        self.dir = dir;
-        Ok(())
+        let old = std::mem::replace(&mut self.dir, dir);
+        Ok(FileStat::of(&old)?.id() == FileStat::of(&self.dir)?.id())
     }
 
-    /// Names the complete file, replacing any old file.
+    /// Names the complete file, replacing any old file, if `condition` holds: checked again after each lost race.
     ///
     /// # Errors
     /// Every [`UploadError`] except `Outside`; an old file is unchanged.
-    pub fn commit(mut self) -> Result<StoredFile, UploadError> {
-        self.commit_if(|_| Ok(true))
-    }
-
-    /// Commits if `condition` holds, checked again after each lost race.
     pub fn commit_if(
         &mut self,
         mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
@@ -257,6 +267,12 @@ mod tests {
     use tempfile::TempDir;
 
     use super::super::Root;
+
+    impl Upload {
+        fn commit(mut self) -> Result<StoredFile, UploadError> {
+            self.commit_if(|_| Ok(true))
+        }
+    }
 
     fn site() -> (TempDir, ContentSource) {
         let directory = tempfile::tempdir().expect("a folder");
@@ -369,20 +385,20 @@ mod tests {
             content.as_bytes().chunks(3).for_each(|piece| upload.write(piece).expect("it takes it"));
             let stored = upload.commit().expect("it is stored");
             let upload = begin(&store, "", "/old").expect("it begins");
-            let Ok(ExistingFile::File(existing)) = upload.existing_file(SystemTime::UNIX_EPOCH) else {
+            let Ok(ExistingFile::File(existing)) = upload.existing(None, SystemTime::UNIX_EPOCH) else {
                 panic!("it is there")
             };
             assert!(stored.version.is_some() && stored.version == existing.version, "{content}");
         }
         let upload = begin(&store, "", "/new").expect("it begins");
-        assert!(matches!(upload.existing_file(SystemTime::UNIX_EPOCH), Ok(ExistingFile::Absent)));
+        assert!(matches!(upload.existing(None, SystemTime::UNIX_EPOCH), Ok(ExistingFile::Absent)));
     }
 
     #[test]
     fn commit_if_rechecks_condition_after_race() {
         let (directory, store) = site();
         let target = directory.path().join("new");
-        let nothing = |upload: &Upload| match upload.existing_file(SystemTime::UNIX_EPOCH)? {
+        let nothing = |upload: &Upload| match upload.existing(None, SystemTime::UNIX_EPOCH)? {
             ExistingFile::Absent => Ok(true),
             ExistingFile::Unreadable | ExistingFile::File(_) => Ok(false),
         };
@@ -424,7 +440,14 @@ mod tests {
         fs::create_dir(&inner).expect("a directory");
         for mut upload in uploads {
             upload.follow_path(&store, b"in").expect("the directory is there");
-            assert!(upload.commit().expect("it is stored").created);
+            assert!(upload.commit_if(|_| Ok(true)).expect("it is stored").created);
+            assert!(upload.follow_path(&store, b"in").expect("the directory is there"), "it is the same");
+            fs::rename(&inner, directory.path().join("moved")).expect("renames");
+            assert!(matches!(upload.follow_path(&store, b"in"), Err(UploadError::NoParent)));
+            fs::create_dir(&inner).expect("a directory");
+            assert!(!upload.follow_path(&store, b"in").expect("a directory is there"), "it is another");
+            fs::remove_dir(&inner).expect("it is empty");
+            fs::rename(directory.path().join("moved"), &inner).expect("renames");
         }
         assert_eq!(
             (names(&inner), names(&directory.path().join("gone"))),

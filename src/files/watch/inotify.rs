@@ -1,12 +1,10 @@
 //! inotify watcher: change counters and dependencies of lookups.
 //!
-//! The kernel queues an event inside the system call that makes the change. So *receive a request, drain
-//! once, look up* never finds older state, for one `read` per batch. Reliable on local file systems, while
-//! the kernel has watches.
+//! The kernel queues an event inside the system call that makes the change. So *receive a request, drain once, look up*
+//! never finds older state.
 //!
-//! Counters are hashed: a collision may end freshness early, never extend it. inotify misses mounts,
-//! `io_submit` writes, and memory-mapped writes until the map closes. So dependencies are valid only in the
-//! second of a check.
+//! Counters are hashed: a collision may end freshness early, never extend it. inotify misses mounts, `io_submit`
+//! writes, and memory-mapped writes until the map closes. So dependencies are valid only in the second of a check.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -84,7 +82,6 @@ pub(crate) struct Dependencies {
     changes: u64,
     /// Unix second of the last check or failed watch.
     pub(crate) checked_secs: u64,
-    /// Second of the last unwatched request.
     used_secs: u64,
 }
 
@@ -233,7 +230,6 @@ impl Dependencies {
         Dependencies { used_secs: secs, ..Dependencies::default() }
     }
 
-    /// True if the previous request was in this second too.
     pub(crate) fn are_used_again(&mut self, secs: u64) -> bool {
         mem::replace(&mut self.used_secs, secs) == secs
     }
@@ -269,7 +265,6 @@ impl Dependencies {
     }
 }
 
-/// True if inotify reports all changes there.
 pub(crate) fn is_watchable_fs(file: impl AsFd) -> Result<bool, Errno> {
     // Width and sign of `f_type` depend on the architecture.
     let magic = fstatfs(file)?.f_type as u64 & u64::from(u32::MAX);

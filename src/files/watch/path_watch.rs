@@ -1,8 +1,7 @@
 //! Path walk that watches every dependency of a lookup.
 //!
-//! Dependencies: directories on the way, names looked up, the final file. Steps are the kernel's, symlinks
-//! included. Each directory is watched before a lookup in it: a change comes before the lookup or after the
-//! watch.
+//! Dependencies: directories on the way, names looked up, the final file. Each directory is watched before a lookup in
+//! it: a change comes before the lookup or after the watch.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;

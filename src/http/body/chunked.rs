@@ -1,8 +1,7 @@
 //! Decoder for chunked bodies (RFC 9112 section 7.1).
 //!
-//! Strict for requests: a decoder that accepts a bare LF may see another message than its peer. Never accepts an
-//! empty size.
-//! Extensions and trailers are checked and dropped. Never keeps or copies input.
+//! Strict for requests: a decoder that accepts a bare LF may see another message than its peer. Never accepts an empty
+//! size. Extensions and trailers are checked and dropped.
 
 use crate::http::syntax::{is_tchar, is_text};
 use crate::http::{Reject, Status};

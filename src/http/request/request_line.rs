@@ -45,7 +45,6 @@ impl<'b> RequestLine<'b> {
         Ok(RequestLine { bytes, method, target: target::parse(method, target)?, version })
     }
 
-    /// Line up to CRLF; `None` if incomplete or invalid.
     pub(super) fn parse_prefix(buf: &'b [u8]) -> Option<RequestLine<'b>> {
         let (method, rest) = buf.split_at_checked(token_len(buf))?;
         let rest = rest.strip_prefix(b" ")?;

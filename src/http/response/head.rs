@@ -1,7 +1,7 @@
 //! Response head parser (RFC 9112 sections 4, 5 and 6.3).
 //!
-//! Reads what curl reads: a line may end in LF alone, and an obs-fold is a space. A client has no second recipient
-//! to disagree with. A 1xx is a head like any other: the caller reads on.
+//! Reads what curl reads: a line may end in LF alone, and an obs-fold is a space. A client has no second recipient to
+//! disagree with.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,7 @@
 //! Incremental response reader: interim heads, final head, body, end.
 //!
-//! Owns no buffer or connection: the client and the load generator share it. The client needs each part
-//! ([`ResponseReader::next`]); the load generator only validates ([`ResponseReader::check`]).
-//! Checks framing to the last byte (RFC 9112 section 6.3).
+//! Owns no buffer or connection: the client and the load generator share it. Checks framing to the last byte (RFC 9112
+//! section 6.3).
 
 use std::fmt;
 

@@ -14,8 +14,8 @@ use crate::http::{Fields, Method};
 pub struct Validators<'a> {
     /// Entity-tag as sent.
     pub entity_tag: Option<&'a [u8]>,
-    /// Tag of this version in another encoding: an upload changes all encodings.
-    pub encoded_tag: Option<&'a [u8]>,
+    /// Tags of this version in other encodings: an upload changes all encodings.
+    pub encoded_tags: &'a [Box<str>],
     /// Last modification.
     pub modified: Option<Modified>,
 }
@@ -123,7 +123,8 @@ fn join_values<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<Cow<'b, [u8]>> 
 }
 
 fn tags_of<'a>(current: Validators<'a>) -> impl Iterator<Item = EntityTag<'a>> + Clone {
-    [current.entity_tag, current.encoded_tag].into_iter().flatten().filter_map(EntityTag::parse)
+    let encoded = current.encoded_tags.iter().map(|tag| tag.as_bytes());
+    current.entity_tag.into_iter().chain(encoded).filter_map(EntityTag::parse)
 }
 
 /// If-Match (section 13.1.1) or If-None-Match (section 13.1.2); `None` if unreadable.
@@ -170,12 +171,12 @@ mod tests {
     const SETTLED: Modified = Modified { unix_secs: 784_111_777, is_stable: true };
     const YOUNG: Modified = Modified { is_stable: false, ..SETTLED };
     const FILE: Option<Validators<'_>> =
-        Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: Some(SETTLED) });
+        Some(Validators { entity_tag: Some(TAG), encoded_tags: &[], modified: Some(SETTLED) });
     /// Entity-tag without a date, as for embedded pages; a new large file has neither.
     const DATELESS: Option<Validators<'_>> =
-        Some(Validators { entity_tag: Some(TAG), encoded_tag: None, modified: None });
+        Some(Validators { entity_tag: Some(TAG), encoded_tags: &[], modified: None });
     const TAGLESS: Option<Validators<'_>> =
-        Some(Validators { entity_tag: None, encoded_tag: None, modified: Some(YOUNG) });
+        Some(Validators { entity_tag: None, encoded_tags: &[], modified: Some(YOUNG) });
     const NOTHING: Option<Validators<'_>> = None;
 
     /// Results for a GET and a PUT with these field lines.
@@ -239,8 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn encoded_tag_matches_the_same_version() {
-        let both = Some(Validators { encoded_tag: Some(b"\"x-gzip\""), ..FILE.unwrap_or_default() });
+    fn encoded_tags_match_the_same_version() {
+        let tags = ["\"y-br\"".into(), "\"x-gzip\"".into()];
+        let both = Some(Validators { encoded_tags: &tags, ..FILE.unwrap_or_default() });
         for (tag, is_known) in [("\"x\"", true), ("\"x-gzip\"", true), ("\"x-br\"", false)] {
             let (_, put) = outcomes(&[&format!("If-Match: \"a\", {tag}")], both);
             assert_eq!(put == Perform, is_known, "{tag}");

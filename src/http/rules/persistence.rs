@@ -5,7 +5,6 @@
 use crate::http::Version;
 use crate::http::syntax::elements;
 
-/// Connection options of one message.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::http) struct Persistence {
     close: bool,

@@ -12,7 +12,8 @@ use crate::load::report::ReportFormat;
 use crate::load::search::bracket::RATE_MIN;
 use crate::load::search::slo::Slo;
 
-const SEARCH_CONFLICTS: [(&str, &str); 7] = [
+const SEARCH_CONFLICTS: [(&str, &str); 8] = [
+    ("--allow-client-bound", "a search ends where the client reaches its limit"),
     ("--assert", "--slo has its conditions"),
     ("--compare", "a search is not a single run to compare"),
     ("--fail-on", "a search is not a single run to compare"),
@@ -127,7 +128,8 @@ mod tests {
             assert_eq!(try_settings(line), Err(format!("{wanted}; see reactor-client --help")), "{line}");
         }
         for (name, reason) in SEARCH_CONFLICTS {
-            let line = format!("--find-rate --slo p99<1s {name}=1");
+            let value = if name == "--allow-client-bound" { "" } else { "=1" };
+            let line = format!("--find-rate --slo p99<1s {name}{value}");
             let wanted =
                 format!("option '{name}' is not for --find-rate: {reason}; see reactor-client --help");
             assert_eq!(try_settings(&line), Err(wanted), "{line}");

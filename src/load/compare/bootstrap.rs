@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use crate::load::plan::random::Random;
-use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
+use crate::load::stats::spread::PERCENTILES;
+use crate::load::stats::summary::{Summary, ratio};
 
 /// Lowest number of blocks: fewer do not show how seconds differ.
 ///

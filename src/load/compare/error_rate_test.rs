@@ -18,13 +18,12 @@ pub(super) struct Proportion {
 
 impl Proportion {
     pub(super) fn of(summary: &Summary) -> Self {
-        let finished = summary.totals.answered.saturating_add(summary.totals.failed);
         let slices = summary.slices.iter();
         let counts =
             slices.map(|slice| (slice.slice.errors() as f64, (slice.answered + slice.failed) as f64));
         Self {
             share: summary.error_share,
-            of: finished as f64,
+            of: summary.ended_count() as f64,
             burst_len: burst_len(&counts.collect::<Vec<_>>()),
         }
     }
@@ -40,7 +39,6 @@ impl Proportion {
     }
 }
 
-/// Interval of the difference; `None` if a run finished no request.
 pub(super) fn difference_interval(before: Proportion, after: Proportion) -> Option<(f64, f64)> {
     if before.of == 0.0 || after.of == 0.0 {
         return None;
@@ -68,6 +66,9 @@ fn burst_len(slices: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    use crate::load::stats::summary::tests::{info, stalling_metrics};
 
     fn part(errors: u32, of: u32) -> Proportion {
         Proportion { share: f64::from(errors) / f64::from(of), of: f64::from(of), burst_len: 1.0 }
@@ -91,6 +92,15 @@ mod tests {
         let burst = Proportion { burst_len: 50.0, ..part(50, 10_000) };
         let burst = difference_interval(part(0, 10_000), burst).expect("an interval");
         assert!(apart.0 > 0.0 && burst.0 < 0.0, "{apart:?} {burst:?}");
+    }
+
+    #[test]
+    fn sample_size_includes_unsent_requests() {
+        let mut metrics = stalling_metrics(0);
+        let before = Proportion::of(&Summary::of(&metrics, &info()));
+        (0..500).for_each(|_| metrics.unsent(0, None, Duration::ZERO));
+        let after = Proportion::of(&Summary::of(&metrics, &info()));
+        assert_eq!(after.of, before.of + 500.0);
     }
 
     #[test]

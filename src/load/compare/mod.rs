@@ -12,7 +12,9 @@ use serde::{Serialize, Serializer};
 use super::run_info::{RunInfo, differences};
 use crate::load::plan::random::Random;
 use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
-use crate::load::stats::summary::{PERCENTILES, Summary, ratio};
+use crate::load::stats::spread::PERCENTILES;
+use crate::load::stats::summary::{Summary, ratio};
+use crate::load::stats::validity::TAIL_COUNT_MIN;
 use crate::text::units;
 use bootstrap::{BLOCKS_MIN, Draw, Sample, interval};
 use error_rate_test::Proportion;
@@ -23,8 +25,6 @@ const DRAWS: usize = 1000;
 ///
 /// A single run cannot show them.
 const CHANGE_MIN: f64 = 0.01;
-/// Responses needed above a percentile: fewer are single events.
-const TAIL_COUNT_MIN: f64 = 10.0;
 
 /// Verdict on a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -84,14 +84,14 @@ pub struct Row {
     pub metric: Metric,
     /// Unit.
     pub unit: MetricUnit,
-    /// First value.
-    pub before: f64,
-    /// Second value.
-    pub after: f64,
-    /// Change as a share of the first value: 0.1 is a tenth more.
+    /// First value; null if nothing was recorded.
+    pub before: Option<f64>,
+    /// Second value; null if nothing was recorded.
+    pub after: Option<f64>,
+    /// Change as a share of the first value: 0.1 is a tenth more. Null without two values, or from 0.
     #[serde(rename = "change_share")]
-    pub change: f64,
-    /// 95 % confidence interval; null for short runs.
+    pub change: Option<f64>,
+    /// 95 % confidence interval; null for short runs, or if a part of the first run got no response.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
     #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
     pub interval: Option<(f64, f64)>,
@@ -104,16 +104,16 @@ pub struct Row {
 #[serde(remote = "Row")]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Errors"))]
 struct Errors {
-    /// First share, 0 to 1.
+    /// First share, 0 to 1; null if no request ended.
     #[serde(rename = "before_share")]
-    before: f64,
-    /// Second share.
+    before: Option<f64>,
+    /// Second share; null if no request ended.
     #[serde(rename = "after_share")]
-    after: f64,
-    /// Difference: 0.01 is one percentage point more.
+    after: Option<f64>,
+    /// Difference: 0.01 is one percentage point more. Null without two shares.
     #[serde(rename = "change_share")]
-    change: f64,
-    /// 95 % confidence interval; null without finished requests.
+    change: Option<f64>,
+    /// 95 % confidence interval; null if no request of a run ended.
     #[serde(rename = "interval_share", serialize_with = "write_interval")]
     #[cfg_attr(test, schemars(with = "Option<ConfidenceInterval>"))]
     interval: Option<(f64, f64)>,
@@ -250,14 +250,14 @@ fn row(
 ) -> Row {
     let changes = drawn.draws.iter().map(|(one, other)| change(value(one), value(other)));
     let interval = interval(changes.collect(), drawn.blocks);
-    let value = |summary| metric.of(summary).unwrap_or(0.0);
-    let (before, after) = (value(before), value(after));
-    let change = change(before, after);
-    let verdict = match interval {
-        _ if !is_enough || before <= 0.0 || after <= 0.0 => ComparisonVerdict::TooFewResponses,
-        Some(interval) => verdict(metric, change, interval),
-        None => ComparisonVerdict::TooShort,
+    let (before, after) = (metric.of(before), metric.of(after));
+    let change = before.zip(after).map(|(before, after)| change(before, after)).filter(|it| it.is_finite());
+    let verdict = match (change, interval) {
+        _ if !is_enough || before <= Some(0.0) || after <= Some(0.0) => ComparisonVerdict::TooFewResponses,
+        (Some(change), Some(interval)) => verdict(metric, change, interval),
+        _ => ComparisonVerdict::TooShort,
     };
+    let interval = interval.filter(|(_, high)| high.is_finite());
     Row { metric, unit: metric.unit(), before, after, change, interval, verdict }
 }
 
@@ -269,13 +269,15 @@ fn errors(before: &Summary, after: &Summary) -> Row {
         Some(_) => ComparisonVerdict::NotSignificant,
         None => ComparisonVerdict::TooFewResponses,
     };
-    let (before, after) = (before.error_share, after.error_share);
     let (metric, unit) = (Metric::Errors, Metric::Errors.unit());
-    Row { metric, unit, before, after, change: after - before, interval, verdict }
+    let (before, after) = (metric.of(before), metric.of(after));
+    let change = before.zip(after).map(|(before, after)| after - before);
+    Row { metric, unit, before, after, change, interval, verdict }
 }
 
+/// Infinite from 0.
 fn change(before: f64, after: f64) -> f64 {
-    ratio(after - before, before)
+    if before == after { 0.0 } else { (after - before) / before }
 }
 
 fn verdict(metric: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVerdict {
@@ -288,6 +290,11 @@ fn verdict(metric: Metric, change: f64, (low, high): (f64, f64)) -> ComparisonVe
 }
 
 impl Comparison {
+    fn silent_run(&self) -> Option<&'static str> {
+        let rates = self.rows.first().map(|rate| [("first", rate.before), ("second", rate.after)])?;
+        rates.into_iter().find_map(|(name, rate)| (rate == Some(0.0)).then_some(name))
+    }
+
     /// All rows, errors last.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().chain([&self.errors])

@@ -40,8 +40,9 @@ fn half_latency_is_faster_double_is_slower() {
         assert_eq!(verdicts(&slow, &fast)[1..6], [ComparisonVerdict::Faster; 5], "{secs} s");
         assert_eq!(verdicts(&fast, &slow)[1..6], [ComparisonVerdict::Slower; 5], "{secs} s");
         let p50 = compare(&slow, &fast, 1).rows[1];
-        assert!((p50.change + 0.5).abs() < 0.02, "{p50:?}");
-        assert!(p50.interval.is_some_and(|(low, high)| low <= p50.change && p50.change <= high), "{p50:?}");
+        let change = p50.change.expect("two values");
+        assert!((change + 0.5).abs() < 0.02, "{p50:?}");
+        assert!(p50.interval.is_some_and(|(low, high)| low <= change && change <= high), "{p50:?}");
     }
 }
 
@@ -81,7 +82,32 @@ fn runs_without_responses_get_too_few_answers() {
             .iter()
             .all(|verdict| *verdict == ComparisonVerdict::TooFewResponses)
     );
-    assert_eq!(compare(&empty, &steady(5, 1.0), 1).errors.verdict, ComparisonVerdict::TooFewResponses);
+    let comparison = compare(&empty, &steady(5, 1.0), 1);
+    assert_eq!(comparison.errors.verdict, ComparisonVerdict::TooFewResponses);
+    assert_eq!((comparison.errors.before, comparison.errors.after), (None, Some(0.0)));
+    let (rate, p50) = (comparison.rows[0], comparison.rows[1]);
+    assert_eq!((rate.before, rate.after, rate.change), (Some(0.0), Some(500.0), None));
+    assert_eq!((p50.before, p50.after.is_some(), p50.change), (None, true, None));
+}
+
+#[test]
+fn recovery_from_an_outage_is_faster_despite_draws_of_0() {
+    let alive_for = |secs: u64| {
+        let mut metrics = metrics(0);
+        for number in 0..secs * 1000 {
+            answered(&mut metrics, Duration::from_millis(number), Duration::from_micros(100));
+        }
+        metrics.failed(FailureRecord {
+            url: 0,
+            failure: LoadFailure::Reset,
+            intended: Duration::from_secs(9),
+            sent: Duration::from_secs(9),
+            at: Duration::from_secs(9),
+        });
+        Summary::of(&metrics, &info())
+    };
+    let rate = compare(&alive_for(1), &alive_for(9), 1).rows[0];
+    assert_eq!((rate.verdict, rate.interval), (ComparisonVerdict::Faster, None), "{rate:?}");
 }
 
 /// Synthetic server with random speed per second and per response.
@@ -212,7 +238,7 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
 #[test]
 fn one_burst_of_errors_is_not_significant() {
     let burst = compare(&failing(|_| false), &failing(|second| second == 3), 1).errors;
-    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotSignificant), "{burst:?}");
+    assert_eq!((burst.after, burst.verdict), (Some(0.005), ComparisonVerdict::NotSignificant), "{burst:?}");
     let all = compare(&failing(|_| false), &failing(|_| true), 1).errors;
     assert_eq!(all.verdict, ComparisonVerdict::More, "{all:?}");
 }
@@ -238,7 +264,7 @@ fn one_burst_of_bad_statuses_is_not_significant() {
         Summary::of(&metrics, &info())
     };
     let burst = compare(&run(|_| false), &run(|second| second == 3), 1).errors;
-    assert_eq!((burst.after, burst.verdict), (0.005, ComparisonVerdict::NotSignificant), "{burst:?}");
+    assert_eq!((burst.after, burst.verdict), (Some(0.005), ComparisonVerdict::NotSignificant), "{burst:?}");
     let all = compare(&run(|_| false), &run(|_| true), 1).errors;
     assert_eq!(all.verdict, ComparisonVerdict::More, "{all:?}");
 }

@@ -1,7 +1,6 @@
 //! Regression thresholds: `--fail-on 'p99>+10%,rps<-5%,errors>+0.1%'`.
 //!
-//! A clause fires if the change is beyond its limit *and* beyond chance. Changes are shares of the first
-//! value; for errors, percentage points. A clause without a verdict never fires: [`Thresholds::open`].
+//! A clause fires if the change is beyond its limit *and* beyond chance. If a run got no response, every clause fires.
 
 use super::{Comparison, Row};
 use crate::load::assertion::{Clause, split_clauses};
@@ -60,28 +59,29 @@ fn row<'a>(clause: &Clause, comparison: &'a Comparison) -> Option<&'a Row> {
 }
 
 fn check(clause: &Clause, comparison: &Comparison) -> Option<String> {
+    if let Some(run) = comparison.silent_run() {
+        return Some(format!("{} cannot be judged: the {run} run got no response", clause.text));
+    }
     let row = row(clause, comparison)?;
-    let show = |value| row.unit.format_value(value);
-    let change = match row.metric {
-        Metric::Errors => String::new(),
-        _ => format!(", {}", row.format_change(row.change)),
-    };
-    let fires = row.verdict.is_significant() && clause.relation.holds(row.change, clause.limit);
-    let (before, after) = (show(row.before), show(row.after));
-    fires.then(|| format!("{} went from {before} to {after}{change} ({})", row.metric, clause.text))
+    let change = row.change.filter(|change| clause.relation.holds(*change, clause.limit))?;
+    let shown = MetricUnit::Share.show_side(row.format_change(change), change, clause.limit);
+    let [before, after] = [row.before?, row.after?].map(|value| row.unit.format_value(value));
+    let line = || format!("{} went from {before} to {after}, {shown} ({})", row.metric, clause.text);
+    row.verdict.is_significant().then(line)
 }
 
 fn open(clause: &Clause, comparison: &Comparison) -> Option<String> {
     let verdict = row(clause, comparison)?.verdict;
-    verdict.is_open().then(|| format!("{} was not judged: {}", clause.text, verdict.describe()))
+    let is_open = verdict.is_open() && comparison.silent_run().is_none();
+    is_open.then(|| format!("{} was not judged: {}", clause.text, verdict.describe()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::compare::compare;
+    use crate::load::compare::{ComparisonVerdict, compare};
     use crate::load::stats::summary::Summary;
-    use crate::load::stats::summary::tests::steady;
+    use crate::load::stats::summary::tests::{empty_summary, info, steady};
 
     fn fired(text: &str, factor: f64) -> Vec<String> {
         let comparison = compare(&steady(20, 1.0), &steady(20, factor), 1);
@@ -112,7 +112,44 @@ mod tests {
             assert_eq!(!thresholds.judge(&comparison).is_empty(), fires, "{share}: {:?}", comparison.errors);
         }
         let fired = thresholds.judge(&compare(&with_errors(0.0), &with_errors(0.002), 1));
-        assert_eq!(fired[0], "errors went from 0 % to 0.2 % (errors>+0.01%)");
+        assert_eq!(fired[0], "errors went from 0 % to 0.2 %, +0.2 pp (errors>+0.01%)");
+    }
+
+    #[test]
+    fn silent_run_fails_every_clause() {
+        let thresholds = Thresholds::parse("p99>+10%,rps<-5%,errors>+1%").expect("it can be read");
+        let (silent, good) = (empty_summary(info()), steady(20, 1.0));
+        for (before, after, which) in
+            [(&good, &silent, "second"), (&silent, &good, "first"), (&silent, &silent, "first")]
+        {
+            let comparison = compare(before, after, 1);
+            let line = |clause| format!("{clause} cannot be judged: the {which} run got no response");
+            assert_eq!(thresholds.judge(&comparison), ["p99>+10%", "rps<-5%", "errors>+1%"].map(line));
+            assert_eq!(thresholds.open(&comparison), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn failed_clause_shows_on_which_side_of_its_limit() {
+        let line = |text: &str, change| {
+            let comparison = compare(&steady(20, 1.0), &steady(20, 2.0), 1);
+            let mut rows = comparison.rows;
+            rows[0].change = Some(change);
+            rows[0].verdict = ComparisonVerdict::Slower;
+            let thresholds = Thresholds::parse(text).expect("it can be read");
+            thresholds.judge(&Comparison { rows, ..comparison }).join("; ")
+        };
+        let rows = [
+            ("rps<-5%", -0.050_4, "-5.04 %"),
+            ("rps<-5%", -0.2, "-20.0 %"),
+            ("rps<=-5%", -0.05, "-5.0 %"),
+            ("rps>+10%", 0.100_04, "+10.004 %"),
+            ("rps<+0%", -0.000_3, "-0.03 %"),
+        ];
+        for (clause, change, shown) in rows {
+            let wanted = format!(", {shown} ({clause})");
+            assert!(line(clause, change).ends_with(&wanted), "{}: {wanted}", line(clause, change));
+        }
     }
 
     #[test]

@@ -11,16 +11,18 @@ use super::connection::{LoadProtocol, connect_failure};
 use super::interrupt::Interrupt;
 use super::pacer::ThreadShare;
 use super::thread_run::ThreadRun;
+use crate::client::tls::ClientTls;
 use crate::http::RESPONSE_HEAD_LEN_MAX;
 use crate::load::plan::run_plan::Plan;
 use crate::load::run_info::CpuUsage;
 use crate::load::stats::metrics::Metrics;
 use crate::load::stats::time_series::TimeSeries;
-use crate::net::{self, Connection, Pool, Tick};
+use crate::net::{self, Connection, Pool, Stream, Tick};
 use crate::reactor::{App, Clock, Control, CpuTime, Key, Next, Now, Reactor, Readiness};
 
 /// Same as `ACCEPTS_MAX` of the reactor.
 const CONNECTS_PER_TICK_MAX: usize = 64;
+/// Time to the first observation, and interval in the warm-up, which has a countdown.
 const OBSERVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Run result.
@@ -69,20 +71,32 @@ pub enum RunPhase {
     },
 }
 
+/// Where the requests go.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    /// Addresses of each target.
+    pub addresses: Vec<Vec<SocketAddr>>,
+    /// For https targets.
+    pub tls: Option<ClientTls>,
+}
+
 pub(super) fn run_thread(
     plan: &Plan,
-    addresses: &[Vec<SocketAddr>],
+    endpoints: &Endpoints,
     interrupt: &Interrupt,
     share: ThreadShare,
+    observe_interval: Duration,
     observer: &mut dyn FnMut(&TimeSeries, RunPhase),
 ) -> io::Result<RunResult> {
     let now = Now::read();
-    let run = ThreadRun::new(plan, addresses, share, Clock::Running, now.instant)?;
+    let run = ThreadRun::new(plan, &endpoints.addresses, share, Clock::Running, now.instant)?;
     let app = LoadApp {
         run,
+        tls: endpoints.tls.clone(),
         pool: Pool::new(RESPONSE_HEAD_LEN_MAX),
         observer,
-        observe_at: now.instant + OBSERVE_INTERVAL,
+        observe_interval,
+        observe_at: Some(now.instant + OBSERVE_INTERVAL),
         cpu_at_start: None,
         end: None,
         early_interrupt: Some(interrupt),
@@ -98,9 +112,11 @@ pub(super) fn run_thread(
 
 struct LoadApp<'o> {
     run: ThreadRun,
+    tls: Option<ClientTls>,
     pool: Pool,
     observer: &'o mut dyn FnMut(&TimeSeries, RunPhase),
-    observe_at: Instant,
+    observe_interval: Duration,
+    observe_at: Option<Instant>,
     cpu_at_start: Option<CpuTime>,
     end: Option<RunEnd>,
     /// A signal before `watch_signals`.
@@ -122,18 +138,24 @@ impl LoadApp<'_> {
                 return;
             }
             let Some((slot_index, address)) = self.run.slots.pop_closed(at) else { return };
-            match net::connect(address) {
+            match self.connect(slot_index, address) {
                 Ok(stream) => {
-                    control.open(Connection::connecting(
-                        stream,
-                        LoadProtocol::new(slot_index, self.run.policy, at),
-                    ));
+                    let protocol = LoadProtocol::new(slot_index, self.run.policy, at);
+                    control.open(Connection::connecting(stream, protocol));
                 }
                 Err(error) => {
                     let failure = connect_failure(error.kind(), error.raw_os_error());
                     self.run.on_connect_failed(slot_index, failure, at);
                 }
             }
+        }
+    }
+
+    fn connect(&self, slot_index: usize, address: SocketAddr) -> io::Result<Stream> {
+        let socket = net::connect(address)?;
+        match (&self.tls, self.run.slots.tls_name(slot_index)) {
+            (Some(tls), Some(name)) => tls.connect(socket, name).map_err(io::Error::other),
+            _ => Ok(socket.into()),
         }
     }
 
@@ -160,14 +182,16 @@ impl LoadApp<'_> {
     }
 
     fn observe(&mut self, at: Instant) {
-        if at >= self.observe_at {
+        if self.observe_at.is_some_and(|observe_at| observe_at <= at) {
             self.run.estimate_unsent(at, false);
-            self.observe_at = at + OBSERVE_INTERVAL;
             let from = self.run.scheduler.measured_from;
-            let phase = match from.saturating_duration_since(at) {
-                Duration::ZERO => RunPhase::Measuring { elapsed: at.saturating_duration_since(from) },
-                left => RunPhase::WarmUp { left },
+            let elapsed = at.saturating_duration_since(from);
+            let (phase, interval) = match from.saturating_duration_since(at) {
+                Duration::ZERO => (RunPhase::Measuring { elapsed }, self.observe_interval),
+                left => (RunPhase::WarmUp { left }, OBSERVE_INTERVAL),
             };
+            let into = elapsed.as_nanos() % interval.as_nanos().max(1);
+            self.observe_at = at.checked_add(interval.saturating_sub(Duration::from_nanos(into as u64)));
             (self.observer)(&self.run.metrics.series, phase);
         }
     }
@@ -222,7 +246,8 @@ impl App for LoadApp<'_> {
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let at = self.run.clock.at(now);
-        let has_early_signal = self.early_interrupt.take().is_some_and(Interrupt::has_signal);
+        let has_early_signal =
+            self.early_interrupt.take().is_some_and(|early| early.blocking_wait.has_signal());
         if has_early_signal || !control.take_signals().is_empty() {
             self.was_interrupted = true;
             self.run.scheduler.is_cancelled = true;
@@ -240,7 +265,7 @@ impl App for LoadApp<'_> {
         let next_due = self.wake_idle_connections(control, at);
         self.observe(at);
         let next_open_at = self.run.slots.next_open_at().filter(|_| self.run.has_more_requests());
-        let wakeups = [self.run.scheduler.next_phase_change(), next_due, next_open_at, Some(self.observe_at)];
+        let wakeups = [self.run.scheduler.next_phase_change(at), next_due, next_open_at, self.observe_at];
         wakeups.into_iter().flatten().min()
     }
 

@@ -19,7 +19,7 @@ use super::in_flight::InFlightQueue;
 use super::thread_run::{ConnPolicy, ThreadRun};
 use crate::http::ResponseReader;
 use crate::load::stats::failure::LoadFailure;
-use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
+use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 
 /// Connection state.
@@ -51,6 +51,15 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Receiving, LoadPhase::Closing),
 ];
 
+/// TLS of a connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum HandshakeState {
+    None,
+    /// TCP is connected since.
+    Since(Instant),
+    Failed(LoadFailure),
+}
+
 /// Connection protocol.
 #[derive(Debug)]
 pub struct LoadProtocol {
@@ -63,7 +72,7 @@ pub struct LoadProtocol {
     first_byte_at: Option<Instant>,
     has_received_response: bool,
     connect_started_at: Instant,
-    /// Since when the pipeline has space.
+    handshake: HandshakeState,
     free_since: Instant,
 }
 
@@ -79,6 +88,7 @@ impl LoadProtocol {
             first_byte_at: None,
             has_received_response: false,
             connect_started_at: at,
+            handshake: HandshakeState::None,
             free_since: at,
         }
     }
@@ -150,7 +160,6 @@ impl LoadProtocol {
         Want::Input
     }
 
-    /// `Some` if the connection ends.
     fn read(&mut self, recv_buf: &mut RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         while !self.asked.is_empty() {
             if !recv_buf.is_empty() {
@@ -188,7 +197,6 @@ impl LoadProtocol {
         }
     }
 
-    /// `Some` if it was the last response.
     fn finish_response(&mut self, recv_buf: &RecvBuf, run: &mut ThreadRun, at: Instant) -> Option<Want> {
         if self.asked.len() == self.policy.pipeline {
             self.free_since = at;
@@ -225,12 +233,37 @@ impl Protocol for LoadProtocol {
         // Read after input and before output: no latency is too short.
         let at = run.clock.at(now);
         if self.phase == LoadPhase::Connecting {
-            run.on_connected(self.slot_index, at.saturating_duration_since(self.connect_started_at), at);
+            let connected_at = if let HandshakeState::Since(since) = self.handshake { since } else { at };
+            let took = connected_at.saturating_duration_since(self.connect_started_at);
+            run.on_connected(self.slot_index, took, at);
             self.free_since = at;
         } else if let Some(want) = self.read(recv_buf, run, at) {
             return want;
         }
         self.ask(send_queue, run, at)
+    }
+
+    fn on_connected(&mut self, run: &mut ThreadRun, now: Now) {
+        self.handshake = HandshakeState::Since(run.clock.at(now));
+    }
+
+    fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>, run: &mut ThreadRun, now: Now) {
+        match (outcome, self.handshake) {
+            (Ok(session), HandshakeState::Since(since)) => {
+                let took = run.clock.at(now).saturating_duration_since(since);
+                let metrics = &mut run.metrics;
+                let times = if session.is_resumed { &mut metrics.tls_resumed } else { &mut metrics.tls_full };
+                times.record(took);
+            }
+            (Ok(_), _) => {}
+            (Err(error), _) => {
+                log::info!("the TLS handshake failed: {}", error.to_string().escape_debug());
+                self.handshake = HandshakeState::Failed(match error {
+                    HandshakeError::Certificate(_) => LoadFailure::CertificateRefused,
+                    _ => LoadFailure::HandshakeFailed,
+                });
+            }
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -268,6 +301,16 @@ impl Protocol for LoadProtocol {
                 for request in self.asked.drain() {
                     run.on_unfinished(request, at);
                 }
+            }
+            CloseReason::HandshakeFailed | CloseReason::TimedOut(_)
+                if self.phase == LoadPhase::Connecting =>
+            {
+                let failure = match self.handshake {
+                    HandshakeState::Failed(failure) => failure,
+                    _ => LoadFailure::ConnectTimedOut,
+                };
+                run.on_connect_failed(self.slot_index, failure, at);
+                return;
             }
             CloseReason::ConnectFailed(kind) => {
                 run.on_connect_failed(self.slot_index, connect_failure(kind, None), at);

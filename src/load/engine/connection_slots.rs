@@ -25,6 +25,7 @@ const WAITING_MAX: usize = 65_536;
 #[derive(Debug, Default)]
 pub(super) struct TargetHost {
     addresses: Vec<SocketAddr>,
+    tls_name: Option<String>,
     connected: usize,
     /// All addresses failed, and there is no connection.
     pub(super) is_refusing: bool,
@@ -134,7 +135,6 @@ impl ConnectionSlots {
         self.reopen_queue.push(Reverse((when, slot_index)));
     }
 
-    /// Pauses after all addresses failed.
     pub(super) fn failed(&mut self, slot_index: usize, at: Instant) {
         self.clear_key(slot_index);
         let slot = &mut self.slots[slot_index];
@@ -187,14 +187,17 @@ impl ConnectionSlots {
         Some(request)
     }
 
-    /// Returns a request that waits no longer.
     pub(super) fn push_waiting(&mut self, request: InFlightRequest) -> Option<InFlightRequest> {
         let waiting = &mut self.hosts[self.host_of[request.url as usize]].waiting;
         waiting.push_back(request);
         if waiting.len() > WAITING_MAX { waiting.pop_front() } else { None }
     }
 
-    /// Summed over slots that could not connect.
+    pub(super) fn tls_name(&self, slot_index: usize) -> Option<&str> {
+        let slot = self.slots.get(slot_index)?;
+        self.hosts.get(slot.host_index)?.tls_name.as_deref()
+    }
+
     pub(super) fn lost_time(&self, at: Instant) -> Duration {
         let lost = self.slots.iter().map(|slot| slot.lost_time(self.measured_from, at));
         self.lost + lost.sum::<Duration>()
@@ -213,12 +216,11 @@ fn pause(doublings: u32) -> Duration {
     PAUSE_MIN.saturating_mul(1 << doublings.min(16)).min(PAUSE_MAX)
 }
 
-/// Distinct hosts, and each target's host index.
 fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<TargetHost>, Vec<usize>)> {
-    let mut names: Vec<(&str, u16)> = Vec::new();
+    let mut names: Vec<(&str, u16, bool)> = Vec::new();
     let (mut hosts, mut host_of) = (Vec::<TargetHost>::new(), Vec::with_capacity(plan.targets.len()));
     for (url, target) in plan.targets.iter().enumerate() {
-        let name = (target.host.as_str(), target.port);
+        let name = (target.host.as_str(), target.port, target.is_tls);
         let index = names.iter().position(|known| *known == name).unwrap_or(names.len());
         if index == names.len() {
             names.push(name);
@@ -226,7 +228,8 @@ fn origins(plan: &Plan, addresses: &[Vec<SocketAddr>]) -> io::Result<(Vec<Target
             if addresses.is_empty() {
                 return Err(io::Error::other(format!("{} has no address", target.authority())));
             }
-            hosts.push(TargetHost { addresses, ..TargetHost::default() });
+            let tls_name = target.is_tls.then(|| target.host.clone());
+            hosts.push(TargetHost { addresses, tls_name, ..TargetHost::default() });
         }
         host_of.push(index);
     }
@@ -253,7 +256,12 @@ mod tests {
 
     /// Plan with this many connections; each letter is a host.
     fn plan(hosts: &str, concurrency: usize) -> Plan {
-        let target = |host: char| ClientTarget { host: host.to_string(), port: 80, path: "/".to_owned() };
+        let target = |host: char| ClientTarget {
+            host: host.to_string(),
+            port: 80,
+            is_tls: false,
+            path: "/".to_owned(),
+        };
         Plan { targets: hosts.chars().map(target).collect(), concurrency, ..Plan::default() }
     }
 

@@ -1,7 +1,6 @@
 //! Signals that end a run early, watched before the first thread starts.
 //!
-//! Reactors watch them in order to wake; a flag keeps earlier signals. While the program blocks before the
-//! run (DNS, a FIFO without writer), a signal ends it.
+//! While the program blocks before the run (DNS, a FIFO without writer), a signal ends it.
 
 use std::ffi::c_int;
 use std::io;
@@ -13,14 +12,13 @@ use signal_hook::flag::register_conditional_default;
 
 use crate::client::blocking::InterruptibleWait;
 
-/// The report has the results so far.
 pub(in crate::load) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
 /// Signal state; the default watches none.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     pub(super) signals: &'static [c_int],
-    blocking_wait: InterruptibleWait,
+    pub(in crate::load) blocking_wait: InterruptibleWait,
 }
 
 impl Interrupt {
@@ -28,10 +26,6 @@ impl Interrupt {
         let blocking_wait = InterruptibleWait::default();
         blocking_wait.exit_on_signals(signals)?;
         Ok(Self { signals, blocking_wait })
-    }
-
-    pub(in crate::load) fn has_signal(&self) -> bool {
-        self.blocking_wait.has_signal()
     }
 
     /// From here a signal ends the program.
@@ -42,21 +36,18 @@ impl Interrupt {
         }
         Ok(())
     }
-
-    /// A signal during `wait` ends the program. `None` after an earlier signal.
-    pub(in crate::load) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
-        self.blocking_wait.run(wait).ok()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::time::Duration;
 
     use signal_hook::consts::{SIGURG, SIGWINCH};
     use signal_hook::low_level::raise;
 
     use super::*;
+    use crate::load::engine::app::Endpoints;
     use crate::load::engine::threads;
     use crate::load::prepared_run::build_plan;
     use crate::load::run_info::tests::settings;
@@ -64,11 +55,13 @@ mod tests {
     #[test]
     fn interrupt_after_signal_stays_set() {
         let interrupt = Interrupt::watch(&[SIGWINCH]).expect("handlers");
-        assert_eq!((interrupt.has_signal(), interrupt.during(|| 7)), (false, Some(7)));
+        let wait = &interrupt.blocking_wait;
+        assert_eq!((wait.has_signal(), wait.run(|| 7).ok()), (false, Some(7)));
         raise(SIGWINCH).expect("the signal");
-        assert!(interrupt.has_signal() && interrupt.has_signal());
-        assert_eq!(interrupt.during(|| 7), None);
-        assert!(!Interrupt::default().has_signal() && Interrupt::default().signals.is_empty());
+        assert!(wait.has_signal() && wait.has_signal());
+        assert_eq!(wait.run(|| 7).ok(), None);
+        let none = Interrupt::default();
+        assert!(!none.blocking_wait.has_signal() && none.signals.is_empty());
     }
 
     #[test]
@@ -80,7 +73,9 @@ mod tests {
                 build_plan(&settings(&format!("-c|2|-z|20s|--threads|{threads}|/"))).expect("a plan");
             // No request is sent, so no server is needed.
             let addresses = vec![vec![SocketAddr::from(([127, 0, 0, 1], 9))]];
-            let result = threads::run(&plan, &addresses, &interrupt, &mut |_, _| ()).expect("it runs");
+            let endpoints = Endpoints { addresses, tls: None };
+            let result =
+                threads::run(&plan, &endpoints, &interrupt, Duration::MAX, &mut |_, _| ()).expect("it runs");
             assert!(result.was_interrupted && result.metrics.series.totals.sent == 0, "{result:?}");
         }
     }

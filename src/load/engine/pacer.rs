@@ -1,7 +1,6 @@
 //! Send time of each request: a pure function of its number, and the inverse.
 //!
-//! No time depends on a previous one, so long runs do not drift. Numbers count from 0, times from the
-//! schedule's start.
+//! No time depends on a previous one, so long runs do not drift.
 
 use std::time::Duration;
 
@@ -43,6 +42,11 @@ impl Schedule {
             Self::Steps(steps) => Some(steps.iter().map(|(_, time)| *time).sum()),
             Self::Ramp { over: duration, .. } => Some(*duration),
         }
+    }
+
+    /// End of the last of so many requests' intervals, or of the schedule; `None` if endless.
+    pub fn end(&self, requests: Option<u64>) -> Option<Duration> {
+        requests.and_then(|requests| self.intended(requests)).or_else(|| self.len())
     }
 
     /// Send time of request `n`, in whole nanoseconds; monotonic. `None` if never due, or in a closed loop.

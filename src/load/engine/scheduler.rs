@@ -56,8 +56,9 @@ pub(super) struct Scheduler {
     cursor: ScheduleCursor,
     measured_schedule: Option<Schedule>,
     pub(super) measured_from: Instant,
-    /// Even with requests in flight.
     pub(super) ends_at: Option<Instant>,
+    /// Not before, even without requests: rates are over the whole schedule.
+    schedule_ends_at: Option<Instant>,
     pub(super) quota: Option<u64>,
     /// Measured requests only.
     in_flight_count: u64,
@@ -79,6 +80,7 @@ impl Scheduler {
             measured_schedule,
             measured_from,
             ends_at: plan.stop.duration.map(|duration| measured_from + duration),
+            schedule_ends_at: plan.schedule.end(plan.stop.requests).map(|end| measured_from + end),
             quota: plan.stop.requests.map(|requests| share.own_count(requests)),
             in_flight_count: 0,
             outstanding: 0,
@@ -128,15 +130,15 @@ impl Scheduler {
         self.in_flight_count = self.in_flight_count.saturating_sub(u64::from(request.is_counted));
     }
 
-    /// Until `at` or the end of the run.
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
         let unsent = self.cursor.unsent_count(self.last_due(at));
         self.quota.map_or(unsent, |quota| unsent.min(quota))
     }
 
     /// Requests due exactly at the end are not sent.
-    fn last_due(&self, at: Instant) -> Instant {
-        let last = self.ends_at.and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
+    pub(super) fn last_due(&self, at: Instant) -> Instant {
+        let ends = [self.ends_at, self.schedule_ends_at].into_iter().flatten();
+        let last = ends.min().and_then(|ends_at| ends_at.checked_sub(Duration::from_nanos(1)));
         last.map_or(at, |last| last.min(at))
     }
 
@@ -144,12 +146,14 @@ impl Scheduler {
         self.cursor.intended_after(others).filter(|_| self.has_more())
     }
 
-    pub(super) fn next_phase_change(&self) -> Option<Instant> {
-        self.measured_schedule.as_ref().map(|_| self.measured_from).or(self.ends_at)
+    pub(super) fn next_phase_change(&self, at: Instant) -> Option<Instant> {
+        let changes = [Some(self.measured_from), self.schedule_ends_at, self.ends_at];
+        changes.into_iter().flatten().filter(|change| *change > at).min()
     }
 
     pub(super) fn is_finished(&self, at: Instant) -> bool {
-        !self.may_send(at) || (!self.has_more() && self.in_flight_count == 0)
+        let is_idle = !self.has_more() && self.in_flight_count == 0;
+        !self.may_send(at) || (is_idle && self.schedule_ends_at.is_none_or(|ends_at| at >= ends_at))
     }
 }
 
@@ -235,14 +239,39 @@ mod tests {
     }
 
     #[test]
+    fn open_loop_ends_with_its_schedule_or_last_response() {
+        let start = Now::read().instant;
+        let after = |millis| start + Duration::from_millis(millis);
+        let steps =
+            Schedule::Steps(vec![(10.0, Duration::from_millis(200)), (0.0, Duration::from_millis(300))]);
+        for (schedule, requests, end) in [
+            (Schedule::Constant { per_sec: 10.0 }, Some(2), 200),
+            (steps.clone(), Some(2), 500),
+            (steps, None, 500),
+        ] {
+            let mut scheduler = Scheduler::new(&plan(schedule, 0, requests, None), SINGLE_THREAD, start);
+            let taken = [0, 100].map(|at| scheduler.take(after(at)).expect("it is due"));
+            scheduler.ended(&taken[0]);
+            assert!(!scheduler.is_finished(after(end)), "one is in flight");
+            scheduler.ended(&taken[1]);
+            assert!(!scheduler.is_finished(after(end - 1)) && scheduler.is_finished(after(end)));
+            assert_eq!(scheduler.next_phase_change(start), Some(after(end)));
+            assert_eq!(scheduler.next_phase_change(after(end)), None);
+        }
+    }
+
+    #[test]
     fn duration_counts_from_end_of_warmup() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
         let mut scheduler =
             Scheduler::new(&plan(Schedule::Closed, 50, None, Some(100)), SINGLE_THREAD, start);
-        assert_eq!((scheduler.measured_from, scheduler.next_phase_change()), (after(50), Some(after(50))));
+        assert_eq!(
+            (scheduler.measured_from, scheduler.next_phase_change(start)),
+            (after(50), Some(after(50)))
+        );
         scheduler.end_warmup_if_due(after(50));
-        assert_eq!(scheduler.next_phase_change(), Some(after(150)));
+        assert_eq!(scheduler.next_phase_change(after(50)), Some(after(150)));
         assert!(scheduler.may_send(after(149)) && !scheduler.may_send(after(150)));
     }
 

@@ -52,8 +52,7 @@ pub struct ThreadRun {
     /// Last bytes of any response, or the start.
     pub(super) last_byte: Instant,
     no_connection_since: Instant,
-    /// First time-out since the last response.
-    timing_out_since: Option<Instant>,
+    has_timed_out: bool,
 }
 
 impl ThreadRun {
@@ -87,7 +86,7 @@ impl ThreadRun {
             random: Random::for_thread(plan.seed, share.index),
             last_byte: start,
             no_connection_since: start,
-            timing_out_since: None,
+            has_timed_out: false,
         })
     }
 
@@ -95,7 +94,6 @@ impl ThreadRun {
         instant.saturating_duration_since(self.scheduler.measured_from)
     }
 
-    /// Renders the slot's next due request.
     pub(super) fn ask(
         &mut self,
         slot_index: usize,
@@ -148,8 +146,7 @@ impl ThreadRun {
         InFlightRequest { url: u32::try_from(url).unwrap_or(u32::MAX), ..request }
     }
 
-    /// Gives due requests to their hosts, so that a slow host keeps its share. In a closed loop, each slot
-    /// stands for `pipeline` requests to any host. Without a connection, none would end.
+    /// Gives due requests to their hosts, so that a slow host keeps its share.
     pub(super) fn distribute(&mut self, at: Instant) {
         let in_closed_loop = self.slots.taken.min(1) * self.slots.slots.len() * self.policy.pipeline;
         let limit = if self.scheduler.is_open_loop() { u64::MAX } else { in_closed_loop as u64 };
@@ -171,7 +168,6 @@ impl ThreadRun {
         }
     }
 
-    /// For a host that refuses connections.
     fn fail_waiting(&mut self, host: usize, at: Instant) {
         if self.slots.hosts[host].is_refusing {
             self.distribute(at);
@@ -197,9 +193,10 @@ impl ThreadRun {
         self.slots.hosts.iter().map(|host| host.waiting.len() as u64).sum()
     }
 
-    /// Sets what a closed loop would have sent in the time that its slots lost: without a connection or, at
-    /// the end, in the server's silence. Requests that ended took the rest of the time.
+    /// Sets what a closed loop would have sent in the time that its slots lost, or that the server was silent.
     pub(super) fn estimate_unsent(&mut self, at: Instant, is_end: bool) {
+        // Silent seconds are slices too.
+        self.metrics.series.slice_at(self.since(self.scheduler.last_due(at)));
         if self.scheduler.is_open_loop() {
             return;
         }
@@ -213,8 +210,11 @@ impl ThreadRun {
         }
         let all = (self.since(at).as_secs_f64() * slots).max(1e-6);
         let totals = &mut self.metrics.series.totals;
-        let ended = (totals.answered + totals.failed) as f64;
-        let unsent = if ended > 0.0 { ended * lost / (all - lost).max(1e-6) } else { slots * lost / all };
+        // A time-out counts as lost time.
+        let timed_out = self.metrics.failures.of(LoadFailure::TimedOut);
+        let ended = (totals.answered + totals.failed).saturating_sub(timed_out) as f64;
+        // A rate of less than a thousandth of the time is chance. Each slot would have sent one.
+        let unsent = lost * (ended / (all - lost).max(all / 1e3)).max(slots / all);
         let unsent = (unsent.ceil() as u64).min(self.scheduler.quota.unwrap_or(u64::MAX));
         totals.unsent = if self.slots.hosts.len() == 1 { unsent } else { totals.unsent.max(unsent) };
     }
@@ -240,7 +240,6 @@ impl ThreadRun {
         None
     }
 
-    /// If false, no connection is opened.
     pub(super) fn has_more_requests(&self) -> bool {
         let mut hosts = self.slots.hosts.iter();
         self.slots.unanswered > 0 || self.scheduler.has_more() || hosts.any(|host| !host.waiting.is_empty())
@@ -263,7 +262,7 @@ impl ThreadRun {
         len: u64,
     ) {
         self.scheduler.ended(&request);
-        self.timing_out_since = None;
+        self.has_timed_out = false;
         if request.is_counted {
             self.metrics.answered(ResponseRecord {
                 url: request.url,
@@ -281,7 +280,9 @@ impl ThreadRun {
     pub(super) fn failed(&mut self, request: InFlightRequest, failure: LoadFailure, at: Instant) {
         self.scheduler.ended(&request);
         if failure == LoadFailure::TimedOut {
-            let is_hung = *self.timing_out_since.get_or_insert(at) + self.policy.timeout <= at;
+            // One slow request proves nothing.
+            let is_repeated = std::mem::replace(&mut self.has_timed_out, true);
+            let is_hung = is_repeated && self.last_byte + self.policy.timeout <= at;
             self.scheduler.is_cancelled |=
                 is_hung && self.scheduler.ends_at.is_none() && self.scheduler.has_more();
         }
@@ -344,11 +345,12 @@ impl ThreadRun {
         }
     }
 
-    /// Aborts if no connect succeeded in the first second, or there is no end time and no connection for a
-    /// request time-out. One connect must have failed, so that the report has a reason.
+    /// Aborts if no connect succeeded in the first second, or there is no end time and no connection for a request
+    /// time-out.
     pub(super) fn abort_if_unreachable(&mut self, at: Instant) {
         let no_connection_for = at.saturating_duration_since(self.no_connection_since);
-        if self.slots.taken > 0 || self.metrics.series.connect_failures.total() == 0 {
+        let has_failed = self.metrics.series.connect_failures.total() > 0;
+        if self.slots.taken > 0 || !has_failed || !self.has_more_requests() {
             return;
         }
         let is_timed_out = no_connection_for >= self.policy.timeout;

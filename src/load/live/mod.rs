@@ -1,7 +1,6 @@
 //! Progress display on standard error: a block on a terminal, else lines.
 //!
-//! Standard output has only the report. Without colours or a hidden cursor, any exit leaves the terminal
-//! intact.
+//! Standard output has only the report.
 
 mod status_view;
 
@@ -18,12 +17,13 @@ use rustix::termios::tcgetwinsize;
 
 use status_view::{StatusView, warmup_block, whole_secs_text};
 
+/// Interval of a block on a terminal: more often is hard to read.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 /// Less would show "0 s left".
 const WARMUP_SHOWN_MIN: Duration = Duration::from_millis(500);
 
 pub(super) struct LiveDisplay<W> {
     out: W,
-    /// Always false if silent.
     is_writable: fn() -> bool,
     mode: DisplayMode,
     stop: Stop,
@@ -37,14 +37,14 @@ enum DisplayMode {
 }
 
 impl LiveDisplay<io::Stderr> {
-    pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> Self {
+    pub(super) fn on_stderr(plan: &Plan, every: Duration, silent: bool) -> (Self, Duration) {
         let out = io::stderr();
-        let mode = match out.is_terminal() && can_redraw() {
-            true => DisplayMode::Block { size: Room::on_stderr, drawn_lens: Vec::new() },
-            false => DisplayMode::Lines { every, next: every, has_shown_warmup: false },
+        let every = if silent { Duration::MAX } else { every };
+        let (mode, interval) = match !silent && out.is_terminal() && can_redraw() {
+            true => (DisplayMode::Block { size: Room::on_stderr, drawn_lens: Vec::new() }, REDRAW_INTERVAL),
+            false => (DisplayMode::Lines { every, next: every, has_shown_warmup: silent }, every),
         };
-        let is_writable = if silent { || false } else { is_stderr_writable };
-        Self { out, is_writable, mode, stop: plan.stop }
+        (Self { out, is_writable: is_stderr_writable, mode, stop: plan.stop }, interval)
     }
 }
 
@@ -99,7 +99,6 @@ pub(super) fn is_stderr_writable() -> bool {
     poll(&mut poll_fds, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
 }
 
-/// Clears each line's end and all lines below.
 fn redraw_text(block: &[String], drawn_lens: &[usize], size: Room) -> String {
     let mut text = format!("{}\r", cursor_up(drawn_rows(drawn_lens, size)));
     for line in block {

@@ -25,7 +25,6 @@ pub(super) struct StatusView {
     /// Percentiles of the last interval.
     p50_us: u64,
     p99_us: u64,
-    /// Errors, then reasons of failed connects.
     errors: Vec<String>,
 }
 
@@ -61,7 +60,6 @@ impl StatusView {
         )
     }
 
-    /// Metrics wrap if they do not fit.
     pub(super) fn block(&self, stop: Stop, size: Room) -> Vec<String> {
         let (share, left) = self.progress(stop);
         let left = left.map_or_else(String::new, |left| format!("  {} left", whole_secs_text(left)));

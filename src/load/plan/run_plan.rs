@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use crate::cli::invalid_choice_message;
+use crate::cli::parse_choice;
 use serde::{Deserialize, Serialize};
 
 use crate::client::target::ClientTarget;
+use crate::client::target::KnownHost;
+use crate::client::tls::TlsOptions;
 use crate::http::Method;
 
 use super::template::RequestTemplate;
@@ -56,6 +58,12 @@ pub struct Plan {
     pub threads: usize,
     /// Random seed.
     pub seed: u64,
+    /// TLS options.
+    pub tls: TlsOptions,
+    /// Whether connections resume TLS sessions.
+    pub tls_resumes: bool,
+    /// Hosts that are not resolved.
+    pub known_hosts: Vec<KnownHost>,
 }
 
 /// How the target of the next request is chosen.
@@ -84,11 +92,7 @@ impl UrlOrder {
     /// # Errors
     /// A message to follow a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "sequential" => Ok(Self::Sequential),
-            "random" => Ok(Self::Random),
-            _ => Err(invalid_choice_message("the order", &["sequential", "random"], text)),
-        }
+        parse_choice("the order", &[Self::Sequential, Self::Random].map(|order| (order.name(), order)), text)
     }
 }
 
@@ -119,6 +123,9 @@ impl Default for Plan {
             timeout: TIMEOUT_DEFAULT,
             threads: 1,
             seed: 0,
+            tls: TlsOptions::default(),
+            tls_resumes: false,
+            known_hosts: Vec::new(),
         }
     }
 }
@@ -142,14 +149,13 @@ impl Plan {
             ));
         }
         if !self.keep_alive && pipeline > 1 {
-            return Err(
-                "--no-keepalive sends one request on a connection, and --pipeline several: leave one out"
-                    .to_owned(),
-            );
+            return Err("--no-keepalive or 'Connection: close' sends one request on a connection, and \
+                        --pipeline several: leave one out"
+                .to_owned());
         }
         if !self.keep_alive && self.requests_per_connection.is_some() {
-            return Err("--no-keepalive is one request on each connection already: leave it out, or \
-                        --requests-per-connection"
+            return Err("--no-keepalive or 'Connection: close' is one request on each connection already: \
+                        leave it out, or --requests-per-connection"
                 .to_owned());
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! Text with placeholders, rendered for each request: `{SEQ}` and `{RAND:a:b}`.
 //!
-//! Other braces are literal, so JSON needs no escapes; `{{SEQ}` sends `{SEQ}`. Rendering allocates nothing;
-//! without placeholders it is one copy.
+//! Other braces are literal, so JSON needs no escapes; `{{SEQ}` sends `{SEQ}`.
 
 mod request;
 

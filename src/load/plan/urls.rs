@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn invalid_url_list_error_names_line() {
         for (list, part) in [
-            (&b"/a\nhttps://h/\n"[..], "line 2: https:// is not supported"),
+            (&b"/a\nftp://h/\n"[..], "line 2: 'ftp://' is not supported"),
             (b"/a\n\n/b\xff", "line 3: it is not UTF-8"),
             (b"GET", "line 1: 'GET' is a method"),
             (b"\n# none\n", "there is no URL in it"),

@@ -16,9 +16,11 @@ pub(super) fn text(comparison: &Comparison) -> String {
 fn write(out: &mut String, comparison: &Comparison) -> fmt::Result {
     writeln!(out, "{:8} {:>10} {:>10} {:>10}  95 % interval", "", "before", "after", "change")?;
     for row in comparison.rows() {
-        let show = |value| row.unit.format_value(value);
-        let [name, before, after] = [row.metric.to_string(), show(row.before), show(row.after)];
-        let [change, verdict] = [row.format_change(row.change), row.verdict.describe().to_owned()];
+        let (name, verdict) = (row.metric.to_string(), row.verdict.describe());
+        let show = |value: Option<f64>| value.map_or("-".to_owned(), |value| row.unit.format_value(value));
+        let (before, after) = (show(row.before), show(row.after));
+        let unknown = if row.before == Some(0.0) { "from 0" } else { "-" };
+        let change = row.change.map_or(unknown.to_owned(), |change| row.format_change(change));
         let ends = |(low, high)| format!("{} to {}", row.format_change(low), row.format_change(high));
         let interval = row.interval.map_or_else(|| "-".to_owned(), ends);
         writeln!(out, "{name:8} {before:>10} {after:>10} {change:>10}  {interval:26} {verdict}")?;

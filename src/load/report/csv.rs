@@ -8,7 +8,8 @@ use super::settings::RunReport;
 use super::verdict::findings;
 use crate::load::compare::Comparison;
 use crate::load::stats::metric::statistics;
-use crate::load::stats::summary::{Spread, StatusCount, Summary};
+use crate::load::stats::spread::Spread;
+use crate::load::stats::summary::{StatusCount, Summary};
 
 /// CSV of a run.
 pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
@@ -21,6 +22,8 @@ pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
         ("latency_uncorrected", &summary.uncorrected),
         ("first_byte", &summary.first_byte),
         ("connect", &summary.connect),
+        ("tls_full", &summary.tls_full),
+        ("tls_resumed", &summary.tls_resumed),
         ("lag", &summary.lag),
     ];
     for (group, spread) in spreads {
@@ -112,9 +115,10 @@ fn comparison_rows(table: &mut CsvTable, comparison: &Comparison) {
         let name = row.metric.to_string();
         let unit = json!(row.unit);
         let unit = unit.as_str().unwrap_or_default();
-        table.row("before", &name, &row.before, unit);
-        table.row("after", &name, &row.after, unit);
-        table.row("change", &name, &row.change, "share");
+        let all = [("before", row.before, unit), ("after", row.after, unit), ("change", row.change, "share")];
+        for (group, value, unit) in all {
+            value.iter().for_each(|value| table.row(group, &name, value, unit));
+        }
         if let Some((low, high)) = row.interval {
             table.row("change_low", &name, &low, "share");
             table.row("change_high", &name, &high, "share");

@@ -1,7 +1,6 @@
 //! HTML report: one page without other files, network or script.
 //!
-//! Styles are light, dark and print. Tables and tiles repeat every chart, for readers who cannot see it.
-//! [`page`], [`chart`] and [`table`] know nothing of runs: searches share them.
+//! Tables and tiles repeat every chart, for readers who cannot see it.
 
 pub(in crate::load) mod axis;
 pub(in crate::load) mod chart;

@@ -1,7 +1,6 @@
 //! JSON report: one object, as in `schema.json`.
 //!
-//! Names end in their unit. A time never recorded is null. Values are not rounded. A test generates the
-//! schema from types and doc comments.
+//! Names end in their unit. A time never recorded is null. Values are not rounded.
 
 use serde::Serialize;
 use serde_json::json;

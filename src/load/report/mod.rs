@@ -1,7 +1,6 @@
 //! Reports of a run: text, JSON, CSV, HdrHistogram log, HTML.
 //!
-//! Each is a function of the [`Summary`] alone, so formats cannot disagree. Never writes a file or computes a
-//! quotient.
+//! Each is a function of the [`Summary`] alone, so formats cannot disagree.
 
 mod comparison;
 mod csv;

@@ -1,6 +1,6 @@
 //! Text report: overview, values, explanations; an invalid verdict first.
 //!
-//! An open loop shows both latencies side by side. A closed loop has a note on what it cannot show.
+//! An open loop shows both latencies side by side.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::verdict::{describe_warning, in_words};
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::FailureCounts;
+use crate::load::stats::latency_histogram::HistogramBar;
 use crate::load::stats::metric::statistics;
-use crate::load::stats::summary::{HistogramBar, Spread, StatusCount, Summary, ratio};
+use crate::load::stats::spread::Spread;
+use crate::load::stats::summary::{StatusCount, Summary, ratio};
 use crate::text::units::{bytes, count, plural, rate, share, time};
 
 const BAR_LEN_MAX: usize = 40;
@@ -34,7 +36,7 @@ pub fn text(summary: &Summary) -> String {
 }
 
 fn write(out: &mut String, summary: &Summary) -> fmt::Result {
-    heading(out, summary)?;
+    writeln!(out, "{}\n{}\n{}", summary.info.target, asked(summary), setup_line(&summary.info))?;
     verdict(out, summary)?;
     totals(out, summary)?;
     latency(out, summary)?;
@@ -46,11 +48,6 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
     urls(out, summary)
 }
 
-fn heading(out: &mut String, summary: &Summary) -> fmt::Result {
-    let info = &summary.info;
-    writeln!(out, "{}\n{}\n{}", info.target, asked(summary), setup_line(info))
-}
-
 pub(super) fn asked(summary: &Summary) -> String {
     let info = &summary.info;
     let wall_secs = info.wall.as_secs_f64();
@@ -60,7 +57,7 @@ pub(super) fn asked(summary: &Summary) -> String {
             info.profile.schedule_text(),
             if info.merged.is_some() { " each" } else { "" },
             count(due),
-            rate(ratio(due as f64, wall_secs))
+            rate(ratio(due as f64, info.scheduled().as_secs_f64()))
         ),
         None => "closed loop".to_owned(),
     };
@@ -218,6 +215,8 @@ pub(super) fn phase_spreads(
 ) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
     let phases = [
         ("connect", &summary.connect, "the time to open a connection"),
+        ("TLS full", &summary.tls_full, "full TLS handshakes"),
+        ("TLS resumed", &summary.tls_resumed, "TLS handshakes that resumed a session"),
         ("first byte", &summary.first_byte, "from sending to the first byte of the response"),
         ("client's lag", &summary.lag, "from when a request was due until it was sent"),
     ];

@@ -5,6 +5,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::load::stats::metric::MetricUnit;
 use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, UnfinishedBias, Validity, Warning};
 use crate::text::units::{count, plural, share, time};
 
@@ -50,8 +51,8 @@ fn reason_figures(reason: ClientBound) -> (String, Vec<Number>) {
         ClientBound::CpuStarved { wanted_share, cpu_share } => {
             named("waited", &[("wanted_share_max", json!(wanted_share)), ("cpu_share_max", json!(cpu_share))])
         }
-        ClientBound::Lag { p99_us, limit_us } => {
-            named("lag", &[("lag_p99_us", json!(p99_us)), ("limit_us", json!(limit_us))])
+        ClientBound::Lag { percentile, lag_us, limit_us } => {
+            named("lag", &[(&format!("lag_{percentile}_us"), json!(lag_us)), ("limit_us", json!(limit_us))])
         }
         ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => named(
             "missed",
@@ -71,7 +72,7 @@ fn reason_figures(reason: ClientBound) -> (String, Vec<Number>) {
 
 fn warning_figures(warning: &Warning) -> (String, Vec<Number>) {
     match *warning {
-        Warning::RateNotReached { missed, due } => {
+        Warning::RateNotReached { missed, due, .. } => {
             named("unreached", &[("missed", json!(missed)), ("due", json!(due))])
         }
         Warning::TooShort => named("short", &[]),
@@ -110,9 +111,9 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
             share(CPU_SHARE_MAX),
             share(cpu_share)
         ),
-        ClientBound::Lag { p99_us, limit_us } => format!(
-            "the client itself was {} late at p99 (the limit is {})",
-            time(p99_us as f64),
+        ClientBound::Lag { percentile, lag_us, limit_us } => format!(
+            "the client itself was {} late at {percentile} (the limit is {})",
+            MetricUnit::Time.format_beside(lag_us as f64, limit_us as f64),
             time(limit_us as f64)
         ),
         ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share } => format!(
@@ -136,11 +137,14 @@ pub(in crate::load) fn in_words(reason: ClientBound) -> String {
 
 pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
     match *warning {
-        Warning::RateNotReached { missed, due } => format!(
-            "the rate was not reached: {} of the {} due requests were not sent, because no connection was \
-             free: the server is too slow for this rate, or -c is too low",
+        Warning::RateNotReached { missed, due, were_busy } => format!(
+            "the rate was not reached: {} of the {} due requests were not sent, because {}",
             count(missed),
-            count(due)
+            count(due),
+            match were_busy {
+                true => "no connection was free: the server is too slow for this rate, or -c is too low",
+                false => "the server refused connections or gave no response",
+            }
         ),
         Warning::UnfinishedBias(UnfinishedBias { count, oldest_us, percentile, least_us }) => format!(
             "without a response at the end: {}, after {} at most; these times count: {percentile} is {} or more",

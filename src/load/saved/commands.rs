@@ -29,6 +29,7 @@ const COMPARE: SavedRunCommand = SavedRunCommand {
     program: Program {
         name: "reactor-client compare",
         specs: &[
+            OptionSpec::flag(None, "--allow-client-bound"),
             OptionSpec::value(None, "--fail-on", "'p99>+10%'"),
             OptionSpec::value(None, "--format", "json"),
             OptionSpec::action(Some('h'), "--help"),
@@ -46,6 +47,7 @@ const MERGE: SavedRunCommand = SavedRunCommand {
     program: Program {
         name: "reactor-client merge",
         specs: &[
+            OptionSpec::flag(None, "--allow-client-bound"),
             OptionSpec::value(None, "--format", "json"),
             OptionSpec::action(Some('h'), "--help"),
             OptionSpec::value(None, "--out", "report.json"),
@@ -67,6 +69,8 @@ pub enum SavedRunTask {
         files: [PathBuf; 2],
         /// `--fail-on` limits.
         thresholds: Option<Thresholds>,
+        /// A client-bound run is no error.
+        allows_invalid: bool,
         /// Bootstrap seed.
         seed: u64,
         /// Report format.
@@ -80,6 +84,8 @@ pub enum SavedRunTask {
         first: PathBuf,
         /// Other files, at least one.
         others: Vec<PathBuf>,
+        /// A client-bound run is no error.
+        allows_invalid: bool,
         /// Report format.
         format: ReportFormat,
         /// Report file, else standard output.
@@ -112,10 +118,11 @@ fn read_compare(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
     let thresholds = value(parsed, "--fail-on", Thresholds::parse)?;
     let seed = value(parsed, "--seed", parse_seed)?.unwrap_or_default();
     let format = value(parsed, "--format", parse_comparison_format)?.unwrap_or_default();
-    let out = report_path(parsed)?;
+    let (out, allows_invalid) = (report_path(parsed)?, parsed.flag("--allow-client-bound"));
     match parsed.operands().as_slice() {
         [_, before, after] => {
-            Ok(SavedRunTask::Compare { files: [before.into(), after.into()], thresholds, seed, format, out })
+            let files = [before.into(), after.into()];
+            Ok(SavedRunTask::Compare { files, thresholds, allows_invalid, seed, format, out })
         }
         [_, _, _, extra, ..] => Err(format!("unexpected word {}: two runs are compared", quote(extra))),
         _ => Err("two files are needed: the earlier run and the later run".to_owned()),
@@ -132,10 +139,11 @@ fn parse_comparison_format(text: &str) -> Result<ReportFormat, String> {
 fn read_merge(parsed: &mut ParsedArgs) -> Result<SavedRunTask, String> {
     let format = value(parsed, "--format", parse_format)?.unwrap_or_default();
     let (out, save) = (report_path(parsed)?, file_name(parsed, "--save")?);
+    let allows_invalid = parsed.flag("--allow-client-bound");
     match parsed.operands().as_slice() {
         [_, first, others @ ..] if !others.is_empty() => {
             let others = others.iter().map(PathBuf::from).collect();
-            Ok(SavedRunTask::Merge { first: first.into(), others, format, out, save })
+            Ok(SavedRunTask::Merge { first: first.into(), others, allows_invalid, format, out, save })
         }
         _ => Err("two or more files are needed: the runs to merge".to_owned()),
     }
@@ -148,16 +156,16 @@ impl SavedRunTask {
     /// A file error, runs that do not match, or a broken limit.
     pub fn run(&self) -> Result<(), LoadError> {
         match self {
-            Self::Compare { files, thresholds, seed, format, out } => {
+            Self::Compare { files, thresholds, allows_invalid, seed, format, out } => {
                 let [before, after] = files;
                 let (before, after) = (read_run(before)?.summary(), read_run(after)?.summary());
                 let comparison = compare(&before, &after, *seed);
                 let out = ReportOutput::open(out.as_deref())?;
                 files.iter().try_for_each(|file| out.check_not_same_file("a run", file))?;
                 out.write(&format.render_comparison(&comparison))?;
-                thresholds.as_ref().map_or(Ok(()), |thresholds| check_thresholds(thresholds, &comparison))
+                thresholds.as_ref().map_or(Ok(()), |it| check_thresholds(it, &comparison, *allows_invalid))
             }
-            Self::Merge { first, others, format, out, save } => {
+            Self::Merge { first, others, allows_invalid, format, out, save } => {
                 let mut sum = read_run(first)?;
                 for other in others {
                     let apart = |error| LoadError::Failed(format!("cannot merge {}: {error}", quote(other)));
@@ -171,18 +179,18 @@ impl SavedRunTask {
                 let summary = sum.summary();
                 out.write(&format.render(&summary, None))?;
                 save.map_or(Ok(()), |save| save.write(&sum.to_json()))?;
-                if summary.validity.is_valid() { Ok(()) } else { Err(LoadError::ClientBound) }
+                (summary.validity.is_valid() || *allows_invalid).then_some(()).ok_or(LoadError::ClientBound)
             }
         }
     }
 }
 
-/// Fails if a clause fires or a run is invalid; prints undecided clauses.
 pub(in crate::load) fn check_thresholds(
     thresholds: &Thresholds,
     comparison: &Comparison,
+    allows_invalid: bool,
 ) -> Result<(), LoadError> {
-    if !comparison.before.is_valid || !comparison.after.is_valid {
+    if !(allows_invalid || comparison.before.is_valid && comparison.after.is_valid) {
         return Err(LoadError::ClientBound);
     }
     for line in thresholds.open(comparison) {
@@ -211,17 +219,18 @@ mod tests {
 
     #[test]
     fn compare_and_merge_parse_files_and_options() {
-        let order = parse("compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c");
+        let order = parse(
+            "compare a.run b.run --fail-on p99>+10% --seed 3 --format csv --out c --allow-client-bound",
+        );
         let (thresholds, files) = (Thresholds::parse("p99>+10%").ok(), ["a.run".into(), "b.run".into()]);
         let out = Some("c".into());
-        assert_eq!(
-            order,
-            Ok(SavedRunTask::Compare { files, thresholds, seed: 3, format: ReportFormat::Csv, out })
-        );
+        let (format, allows_invalid) = (ReportFormat::Csv, true);
+        let wanted = SavedRunTask::Compare { files, thresholds, allows_invalid, seed: 3, format, out };
+        assert_eq!(order, Ok(wanted));
         let order = parse("merge a b c --format json --out - --save d");
         let (others, save) = (vec!["b".into(), "c".into()], Some("d".into()));
-        let wanted =
-            SavedRunTask::Merge { first: "a".into(), others, format: ReportFormat::Json, out: None, save };
+        let (first, format, allows_invalid) = ("a".into(), ReportFormat::Json, false);
+        let wanted = SavedRunTask::Merge { first, others, allows_invalid, format, out: None, save };
         assert_eq!(order, Ok(wanted));
     }
 

@@ -1,6 +1,6 @@
 //! Saved runs: sums and histograms, never percentiles, so that runs can be merged.
 //!
-//! JSON with standard HdrHistograms (V2, compressed, base64). Foreign files are validated.
+//! JSON with standard HdrHistograms (V2, compressed, base64).
 
 pub mod commands;
 
@@ -15,10 +15,10 @@ use super::output::read_bounded;
 use super::run_info::{CpuUsage, Merged, RunInfo};
 use crate::cli::quote;
 use crate::load::plan::run_plan::Stop;
-use crate::load::stats::latency_histogram::COUNT_MAX;
+use crate::load::stats::latency_histogram::{COUNT_MAX, to_us};
 use crate::load::stats::metrics::{Latencies, Metrics, URL_FIGURES_MAX};
 use crate::load::stats::summary::Summary;
-use crate::load::stats::time_series::TimeSeries;
+use crate::load::stats::time_series::{SLICES_MAX, TimeSeries};
 
 /// Distinguishes a saved run from other JSON.
 const FORMAT: &str = "reactor-http load run";
@@ -51,7 +51,7 @@ impl SavedRun {
     /// # Errors
     /// Why the runs do not match, to follow a colon.
     pub fn merge(&mut self, other: &Self) -> Result<(), String> {
-        let merged = self.merge_info().combine(other.merge_info());
+        let merged = self.merge_info().combine(other.merge_info())?;
         self.info.merge(&other.info, merged)?;
         self.metrics.merge(&other.metrics);
         Ok(())
@@ -64,6 +64,7 @@ impl SavedRun {
             wall_min: self.info.wall,
             last_started_unix_secs: self.info.started_unix_secs,
             differences: Vec::new(),
+            ids: vec![[self.info.started_unix_secs, to_us(self.info.wall), to_us(self.info.cpu_usage.cpu)]],
         })
     }
 
@@ -100,6 +101,8 @@ impl SavedRun {
         }
         let mut run = Self::of(&value).map_err(|error| format!("not a saved run: {error}"))?;
         run.metrics.urls.truncate(URL_FIGURES_MAX);
+        run.metrics.series.slices.truncate(SLICES_MAX);
+        run.metrics.series.slice_len = TimeSeries::new(run.metrics.series.slice_len).slice_len;
         match run.metrics.is_balanced() {
             true => Ok(run),
             false => Err("its requests do not add up".to_owned()),
@@ -143,8 +146,7 @@ fn count_values_max(text: &str) -> usize {
     count
 }
 
-/// Rejects numbers too large to add, and text unsafe for terminals. Seeds are not added. Field values may
-/// contain tabs. URLs that this program writes are percent-encoded.
+/// Rejects numbers too large to add, and text unsafe for terminals. Seeds are not added. Field values may contain tabs.
 fn check(name: &str, value: &Value) -> Result<(), String> {
     let is_text = |text: &str| !text.chars().any(|letter| letter.is_control() && letter != '\t');
     let is_plain = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());

@@ -20,6 +20,13 @@ fn run(urls: usize) -> SavedRun {
     SavedRun { metrics: stalling_metrics(urls), info: RunInfo { urls: urls_named, ..info() } }
 }
 
+/// Another run, `after` seconds later.
+fn later(urls: usize, after: u64) -> SavedRun {
+    let mut run = run(urls);
+    run.info.started_unix_secs += after;
+    run
+}
+
 #[test]
 fn saved_run_roundtrips() {
     for urls in [0, 3] {
@@ -46,7 +53,7 @@ fn saved_run_roundtrips() {
 
 #[test]
 fn merge_adds_counts_and_keeps_percentiles() {
-    let (mut sum, other) = (run(3), run(3));
+    let (mut sum, other) = (run(3), later(3, 1));
     sum.merge(&other).expect("they add up");
     let (one, both) = (other.summary(), sum.summary());
     assert_eq!((both.totals.sent, both.rate), (2 * one.totals.sent, 2.0 * one.rate));
@@ -64,7 +71,7 @@ fn merge_with_client_bound_run_is_client_bound() {
     for (first, other) in [(&bound, &longer), (&longer, &bound)] {
         let mut sum = first.clone();
         sum.merge(other).expect("they add up");
-        sum.merge(&run(0)).expect("they add up");
+        sum.merge(&later(0, 1)).expect("they add up");
         let sum = SavedRun::read(&sum.to_json()).expect("it is read back");
         let validity = sum.summary().validity;
         let hidden = "its share of the CPU time is no more seen in the sum";
@@ -78,32 +85,32 @@ fn merge_with_client_bound_run_is_client_bound() {
 #[test]
 fn merge_counts_runs_and_warns_if_not_concurrent() {
     let mut sum = run(0);
-    let began = info().started_unix_secs;
-    let later = |secs| RunInfo { started_unix_secs: began + secs, ..info() };
-    sum.merge(&SavedRun { info: later(9), ..run(0) }).expect("they add up");
+    sum.merge(&later(0, 9)).expect("they add up");
     assert_eq!(sum.summary().validity.warnings, []);
     assert!(ReportFormat::Text.render(&sum.summary(), None).contains(", 2 runs as one\n"));
-    let mut both = sum.clone();
-    both.merge(&sum).expect("they add up");
+    let (mut both, mut others) = (sum.clone(), later(0, 1));
+    others.merge(&later(0, 2)).expect("they add up");
+    both.merge(&others).expect("they add up");
     assert!(ReportFormat::Json.render(&both.summary(), None).contains("\"runs\": 4"));
-    sum.merge(&SavedRun { info: later(10), ..run(0) }).expect("they add up");
+    sum.merge(&later(0, 10)).expect("they add up");
     assert_eq!(sum.summary().validity.warnings, [Warning::NotConcurrent { secs: 10 }]);
 }
 
 #[test]
 fn merge_reports_each_different_setting_once() {
-    let (mut sum, mut both) = (run(0), run(0));
+    let (mut sum, mut both) = (run(0), later(0, 4));
     let other = Setup { timeout: Duration::from_secs(5), ..info().setup };
-    let other = SavedRun {
+    let other = |started_unix_secs| SavedRun {
         info: RunInfo {
-            setup: other,
+            started_unix_secs,
+            setup: other.clone(),
             cpu_usage: CpuUsage { run_queue_wait: None, ..info().cpu_usage },
             ..info()
         },
         ..run(0)
     };
-    for _ in 0..3 {
-        sum.merge(&other).expect("they add up");
+    for after in 1..4 {
+        sum.merge(&other(info().started_unix_secs + after)).expect("they add up");
     }
     both.merge(&sum).expect("they add up");
     both = SavedRun::read(&both.to_json()).expect("it is read back");
@@ -118,13 +125,41 @@ fn merge_reports_each_different_setting_once() {
 #[test]
 fn merge_of_incompatible_runs_fails_with_reason() {
     let mut sum = run(0);
-    let closed = SavedRun { info: RunInfo { due: None, ..info() }, ..run(0) };
+    let closed = SavedRun { info: RunInfo { due: None, ..later(0, 1).info }, ..run(0) };
     assert_eq!(sum.merge(&closed), Err("one run followed a schedule and the other did not".to_owned()));
-    assert_eq!(sum.merge(&run(3)), Err("the runs have different lists of URLs".to_owned()));
-    let others = RunInfo { urls: vec!["http://localhost/x".to_owned(); 3], ..info() };
+    assert_eq!(sum.merge(&later(3, 1)), Err("the runs have different lists of URLs".to_owned()));
+    let others = RunInfo { urls: vec!["http://localhost/x".to_owned(); 3], ..later(3, 1).info };
     let others = SavedRun { info: others, ..run(3) };
     assert_eq!(run(3).merge(&others), Err("the runs have different lists of URLs".to_owned()));
     assert_eq!(sum, run(0), "nothing was added");
+}
+
+#[test]
+fn merge_of_the_same_run_twice_is_refused() {
+    let refused = Err("it has a run that is already merged: name each run once".to_owned());
+    assert_eq!(run(0).merge(&run(0)), refused);
+    let (mut sum, mut others) = (run(0), later(0, 2));
+    sum.merge(&later(0, 1)).expect("they add up");
+    others.merge(&later(0, 1)).expect("they add up");
+    let mut sum = SavedRun::read(&sum.to_json()).expect("it is read back");
+    for other in [run(0), later(0, 1), others, sum.clone()] {
+        let before = sum.clone();
+        assert_eq!(sum.merge(&other), refused);
+        assert_eq!(sum, before, "nothing was added");
+    }
+    sum.merge(&later(0, 2)).expect("they add up");
+}
+
+#[test]
+fn merged_run_of_an_older_version_is_read() {
+    let mut sum = run(0);
+    sum.merge(&later(0, 1)).expect("they add up");
+    let text = sum.to_json();
+    let at = text.find("\"ids\":").expect("ids");
+    let end = at + text[at..].find("]],").expect("the end") + 3;
+    let old = format!("{}{}", &text[..at], &text[end..]);
+    let mut old = SavedRun::read(&old).expect("it is read");
+    old.merge(&later(0, 2)).expect("they add up");
 }
 
 #[test]
@@ -145,7 +180,7 @@ fn invalid_saved_run_is_refused_with_reason() {
         (
             &text.replace("\"reset\"", "\"bad luck\""),
             "not a saved run: unknown variant `bad luck`, expected one of `refused`, `connect-timed-out`, \
-             `connect-failed`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `head-too-long`, \
+             `connect-failed`, `handshake-failed`, `certificate-refused`, `timed-out`, `reset`, `closed-early`, `truncated`, `bad-head`, `head-too-long`, \
              `too-many-interims`, `undecodable`, `bad-chunk`, `chunk-too-long`, `too-long`, `no-descriptor`, \
              `no-port`, `send-failed`",
         ),
@@ -179,7 +214,9 @@ fn header_field_with_tab_or_utf8_roundtrips_and_merges() {
     };
     let mut sum = with("a\tb");
     assert_eq!(SavedRun::read(&sum.to_json()), Ok(sum.clone()));
-    sum.merge(&with("é")).expect("they add up");
+    let mut other = with("é");
+    other.info.started_unix_secs += 1;
+    sum.merge(&other).expect("they add up");
     let differences = sum.info.merged.as_ref().map_or(0, |merged| merged.differences.len());
     assert_eq!((SavedRun::read(&sum.to_json()), differences), (Ok(sum), 1));
 }

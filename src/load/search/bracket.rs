@@ -1,8 +1,7 @@
 //! Bracketing search for the highest rate that meets the objective.
 //!
-//! [`next`] is a pure function of the steps. The rate doubles until a miss, or is divided by four until a
-//! success. Then it is bisected on a logarithmic scale to [`PRECISION`].
-//! A failed rate is tried once more: a hiccup of the system is not the server's limit.
+//! The rate doubles until a miss, or is divided by four until a success. Then it is bisected on a logarithmic scale to
+//! [`PRECISION`]. A failed rate is tried once more: a hiccup of the system is not the server's limit.
 
 use std::fmt;
 

@@ -10,7 +10,8 @@ use super::bracket::{SearchOutcome, SloVerdict, StepResult, combined_verdict};
 use super::slo::{Slo, SloResult};
 use crate::load::run_info::Setup;
 use crate::load::stats::latency_histogram::secs;
-use crate::load::stats::summary::{Spread, Summary};
+use crate::load::stats::spread::Spread;
+use crate::load::stats::summary::Summary;
 use crate::load::stats::validity::WALL_MIN;
 use crate::text::units::rate;
 
@@ -108,6 +109,14 @@ impl RateStep {
         }
     }
 
+    /// Whether no request succeeded: at a lower rate, none would. An overloaded client may get no response.
+    pub fn has_only_errors(&self) -> bool {
+        match self.answered {
+            0 => self.slo_result.verdict == SloVerdict::Missed,
+            _ => self.slo_result.verdict != SloVerdict::Met && self.error_share >= 1.0,
+        }
+    }
+
     /// Rate and verdict.
     pub fn result(&self) -> StepResult {
         StepResult { rate: self.rate, verdict: self.slo_result.verdict }
@@ -124,6 +133,7 @@ impl Curve {
 
     /// Outcome as a sentence.
     pub fn in_words(&self) -> String {
+        let is_down = self.steps.last().is_some_and(RateStep::has_only_errors);
         match self.answer {
             SearchOutcome::Found { rate: found, above: Some(above) } => {
                 format!("{} meets the objective, {} does not", rate(found), rate(above))
@@ -138,6 +148,9 @@ impl Curve {
             SearchOutcome::GaveOut { rate: None, above } => {
                 format!("the server's limit is unknown: the client reached its own limit at {}", rate(above))
             }
+            SearchOutcome::NotMet { lowest } if is_down => {
+                format!("no rate meets the objective: at {} every request ended in an error", rate(lowest))
+            }
             SearchOutcome::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
             SearchOutcome::Interrupted { rate: found, above } => {
                 let known = [
@@ -146,8 +159,7 @@ impl Curve {
                 ];
                 let known: Vec<_> = known.into_iter().flatten().collect();
                 let known = if known.is_empty() { "no result".to_owned() } else { known.join(", ") };
-                let is_silent = self.steps.last().is_some_and(|step| step.answered == 0);
-                let why = if is_silent { ", when no more responses came" } else { "" };
+                let why = if is_down { ", when no request succeeded any more" } else { "" };
                 format!("the search ended early{why}: {known}")
             }
         }

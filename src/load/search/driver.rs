@@ -47,12 +47,6 @@ pub(in crate::load) fn find_rate(
     judge(&curve)
 }
 
-/// Without responses, the server may be down: the highest met rate is tried again.
-fn has_no_responses_above(steps: &[RateStep], above: Option<f64>) -> bool {
-    let mut tries = steps.iter().filter(|step| Some(step.rate) == above).peekable();
-    tries.peek().is_some() && tries.all(|step| step.answered == 0)
-}
-
 fn judge(curve: &Curve) -> Result<(), LoadError> {
     match curve.answer {
         SearchOutcome::Interrupted { .. } => Err(LoadError::Failed(curve.in_words())),
@@ -67,7 +61,6 @@ struct RateSearch<'a> {
     settings: &'a Settings,
     wanted: &'a SearchSettings,
     prepared: &'a PreparedRun,
-    /// The signal may come between two runs.
     interrupt: &'a Interrupt,
     first_info: Option<RunInfo>,
     wall: Duration,
@@ -79,19 +72,22 @@ impl RateSearch<'_> {
         let mut steps: Vec<RateStep> = Vec::new();
         let mut outcome = loop {
             let results: Vec<_> = steps.iter().map(RateStep::result).collect();
-            if self.interrupt.has_signal() {
+            if self.interrupt.blocking_wait.has_signal() {
                 break bracket::so_far(&results);
             }
+            let is_hopeless = steps.len() > 1 && steps.iter().all(RateStep::has_only_errors);
             match bracket::next(start, &results) {
+                NextStep::Try(_) if is_hopeless => break SearchOutcome::NotMet { lowest: steps[0].rate },
                 NextStep::Done(outcome) => break outcome,
                 NextStep::Try(rate) => steps.extend(self.step(steps.len() + 1, rate)?),
             }
         };
         if let SearchOutcome::Found { rate, above } = outcome
-            && has_no_responses_above(&steps, above)
+            && steps.last().is_some_and(RateStep::has_only_errors)
         {
+            // The server may have failed for good.
             let again = self.step(steps.len() + 1, rate)?;
-            if again.as_ref().is_none_or(|step| step.answered == 0) {
+            if again.as_ref().is_none_or(RateStep::has_only_errors) {
                 outcome = SearchOutcome::Interrupted { rate: Some(rate), above };
             }
             steps.extend(again);
@@ -159,7 +155,7 @@ impl RateSearch<'_> {
         };
         self.wall += plan.warmup + run.info.wall;
         self.first_info.get_or_insert_with(|| run.info.clone());
-        Ok((!self.interrupt.has_signal()).then(|| run.summary()))
+        Ok((!self.interrupt.blocking_wait.has_signal()).then(|| run.summary()))
     }
 
     /// Standard error may be closed or blocked.

@@ -10,12 +10,11 @@ use super::bracket::{PRECISION, SloVerdict};
 use crate::load::assertion::{Assertion, Clause, Relation};
 use crate::load::report::{describe_warning, in_words};
 use crate::load::stats::metric::{Metric, Statistic, TimeKind};
-use crate::load::stats::summary::{PERCENTILES, Summary};
-use crate::load::stats::validity::{ClientBound, Warning};
+use crate::load::stats::spread::PERCENTILES;
+use crate::load::stats::summary::Summary;
+use crate::load::stats::validity::{ClientBound, TAIL_COUNT_MIN, Warning};
 use crate::text::units::count;
 
-/// Beyond a percentile; fewer are chance.
-const TAIL_COUNT_MIN: f64 = 10.0;
 /// The p99, which is always shown, needs them.
 const REQUESTS_MIN: f64 = 1_000.0;
 /// Shortest step; includes what servers do once a second.

@@ -21,6 +21,10 @@ pub enum LoadFailure {
     ConnectTimedOut,
     /// Other connect error.
     ConnectFailed,
+    /// Failed TLS handshake.
+    HandshakeFailed,
+    /// Certificate that is not trusted.
+    CertificateRefused,
     /// Response time-out.
     TimedOut,
     /// Connection reset.
@@ -58,6 +62,10 @@ impl LoadFailure {
             Self::Refused => "the server refused the connection: no listener, or its queue is full",
             Self::ConnectTimedOut => "the connection was not made in time",
             Self::ConnectFailed => "the connection could not be made",
+            Self::HandshakeFailed => "the server or the client ended the TLS handshake",
+            Self::CertificateRefused => {
+                "the server's certificate is not trusted: --cacert trusts one, -k any"
+            }
             Self::TimedOut => "the response was not complete within the time-out",
             Self::Reset => "the server reset the connection",
             Self::ClosedEarly => "the server closed the connection without a response",

@@ -1,6 +1,6 @@
 //! HdrHistogram of times, 1 µs to 1 h, three significant digits.
 //!
-//! Its memory never grows. A time out of range counts at the nearest bound. Recording divides nothing.
+//! Its memory never grows. A time out of range counts at the nearest bound.
 
 use std::io::Read;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const HEAD_LEN: usize = 40;
 /// At most 23,000 counts of nine bytes, and the header.
 const PLAIN_LEN_MAX: u64 = 256 * 1024;
 
-pub(super) fn to_us(time: Duration) -> u64 {
+pub(in crate::load) fn to_us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX).clamp(TIME_MIN_US, TIME_MAX_US)
 }
 
@@ -114,6 +114,55 @@ impl LatencyHistogram {
     }
 }
 
+/// Histogram bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HistogramBar {
+    /// Lower end, exclusive.
+    #[serde(rename = "above_us")]
+    pub from_us: u64,
+    /// Upper end, inclusive.
+    pub to_us: u64,
+    /// Number of times.
+    pub count: u64,
+}
+
+pub(super) fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
+    if times.is_empty() {
+        return Vec::new();
+    }
+    let histogram = times.histogram();
+    let (min_us, max_us) = (histogram.min(), histogram.lowest_equivalent(histogram.max()));
+    let mut bars: Vec<HistogramBar> = Vec::new();
+    let mut from_us = 0;
+    // Ten decades hold an hour of microseconds.
+    for to_us in (0..10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))) {
+        if to_us >= min_us && from_us < max_us {
+            bars.push(HistogramBar { from_us, to_us, count: 0 });
+        }
+        from_us = to_us;
+    }
+    count_times(times, &mut bars, |bar, us| bar.to_us < us);
+    bars
+}
+
+/// Counts times into ordered bars; `ends_before`: the time lies beyond the bar.
+pub(in crate::load) fn count_times(
+    times: &LatencyHistogram,
+    bars: &mut [HistogramBar],
+    ends_before: impl Fn(&HistogramBar, u64) -> bool,
+) {
+    let histogram = times.histogram();
+    for value in histogram.iter_recorded() {
+        // A value stands for its bucket; the lowest counts.
+        let us = histogram.lowest_equivalent(value.value_iterated_to());
+        let index = bars.partition_point(|bar| ends_before(bar, us));
+        if let Some(bar) = bars.get_mut(index) {
+            bar.count += value.count_at_value();
+        }
+    }
+}
+
 impl Serialize for LatencyHistogram {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&STANDARD.encode(self.encode()))
@@ -135,16 +184,11 @@ pub(in crate::load) mod micros {
         u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
     }
 
-    pub(in crate::load) fn serialize<S: serde::Serializer>(
-        time: &Duration,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(whole(time))
     }
 
-    pub(in crate::load) fn deserialize<'de, D: serde::Deserializer<'de>>(
-        from: D,
-    ) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_micros)
     }
 }
@@ -156,10 +200,7 @@ pub(in crate::load) fn secs<S: serde::Serializer>(time: &Duration, to: S) -> Res
 pub(in crate::load) mod maybe_micros {
     use super::{Deserialize, Duration, Serialize, micros};
 
-    pub(in crate::load) fn serialize<S: serde::Serializer>(
-        time: &Option<Duration>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
         time.as_ref().map(micros::whole).serialize(to)
     }
 

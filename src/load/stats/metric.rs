@@ -2,11 +2,12 @@
 //!
 //! Each stands in the report, so a broken limit is visible there.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use serde::Serialize;
 
-use super::summary::{PERCENTILES, Spread, Summary};
+use super::spread::{PERCENTILES, Spread};
+use super::summary::Summary;
 use crate::text::{parse_duration, units};
 
 /// Kind of time.
@@ -147,7 +148,7 @@ impl Metric {
                 value(spread.as_ref()?, statistic)
             }
             Self::Rate => Some(summary.rate),
-            Self::Errors => Some(summary.error_share),
+            Self::Errors => (summary.ended_count() > 0).then_some(summary.error_share),
             Self::Failed => Some(summary.totals.failed as f64),
             Self::Unfinished => Some(summary.totals.unfinished as f64),
         }
@@ -180,19 +181,20 @@ impl MetricUnit {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (digits, unit) = text.split_at(end);
         let number: f64 = digits.parse().map_err(|_| format!("'{text}' does not begin with a number"))?;
-        let scale = match (self, unit.trim()) {
+        let exponent = match (self, unit.trim()) {
             // Without a unit, `p99<10` would be ten seconds, which is hardly intended.
             (Self::Time, unit) if !unit.is_empty() => {
                 let time = parse_duration(&format!("{digits}{unit}"), true, u32::MAX);
                 return time.map(|time| time.as_nanos() as f64 / 1e3).map_err(|_| self.refuse(digits, unit));
             }
-            (Self::Rate | Self::Count, "") | (Self::Rate, "/s") => 1.0,
-            (Self::Rate | Self::Count, "k") | (Self::Rate, "k/s") => 1e3,
-            (Self::Rate | Self::Count, "m" | "M") | (Self::Rate, "M/s") => 1e6,
-            (Self::Share, "%") => 0.01,
+            (Self::Rate | Self::Count, "") | (Self::Rate, "/s") => 0,
+            (Self::Rate | Self::Count, "k") | (Self::Rate, "k/s") => 3,
+            (Self::Rate | Self::Count, "m" | "M") | (Self::Rate, "M/s") => 6,
+            (Self::Share, "%") => -2,
             (_, unit) => return Err(self.refuse(digits, unit)),
         };
-        Ok(number * scale)
+        // Unlike a product, this is the number that a quotient of counts gives.
+        Ok(format!("{digits}e{exponent}").parse().unwrap_or(number))
     }
 
     fn refuse(self, digits: &str, unit: &str) -> String {
@@ -218,6 +220,24 @@ impl MetricUnit {
             // Counts are non-negative integers.
             Self::Count => units::count(value as u64),
         }
+    }
+
+    /// As [`Self::show_side`].
+    pub(in crate::load) fn format_beside(self, value: f64, limit: f64) -> String {
+        self.show_side(self.format_value(value), value, limit)
+    }
+
+    /// Text of a value, with more digits if it does not show on which side of `limit` the value is.
+    pub(in crate::load) fn show_side(self, text: String, value: f64, limit: f64) -> String {
+        let (number, unit) = text.split_at(text.trim_end_matches(|c: char| !c.is_ascii_digit()).len());
+        let read = |text: &str| self.parse(text.replace(',', "").replace("pp", "%").trim_matches(['+', '-']));
+        let side = |number: f64| number.abs().total_cmp(&limit.abs());
+        let is_clear = |text: &String| read(text).is_ok_and(|shown| side(shown) == side(value));
+        let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        let in_unit = value / read(&format!("1{unit}")).unwrap_or(1.0);
+        let plus = if text.starts_with(['+', '-']) { "+" } else { "" };
+        let more = (decimals + 1..=12).map(|len| format!("{in_unit:+.len$}{unit}").replace('+', plus));
+        iter::once(text.clone()).chain(more).find(is_clear).unwrap_or_else(|| format!("{in_unit}{unit}"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sums of a run, one set per thread, merged at the end.
 //!
-//! Recording is a few additions; only a new slice allocates. Each sent request is answered, failed or
-//! unfinished: [`Metrics::is_balanced`].
+//! Each sent request is answered, failed or unfinished: [`Metrics::is_balanced`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -99,6 +98,12 @@ pub struct Metrics {
     pub(in crate::load) first_byte: LatencyHistogram,
     /// Connect times.
     pub connect: LatencyHistogram,
+    /// Times of full TLS handshakes.
+    #[serde(default, skip_serializing_if = "LatencyHistogram::is_empty")]
+    pub tls_full: LatencyHistogram,
+    /// Times of handshakes that resumed a session.
+    #[serde(default, skip_serializing_if = "LatencyHistogram::is_empty")]
+    pub tls_resumed: LatencyHistogram,
     /// Without waiting for a free connection: the server causes that.
     pub(in crate::load) lag: LatencyHistogram,
     /// Ages at the end, since requests were due.
@@ -203,6 +208,8 @@ impl Metrics {
         self.latencies.merge(&other.latencies);
         self.first_byte.merge(&other.first_byte);
         self.connect.merge(&other.connect);
+        self.tls_full.merge(&other.tls_full);
+        self.tls_resumed.merge(&other.tls_resumed);
         self.lag.merge(&other.lag);
         self.unfinished.merge(&other.unfinished);
         self.unfinished_uncorrected.merge(&other.unfinished_uncorrected);

@@ -7,80 +7,15 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::failure::{FailureCounts, LoadFailure};
-use super::latency_histogram::{LatencyHistogram, secs};
+use super::latency_histogram::{HistogramBar, LatencyHistogram, bars, secs};
 use super::metrics::{Metrics, URL_FIGURES_MAX};
+use super::spread::{PERCENTILES, Spread};
 use super::time_series::{TimeSlice, is_zero};
-use super::validity::{UnfinishedBias, Validity, ValidityInput, judge};
+use super::validity::{
+    CPU_SHARE_BUSY, CPU_SHARE_MAX, CPU_WAIT_WARN_SHARE, ClientBound, LAG_FLOOR_US, LAG_SHARE_MAX,
+    LAG_WARN_US, MISSED_SHARE_MAX, TAIL_COUNT_MIN, UnfinishedBias, Validity, WALL_MIN, Warning,
+};
 use crate::load::run_info::RunInfo;
-
-/// Reported percentiles and quantiles.
-pub const PERCENTILES: [(&str, f64); 7] = [
-    ("p50", 0.5),
-    ("p75", 0.75),
-    ("p90", 0.9),
-    ("p95", 0.95),
-    ("p99", 0.99),
-    ("p99.9", 0.999),
-    ("p99.99", 0.9999),
-];
-
-/// Distribution of times; null without times.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Spread {
-    /// Number of times.
-    pub count: u64,
-    /// Minimum.
-    pub min_us: u64,
-    /// Mean.
-    pub mean_us: f64,
-    /// Standard deviation.
-    pub stdev_us: f64,
-    /// Values of [`PERCENTILES`].
-    #[serde(flatten, serialize_with = "write_percentiles")]
-    #[cfg_attr(test, schemars(with = "tests::Percentiles"))]
-    pub percentiles_us: [u64; PERCENTILES.len()],
-    /// Maximum.
-    pub max_us: u64,
-}
-
-fn write_percentiles<S: Serializer>(us: &[u64; PERCENTILES.len()], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(PERCENTILES.iter().zip(us).map(|((name, _), us)| (format!("{name}_us"), us)))
-}
-
-impl Spread {
-    /// Distribution; `None` if empty.
-    pub fn of(times: &LatencyHistogram) -> Option<Self> {
-        let histogram = times.histogram();
-        (!times.is_empty()).then(|| Self {
-            count: times.len(),
-            min_us: histogram.min(),
-            mean_us: histogram.mean(),
-            stdev_us: histogram.stdev(),
-            percentiles_us: PERCENTILES.map(|(_, quantile)| times.quantile_us(quantile)),
-            max_us: histogram.max(),
-        })
-    }
-
-    /// Percentile by name.
-    pub fn percentile_us(&self, name: &str) -> Option<u64> {
-        let named = PERCENTILES.iter().zip(self.percentiles_us).find(|((its, _), _)| *its == name);
-        named.map(|(_, value)| value)
-    }
-}
-
-/// Histogram bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct HistogramBar {
-    /// Lower end, exclusive.
-    #[serde(rename = "above_us")]
-    pub from_us: u64,
-    /// Upper end, inclusive.
-    pub to_us: u64,
-    /// Number of times.
-    pub count: u64,
-}
 
 /// Responses with one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -221,6 +156,12 @@ pub struct Summary {
     pub first_byte: Option<Spread>,
     /// Connect time.
     pub connect: Option<Spread>,
+    /// Time of full TLS handshakes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_full: Option<Spread>,
+    /// Time of TLS handshakes that resumed a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_resumed: Option<Spread>,
     /// Delay of sends by the client.
     pub lag: Option<Spread>,
     /// Bias of the percentiles.
@@ -278,7 +219,6 @@ fn write_failures<S: Serializer>(counts: &FailureCounts, to: S) -> Result<S::Ok,
     }))
 }
 
-/// Quotient, or 0 if not finite.
 pub(in crate::load) fn ratio(dividend: f64, divisor: f64) -> f64 {
     let quotient = dividend / divisor;
     if quotient.is_finite() { quotient } else { 0.0 }
@@ -310,14 +250,13 @@ impl Summary {
             received_bytes: totals.received_len,
             rate: ratio(totals.answered as f64, wall_secs),
             received_per_sec: ratio(totals.received_len as f64, wall_secs),
-            error_share: ratio(
-                totals.errors() as f64,
-                totals.failed.saturating_add(totals.answered).saturating_add(totals.unsent) as f64,
-            ),
+            error_share: 0.0,
             corrected: Spread::of(&corrected_times),
             uncorrected: Spread::of(&uncorrected_times),
             first_byte: Spread::of(&metrics.first_byte),
             connect: Spread::of(&metrics.connect),
+            tls_full: Spread::of(&metrics.tls_full),
+            tls_resumed: Spread::of(&metrics.tls_resumed),
             lag: Spread::of(&metrics.lag),
             unfinished,
             unasked: metrics.unasked,
@@ -340,11 +279,18 @@ impl Summary {
             },
             validity: Validity::default(),
         };
-        summary.validity = judge(&summary.validity_input());
+        summary.error_share = ratio(totals.errors() as f64, summary.ended_count() as f64);
+        // A request that waited has an age.
+        let waited = metrics.unfinished.len().saturating_sub(totals.unfinished);
+        summary.validity = summary.judge(totals.unsent.saturating_sub(waited));
         if let Some(merged) = &info.merged {
             summary.validity.add_merge_findings(merged, info);
         }
         summary
+    }
+
+    pub(in crate::load) fn ended_count(&self) -> u64 {
+        self.totals.answered.saturating_add(self.totals.failed).saturating_add(self.totals.unsent)
     }
 
     /// Whether a schedule paced the run.
@@ -352,25 +298,101 @@ impl Summary {
         self.info.due.is_some()
     }
 
-    fn validity_input(&self) -> ValidityInput<'_> {
-        let due = self.info.due;
-        let p99_us = |spread: &Spread| spread.percentile_us("p99").unwrap_or(0);
-        ValidityInput {
-            wall: self.info.wall,
-            cpu_share: self.client.cpu_share_max,
-            wanted_share: self.client.wanted_share_max,
-            waited_share: self.client.waited_share,
-            due,
-            sent: self.totals.sent,
-            concurrency: self.info.concurrency.saturating_mul(self.info.pipeline),
-            lag_p99_us: due.and(self.lag.as_ref().map(p99_us)),
-            latency_p99_us: self.corrected.as_ref().map_or(0, p99_us),
-            unfinished: self.unfinished,
-            resent: self.totals.resent,
-            unasked: self.unasked,
-            failures: &self.failures,
-            connect_failures: &self.connect_failures,
+    /// Connections times pipeline depth: so many requests may be due and unsent.
+    fn in_flight_max(&self) -> u64 {
+        self.info.concurrency.saturating_mul(self.info.pipeline)
+    }
+
+    /// Judges the run; `refused`: unsent requests whose host refused the connection.
+    pub(super) fn judge(&self, refused: u64) -> Validity {
+        let mut verdict = Validity::default();
+        let is_long = self.info.wall >= WALL_MIN;
+        let (cpu_share, wanted_share) = (self.client.cpu_share_max, self.client.wanted_share_max);
+        if is_long && cpu_share >= CPU_SHARE_MAX {
+            verdict.reasons.push(ClientBound::Cpu { share: cpu_share });
+        } else if is_long && wanted_share >= CPU_SHARE_MAX {
+            verdict.reasons.push(ClientBound::CpuStarved { wanted_share, cpu_share });
         }
+        if !is_long && self.totals.answered > 0 {
+            verdict.warnings.push(Warning::TooShort);
+        }
+        match self.lag_reason() {
+            Some(reason) => verdict.reasons.push(reason),
+            None => verdict.warnings.extend(self.lag_warning()),
+        }
+        match self.missed_requests() {
+            Some((missed, due)) if is_long && self.is_short_of_cpu() => {
+                verdict.reasons.push(ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share });
+            }
+            Some((missed, due)) => {
+                let waited = missed.saturating_sub(refused);
+                let were_busy = self.totals.answered > 0 && waited > self.in_flight_max();
+                verdict.warnings.push(Warning::RateNotReached { missed, due, were_busy });
+            }
+            None => {}
+        }
+        verdict.warnings.extend(self.other_warnings());
+        for failure in LoadFailure::CLIENT_SIDE {
+            let count = self.failures.of(failure) + self.connect_failures.of(failure);
+            if count > 0 {
+                verdict.reasons.push(ClientBound::Exhausted { failure, count });
+            }
+        }
+        verdict
+    }
+
+    /// Unsent requests are then not only the server's fault.
+    fn is_short_of_cpu(&self) -> bool {
+        let is_pushed_aside =
+            |waited: f64| waited >= CPU_WAIT_WARN_SHARE && waited >= self.client.cpu_share_max;
+        self.client.wanted_share_max.max(self.client.cpu_share_max) >= CPU_SHARE_BUSY
+            || self.client.waited_share.is_some_and(is_pushed_aside)
+    }
+
+    fn other_warnings(&self) -> impl Iterator<Item = Warning> {
+        let is_told = self.info.wall >= WALL_MIN && self.totals.answered > 0;
+        let held_up = self.client.waited_share.filter(|share| is_told && *share >= CPU_WAIT_WARN_SHARE);
+        let held_up = held_up.map(|waited_share| Warning::WaitedForCpu { waited_share });
+        let flattering = self.unfinished.map(Warning::UnfinishedBias);
+        let (requests, connections) = (self.totals.resent, self.unasked);
+        let resent = (requests > 0).then_some(Warning::Resent { requests });
+        let unasked = (connections > 0).then_some(Warning::UnsolicitedBytes { connections });
+        [held_up, flattering, resent, unasked].into_iter().flatten()
+    }
+
+    /// Judges the highest percentile up to the p99 that a single hiccup cannot move.
+    ///
+    /// Requests that were due in a stall may wait for the few connections, without lag of their own. So a stall
+    /// that lasts for the share beyond the percentile is judged, too.
+    fn lag_reason(&self) -> Option<ClientBound> {
+        // One hiccup may be half of two.
+        let lag = self.lag.filter(|lag| self.is_open_loop() && lag.count > 2)?;
+        let is_robust = |quantile: f64| (lag.count as f64 * (1.0 - quantile)).round() >= TAIL_COUNT_MIN;
+        let robust = PERCENTILES.iter().rfind(|(_, quantile)| *quantile <= 0.99 && is_robust(*quantile));
+        let (percentile, quantile) = *robust.unwrap_or(&PERCENTILES[0]);
+        let latency_us = self.corrected.and_then(|latency| latency.percentile_us(percentile)).unwrap_or(0);
+        // At most an hour of microseconds, so the cast fits.
+        let limit_us = ((latency_us as f64 * LAG_SHARE_MAX) as u64).max(LAG_FLOOR_US);
+        let is_stall = lag.max_us as f64 > self.info.wall.as_micros() as f64 * (1.0 - quantile);
+        let at_percentile = (percentile, lag.percentile_us(percentile)?);
+        let (percentile, lag_us) = if is_stall { ("max", lag.max_us) } else { at_percentile };
+        (lag_us > limit_us).then_some(ClientBound::Lag { percentile, lag_us, limit_us })
+    }
+
+    /// Warns if latency without lag is too small to rely on.
+    fn lag_warning(&self) -> Option<Warning> {
+        let lag = self.lag.filter(|_| self.is_open_loop())?.percentile_us("p99")?;
+        let latency = self.corrected?.percentile_us("p99")?;
+        let is_most = self.totals.answered > 0 && lag >= LAG_WARN_US && lag.saturating_mul(2) >= latency;
+        is_most.then_some(Warning::LagNearLatency { lag_p99_us: lag, latency_p99_us: latency })
+    }
+
+    /// Beyond those that may be unsent.
+    fn missed_requests(&self) -> Option<(u64, u64)> {
+        let due = self.info.due?;
+        let missed = due.saturating_sub(self.totals.sent);
+        let is_much = missed > self.in_flight_max() && missed as f64 > due as f64 * MISSED_SHARE_MAX;
+        is_much.then_some((missed, due))
     }
 }
 
@@ -454,42 +476,6 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
         summary
     });
     summaries.collect()
-}
-
-fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
-    if times.is_empty() {
-        return Vec::new();
-    }
-    let histogram = times.histogram();
-    let (min_us, max_us) = (histogram.min(), histogram.lowest_equivalent(histogram.max()));
-    let mut bars: Vec<HistogramBar> = Vec::new();
-    let mut from_us = 0;
-    // Ten decades hold an hour of microseconds.
-    for to_us in (0..10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))) {
-        if to_us >= min_us && from_us < max_us {
-            bars.push(HistogramBar { from_us, to_us, count: 0 });
-        }
-        from_us = to_us;
-    }
-    count_times(times, &mut bars, |bar, us| bar.to_us < us);
-    bars
-}
-
-/// Counts times into ordered bars; `ends_before`: the time lies beyond the bar.
-pub(in crate::load) fn count_times(
-    times: &LatencyHistogram,
-    bars: &mut [HistogramBar],
-    ends_before: impl Fn(&HistogramBar, u64) -> bool,
-) {
-    let histogram = times.histogram();
-    for value in histogram.iter_recorded() {
-        // A value stands for its bucket; the lowest counts.
-        let us = histogram.lowest_equivalent(value.value_iterated_to());
-        let index = bars.partition_point(|bar| ends_before(bar, us));
-        if let Some(bar) = bars.get_mut(index) {
-            bar.count += value.count_at_value();
-        }
-    }
 }
 
 #[cfg(test)]

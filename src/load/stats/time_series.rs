@@ -17,6 +17,9 @@ pub const BAD_STATUS_MIN: u16 = 400;
 /// Most slices: five minutes at one second, about 10 MB at the most common latencies.
 pub const SLICES_MAX: usize = 300;
 
+/// Slices of a snapshot with latencies: the last complete one, the current one, and one for a thread that is ahead.
+const SNAPSHOT_LATENCIES: usize = 3;
+
 /// Request counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {
@@ -137,22 +140,11 @@ fn read_latency<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Histogram<u
 pub struct TimeSeries {
     /// Sums of all slices.
     pub totals: RequestTotals,
-    #[serde(rename = "slice_us", serialize_with = "micros::serialize", deserialize_with = "read_slice")]
+    #[serde(rename = "slice_us", with = "micros")]
     pub(in crate::load) slice_len: Duration,
-    #[serde(deserialize_with = "read_slices")]
     pub(in crate::load) slices: Vec<TimeSlice>,
     /// Failed connections.
     pub connect_failures: FailureCounts,
-}
-
-fn read_slice<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    micros::deserialize(from).map(|slice| TimeSeries::new(slice).slice_len)
-}
-
-fn read_slices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TimeSlice>, D::Error> {
-    let mut slices = Vec::deserialize(from)?;
-    slices.truncate(SLICES_MAX);
-    Ok(slices)
 }
 
 impl Default for TimeSeries {
@@ -185,6 +177,17 @@ impl TimeSeries {
         }
     }
 
+    /// Copy for a progress display: only the last slices have latencies, which are nearly all of its size.
+    pub fn snapshot(&self) -> Self {
+        let latest = self.slices.len().saturating_sub(SNAPSHOT_LATENCIES);
+        let copy = |(index, slice): (usize, &TimeSlice)| {
+            let latency = slice.latency.as_ref().filter(|_| index >= latest).cloned();
+            TimeSlice { latency, ..*slice }
+        };
+        let slices = self.slices.iter().enumerate().map(copy).collect();
+        Self { slices, connect_failures: self.connect_failures.clone(), ..*self }
+    }
+
     /// Adds another thread or run, aligned in time.
     pub fn merge(&mut self, other: &Self) {
         self.totals.merge(&other.totals);
@@ -199,7 +202,7 @@ impl TimeSeries {
         }
     }
 
-    pub(super) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
+    pub(in crate::load) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
         while self.index(at) >= SLICES_MAX {
             self.coarsen();
         }
@@ -271,6 +274,17 @@ mod tests {
         assert_eq!(series.slices.iter().map(|slice| slice.answered).sum::<u64>(), 10_000);
         assert_eq!(series.slices.iter().map(|slice| slice.latency().len()).sum::<u64>(), 10_000);
         assert_eq!(series.slices.iter().map(|slice| slice.failed).sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn snapshot_has_all_counts_and_the_last_latencies() {
+        let mut series = TimeSeries::new(SECOND);
+        (0..5).for_each(|at_secs| answered(&mut series, at_secs * SECOND, SECOND, 200));
+        let snapshot = series.snapshot();
+        let counts = |series: &TimeSeries| series.slices.iter().map(|slice| slice.answered).sum::<u64>();
+        assert_eq!((snapshot.totals, counts(&snapshot)), (series.totals, 5));
+        let latencies: Vec<_> = snapshot.slices.iter().map(|slice| slice.latency().len()).collect();
+        assert_eq!(latencies, [0, 0, 1, 1, 1]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! The transport of these tests takes as many bytes as it is told to.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::os::fd::BorrowedFd;
@@ -37,7 +38,9 @@ impl LimitedTransport {
 }
 
 impl Transport for LimitedTransport {
-    const SHORT_READ_DRAINS: bool = false;
+    fn is_drained(&self, _: usize, _: usize) -> bool {
+        false
+    }
 
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Ok(0)
@@ -45,7 +48,7 @@ impl Transport for LimitedTransport {
 
     fn write(&mut self, slices: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
-        self.take(&bytes, if slices.len() == 1 { "write" } else { "writev" })
+        self.take(&bytes, if slices.len() == 1 { "send" } else { "sendmsg" })
     }
 
     fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
@@ -77,7 +80,7 @@ fn file(bytes: &[u8]) -> Rc<File> {
 
 /// A queue with every kind of segment, and its bytes.
 fn filled() -> (SendQueue, &'static [u8]) {
-    let mut send_queue = SendQueue::new();
+    let mut send_queue = SendQueue::default();
     send_queue.push_with(|out| out.extend_from_slice(b"own "));
     send_queue.push_with(|out| out.extend_from_slice(b"own too "));
     send_queue.push_static(b"static ");
@@ -89,12 +92,12 @@ fn filled() -> (SendQueue, &'static [u8]) {
 }
 
 #[test]
-fn flush_uses_one_writev_and_sendfile_for_files() {
+fn flush_uses_one_sendmsg_and_sendfile_for_files() {
     let (mut send_queue, bytes) = filled();
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
     assert_eq!(wire.taken, bytes);
-    assert_eq!(wire.calls, ["writev", "sendfile", "write"]);
+    assert_eq!(wire.calls, ["sendmsg", "sendfile", "send"]);
     assert_eq!((send_queue.len(), send_queue.sent_total()), (0, bytes.len() as u64));
 }
 
@@ -117,7 +120,7 @@ fn push_shared_is_clamped_to_the_bytes() {
     for (part, expected) in
         [(0..10, "0123456789"), (0..0, ""), (3..5, "34"), (8..99, "89"), (10..10, ""), (50..99, "")]
     {
-        let (mut send_queue, mut wire) = (SendQueue::new(), LimitedTransport::new(3, usize::MAX));
+        let (mut send_queue, mut wire) = (SendQueue::default(), LimitedTransport::new(3, usize::MAX));
         send_queue.push_shared(Rc::clone(&bytes), part.clone());
         assert_eq!(send_queue.len(), expected.len() as u64);
         assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
@@ -140,7 +143,7 @@ fn flush_with_spent_budget_stops_and_loses_nothing() {
 #[test]
 fn flush_file_bytes_cost_a_quarter_of_the_budget() {
     for (head, budget, expected) in [("", 2, 8), ("head", 5, 4 + 4), ("head", 4, 4), ("", 3, 10)] {
-        let mut send_queue = SendQueue::new();
+        let mut send_queue = SendQueue::default();
         send_queue.push_with(|out| out.extend_from_slice(head.as_bytes()));
         send_queue.push_file(file(b"0123456789"), 0, 10);
         let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
@@ -165,7 +168,7 @@ fn queued_since_position_returns_inline_bytes() {
 #[test]
 fn position_is_stable_after_partial_send() {
     for room in 0..20 {
-        let mut send_queue = SendQueue::new();
+        let mut send_queue = SendQueue::default();
         send_queue.push_with(|out| out.extend_from_slice(&[b'.'; 20]));
         send_queue.flush(&mut LimitedTransport::new(usize::MAX, room), &mut 1000);
         let start = send_queue.position();
@@ -178,7 +181,7 @@ fn position_is_stable_after_partial_send() {
 
 #[test]
 fn flush_shrunk_file_fails_without_padding() {
-    let mut send_queue = SendQueue::new();
+    let mut send_queue = SendQueue::default();
     send_queue.push_file(file(b"short"), 0, 10);
     let mut wire = LimitedTransport::new(usize::MAX, usize::MAX);
     assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
@@ -186,8 +189,26 @@ fn flush_shrunk_file_fails_without_padding() {
 }
 
 #[test]
+fn late_bytes_are_read_when_all_before_is_sent() {
+    let bytes: Rc<RefCell<Option<Rc<[u8]>>>> = Rc::default();
+    let read = Rc::clone(&bytes);
+    let mut send_queue = SendQueue::default();
+    send_queue.push_static(b"before");
+    send_queue.push_late(4, Box::new(move || read.borrow().clone()));
+    send_queue.push_static(b"after");
+    let mut wire = LimitedTransport::new(usize::MAX, 6);
+    assert_eq!(send_queue.flush(&mut wire, &mut 6), IoOutcome::BudgetSpent);
+    bytes.replace(Some(b"late"[..].into()));
+    wire.room = usize::MAX;
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Done);
+    assert_eq!(wire.taken, b"beforelateafter");
+    send_queue.push_late(4, Box::new(|| None));
+    assert_eq!(send_queue.flush(&mut wire, &mut 1000), IoOutcome::Failed(CloseReason::FileTruncated));
+}
+
+#[test]
 fn never_empty_queue_keeps_a_small_buffer() {
-    let mut send_queue = SendQueue::new();
+    let mut send_queue = SendQueue::default();
     let mut wire = LimitedTransport::new(usize::MAX, 0);
     send_queue.push_with(|out| out.extend_from_slice(b"ahead"));
     for _ in 0..1000 {
@@ -205,7 +226,7 @@ fn never_empty_queue_keeps_a_small_buffer() {
 #[test]
 fn lease_keeps_segments_that_were_queued_before() {
     let mut pool = Pool::new(16);
-    let mut send_queue = SendQueue::new();
+    let mut send_queue = SendQueue::default();
     pool.lease_segments(&mut send_queue);
     send_queue.push_static(b"static");
     pool.return_segments(&mut send_queue);

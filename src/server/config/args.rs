@@ -1,16 +1,17 @@
 //! Command line of `reactor-server`: a [`Command`] or one error line.
 //!
-//! Owns options and defaults; `cli` owns the syntax. Nothing here prints, exits or reads files.
+//! Owns options and defaults; `cli` owns the syntax.
 
 mod files;
 mod precedence;
 mod rules;
+mod tls;
 mod values;
 
 use std::os::unix::ffi::OsStrExt;
 
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
-use crate::cli::OptionKind::{Pairs, Path, Repeated, SettingsFile};
+use crate::cli::OptionKind::{Pairs, Path, Paths, Repeated, SettingsFile};
 
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
 use crate::files::CacheLimits;
@@ -28,7 +29,10 @@ pub use precedence::{Invocation, command};
 pub const HELP: &str = include_str!("help.txt");
 
 /// Text of `--version`.
-pub const VERSION: &str = concat!("reactor-server ", env!("CARGO_PKG_VERSION"), "\n");
+pub const VERSION: &str = match cfg!(feature = "tls") {
+    true => concat!("reactor-server ", env!("CARGO_PKG_VERSION"), "\n"),
+    false => concat!("reactor-server ", env!("CARGO_PKG_VERSION"), " without TLS\n"),
+};
 
 /// Directory served by default, if it exists.
 pub const CONTENT_DIRECTORY: &str = "content";
@@ -76,6 +80,13 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
+        OptionSpec::value(None, "--tls-cert", "chain.pem").kind(Paths),
+        OptionSpec::value(None, "--tls-key", "key.pem").kind(Paths),
+        OptionSpec::value(None, "--tls", "self-signed"),
+        OptionSpec::value(None, "--tls-port", "8443"),
+        OptionSpec::flag(None, "--redirect-to-https"),
+        OptionSpec::optional_value(None, "--hsts", "31536000"),
+        OptionSpec::value(None, "--tls-client-ca", "clients.pem").kind(Path(&[])),
         OptionSpec::value(None, "--sum-port", "9042"),
         OptionSpec::value(None, "--sum-name", "'Room 12'"),
         OptionSpec::value(None, "--sum-number", "42"),
@@ -123,6 +134,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         workers: parsed.value("--workers", parse_workers)?,
         http: !parsed.flag_once("--no-http")?,
         sum: read_sum(parsed)?,
+        tls: tls::read(parsed)?,
         upload: parsed.read("--upload", files::parse_upload_directory)?,
         upload_len_max: files::read_upload_size(parsed)?,
         bind: parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?,

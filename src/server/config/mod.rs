@@ -83,6 +83,8 @@ pub struct ServerConfig {
     pub upload: Option<PathBuf>,
     /// Longest upload in bytes.
     pub upload_len_max: u64,
+    /// TLS, if served.
+    pub tls: Option<TlsConfig>,
     /// Whether to list and archive directories. `None`: only on loopback and without fallback.
     pub listing: Option<bool>,
 }
@@ -96,6 +98,23 @@ pub enum CacheMode {
     Stat,
     /// No cache.
     Off,
+}
+
+/// TLS at the listen addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Files of certificate chains and their keys, in PEM. If empty, the certificate is self-signed.
+    pub certificates: Vec<(PathBuf, PathBuf)>,
+    /// Directory of the self-signed certificate, if the environment names one.
+    pub state_directory: Option<PathBuf>,
+    /// Port beside the plain port; `None` speaks TLS on the plain port.
+    pub port: Option<u16>,
+    /// Whether the plain port redirects to the other.
+    pub redirects_http: bool,
+    /// `max-age` of Strict-Transport-Security, in seconds (RFC 6797 section 6.1.1).
+    pub hsts: Option<u64>,
+    /// File of the authorities of client certificates, which are then required.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Number exchange at the HTTP addresses.

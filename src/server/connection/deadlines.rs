@@ -90,7 +90,6 @@ impl Deadlines {
         self.acked_secs = acked_secs;
     }
 
-    /// False if the peer's time is over.
     pub(super) fn extend_write(&mut self, now: Instant) -> bool {
         let step = self.write_left_millis.min(millis(ACK_CHECK_INTERVAL));
         self.write_left_millis -= step;

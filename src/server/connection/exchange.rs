@@ -1,16 +1,16 @@
 //! Request and response, as the access log records them.
 //!
-//! An exchange lasts from a complete head to the last response byte in the kernel, or the connection's end.
-//! Pipelined responses leave in one write, so a [`Pipeline`] holds several exchanges.
+//! From a complete head to the last response byte in the kernel. Pipelined responses leave in one write, so a
+//! [`Pipeline`] holds several.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::access_log::{AccessLog, Detail, LogRecord};
+use crate::access_log::{AccessLog, Detail, LogRecord, LogTls};
 use crate::http::{Method, RequestHead, Version};
-use crate::net::{CloseReason, SendPosition, SendQueue};
+use crate::net::{CloseReason, SendPosition, SendQueue, TlsSession};
 use crate::reactor::Now;
 use crate::server::response::{RequestFlags, ResponseSpan};
 
@@ -27,7 +27,6 @@ pub(super) struct Exchange {
     response: Option<ResponseSpan>,
 }
 
-/// The spans index the head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestSummary {
     pub(super) flags: RequestFlags,
@@ -76,10 +75,11 @@ impl Span {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ConnInfo {
+pub(super) struct ConnInfo<'a> {
     pub(super) peer: SocketAddr,
     pub(super) connection: u64,
     pub(super) closing: Option<CloseReason>,
+    pub(super) tls: Option<&'a TlsSession>,
 }
 
 #[derive(Debug, Default)]
@@ -144,12 +144,24 @@ impl Pipeline {
         responses.any(|response| response.until_close && response.end > sent_total)
     }
 
-    pub(super) fn end_sent(&mut self, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
+    pub(super) fn end_sent(
+        &mut self,
+        sent_total: u64,
+        conn_info: ConnInfo<'_>,
+        log: &mut AccessLog,
+        now: Now,
+    ) {
         let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
         self.end(count, sent_total, conn_info, log, now);
     }
 
-    pub(super) fn end_all(&mut self, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
+    pub(super) fn end_all(
+        &mut self,
+        sent_total: u64,
+        conn_info: ConnInfo<'_>,
+        log: &mut AccessLog,
+        now: Now,
+    ) {
         self.end(self.exchanges.len(), sent_total, conn_info, log, now);
     }
 
@@ -161,7 +173,7 @@ impl Pipeline {
         start..self.text.len() as u32
     }
 
-    fn end(&mut self, count: usize, sent_total: u64, conn_info: ConnInfo, log: &mut AccessLog, now: Now) {
+    fn end(&mut self, count: usize, sent_total: u64, conn_info: ConnInfo<'_>, log: &mut AccessLog, now: Now) {
         let logged = if log.is_on() { count } else { 0 };
         // Only formats with durations need a clock read.
         let logs_heads = log.detail() == Detail::Heads;
@@ -184,6 +196,7 @@ impl Pipeline {
             let mut record = LogRecord {
                 host: None,
                 connection: conn_info.connection,
+                tls: conn_info.tls.map(log_tls),
                 peer: conn_info.peer,
                 unix: exchange.since.unix,
                 duration: now.instant.saturating_duration_since(exchange.since.instant) + age,
@@ -221,6 +234,16 @@ impl Pipeline {
     }
 }
 
+fn log_tls(session: &TlsSession) -> LogTls<'_> {
+    LogTls {
+        version: session.version,
+        cipher: &session.cipher,
+        server_name: session.server_name.as_deref(),
+        is_resumed: session.is_resumed,
+        client: session.peer.as_ref().map(|peer| peer.subject.as_str()),
+    }
+}
+
 impl Exchange {
     fn shift(&mut self, by: u32) {
         for text in [&mut self.request_head, &mut self.response_head] {
@@ -246,8 +269,9 @@ mod tests {
         let path = directory.path().join("access.log");
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).unwrap();
-        let conn_info = ConnInfo { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None };
-        let (mut pipeline, mut send_queue, now) = (Pipeline::default(), SendQueue::new(), Now::read());
+        let conn_info =
+            ConnInfo { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None, tls: None };
+        let (mut pipeline, mut send_queue, now) = (Pipeline::default(), SendQueue::default(), Now::read());
         for number in 0..COUNT {
             let line = format!("GET /{number} HTTP/1.1");
             let head = format!("{line}\r\nNumber: {number}\r\n\r\n");

@@ -2,6 +2,10 @@
 //!
 //! Only `state_machine` makes transitions.
 
+use super::request_body::BodyReceiver;
+use crate::server::handlers::PendingResponse;
+use crate::server::response::StreamedBody;
+
 /// State of a server connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerPhase {
@@ -17,6 +21,30 @@ pub enum ServerPhase {
     Writing,
     /// Ends: `net` lingers until the peer has read the output.
     Closing,
+}
+
+#[derive(Debug)]
+pub(super) enum HttpServerState {
+    Reading,
+    Parsing,
+    Receiving(Box<BodyReceiver>),
+    /// Thin pointer: every idle connection holds this enum.
+    Preparing(Box<Box<dyn PendingResponse>>),
+    Writing(Option<Box<StreamedBody>>),
+    Closing,
+}
+
+impl HttpServerState {
+    pub(super) fn phase(&self) -> ServerPhase {
+        match self {
+            Self::Reading => ServerPhase::Reading,
+            Self::Parsing => ServerPhase::Parsing,
+            Self::Receiving(_) => ServerPhase::Receiving,
+            Self::Preparing(_) => ServerPhase::Preparing,
+            Self::Writing(_) => ServerPhase::Writing,
+            Self::Closing => ServerPhase::Closing,
+        }
+    }
 }
 
 /// All transitions; [`HttpServerProtocol`](super::HttpServerProtocol) asserts each in debug builds.

@@ -5,10 +5,10 @@
 use super::WorkerState;
 use super::exchange::{BoxedPipeline, RequestSummary};
 use super::request_cache::CachedOutcome;
-use crate::http::{FieldBuf, Reject, RequestBody, parse_request};
+use crate::http::{Reject, RequestBody, parse_request};
 use crate::net::RecvBuf;
 use crate::reactor::Now;
-use crate::server::handlers::{Action, route};
+use crate::server::handlers::{Action, https_redirect, route};
 
 #[derive(Debug, Default)]
 pub(super) struct HeadProgress {
@@ -29,12 +29,14 @@ pub(super) fn read_request(
     head_progress: &mut HeadProgress,
     pipeline: &mut Option<BoxedPipeline>,
     worker: &mut WorkerState,
-    now: Now,
+    (https_port, now): (Option<u16>, Now),
 ) -> NextRequest {
     worker.context.follow_root(now, false);
     let (generation, slot) =
         (worker.context.cache.generation(now.unix_secs()), worker.request_cache.slot_of(bytes));
-    if let Some(CachedOutcome { summary, len, response }) = worker.request_cache.get(slot, bytes, generation)
+    if https_port.is_none()
+        && let Some(CachedOutcome { summary, len, response }) =
+            worker.request_cache.get(slot, bytes, generation)
     {
         worker.stats.request_cache_hits += 1;
         let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
@@ -42,20 +44,24 @@ pub(super) fn read_request(
         let action = Action::Respond(response);
         return NextRequest::Request { len, body: RequestBody::None, expects_continue: false, action };
     }
-    let mut field_buf = FieldBuf::new();
-    let (len, head) = match parse_request(bytes, &mut head_progress.searched_len, &mut field_buf) {
+    let searched_len = &mut head_progress.searched_len;
+    let (len, head) = match parse_request(bytes, searched_len, &mut worker.field_buf) {
         Ok(Some(found)) => found,
         Ok(None) => return NextRequest::Incomplete,
         Err(reject) => return NextRequest::Rejected(reject),
     };
     let (summary, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
-    let action = route(bytes, &head, &mut worker.context, now);
-    if worker.context.cache.is_validated() {
+    let action = match https_port {
+        Some(port) => https_redirect(&head, port),
+        None => route(bytes, &head, &mut worker.context, now),
+    };
+    if https_port.is_none() && worker.context.cache.is_validated() {
         worker.request_cache.insert(slot, (bytes, summary), &head, &action, generation);
     }
+    let (body, expects_continue) = (head.body, head.expects_continue);
     let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
     pipeline.begin(summary, bytes, worker.log.detail(), now);
-    NextRequest::Request { len, body: head.body, expects_continue: head.expects_continue, action }
+    NextRequest::Request { len, body, expects_continue, action }
 }
 
 /// Whether a head has begun. Empty lines do not count: old clients append one to a body
@@ -105,7 +111,7 @@ mod tests {
     fn request_outcome(head: &str, worker: &mut WorkerState, now: Now) -> String {
         let (mut head_progress, mut pipeline) = (HeadProgress::default(), None);
         worker.context.cache.mark_events_pending();
-        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, now) {
+        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, (None, now)) {
             // Two equal jobs hold different descriptors.
             NextRequest::Request { action: Action::Prepare(_), .. } => {
                 format!("gathers {pipeline:?}")

@@ -1,8 +1,7 @@
 //! Cache of request outcomes, keyed by the exact bytes of the head.
 //!
-//! Under load most requests repeat: health checks, polls, a popular page. Within one [`CacheGeneration`], a repeated
-//! head is neither parsed nor routed. It ends with the second, a change on disk or an eviction. Weak references
-//! never delay one.
+//! Within one [`CacheGeneration`], a repeated head is neither parsed nor routed. A generation ends with the second, a
+//! change on disk or an eviction.
 
 use std::hash::BuildHasher;
 use std::rc::{Rc, Weak};
@@ -97,6 +96,10 @@ impl RequestCache {
             self.slots.resize_with(SLOTS, || None);
         }
         let Some(slot) = self.slots.get_mut(slot.0) else { return };
+        // Heads that do not repeat would evict those that do.
+        if slot.as_ref().is_some_and(|slot| slot.generation == generation) {
+            return;
+        }
         // The new head reuses the allocation.
         let mut head = slot.take().map(|slot| slot.head).unwrap_or_default();
         head.clear();

@@ -17,47 +17,21 @@ use std::time::{Duration, Instant};
 use super::WorkerState;
 use super::deadlines::Deadlines;
 use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
-use super::phase::{ServerPhase, TRANSITIONS};
+use super::phase::{HttpServerState, ServerPhase, TRANSITIONS};
 use super::read_request::{self, HeadProgress, NextRequest, has_head_bytes};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
 use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
-use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
+use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
-use crate::server::handlers::{Action, PendingResponse, error_documents};
-use crate::server::response::{
-    Body, ErrorResponse, Response, StreamFraming, StreamProgress, StreamedBody, queue_continue,
-};
+use crate::server::handlers::{Action, error_documents};
+use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress, queue_continue};
 
 /// Requests per connection and tick: a long pipeline must not starve others.
 const REQUESTS_PER_TICK_MAX: u32 = 16;
 /// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
-
-#[derive(Debug)]
-enum HttpServerState {
-    Reading,
-    Parsing,
-    Receiving(Box<BodyReceiver>),
-    /// Thin pointer: every idle connection holds this enum.
-    Preparing(Box<Box<dyn PendingResponse>>),
-    Writing(Option<Box<StreamedBody>>),
-    Closing,
-}
-
-impl HttpServerState {
-    fn phase(&self) -> ServerPhase {
-        match self {
-            Self::Reading => ServerPhase::Reading,
-            Self::Parsing => ServerPhase::Parsing,
-            Self::Receiving(_) => ServerPhase::Receiving,
-            Self::Preparing(_) => ServerPhase::Preparing,
-            Self::Writing(_) => ServerPhase::Writing,
-            Self::Closing => ServerPhase::Closing,
-        }
-    }
-}
 
 enum StateChange {
     Stay(Want),
@@ -76,11 +50,12 @@ struct StepContext<'a> {
 pub struct HttpServerProtocol {
     peer: SocketAddr,
     number: u64,
+    /// `None` over plain TCP.
+    tls: Option<Box<TlsSession>>,
     state: HttpServerState,
     deadlines: Deadlines,
     head_progress: HeadProgress,
     pipeline: Option<BoxedPipeline>,
-    /// If set, the connection closes: after queued output or now.
     close_reason: Option<CloseReason>,
     tick: Instant,
     tick_requests: u32,
@@ -92,6 +67,7 @@ impl HttpServerProtocol {
         Self {
             peer,
             number,
+            tls: None,
             state: HttpServerState::Reading,
             deadlines: Deadlines::new(idle_timeout, now.instant),
             head_progress: HeadProgress::default(),
@@ -191,7 +167,7 @@ impl HttpServerProtocol {
             &mut self.head_progress,
             &mut self.pipeline,
             cx.worker,
-            cx.now,
+            (cx.worker.context.https_port.filter(|_| self.tls.is_none()), cx.now),
         ) {
             NextRequest::Request { len, body, expects_continue, action } => {
                 cx.recv_buf.consume(len);
@@ -203,7 +179,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// False if the tick's budget is spent.
     fn count_request(&mut self, now: Now) -> bool {
         if self.tick != now.instant {
             (self.tick, self.tick_requests) = (now.instant, 0);
@@ -217,7 +192,6 @@ impl HttpServerProtocol {
         self.head_progress = HeadProgress::default();
     }
 
-    /// After the queued responses are sent.
     fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         self.tick_requests -= 1;
         if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
@@ -313,7 +287,8 @@ impl HttpServerProtocol {
         let closes = self.close_reason.is_some();
         let position = cx.send_queue.position();
         cx.worker.stats.count_response(response.status);
-        let span = cx.worker.writer.write(cx.send_queue, &response, request, closes, cx.now);
+        let span =
+            cx.worker.writer.write(cx.send_queue, &response, request, (closes, self.tls.is_some()), cx.now);
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.record_response(span, cx.send_queue, position, cx.worker.log.detail());
         }
@@ -370,17 +345,18 @@ impl HttpServerProtocol {
         StateChange::Stay(Want::Close(self.close_reason.unwrap_or(CloseReason::Finished)))
     }
 
-    fn conn_info(&self, closing: Option<CloseReason>) -> ConnInfo {
-        ConnInfo { peer: self.peer, connection: self.number, closing }
+    fn conn_info(&self, closing: Option<CloseReason>) -> ConnInfo<'_> {
+        ConnInfo { peer: self.peer, connection: self.number, closing, tls: self.tls.as_deref() }
     }
 
     fn end_exchanges(&mut self, cx: &mut StepContext<'_>) {
+        let Some(mut pipeline) = self.pipeline.take() else { return };
         let conn_info = self.conn_info(self.close_reason);
-        if let Some(pipeline) = &mut self.pipeline {
-            pipeline.end_sent(cx.send_queue.sent_total(), conn_info, &mut cx.worker.log, cx.now);
-            if pipeline.is_empty() {
-                self.pipeline.take().into_iter().for_each(|pipeline| cx.worker.return_pipeline(pipeline));
-            }
+        pipeline.end_sent(cx.send_queue.sent_total(), conn_info, &mut cx.worker.log, cx.now);
+        if pipeline.is_empty() {
+            cx.worker.return_pipeline(pipeline);
+        } else {
+            self.pipeline = Some(pipeline);
         }
     }
 
@@ -443,6 +419,26 @@ impl Protocol for HttpServerProtocol {
         let mut cx = StepContext { recv_buf, send_queue, worker, now };
         self.end_exchanges(&mut cx);
         self.run(&mut cx)
+    }
+
+    fn on_handshake(
+        &mut self,
+        outcome: Result<TlsSession, HandshakeError>,
+        worker: &mut WorkerState,
+        now: Now,
+    ) {
+        let (peer, number) = (self.peer, self.number);
+        match outcome {
+            Ok(session) => {
+                log::info!("{peer} secured by {session} (connection {number})");
+                self.tls = Some(Box::new(session));
+                self.deadlines = Deadlines::new(worker.context.config.idle_timeout, now.instant);
+            }
+            Err(error) => {
+                let error = error.to_string().escape_debug().to_string();
+                log::info!("{peer}: the TLS handshake failed: {error} (connection {number})");
+            }
+        }
     }
 
     fn on_input(&mut self, len: usize, worker: &mut WorkerState) {

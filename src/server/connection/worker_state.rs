@@ -6,6 +6,7 @@ use super::exchange::BoxedPipeline;
 use super::request_cache::RequestCache;
 use crate::access_log::AccessLog;
 use crate::files::ContentSource;
+use crate::http::FieldBuf;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
@@ -23,6 +24,8 @@ pub struct WorkerState {
     pub(in crate::server) stats: Stats,
     pub(in crate::server) draining: bool,
     spare_pipelines: Vec<BoxedPipeline>,
+    /// Reused: to clear it takes longer than to parse a short head.
+    pub(super) field_buf: FieldBuf,
     /// Buffer for bytes whose length must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
@@ -38,6 +41,7 @@ impl WorkerState {
             stats: Stats::default(),
             draining: false,
             spare_pipelines: Vec::new(),
+            field_buf: FieldBuf::new(),
             scratch: Vec::new(),
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! `files` reads the directory.
 
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 use super::pending::{HandlerError, PendingResponse};
 use super::preconditions;
-use crate::files::{Archive, ArchiveError, RelativePath, TarSlice};
+use crate::files::{Archive, RelativePath, TarSlice};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
 use crate::net::CloseReason;
 use crate::reactor::Now;
@@ -85,7 +86,7 @@ impl PendingResponse for ArchiveScan {
     /// Unknown members are looked up while the archive is sent.
     fn on_timeout(&mut self) -> Response {
         let body = std::mem::take(&mut self.body);
-        let mut name = body.archive.name().to_vec();
+        let mut name = body.archive.name.clone();
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();
         field(&mut fields, "Content-Disposition", &attachment(&name));
@@ -98,9 +99,9 @@ impl BodySource for ArchiveBody {
     fn write_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason> {
         self.archive.next_slice(out).map_err(|error| {
             log::warn!("the archive of /{} is incomplete: {error}", OneLine(self.archive.directory()));
-            match error {
-                ArchiveError::Shrank => CloseReason::FileTruncated,
-                ArchiveError::Failed(error) => CloseReason::FileFailed(error.kind()),
+            match error.kind() {
+                ErrorKind::UnexpectedEof => CloseReason::FileTruncated,
+                kind => CloseReason::FileFailed(kind),
             }
         })
     }

@@ -1,7 +1,6 @@
 //! Error documents: `--fallback` and `--error-page` files.
 //!
-//! They replace errors, never found files, and come from the file cache. If one is missing, the
-//! error stays.
+//! They replace errors, never found files, and come from the file cache.
 
 use super::pending::HandlerError;
 use super::static_file::{accepted_encodings, find, pending_lookup};
@@ -79,7 +78,6 @@ fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext,
     }
 }
 
-/// Response to GET or HEAD; an error gets its page.
 pub(in crate::server) fn with_page(response: Response, context: &mut ServerContext, now: Now) -> Response {
     match (&response.body, &response.fields) {
         (Body::ErrorPage(error), None) => error_page(*error, Method::Get, context, now),

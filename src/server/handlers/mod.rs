@@ -13,4 +13,4 @@ mod route;
 mod static_file;
 
 pub(super) use pending::PendingResponse;
-pub(super) use route::{Action, route};
+pub(super) use route::{Action, https_redirect, route};

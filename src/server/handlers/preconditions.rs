@@ -8,12 +8,14 @@ use std::time::SystemTime;
 use super::pending::{HandlerError, PendingResponse};
 use crate::files::{CachedFile, ExistingFile, Resource, Upload, UploadError};
 use crate::http::{
-    ByteRange, ContentCoding, Method, Modified, PreconditionResult, Preconditions, RangeSelection,
-    RequestHead, Status, Validators, if_range_matches, select_ranges, unsatisfied_range,
+    ByteRange, Method, Modified, PreconditionResult, Preconditions, RangeSelection, RequestHead, Status,
+    Validators, if_range_matches, select_ranges, unsatisfied_range,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response, entity_tag, multipart};
+use crate::server::response::{
+    Body, ErrorResponse, FileHead, FilePart, Response, entity_tag, file_head, multipart,
+};
 
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
@@ -99,10 +101,9 @@ fn range_not_satisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Respo
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {
     let is_stable = resource.mtime_is_stable;
     let modified = resource.modified_secs.map(|unix_secs| Modified { unix_secs, is_stable });
-    Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tag: None, modified }
+    Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tags: &[], modified }
 }
 
-/// Checked when the upload begins and when it gets its name.
 #[derive(Debug)]
 pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
@@ -118,20 +119,19 @@ impl UploadPreconditions {
     }
 
     pub(super) fn are_met(&self, upload: &Upload) -> Result<bool, UploadError> {
-        let existing = upload.existing_file(SystemTime::UNIX_EPOCH + self.began_at.unix)?;
-        let version = match &existing {
-            ExistingFile::File(resource) => resource.version,
-            ExistingFile::Absent | ExistingFile::Unreadable => None,
-        };
-        // A client with Accept-Encoding, such as a browser, identifies this version by its gzip tag.
-        let [tag, gzip_tag] = [None, Some(ContentCoding::Gzip.as_str())]
-            .map(|coding| version.map(|version| entity_tag(version, coding)));
-        let encoded_tag = gzip_tag.as_deref().map(str::as_bytes);
+        let now = SystemTime::UNIX_EPOCH + self.began_at.unix;
+        let existing = upload.existing(None, now)?;
+        let (tag, encoded_tags);
         let current = match &existing {
             ExistingFile::Absent => None,
             ExistingFile::Unreadable => Some(Validators::default()),
             ExistingFile::File(resource) => {
-                Some(Validators { encoded_tag, ..validators(resource, tag.as_deref()) })
+                tag = resource.version.map(|version| entity_tag(version, None));
+                // A client with Accept-Encoding, such as a browser, knows this version by the tag of an encoding.
+                let encoded = upload.encoded_files(resource, now);
+                encoded_tags =
+                    encoded.filter_map(|file| file_head(&file, None, false).entity_tag).collect::<Vec<_>>();
+                Some(Validators { encoded_tags: &encoded_tags, ..validators(resource, tag.as_deref()) })
             }
         };
         let outcome = self.conditions.evaluate(Method::Put, current, self.began_at.unix_secs());

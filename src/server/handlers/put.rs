@@ -137,7 +137,7 @@ fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse
         }
         UploadError::Stale => (
             Status::SERVICE_UNAVAILABLE,
-            "The directory of the file is missing or was replaced; nothing was stored. Try again.",
+            "The directory of the file is missing or was replaced; the file is not at its path. Try again.",
         ),
         UploadError::Failed(cause) => {
             log::error!("cannot store an upload: {cause}");
@@ -164,12 +164,16 @@ impl UploadInProgress {
         // The next request may be received already, and may ask for this file.
         context.cache.mark_events_pending();
         // Poisoning is harmless: the lock guards no data.
-        let _rename_guard = context.shared.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let rename_guard = context.shared.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let preconditions = &self.preconditions;
         let stored = self
             .upload
             .commit_if(|upload| preconditions.as_ref().map_or(Ok(true), |required| required.are_met(upload)));
-        match stored {
+        drop(rename_guard);
+        context.follow_root(now, true);
+        // It may have been moved before the file got its name.
+        let is_in_place = self.upload.follow_path(&context.store, upload_dir(&context.config));
+        match stored.and_then(|stored| is_in_place?.then_some(stored).ok_or(UploadError::Stale)) {
             Ok(stored) => stored_response(&stored, &self.location),
             Err(cause) => upload_error(&cause, self.error_format).into(),
         }

@@ -8,11 +8,15 @@ use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
 use super::put::{self, UploadInProgress};
 use super::static_file;
-use crate::http::{ErrorFormat, FieldBuf, Method, RequestHead, Status, error_format, field, parse_request};
+use crate::http::{
+    ErrorFormat, FieldBuf, Method, RequestHead, RequestTarget, Status, error_format, field, parse_request,
+};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
+
+const HTTPS_PORT: u16 = 443;
 
 #[derive(Debug)]
 pub(in crate::server) enum Action {
@@ -44,7 +48,6 @@ impl Action {
     }
 }
 
-/// Routed again after its look-up.
 #[derive(Debug)]
 struct PendingRequest {
     bytes: Box<[u8]>,
@@ -81,8 +84,42 @@ impl PendingResponse for PendingRequest {
     }
 
     fn on_timeout(&mut self) -> Response {
+        if let Some(job) = &mut self.job {
+            return job.on_timeout();
+        }
         let message = "The server is compressing many files; try again.";
         ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, self.error_format).into()
+    }
+}
+
+/// 308 to the same path on the TLS port (RFC 9110 section 4.2.2); a relative path cannot name the scheme.
+pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
+    let host = match head.target {
+        RequestTarget::Absolute { authority, .. } => Some(authority),
+        _ => head.fields.first("host"),
+    };
+    let host = host.map(host_without_port).filter(|host| !host.is_empty());
+    let Some(host) = host else {
+        let message = "This server speaks HTTPS, and the request names no host.";
+        return Action::Respond(ErrorResponse::for_request(head, Status::BAD_REQUEST, message).into());
+    };
+    let mut location = [b"https://", host].concat();
+    if https_port != HTTPS_PORT {
+        location.extend_from_slice(format!(":{https_port}").as_bytes());
+    }
+    let (path, query) = head.target.path_and_query();
+    location.extend_from_slice(path.strip_prefix(b"*").unwrap_or(path));
+    if let Some(query) = query {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    redirect_to(head, Status::PERMANENT_REDIRECT, &location)
+}
+
+fn host_without_port(host: &[u8]) -> &[u8] {
+    match host.iter().rposition(|&byte| byte == b':') {
+        Some(at) if !host.ends_with(b"]") => host.get(..at).unwrap_or_default(),
+        _ => host,
     }
 }
 
@@ -92,8 +129,8 @@ pub(in crate::server) fn route(
     context: &mut ServerContext,
     now: Now,
 ) -> Action {
-    if let Some(response) = redirect_response(head, context) {
-        return Action::Respond(response);
+    if let Some(action) = redirect_response(head, context) {
+        return action;
     }
     if head.method == Method::Put {
         return match put::begin(head, context, now) {
@@ -147,7 +184,7 @@ fn dispatch_by_method(
 /// 308 keeps method and body.
 ///
 /// No redirect for OPTIONS, which asks about this URL, or methods without a resource.
-fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Response> {
+fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Action> {
     // Most servers have no redirects.
     if context.config.redirects.is_empty() {
         return None;
@@ -158,8 +195,12 @@ fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Opt
         Method::Options | Method::Trace | Method::Connect | Method::Unknown => return None,
     };
     let location = find_redirect(&context.config.redirects, head.target.path(), head.target.query())?;
+    Some(redirect_to(head, status, &location))
+}
+
+fn redirect_to(head: &RequestHead<'_, '_>, status: Status, location: &[u8]) -> Action {
     let page = ErrorResponse::for_request(head, status, "This page has another address now.");
     let mut fields = Vec::new();
-    field(&mut fields, "Location", &location);
-    Some(Response::error(page, fields))
+    field(&mut fields, "Location", location);
+    Action::Respond(Response::error(page, fields))
 }

@@ -81,7 +81,8 @@ pub(super) fn find(
     let now = SystemTime::UNIX_EPOCH + now.unix;
     cache.find(store, path, &config.index, accepted, now, |resource| {
         let name = file_name(path, &config.index);
-        file_head(resource, cache_control(&config.cache_control, &name))
+        let is_fallback = config.fallback.as_ref().is_some_and(|page| *page.as_bytes() == *name);
+        file_head(resource, cache_control(&config.cache_control, &name), is_fallback)
     })
 }
 

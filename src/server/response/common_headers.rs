@@ -14,6 +14,8 @@ pub(in crate::server) struct CommonHeaders {
     standard: RenderedFields,
     /// Without `nosniff`: a 304 has no content.
     not_modified: RenderedFields,
+    /// For TLS only (RFC 6797 section 7.2).
+    hsts: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -31,6 +33,11 @@ impl CommonHeaders {
             unix_secs: None,
             standard: usual,
             not_modified: RenderedFields::new(config, &[("Server", SERVER)]),
+            hsts: config.tls.as_ref().and_then(|tls| tls.hsts).map(|secs| {
+                let mut line = Vec::new();
+                field(&mut line, "Strict-Transport-Security", format!("max-age={secs}").as_bytes());
+                line
+            }),
         }
     }
 
@@ -38,6 +45,7 @@ impl CommonHeaders {
         &mut self,
         status: Status,
         connection: Option<&'static [u8]>,
+        is_tls: bool,
         unix_secs: u64,
     ) -> HeadEnd<'_> {
         if self.unix_secs != Some(unix_secs) {
@@ -47,12 +55,11 @@ impl CommonHeaders {
             self.not_modified.set_date(&date);
         }
         let fields = if status == Status::NOT_MODIFIED { &self.not_modified } else { &self.standard };
-        HeadEnd { rendered: &fields.text, connection }
+        HeadEnd { rendered: &fields.text, hsts: self.hsts.as_deref().filter(|_| is_tls), connection }
     }
 }
 
 impl RenderedFields {
-    /// Configured fields replace own fields.
     fn new(config: &ServerConfig, own: &[(&str, &[u8])]) -> Self {
         let mut text = Vec::with_capacity(256);
         for (name, value) in own {
@@ -78,12 +85,16 @@ impl RenderedFields {
 #[derive(Clone, Copy)]
 pub(super) struct HeadEnd<'a> {
     rendered: &'a [u8],
+    hsts: Option<&'a [u8]>,
     connection: Option<&'static [u8]>,
 }
 
 impl HeadEnd<'_> {
     pub(super) fn finish(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.rendered);
+        if let Some(hsts) = self.hsts {
+            out.extend_from_slice(hsts);
+        }
         if let Some(connection) = self.connection {
             field(out, "Connection", connection);
         }
@@ -91,7 +102,6 @@ impl HeadEnd<'_> {
     }
 }
 
-/// Returns where the body starts.
 pub(super) fn queue_head(
     send_queue: &mut SendQueue,
     status: Status,
@@ -114,7 +124,7 @@ mod tests {
 
     /// Fields of a response at that second.
     fn rendered(config: &ServerConfig, status: Status, unix_secs: u64) -> String {
-        let head_end = CommonHeaders::new(config).head_end(status, None, unix_secs).rendered.to_vec();
+        let head_end = CommonHeaders::new(config).head_end(status, None, false, unix_secs).rendered.to_vec();
         String::from_utf8(head_end).expect("UTF-8")
     }
 
@@ -165,7 +175,7 @@ mod tests {
             (784_111_776, "Sun, 06 Nov 1994 08:49:36 GMT"),
         ] {
             for status in [Status::OK, Status::NOT_MODIFIED, Status::OK] {
-                let text = headers.head_end(status, None, unix_secs).rendered;
+                let text = headers.head_end(status, None, false, unix_secs).rendered;
                 let expected = rendered(&ServerConfig::default(), status, unix_secs);
                 assert_eq!(text, expected.as_bytes());
                 assert!(expected.ends_with(&format!("\r\nDate: {date}\r\n")), "{expected}");

@@ -170,7 +170,6 @@ fn media_type(format: ErrorFormat) -> &'static str {
     }
 }
 
-/// Two lines of text, or escaped HTML that loads nothing.
 fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     let (code, reason) = (error.status.code(), error.status.reason());
     match error.format {

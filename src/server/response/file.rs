@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use super::common_headers::{HeadEnd, queue_head};
-use crate::files::{CachedFile, Coding, Content, FileVersion, OpenFile, Resource};
+use crate::files::{CachedFile, Coding, Content, FileVersion, OpenFile, Resource, SMALL_FILE_LEN_MAX};
 use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
     status_line,
@@ -14,8 +14,9 @@ use crate::net::SendQueue;
 
 /// Longest copied body: it leaves with its head in one segment and one `write`.
 pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
+/// Longest body that needs no second look: what a connection may send of a file in one tick.
+const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 
-/// Without the fields that change per response.
 #[derive(Debug, Clone)]
 pub(in crate::server) struct FileHead {
     whole: Box<[u8]>,
@@ -50,7 +51,11 @@ impl FilePart {
     }
 }
 
-pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[u8]>) -> FileHead {
+pub(in crate::server) fn file_head(
+    resource: &Resource,
+    cache_control: Option<&[u8]>,
+    is_fallback: bool,
+) -> FileHead {
     let coding = coding_of(resource);
     let entity_tag = resource.version.map(|version| entity_tag(version, coding).into_boxed_str());
     let mut head = Vec::with_capacity(256);
@@ -69,6 +74,10 @@ pub(in crate::server) fn file_head(resource: &Resource, cache_control: Option<&[
     let shared_start = head.len() as u32;
     if let Some(value) = cache_control {
         field(&mut head, "Cache-Control", value);
+    }
+    if is_fallback {
+        // Other requests for the same path get 404.
+        field(&mut head, "Vary", b"Accept, Sec-Fetch-Dest");
     }
     if resource.is_negotiable {
         // Even if this content is plain: another client may get it encoded.
@@ -115,13 +124,13 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
 /// Returns where the body starts. Only an error document uses `status` and `fields`.
 pub(super) fn queue_file(
     send_queue: &mut SendQueue,
-    entry: &CachedFile<FileHead>,
+    entry: &Rc<CachedFile<FileHead>>,
     part: &FilePart,
     (status, fields): (Status, &[u8]),
     head_only: bool,
     head_end: HeadEnd<'_>,
 ) -> u64 {
-    let CachedFile { resource, value: head, .. } = entry;
+    let CachedFile { resource, value: head } = &**entry;
     match part {
         FilePart::Whole => {
             let body = if head_only { None } else { copyable_bytes(resource) };
@@ -132,7 +141,7 @@ pub(super) fn queue_file(
             });
             let body_start = send_queue.queued_total() - body.map_or(0, |body| body.len() as u64);
             if !head_only && body.is_none() {
-                queue_bytes(send_queue, resource, 0, resource.len);
+                queue_bytes(send_queue, entry, 0, resource.len);
             }
             body_start
         }
@@ -144,7 +153,7 @@ pub(super) fn queue_file(
                 out.extend_from_slice(fields);
             });
             if !head_only {
-                queue_bytes(send_queue, resource, 0, resource.len);
+                queue_bytes(send_queue, entry, 0, resource.len);
             }
             body_start
         }
@@ -155,7 +164,7 @@ pub(super) fn queue_file(
                 content_range(out, *range, resource.len);
             });
             if !head_only {
-                queue_bytes(send_queue, resource, range.first, range.content_len());
+                queue_bytes(send_queue, entry, range.first, range.content_len());
             }
             body_start
         }
@@ -166,7 +175,7 @@ pub(super) fn queue_file(
                 content_length(out, multipart.body_len(ranges));
             });
             if !head_only {
-                queue_parts(send_queue, resource, &multipart, ranges);
+                queue_parts(send_queue, entry, &multipart, ranges);
             }
             body_start
         }
@@ -218,13 +227,30 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
 }
 
-fn queue_bytes(send_queue: &mut SendQueue, resource: &Resource, first: u64, len: u64) {
+/// Bytes of a large file with an entity-tag must be those that the tag names: a part is looked at as it is read.
+///
+/// In a long body, this part is the last: a client with mixed bytes never gets it. A shorter body leaves right after
+/// the look in the cache.
+fn queue_large(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
+    let Content::File(file) = &entry.resource.content else { return };
+    let is_exact =
+        entry.value.entity_tag.is_some() && !(SMALL_FILE_LEN_MAX..=SENT_AT_ONCE_LEN).contains(&len);
+    let exact_len = if is_exact { len.min(SMALL_FILE_LEN_MAX) } else { 0 };
+    let end = first + len - exact_len;
+    send_queue.push_file(Rc::<OpenFile>::clone(file), first, end - first);
+    if is_exact {
+        let entry = Rc::clone(entry);
+        send_queue.push_late(exact_len, Box::new(move || entry.resource.read_unchanged(end, exact_len)));
+    }
+}
+
+fn queue_bytes(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
     // Content in memory fits `usize`.
     let range = first as usize..first.saturating_add(len) as usize;
     let copied =
         |send_queue: &mut SendQueue, bytes: &[u8]| send_queue.push_with(|out| out.extend_from_slice(bytes));
-    let bytes: &'static [u8] = match &resource.content {
-        Content::File(file) => return send_queue.push_file(Rc::<OpenFile>::clone(file), first, len),
+    let bytes: &'static [u8] = match &entry.resource.content {
+        Content::File(_) => return queue_large(send_queue, entry, first, len),
         Content::Memory(bytes) if range.len() > COPIED_LEN_MAX => {
             return send_queue.push_shared(Rc::clone(bytes), range);
         }
@@ -240,13 +266,13 @@ fn queue_bytes(send_queue: &mut SendQueue, resource: &Resource, first: u64, len:
 
 fn queue_parts(
     send_queue: &mut SendQueue,
-    resource: &Resource,
+    entry: &Rc<CachedFile<FileHead>>,
     multipart: &Multipart<'_>,
     ranges: &[ByteRange],
 ) {
     for range in ranges {
         send_queue.push_with(|out| multipart.part_head(out, *range));
-        queue_bytes(send_queue, resource, range.first, range.content_len());
+        queue_bytes(send_queue, entry, range.first, range.content_len());
     }
     send_queue.push_with(|out| multipart.close(out));
 }

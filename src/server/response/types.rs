@@ -21,7 +21,6 @@ pub(in crate::server) struct RequestFlags {
 #[derive(Debug)]
 pub(in crate::server) struct Response {
     pub(in crate::server) status: Status,
-    /// Own field lines; the writer adds body and common fields.
     pub(in crate::server) fields: Option<Rc<[u8]>>,
     pub(in crate::server) body: Body,
 }

@@ -41,11 +41,12 @@ impl ResponseWriter {
         send_queue: &mut SendQueue,
         response: &Response,
         request: RequestFlags,
-        closes: bool,
+        (closes, is_tls): (bool, bool),
         now: Now,
     ) -> ResponseSpan {
         let (status, head_only) = (response.status, request.head_only);
-        let head_end = self.common.head_end(status, connection_option(request, closes), now.unix_secs());
+        let head_end =
+            self.common.head_end(status, connection_option(request, closes), is_tls, now.unix_secs());
         let fields = response.fields.as_deref().unwrap_or_default();
         let mut until_close = false;
         let mut is_complete = true;

@@ -1,7 +1,6 @@
 //! Path patterns, matched by fast-glob.
 //!
-//! The limited syntax gives a pattern one meaning and a bounded cost. A pattern without a slash matches names
-//! in any directory; with a slash it starts at the root.
+//! A pattern without a slash matches names in any directory; with a slash it starts at the root.
 
 /// Longest pattern in bytes: enough for a few names in braces.
 const PATTERN_LEN_MAX: usize = 256;

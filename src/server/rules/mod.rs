@@ -1,6 +1,6 @@
 //! Response rules of the operator: fields, caching, CORS, redirects.
 //!
-//! Each file owns the syntax of one rule. None uses a connection or file content.
+//! None uses a connection or file content.
 
 mod cache_control;
 mod cors;

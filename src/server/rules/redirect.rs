@@ -89,7 +89,6 @@ impl Redirect {
     }
 }
 
-/// Either part may be empty; a path begins with one slash.
 fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
     let form = "the target is not a path, such as /new, and not an http or https URL";
     if text.starts_with("//") {
@@ -122,7 +121,6 @@ pub(in crate::server) fn find_redirect(
     rules.iter().find_map(|rule| rule.location(&path, query))
 }
 
-/// The error names the rule that begins a loop.
 pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
     // Paths, and the rule whose walk reached them last.
     let mut walked: HashMap<Vec<u8>, usize> = HashMap::new();

@@ -33,7 +33,7 @@ const NOT_LIMITS: &[&str] = &[
     "V2_COOKIE",
     "VERSION",
     "BAD_STATUS_MIN",
-    "FNV1A_64_BASIS",
+    "HASH_BASIS",
     "GOLDEN",
     "NO_TIME",
     "COUNT",

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::{PATIENCE, wait};
+use super::{WAIT_MAX, wait};
 
 /// What a client has left behind.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ impl Tape {
     #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str) {
         while !self.seen.windows(text.len()).any(|window| window == text.as_bytes()) {
-            match self.pieces.recv_timeout(PATIENCE) {
+            match self.pieces.recv_timeout(WAIT_MAX) {
                 Ok(piece) => self.seen.extend(piece),
                 Err(_) => panic!("{text:?} never came, but {:?}", String::from_utf8_lossy(&self.seen)),
             }
@@ -192,7 +192,7 @@ impl Tape {
     /// Everything, up to the end.
     fn all(&mut self) -> &[u8] {
         loop {
-            match self.pieces.recv_timeout(PATIENCE) {
+            match self.pieces.recv_timeout(WAIT_MAX) {
                 Ok(piece) => self.seen.extend(piece),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return &self.seen,
                 Err(mpsc::RecvTimeoutError::Timeout) => panic!("the stream has no end"),

@@ -14,7 +14,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::net::sockopt;
 
-use super::PATIENCE;
+use super::WAIT_MAX;
 
 /// A proper answer.
 pub(crate) const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -107,7 +107,7 @@ impl Crowd {
 
     /// Waits until the first request has come.
     pub(crate) fn wait_for_request(&self) {
-        self.began.recv_timeout(PATIENCE).expect("a request");
+        self.began.recv_timeout(WAIT_MAX).expect("a request");
     }
 
     /// Ends it; what it has done.

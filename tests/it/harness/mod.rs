@@ -8,6 +8,7 @@ mod crowd;
 pub(crate) mod imports;
 mod raw;
 mod scripted;
+pub(crate) mod secure;
 mod server;
 pub(crate) mod source;
 
@@ -21,10 +22,31 @@ pub(crate) use server::{
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// How long a test waits for what must come: far beyond what a busy machine needs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Checks all rows at the same time: for runs that mostly wait.
+pub(crate) fn at_once<T: Send>(rows: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
+    let check = &check;
+    thread::scope(|scope| {
+        for row in rows {
+            scope.spawn(move || check(row));
+        }
+    });
+}
+
+/// Sets a flag when it is dropped, also by a failed assertion: threads that run until then always end.
+pub(crate) struct Finish<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
 
 /// Bytes in which a piece that is lost, repeated or moved shows: the period is a prime.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {

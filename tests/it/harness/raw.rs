@@ -3,16 +3,17 @@
 //! It knows no more of HTTP than a test needs: heads, lengths, the end of the connection.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
-use super::PATIENCE;
+use super::WAIT_MAX;
+use super::secure::{self, ClientStream};
 
 /// Tries to connect to a listener that is just being closed.
 const KNOCKS_MAX: usize = 1000;
 
 /// One connection, byte by byte under the test's control.
 pub(crate) struct Raw {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<ClientStream>,
 }
 
 /// An answer, read whole.
@@ -66,15 +67,15 @@ impl Reply {
 impl Raw {
     /// Connects, with a deadline on everything.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        Self::of(TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts"))
+        let stream = TcpStream::connect_timeout(&address, WAIT_MAX).expect("the server accepts");
+        set_deadlines(&stream);
+        Self { stream: BufReader::new(secure::client_stream(address, stream)) }
     }
 
     /// A connection that is there, with a deadline on everything.
     pub(crate) fn of(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a deadline");
-        stream.set_nodelay(true).expect("no delay");
-        Self { stream: BufReader::new(stream) }
+        set_deadlines(&stream);
+        Self { stream: BufReader::new(ClientStream::Plain(stream)) }
     }
 
     /// Sends these bytes.
@@ -102,7 +103,7 @@ impl Raw {
 
     /// Says that no more will be sent.
     pub(crate) fn finish(&mut self) -> &mut Self {
-        self.stream.get_mut().shutdown(Shutdown::Write).expect("shutdown");
+        self.stream.get_mut().close_write().expect("shutdown");
         self
     }
 
@@ -185,20 +186,26 @@ impl Raw {
 
     /// The socket, for options and addresses.
     pub(crate) fn socket(&self) -> &TcpStream {
-        self.stream.get_ref()
+        self.stream.get_ref().socket()
     }
+}
+
+fn set_deadlines(stream: &TcpStream) {
+    stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
+    stream.set_write_timeout(Some(WAIT_MAX)).expect("a deadline");
+    stream.set_nodelay(true).expect("no delay");
 }
 
 /// Asserts that a listener that is being closed answers nobody any more and soon lets nobody in.
 pub(crate) fn expect_shut(address: SocketAddr, request: &[u8]) {
     for _ in 0..KNOCKS_MAX {
-        let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+        let mut stream = match TcpStream::connect_timeout(&address, WAIT_MAX) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => return,
             // The listener closed between the handshake and this call's return.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => continue,
             outcome => outcome.expect("let in, refused or thrown out"),
         };
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
         let mut answer = Vec::new();
         // It may be thrown out before it has said anything.
         let _ = stream.write_all(request).and_then(|()| stream.read_to_end(&mut answer).map(drop));

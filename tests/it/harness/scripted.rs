@@ -10,9 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::net::sockopt;
 
-use super::PATIENCE;
+use super::WAIT_MAX;
 
 /// What the server does next; after the last step it closes the connection in good order.
 #[derive(Clone, Debug)]
@@ -82,7 +83,7 @@ impl Scripted {
 
     /// The head of the next request, without the empty line.
     pub(crate) fn request(&self) -> String {
-        self.requests.recv_timeout(PATIENCE).expect("a request")
+        self.requests.recv_timeout(WAIT_MAX).expect("a request")
     }
 
     /// Lets a script that awaits it go on.
@@ -93,12 +94,13 @@ impl Scripted {
 
 /// The next connection, unless none comes.
 fn accept(listener: &TcpListener) -> Option<TcpStream> {
-    let patience = Timespec::try_from(PATIENCE).ok()?;
-    let ready = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&patience)).ok()?;
+    let patience = Timespec::try_from(WAIT_MAX).ok()?;
+    let mut fds = [PollFd::new(listener, PollFlags::IN)];
+    let ready = retry_on_intr(|| poll(&mut fds, Some(&patience))).ok()?;
     let (stream, _) = (ready > 0).then(|| listener.accept())?.ok()?;
     stream.set_nodelay(true).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    stream.set_write_timeout(Some(PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(WAIT_MAX)).ok()?;
+    stream.set_write_timeout(Some(WAIT_MAX)).ok()?;
     Some(stream)
 }
 
@@ -110,8 +112,8 @@ fn follow(script: &[Step], mut stream: TcpStream, tell: &Sender<String>, gone: &
         let done = match step {
             Step::Send(bytes) => stream.write_all(bytes).is_ok(),
             Step::Trickle(bytes) => bytes.chunks(1).all(|byte| stream.write_all(byte).is_ok()),
-            Step::Await => gone.recv_timeout(PATIENCE).is_ok(),
-            Step::Silence => stream.read(&mut [0]).is_ok(),
+            Step::Await => gone.recv_timeout(WAIT_MAX).is_ok(),
+            Step::Silence => retry_on_intr(|| rustix::io::read(&stream, &mut [0; 1])).is_ok(),
             Step::Reset => sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).is_ok(),
         };
         if !done {

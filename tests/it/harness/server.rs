@@ -14,7 +14,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{PATIENCE, Raw, Reply};
+use super::{Raw, Reply, WAIT_MAX, secure};
+use crate::deadlines::begin_long_waits;
 
 /// A running server. Dropping it kills the process.
 pub(crate) struct Server {
@@ -96,7 +97,7 @@ pub(crate) fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     told
 }
 
-/// Waits for the exit of a process that should end by itself; kills it and fails after [`PATIENCE`].
+/// Waits for the exit of a process that should end by itself; kills it and fails after [`WAIT_MAX`].
 pub(crate) fn wait(mut child: Child) -> ExitStatus {
     let pid = Pid::from_child(&child);
     let (tell, told) = mpsc::channel();
@@ -105,7 +106,7 @@ pub(crate) fn wait(mut child: Child) -> ExitStatus {
         let _ = tell.send(());
         status
     });
-    if told.recv_timeout(PATIENCE).is_err() {
+    if told.recv_timeout(WAIT_MAX).is_err() {
         let _ = kill_process(pid, Signal::KILL);
         panic!("the process did not end by itself");
     }
@@ -151,7 +152,7 @@ impl Server {
         if !options.contains(&"--access-log") {
             command.arg("--access-log").arg(folder.path().join("access.log"));
         }
-        command.args(options);
+        command.args(options).args(secure::server_options());
         Self::launch(folder, command, adjust)
     }
 
@@ -176,6 +177,7 @@ impl Server {
         mut command: Command,
         adjust: impl FnOnce(&mut Command),
     ) -> (Self, BufReader<ChildStdout>) {
+        begin_long_waits();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         adjust(&mut command);
         // Perhaps it is another command by now, such as a shell.
@@ -185,10 +187,14 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().expect("its stdout"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line with its address");
-        let address = line.trim_end().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/'));
-        let Some(address) = address.and_then(|address| address.parse().ok()) else {
+        let url = line.trim_end();
+        let address = url.strip_prefix("http://").or(url.strip_prefix("https://"));
+        let address =
+            address.and_then(|rest| rest.strip_suffix('/')).and_then(|address| address.parse().ok());
+        let Some(address) = address else {
             panic!("no address line but {line:?}, and on stderr: {}", stderr.join().unwrap_or_default());
         };
+        secure::set_server(address, url.starts_with("https://"));
         (Self { child: Some(child), address, stdout: None, stderr: Some(stderr), folder }, stdout)
     }
 
@@ -226,7 +232,7 @@ impl Server {
     pub(crate) fn get_tagged(&self, path: &str) -> Reply {
         /// It is time itself that is waited for.
         const PAUSE: Duration = Duration::from_millis(20);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         let mut client = self.connect();
         loop {
             let reply = client.get(path);

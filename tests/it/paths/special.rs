@@ -16,7 +16,7 @@ use rustix::fs::{CWD, FileType, Mode, inotify, makedev, mknodat};
 use rustix::io::Errno;
 
 use super::{assert_kept, serve};
-use crate::harness::PATIENCE;
+use crate::harness::WAIT_MAX;
 
 fn make_fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
@@ -49,6 +49,10 @@ fn request_for_fifo_does_not_open_it() {
     let server = serve(&[("hello.txt", b"hello")]);
     let fifo = server.root().join("fifo");
     make_fifo(&fifo);
+    // The same FIFO in another directory, as an index file, and by a link.
+    fs::create_dir(server.root().join("docs")).expect("a directory");
+    fs::hard_link(&fifo, server.root().join("docs/index.html")).expect("a second name");
+    symlink("docs/index.html", server.root().join("link")).expect("a link");
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("inotify");
     inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).expect("a watch");
     let (tell, told) = mpsc::channel();
@@ -60,7 +64,7 @@ fn request_for_fifo_does_not_open_it() {
             file.write_all(b"for the right reader").expect("it reads");
         }
     });
-    for path in ["/fifo", "/fifo?again", "/fifo/"] {
+    for path in ["/fifo", "/fifo?again", "/fifo/", "/docs/", "/docs/index.html", "/link"] {
         assert!(matches!(server.get(path).status, 403 | 404), "{path}");
     }
     assert_eq!(server.get("/hello.txt").text(), "hello");
@@ -71,7 +75,7 @@ fn request_for_fifo_does_not_open_it() {
     // The reader it waits for.
     let mut text = String::new();
     File::open(&fifo).expect("opens").read_to_string(&mut text).expect("reads");
-    told.recv_timeout(PATIENCE).expect("the writer is released");
+    told.recv_timeout(WAIT_MAX).expect("the writer is released");
     writer.join().expect("the writer");
     assert_eq!(text, "for the right reader");
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use super::home;
-use crate::harness::{PATIENCE, Server, lines, pattern};
+use crate::harness::{Server, WAIT_MAX, lines, pattern};
 
 /// What browsers of this kind are called.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -123,7 +123,7 @@ fn browser_seeks_in_recording_with_range_requests() {
     let (server, stdout) = Server::spawn_apart(files, &options, |_| ());
     let log = lines(stdout);
     let Some(browser) = Browser::show(&super::url(&server, "/"), home.path()) else { return };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_MAX;
     let mut told = Vec::new();
     let last = loop {
         let line = log.recv_timeout(deadline.saturating_duration_since(Instant::now()));

@@ -1,6 +1,6 @@
 //! `reactor-client sum`: against the real server, and against servers that no good server would be.
 //!
-//! What only time can show, an answer that never comes, is in `machines/sum.rs`.
+//! What only time can show, an answer that never comes, is in `in_memory/sum.rs`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::thread;
 
 use super::Exchanging;
-use crate::harness::{Client, Outcome, PATIENCE, Screen, client};
+use crate::harness::{Client, Outcome, Screen, WAIT_MAX, client};
 
 /// What a server does when it has read the client's line.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ fn scripted(action: Deed) -> String {
     let port = listener.local_addr().expect("its address").port();
     thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
         let mut stream = BufReader::new(stream);
         stream.read_line(&mut String::new()).expect("its line");
         match action {

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{head, put, serve, sized};
-use crate::harness::{PATIENCE, Raw, Reply, Server, names_in, pattern, reactor_server};
+use crate::harness::{Raw, Reply, Server, WAIT_MAX, names_in, pattern, reactor_server};
 
 /// Asserts that this PUT is refused with a sentence that has these words, and that the connection goes on.
 #[track_caller]
@@ -153,7 +153,7 @@ fn invalid_upload_option_fails_startup_with_remedy() {
             .args(["-p", "0", "-b", "127.0.0.1"])
             .args(args)
             .current_dir(root.path())
-            .timeout(PATIENCE)
+            .timeout(WAIT_MAX)
             .output()
             .expect("the server runs");
         let text = String::from_utf8_lossy(&output.stderr);

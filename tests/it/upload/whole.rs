@@ -8,7 +8,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use super::{head, put, serve, sized};
-use crate::harness::{PATIENCE, Server, names_in, pattern};
+use crate::harness::{Finish, Server, WAIT_MAX, names_in, pattern};
 
 #[test]
 fn readers_get_complete_file_during_200_replacements() {
@@ -17,6 +17,7 @@ fn readers_get_complete_file_during_200_replacements() {
         let server = serve(&[("a", &vec![0; len])]);
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _finish = Finish(&over);
             for _ in 0..2 {
                 scope.spawn(|| {
                     let mut reader = server.connect();
@@ -34,7 +35,6 @@ fn readers_get_complete_file_during_200_replacements() {
                 writer.send(sized("/a", len)).send(first).send(second);
                 assert_eq!(writer.reply().status, 204);
             }
-            over.store(true, Ordering::Relaxed);
         });
         assert_eq!(names_in(&server.root()), ["a"]);
     }
@@ -134,7 +134,7 @@ fn put_in_flight_finishes_after_sigterm() {
     // It no longer listens once it has heard.
     let begun = std::time::Instant::now();
     while std::net::TcpStream::connect(server.address()).is_ok() {
-        assert!(begun.elapsed() < PATIENCE, "it goes on listening");
+        assert!(begun.elapsed() < WAIT_MAX, "it goes on listening");
         thread::yield_now();
     }
     let reply = client.send("world").reply();

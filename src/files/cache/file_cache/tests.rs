@@ -222,6 +222,21 @@ fn descriptor_limit_evicts_large_files_not_small_ones() {
 }
 
 #[test]
+fn full_cache_admits_one_in_eight_small_files() {
+    const FILES: u64 = 40;
+    let mut fixture = FileCacheFixture::new(CacheLimits { entries_max: 4, ..CacheLimits::DEFAULT });
+    (0..FILES).for_each(|number| fixture.write(&format!("{number}"), "small"));
+    for round in 1..=10 {
+        (0..FILES).for_each(|number| drop(fixture.entry(&format!("/{number}"))));
+        let CacheLookups { hits, misses } = fixture.cache.lookups;
+        assert_eq!(hits + misses, round * FILES);
+        let evictions = fixture.cache.entries.evictions_total;
+        assert!(evictions.abs_diff((misses - 4) / ADMITTED_ONE_IN) <= 3, "{evictions} of {misses}");
+    }
+    assert!((0..13).any(|_| fixture.is_cached("/0")), "what is requested often is admitted");
+}
+
+#[test]
 fn cache_of_size_zero_still_finds_files() {
     let none = CacheLimits::NONE;
     let mut fixture = FileCacheFixture::new(none);

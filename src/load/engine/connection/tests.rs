@@ -22,7 +22,8 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 fn plan() -> Plan {
-    let targets = vec![ClientTarget { host: "localhost".to_owned(), port: 80, path: "/".to_owned() }];
+    let targets =
+        vec![ClientTarget { host: "localhost".to_owned(), port: 80, is_tls: false, path: "/".to_owned() }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("no placeholders");
     let stop = Stop { requests: None, duration: Some(Duration::from_secs(60)) };
@@ -52,8 +53,8 @@ impl ConnectionFixture {
         Self {
             protocol: LoadProtocol::new(slot_index, run.policy, start.instant),
             run,
-            recv_buf: RecvBuf::new(),
-            send_queue: SendQueue::new(),
+            recv_buf: RecvBuf::default(),
+            send_queue: SendQueue::default(),
             pool: Pool::new(64 * 1024),
             start,
             now: start,
@@ -98,8 +99,8 @@ impl ConnectionFixture {
         self.advance_time(pause);
         let (slot_index, _) = self.run.slots.pop_closed(self.now.instant).expect("its seat is vacant");
         self.protocol = LoadProtocol::new(slot_index, self.run.policy, self.now.instant);
-        self.recv_buf = RecvBuf::new();
-        self.send_queue = SendQueue::new();
+        self.recv_buf = RecvBuf::default();
+        self.send_queue = SendQueue::default();
         assert_eq!(self.advance(), Want::Input);
     }
 

@@ -78,7 +78,7 @@ fn path_braces_outside_placeholders_are_percent_encoded() {
 }
 
 fn target(path: &str) -> ClientTarget {
-    ClientTarget { host: "h".to_owned(), port: 81, path: path.to_owned() }
+    ClientTarget { host: "h".to_owned(), port: 81, is_tls: false, path: path.to_owned() }
 }
 
 fn parts<'a>(fields: &'a [(String, FieldEdit)], body: Option<&'a Template>) -> RequestParts<'a> {

@@ -32,7 +32,7 @@ const HEADING: &str = "rate_per_sec,step,verdict,length_secs,due,sent,answered,a
 
 /// CSV with the names of the JSON report (RFC 4180).
 ///
-/// It has a line a step, by rate. A latency never recorded is empty.
+/// A latency never recorded is empty.
 pub fn csv(curve: &Curve) -> String {
     let lines = curve.by_rate().into_iter().map(|(step, figures)| line(&json!(StepReport { step, figures })));
     HEADING.to_owned() + &lines.collect::<String>()

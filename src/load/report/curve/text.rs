@@ -51,11 +51,14 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
         "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:13} p99",
         "rate", "p50", "p99", "p99.9", "errors", "verdict"
     )?;
-    let scale = BarScale::of(curve);
+    let logarithms = curve.steps.iter().filter_map(p99_us).map(logarithm);
+    let ends =
+        logarithms.fold((f64::INFINITY, 0.0_f64), |(least, most), p99| (least.min(p99), most.max(p99)));
     for (_, step) in curve.by_rate() {
         let [p50, p99, rarest] = ["p50", "p99", "p99.9"].map(|name| percentile(step.latency.as_ref(), name));
         let (errors, verdict) = (share(step.error_share), verdict(step));
-        let (rate, bar) = (rate(step.rate), p99_us(step).map_or_else(String::new, |us| scale.bar(us)));
+        let (rate, bar) =
+            (rate(step.rate), p99_us(step).map_or_else(String::new, |us| bar(logarithm(us), ends)));
         let line = format!("{rate:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}");
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -81,27 +84,12 @@ fn p99_us(step: &RateStep) -> Option<u64> {
     step.latency.as_ref()?.percentile_us("p99")
 }
 
-/// Logarithms of p99.
-struct BarScale {
-    least: f64,
-    most: f64,
-}
-
-impl BarScale {
-    fn of(curve: &Curve) -> Self {
-        let values = curve.steps.iter().filter_map(p99_us).map(logarithm);
-        let (least, most) =
-            values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
-        Self { least, most }
-    }
-
-    fn bar(&self, us: u64) -> String {
-        let range = self.most - self.least;
-        let share = if range > 0.0 { (logarithm(us) - self.least) / range } else { 0.0 };
-        // At most `BAR_LEN_MAX`, so the cast fits.
-        let len = 1 + (share * (BAR_LEN_MAX - 1) as f64).round() as usize;
-        "#".repeat(len.min(BAR_LEN_MAX))
-    }
+/// Bar of the logarithm of a p99, between the least and the most of all.
+fn bar(p99: f64, (least, most): (f64, f64)) -> String {
+    let share = if most > least { (p99 - least) / (most - least) } else { 0.0 };
+    // At most `BAR_LEN_MAX`, so the cast fits.
+    let len = 1 + (share * (BAR_LEN_MAX - 1) as f64).round() as usize;
+    "#".repeat(len.min(BAR_LEN_MAX))
 }
 
 fn logarithm(us: u64) -> f64 {

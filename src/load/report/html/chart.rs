@@ -1,7 +1,6 @@
 //! SVG chart with a text description.
 //!
-//! Positions are in percent and text has the page's size, to fit any screen without a script. Series differ
-//! in dashes and dots, not in colour alone.
+//! Positions are in percent and text has the page's size, to fit any screen without a script.
 
 use super::axis::Axis;
 use super::escaped;
@@ -131,7 +130,6 @@ impl Chart {
         format!("<rect class=\"bar\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\n")
     }
 
-    /// Inner SVG with 100 units an axis.
     fn paths(&self) -> String {
         let paths = self.lines.iter().enumerate().map(|(index, line)| self.path(index % SERIES_STYLES, line));
         let paths = paths.collect::<String>();

@@ -5,8 +5,9 @@
 use super::axis::{Axis, LINEAR_RATIO_MAX};
 use super::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
 use super::ticks::AxisUnit;
-use crate::load::stats::latency_histogram::LatencyHistogram;
-use crate::load::stats::summary::{HistogramBar, PERCENTILES, SliceSummary, Spread, Summary, count_times};
+use crate::load::stats::latency_histogram::{HistogramBar, LatencyHistogram, count_times};
+use crate::load::stats::spread::{PERCENTILES, Spread};
+use crate::load::stats::summary::{SliceSummary, Summary};
 use crate::text::units::{count, rate, time};
 
 /// Most slices with dots: more leave no space.
@@ -206,8 +207,6 @@ pub(super) fn slice_period(slice: &SliceSummary) -> String {
 }
 
 /// Bins finer than the summary's bars, to show the shape.
-///
-/// Empty bins are included. A bin excludes its upper end.
 fn bins(times: &LatencyHistogram) -> Vec<HistogramBar> {
     if times.is_empty() {
         return Vec::new();
@@ -219,7 +218,6 @@ fn bins(times: &LatencyHistogram) -> Vec<HistogramBar> {
     bins
 }
 
-/// Empty bins of at least one microsecond.
 fn between(low: u64, high: u64) -> Vec<HistogramBar> {
     let (first, last) = (low as f64, high as f64);
     let is_even = last <= first * LINEAR_RATIO_MAX;

@@ -11,7 +11,8 @@ use crate::load::report::text::{
 use crate::load::report::verdict::{describe_warning, in_words};
 use crate::load::stats::failure::FailureCounts;
 use crate::load::stats::metric::statistics;
-use crate::load::stats::summary::{Spread, Summary, ratio};
+use crate::load::stats::spread::Spread;
+use crate::load::stats::summary::{Summary, ratio};
 use crate::text::units::{bytes, count, rate, share, time};
 
 pub(super) fn verdict(summary: &Summary) -> String {
@@ -136,7 +137,6 @@ pub(super) fn status_codes(summary: &Summary) -> String {
     section("Status codes", &table)
 }
 
-/// Class of a status (RFC 9110 section 15).
 fn status_class(status: u16) -> &'static str {
     match status / 100 {
         1 => "informational",
@@ -200,9 +200,15 @@ pub(super) fn settings(summary: &Summary) -> String {
     let wall_secs = info.wall.as_secs_f64();
     let pacing = match info.due {
         Some(due) => {
-            format!("open: a schedule, {} due ({})", count(due), rate(ratio(due as f64, wall_secs)))
+            let due_rate = rate(ratio(due as f64, info.scheduled().as_secs_f64()));
+            format!("open: a schedule, {} due ({due_rate})", count(due))
         }
         None => "closed: after the previous response".to_owned(),
+    };
+    let end = match (info.was_interrupted, info.gave_up) {
+        (true, _) => "by a signal",
+        (_, true) => "given up",
+        _ => "as planned",
     };
     let mut entries = vec![("target", info.target.clone()), ("loop", pacing)];
     if !info.urls.is_empty() {
@@ -218,7 +224,7 @@ pub(super) fn settings(summary: &Summary) -> String {
     entries.extend([
         ("duration", time(wall_secs * 1e6)),
         ("started", began(summary.info.started_unix_secs)),
-        ("end", if info.was_interrupted { "by a signal" } else { "as planned" }.to_owned()),
+        ("end", end.to_owned()),
     ]);
     let client = [
         ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),

@@ -6,21 +6,15 @@ use super::escaped;
 
 pub(in crate::load) struct Table<'a, T> {
     items: Vec<T>,
-    html: TableHtml<'a>,
-}
-
-/// Not generic over `T`, so its code is compiled once.
-struct TableHtml<'a> {
     caption: &'a str,
     head: String,
     rows: Vec<String>,
 }
 
 impl<'a, T> Table<'a, T> {
-    /// The first cell of a row is its heading.
     pub(in crate::load) fn new(caption: &'a str, items: Vec<T>) -> Self {
         let rows = vec![String::new(); items.len()];
-        Self { items, html: TableHtml { caption, head: String::new(), rows } }
+        Self { items, caption, head: String::new(), rows }
     }
 
     pub(in crate::load) fn text(self, name: &str, cell: fn(&T) -> String) -> Self {
@@ -38,29 +32,18 @@ impl<'a, T> Table<'a, T> {
     }
 
     fn column(mut self, name: &str, class: &str, cell: &dyn Fn(&T) -> String) -> Self {
-        let cells = self.items.iter().map(cell).collect();
-        self.html.add_column(name, class, cells);
-        self
-    }
-
-    pub(in crate::load) fn to_html(&self) -> String {
-        self.html.render()
-    }
-}
-
-impl TableHtml<'_> {
-    fn add_column(&mut self, name: &str, class: &str, cells: Vec<String>) {
         self.head += &format!("<th scope=\"col\"{class}>{}</th>", escaped(name));
-        for (row, cell) in self.rows.iter_mut().zip(cells) {
-            let cell = escaped(&cell);
+        for (row, item) in self.rows.iter_mut().zip(&self.items) {
+            let cell = escaped(&cell(item));
             *row += &match row.is_empty() {
                 true => format!("<th scope=\"row\"{class}>{cell}</th>"),
                 false => format!("<td{class}>{cell}</td>"),
             };
         }
+        self
     }
 
-    fn render(&self) -> String {
+    pub(in crate::load) fn to_html(&self) -> String {
         if self.rows.is_empty() {
             return String::new();
         }

@@ -1,7 +1,6 @@
 //! Axis ticks at round numbers, with labels.
 //!
-//! Steps are 1, 2 and 5 times a power of ten. Long times use half minutes and hours, as clocks do. Any number
-//! is accepted, NaN included: few ticks, no panic.
+//! Steps are 1, 2 and 5 times a power of ten. Long times use half minutes and hours, as clocks do.
 
 use crate::text::units::count;
 
@@ -28,7 +27,6 @@ pub(in crate::load) enum AxisUnit {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AxisTick {
     pub(super) at: f64,
-    /// Empty for a line without text.
     pub(super) label: String,
 }
 

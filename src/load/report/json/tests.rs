@@ -13,7 +13,7 @@ use crate::load::compare::compare;
 use crate::load::run_info::tests::unusual_setup;
 use crate::load::run_info::{CpuUsage, RunInfo};
 use crate::load::saved::SavedRun;
-use crate::load::stats::summary::PERCENTILES;
+use crate::load::stats::spread::PERCENTILES;
 use crate::load::stats::summary::tests::{empty_summary, info, stalling, stalling_metrics, steady};
 
 /// Names of the reasons against a run.

@@ -45,7 +45,7 @@ fn text_of_invalid_run_starts_with_its_reasons() {
     metrics.record_sent(0);
     metrics.unfinished([Duration::ZERO; 2]);
     metrics.connect_failed(LoadFailure::NoPort, Duration::ZERO);
-    metrics.lag.record(Duration::from_millis(30));
+    (0..3).for_each(|_| metrics.lag.record(Duration::from_millis(30)));
     let info = RunInfo {
         threads: 2,
         cpu_usage: CpuUsage {

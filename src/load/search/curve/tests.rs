@@ -149,6 +149,38 @@ fn every_outcome_has_a_name_and_a_description() {
 }
 
 #[test]
+fn search_with_errors_only_says_so() {
+    let failing = |verdict, answered, error_share| {
+        let slo_result = SloResult { verdict, reasons: Vec::new() };
+        RateStep { slo_result, answered, error_share, ..step(1_000.0) }
+    };
+    let not_met = SearchOutcome::NotMet { lowest: 1_000.0 };
+    let stopped = SearchOutcome::Interrupted { rate: Some(400.0), above: None };
+    for (verdict, answered, error_share, is_down) in [
+        (SloVerdict::Missed, 2_000, 1.0, true),
+        (SloVerdict::ClientBound, 2_000, 1.0, true),
+        (SloVerdict::Missed, 0, 0.0, true),
+        (SloVerdict::Missed, 2_000, 0.999, false),
+        // The client may have no ports left.
+        (SloVerdict::ClientBound, 0, 1.0, false),
+        // The objective has no clause on errors.
+        (SloVerdict::Met, 2_000, 1.0, false),
+    ] {
+        let in_words = |answer| curve(vec![failing(verdict, answered, error_share)], answer).in_words();
+        let (missed, early) = match is_down {
+            true => (
+                "no rate meets the objective: at 1,000/s every request ended in an error",
+                "the search ended early, when no request succeeded any more: 400/s meets the objective",
+            ),
+            false => {
+                ("not even 1,000/s meets the objective", "the search ended early: 400/s meets the objective")
+            }
+        };
+        assert_eq!((in_words(not_met).as_str(), in_words(stopped).as_str()), (missed, early), "{verdict}");
+    }
+}
+
+#[test]
 fn steps_sort_by_rate_and_keep_their_numbers() {
     let curve = found_curve();
     let rates: Vec<_> = curve.by_rate().iter().map(|(_, step)| step.rate).collect();

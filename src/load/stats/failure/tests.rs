@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use super::*;
 
 /// All failures in report order.
-pub(in crate::load) const ALL: [LoadFailure; 17] = [
+pub(in crate::load) const ALL: [LoadFailure; 19] = [
     LoadFailure::Refused,
     LoadFailure::ConnectTimedOut,
     LoadFailure::ConnectFailed,
+    LoadFailure::HandshakeFailed,
+    LoadFailure::CertificateRefused,
     LoadFailure::TimedOut,
     LoadFailure::Reset,
     LoadFailure::ClosedEarly,

@@ -12,28 +12,6 @@ use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, ResponseRecord};
 use crate::load::stats::validity::{ClientBound, Warning};
 
-/// JSON form of [`PERCENTILES`].
-#[derive(schemars::JsonSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(in crate::load) struct Percentiles {
-    /// 50 % of the times are at or below this.
-    p50_us: u64,
-    /// 75 % of the times are at or below this.
-    p75_us: u64,
-    /// 90 % of the times are at or below this.
-    p90_us: u64,
-    /// 95 % of the times are at or below this.
-    p95_us: u64,
-    /// 99 % of the times are at or below this.
-    p99_us: u64,
-    /// 99.9 % of the times are at or below this.
-    #[serde(rename = "p99.9_us")]
-    p99_9_us: u64,
-    /// 99.99 % of the times are at or below this.
-    #[serde(rename = "p99.99_us")]
-    p99_99_us: u64,
-}
-
 const fn us(us: u64) -> Duration {
     Duration::from_micros(us)
 }
@@ -252,8 +230,13 @@ fn summary_validity_follows_cpu_usage_and_schedule() {
     let waited = ClientBound::CpuStarved { wanted_share: 1.0, cpu_share: 0.15 };
     let missed = ClientBound::ScheduleMissed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
     assert_eq!(held_up.validity.reasons, [waited, missed]);
-    let idle = empty_summary(info());
-    assert_eq!(idle.validity.warnings, [Warning::RateNotReached { missed: 2007, due: 2007 }]);
+    let unreached = |due, were_busy| [Warning::RateNotReached { missed: 2007, due, were_busy }];
+    assert_eq!(empty_summary(info()).validity.warnings, unreached(2007, false));
+    let twice = RunInfo { due: Some(4014), ..info() };
+    let mut metrics = stalling_metrics(0);
+    assert_eq!(Summary::of(&metrics, &twice).validity.warnings, unreached(4014, true));
+    (0..2007).for_each(|_| metrics.unsent(0, None, us(0)));
+    assert_eq!(Summary::of(&metrics, &twice).validity.warnings, unreached(4014, false));
 }
 
 proptest! {

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use super::tls::state_directory;
 use super::{PROGRAM, assign_operands, read_config};
 use crate::access_log::LogDestination;
 use crate::cli::{Command, UsageError, quote};
@@ -46,8 +47,11 @@ pub fn command(args: Vec<OsString>, process_env: &ProcessEnv) -> Result<Command<
                 .map_err(|error| parsed.locate_error(&file_error(path, &error)))?;
             parsed.add_layer(PROGRAM.file_settings(path, &bytes)?);
         }
-        let config =
+        let mut config =
             read_config(parsed, process_env.content_exists).map_err(|error| parsed.locate_error(&error))?;
+        if let Some(tls) = &mut config.tls {
+            tls.state_directory = state_directory(&process_env.variables);
+        }
         let show =
             || PROGRAM.settings_toml(parsed, &derived_settings(&config), &process_env.working_directory);
         let check = is_check.then(show);

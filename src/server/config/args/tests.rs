@@ -87,6 +87,7 @@ fn no_arguments_serve_content_directory_if_present() {
         verbose: false,
         upload: None,
         upload_len_max: 1 << 30,
+        tls: None,
         listing: None,
     };
     assert_eq!((config(&[]), ServerConfig::default()), (expected.clone(), expected));

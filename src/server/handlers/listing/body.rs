@@ -149,8 +149,9 @@ mod tests {
     fn body(store: &ContentSource, path: &str, query: &str, format: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
         let query = ListingQuery::parse(query.as_bytes());
-        let mut builder = ListingBuilder::begin(&path, query.listing_options(format), &ListingBudget::new())
-            .expect("begins");
+        let mut builder =
+            ListingBuilder::begin(&path, query.listing_options(format), &ListingBudget::default())
+                .expect("begins");
         while builder.build_slice(store).expect("gathers") {}
         let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
         ListingBody::new(builder.finish(), format, html)

@@ -1,7 +1,6 @@
 //! HTML page of a listing.
 //!
 //! Only filtering while typing needs the script. [`POLICY`] blocks everything that is not in the page.
-//! The style follows `content/`.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -19,7 +18,7 @@ const ICONS: &str = include_str!("icons.svg");
 
 /// Content Security Policy: own style and script by digest, own icon, forms to this server.
 pub(super) const POLICY: &str = "default-src 'none'; img-src data:; \
-    style-src 'sha256-3fkSQ8JMc52krZJ0M2UszSnHBj+UFLn+yIMBFXZsDns='; \
+    style-src 'sha256-epckAdLhMZeRt1H9mHx6IfIkKA8Lg0yS1mc7sv4qaiE='; \
     script-src 'sha256-6SfSuCFsq5gvJ+ztOhyA+mbtFGXAhSTt3suy6Twgvt0='; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
@@ -68,7 +67,7 @@ impl HtmlWriter {
                   <td></td><td></td></tr>\n",
             );
         }
-        if listing.page().len == 0 {
+        if listing.page.len == 0 {
             let message =
                 if self.query.filter.is_empty() { "This folder is empty." } else { "No name matches." };
             append(out, format_args!("<tr class=\"none\"><td colspan=\"3\">{message}</td></tr>\n"));
@@ -115,7 +114,6 @@ impl HtmlWriter {
         self.path.rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty())
     }
 
-    /// Relative links: a proxy may serve the root elsewhere.
     fn breadcrumbs(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<nav aria-label=\"Folders\"><h1>");
         let Some(name) = self.name() else { return out.extend_from_slice(b"Home</h1></nav>\n") };
@@ -134,7 +132,7 @@ impl HtmlWriter {
     }
 
     fn summary(&self, out: &mut Vec<u8>, listing: &Listing) {
-        let totals = listing.totals();
+        let totals = listing.totals;
         out.extend_from_slice(b"<p>");
         if totals.directories > 0 {
             append(out, format_args!("{}, ", plural(totals.directories as u64, "folder")));
@@ -161,7 +159,7 @@ impl HtmlWriter {
 
     /// Works without scripts.
     fn filter(&self, out: &mut Vec<u8>, listing: &Listing) {
-        let is_whole = listing.page().count == 1 && self.query.filter.is_empty();
+        let is_whole = listing.page.count == 1 && self.query.filter.is_empty();
         let whole = if is_whole { "yes" } else { "no" };
         append(out, format_args!("<form role=\"search\" data-whole=\"{whole}\">"));
         hidden_inputs(out, self.unfiltered().pairs());
@@ -200,7 +198,7 @@ impl HtmlWriter {
     }
 
     fn page_links(&self, out: &mut Vec<u8>, listing: &Listing) {
-        let page = listing.page();
+        let page = listing.page;
         if page.count == 1 {
             return;
         }
@@ -208,7 +206,7 @@ impl HtmlWriter {
         self.page_link(out, "First", "", (page.number > 1).then_some(1));
         self.page_link(out, "Previous", " rel=\"prev\"", (page.number > 1).then(|| page.number - 1));
         let (first, last) = (Grouped(page.skipped as u64 + 1), Grouped((page.skipped + page.len) as u64));
-        let entries = Grouped(listing.totals().entries() as u64);
+        let entries = Grouped(listing.totals.entries() as u64);
         append(out, format_args!("<span>{first}\u{2013}{last} of {entries}</span>\n"));
         let is_last = page.number == page.count;
         self.page_link(out, "Next", " rel=\"next\"", (!is_last).then(|| page.number + 1));

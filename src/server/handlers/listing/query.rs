@@ -22,8 +22,13 @@ const FORM_ENCODED: &AsciiSet =
 
 const SORT_KEYS: [(&str, SortKey); 3] =
     [("name", SortKey::Name), ("size", SortKey::Size), ("time", SortKey::Time)];
-const FORMATS: [(&str, ListingFormat); 3] =
-    [("html", ListingFormat::Html), ("json", ListingFormat::Json), ("plain", ListingFormat::Plain)];
+/// A link has the first name of its format.
+const FORMATS: [(&str, ListingFormat); 4] = [
+    ("html", ListingFormat::Html),
+    ("json", ListingFormat::Json),
+    ("plain", ListingFormat::Plain),
+    ("text", ListingFormat::Plain),
+];
 
 /// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

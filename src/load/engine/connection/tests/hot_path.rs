@@ -20,7 +20,9 @@ const PAUSE: Duration = Duration::from_micros(20);
 struct NullTransport;
 
 impl Transport for NullTransport {
-    const SHORT_READ_DRAINS: bool = false;
+    fn is_drained(&self, _: usize, _: usize) -> bool {
+        false
+    }
 
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(ErrorKind::WouldBlock.into())
@@ -63,7 +65,12 @@ impl ConnectionFixture {
 #[test]
 fn load_request_allocates_nothing() {
     let targets: Vec<_> = ["/{SEQ}", "/?{RAND:1:1000000}"]
-        .map(|path| ClientTarget { host: "localhost".to_owned(), port: 80, path: path.to_owned() })
+        .map(|path| ClientTarget {
+            host: "localhost".to_owned(),
+            port: 80,
+            is_tls: false,
+            path: path.to_owned(),
+        })
         .into();
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("good placeholders");

@@ -1,4 +1,4 @@
-//! Whatever comes, the server's machine takes it calmly: it never panics, its inbox never fills up
+//! Whatever comes, the server's protocol takes it calmly: it never panics, its recv_buf never fills up
 //! with what it does not understand, and every wait has an end.
 //!
 //! Noise finds little, so half of what is made here are pieces of real requests in a wrong order.
@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use reactor_http::reactor::Now;
 
-use super::pair::{Alone, Shelf};
+use super::pair::{Alone, ServedDirectory};
 use super::wire::Pace;
 
 /// More than all the deadlines that one connection can go through in a row.
@@ -60,8 +60,8 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 /// All that is answered to these bytes when they come in pieces of this length.
-fn conversation(shelf: &Shelf, now: Now, bytes: &[u8], pace: Pace) -> Vec<u8> {
-    let mut server = Alone::at(now, shelf, usize::MAX, pace);
+fn conversation(directory: &ServedDirectory, now: Now, bytes: &[u8], pace: Pace) -> Vec<u8> {
+    let mut server = Alone::at(now, directory, usize::MAX, pace);
     server.send(bytes).finish();
     let response = server.take_all();
     assert!(server.ended().is_some(), "all has come and all has been taken, so it is over");
@@ -70,10 +70,10 @@ fn conversation(shelf: &Shelf, now: Now, bytes: &[u8], pace: Pace) -> Vec<u8> {
 
 #[test]
 fn arbitrary_input_connection_ends_by_a_deadline() {
-    let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
+    let directory = ServedDirectory::with(&[("index.html", b"<p>hello")]);
     let script = prop_oneof![3 => pieces(), 1 => noise()];
     proptest!(config(400), |(bytes in script, most in 1..500_usize)| {
-        let mut server = Alone::new(&shelf, usize::MAX, Pace::AtMost(most));
+        let mut server = Alone::new(&directory, usize::MAX, Pace::AtMost(most));
         for part in bytes.chunks(most) {
             server.send(part);
         }
@@ -84,12 +84,12 @@ fn arbitrary_input_connection_ends_by_a_deadline() {
 
 #[test]
 fn arbitrary_input_any_chunking_same_responses() {
-    let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
+    let directory = ServedDirectory::with(&[("index.html", b"<p>hello")]);
     let now = Now::read();
     proptest!(config(400), |(bytes in pieces(), most in 2..300_usize)| {
-        let whole = conversation(&shelf, now, &bytes, Pace::Whole);
+        let whole = conversation(&directory, now, &bytes, Pace::Whole);
         for pace in [Pace::AtMost(1), Pace::AtMost(most)] {
-            let response = conversation(&shelf, now, &bytes, pace);
+            let response = conversation(&directory, now, &bytes, pace);
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             prop_assert_eq!(text(&whole), text(&response), "{:?}", pace);
         }
@@ -98,18 +98,18 @@ fn arbitrary_input_any_chunking_same_responses() {
 
 #[test]
 fn rejected_line_before_head_request_keeps_error_body() {
-    let shelf = Shelf::with(&[]);
+    let directory = ServedDirectory::with(&[]);
     let now = Now::read();
     for script in ["\nHEAD / HTTP/1.1\r\nHost: test\r\n\r\n", "x\nHEAD / HTTP/1.1\r\n\r\n"] {
-        let whole = conversation(&shelf, now, script.as_bytes(), Pace::Whole);
+        let whole = conversation(&directory, now, script.as_bytes(), Pace::Whole);
         assert!(whole.starts_with(b"HTTP/1.1 400 ") && !whole.ends_with(b"\r\n\r\n"), "{script:?}");
-        assert_eq!(whole, conversation(&shelf, now, script.as_bytes(), Pace::AtMost(1)), "{script:?}");
+        assert_eq!(whole, conversation(&directory, now, script.as_bytes(), Pace::AtMost(1)), "{script:?}");
     }
 }
 
 #[test]
 fn unterminated_head_is_rejected_before_recv_buf_is_full() {
-    let shelf = Shelf::with(&[]);
+    let directory = ServedDirectory::with(&[]);
     let heads = [
         ("GET /", "x", 414),
         ("GET / HTTP/1.1\r\nHost: test\r\nX: ", "x", 431),
@@ -119,7 +119,7 @@ fn unterminated_head_is_rejected_before_recv_buf_is_full() {
     ];
     for (start, more, status) in heads {
         for most in [1, 1000, usize::MAX] {
-            let mut server = Alone::new(&shelf, usize::MAX, Pace::AtMost(most));
+            let mut server = Alone::new(&directory, usize::MAX, Pace::AtMost(most));
             server.send(start);
             for _ in 0..40 {
                 server.send(more.repeat(1000 / more.len()));

@@ -1,7 +1,7 @@
-//! Client and server machines wired together in memory, without sockets: whatever way the bytes
+//! Client and server protocols wired together in memory, without sockets: whatever way the bytes
 //! are cut on their way, the conversation is the same.
 //!
-//! `wire` carries bytes, `pair` drives machines; `time` promises what happens when nothing comes,
+//! `wire` carries bytes, `pair` drives protocols; `time` promises what happens when nothing comes,
 //! `arbitrary` what happens when anything comes; `archive` streams folders; `pending` waits for gzip; `hot_path` counts what a plain
 //! GET costs; `sum` is the same for the number exchange.
 
@@ -22,7 +22,7 @@ use reactor_http::client::connection::FetchError;
 use reactor_http::http::ResponseError;
 use reactor_http::net::CloseReason;
 
-use self::pair::{Alone, Pair, Shelf};
+use self::pair::{Alone, Pair, ServedDirectory};
 use self::wire::{Pace, Random};
 
 pub(crate) use self::sum::overdue_sum_client;
@@ -58,17 +58,17 @@ fn answers(mut bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
     answers
 }
 
-fn shelf_of_all_lengths() -> (Shelf, Vec<(String, Vec<u8>)>) {
+fn directory_of_all_lengths() -> (ServedDirectory, Vec<(String, Vec<u8>)>) {
     let files: Vec<_> = LENGTHS.iter().map(|&len| (format!("{len}.bin"), content(len))).collect();
     let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    (Shelf::with(&named), files)
+    (ServedDirectory::with(&named), files)
 }
 
-fn fetch(shelf: &Shelf, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {
+fn fetch(directory: &ServedDirectory, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {
     let case = format!("{name} through {capacity} bytes, {pace:?}");
-    let mut pair = Pair::new(shelf, &request(&format!("/{name}")), capacity, pace);
+    let mut pair = Pair::new(directory, &request(&format!("/{name}")), capacity, pace);
     pair.run();
-    let handler = &pair.client.site;
+    let handler = &pair.client.context;
     assert_eq!((handler.status, handler.outcome), (Some(200), Some(Ok(()))), "{case}");
     assert!(handler.body == bytes, "{case}: {} other bytes", handler.body.len());
     assert_eq!(pair.client.ended, Some(CloseReason::Finished), "{case}");
@@ -77,31 +77,31 @@ fn fetch(shelf: &Shelf, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {
 
 #[test]
 fn fetch_any_chunking_gets_exact_file_bytes() {
-    let (shelf, files) = shelf_of_all_lengths();
+    let (directory, files) = directory_of_all_lengths();
     for (name, bytes) in &files {
-        fetch(&shelf, name, bytes, usize::MAX, Pace::Whole);
+        fetch(&directory, name, bytes, usize::MAX, Pace::Whole);
         let most = if bytes.len() > 70_000 { 3 } else { 1 };
-        fetch(&shelf, name, bytes, 1000, Pace::AtMost(most));
+        fetch(&directory, name, bytes, 1000, Pace::AtMost(most));
     }
     for seed in 0..200 {
         let mut random = Random(seed);
         let (name, bytes) = &files[random.below(files.len() as u64) as usize];
         let scale = 6 + random.below(12);
         let capacity = 64 + random.below(1 << scale) as usize;
-        fetch(&shelf, name, bytes, capacity, Pace::Seeded(random));
+        fetch(&directory, name, bytes, capacity, Pace::Seeded(random));
     }
 }
 
 #[test]
 fn pipelined_any_chunking_responses_in_order() {
-    let (shelf, files) = shelf_of_all_lengths();
+    let (directory, files) = directory_of_all_lengths();
     // Three times what one turn answers, and then some.
     let order: Vec<_> = (0..50).map(|i| &files[i * i % 6]).collect();
     let script: String = order.iter().map(|(name, _)| request(&format!("/{name}"))).collect();
     let expected: Vec<_> = order.iter().map(|(_, bytes)| (200, bytes.clone())).collect();
     let paces = [Pace::Whole, Pace::AtMost(1), Pace::AtMost(100), Pace::AtMost(5000)];
     for (pace, capacity) in paces.into_iter().zip([usize::MAX, 10_000, 100, 100_000]) {
-        let mut server = Alone::new(&shelf, capacity, pace);
+        let mut server = Alone::new(&directory, capacity, pace);
         server.send(&script);
         assert!(answers(&server.take_all()) == expected, "{pace:?} through {capacity} bytes");
         assert_eq!(server.ended(), None, "it is kept alive");
@@ -111,10 +111,10 @@ fn pipelined_any_chunking_responses_in_order() {
 
 #[test]
 fn half_closed_client_gets_all_responses() {
-    let (shelf, files) = shelf_of_all_lengths();
+    let (directory, files) = directory_of_all_lengths();
     let (name, bytes) = &files[7];
     for pace in [Pace::Whole, Pace::AtMost(997)] {
-        let mut server = Alone::new(&shelf, 5000, pace);
+        let mut server = Alone::new(&directory, 5000, pace);
         let script = request(&format!("/{name}")).repeat(2);
         server.send(script).finish();
         assert_eq!(server.ended(), None, "the answers come first");
@@ -125,33 +125,33 @@ fn half_closed_client_gets_all_responses() {
 
 #[test]
 fn file_shrinks_while_sent_client_reports_truncated_body() {
-    let shelf = Shelf::with(&[("big.bin", &content(270_000))]);
-    let mut pair = Pair::new(&shelf, &request("/big.bin"), 10_000, Pace::AtMost(1000));
-    while pair.client.site.body.len() < 50_000 {
+    let directory = ServedDirectory::with(&[("big.bin", &content(270_000))]);
+    let mut pair = Pair::new(&directory, &request("/big.bin"), 10_000, Pace::AtMost(1000));
+    while pair.client.context.body.len() < 50_000 {
         pair.step();
     }
-    let file = File::options().write(true).open(shelf.path().join("big.bin")).expect("the file");
+    let file = File::options().write(true).open(directory.path().join("big.bin")).expect("the file");
     file.set_len(100_000).expect("a shorter file");
     pair.run();
     assert_eq!(pair.server.ended, Some(CloseReason::FileTruncated));
     let missing = ResponseError::BodyCutShort(Some(170_000));
-    assert_eq!(pair.client.site.outcome, Some(Err(FetchError::Response(missing))));
-    assert!(pair.client.site.body == content(270_000)[..100_000]);
+    assert_eq!(pair.client.context.outcome, Some(Err(FetchError::Response(missing))));
+    assert!(pair.client.context.body == content(270_000)[..100_000]);
 }
 
 #[test]
 fn closing_response_ends_connection_on_both_sides() {
-    let (shelf, files) = shelf_of_all_lengths();
+    let (directory, files) = directory_of_all_lengths();
     let requests = [
         "GET /100000.bin HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
         "GET /100000.bin HTTP/1.0\r\n\r\n",
     ];
     for request in requests {
         for seed in 0..10 {
-            let mut pair = Pair::new(&shelf, request, 4096, Pace::Seeded(Random(seed)));
+            let mut pair = Pair::new(&directory, request, 4096, Pace::Seeded(Random(seed)));
             pair.run();
-            assert_eq!(pair.client.site.outcome, Some(Ok(())), "{request} with seed {seed}");
-            assert!(pair.client.site.body == files[6].1, "{request} with seed {seed}");
+            assert_eq!(pair.client.context.outcome, Some(Ok(())), "{request} with seed {seed}");
+            assert!(pair.client.context.body == files[6].1, "{request} with seed {seed}");
             assert_eq!(pair.server.ended, Some(CloseReason::Finished), "{request} with seed {seed}");
         }
     }

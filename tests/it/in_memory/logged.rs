@@ -1,7 +1,7 @@
 //! What the log tells of time, where time can be made to pass, and what is in it after a panic.
 //!
-//! The machine is driven by hand, a second a turn; nothing here waits, and the wall clock of the
-//! machine that runs this may jump as it likes.
+//! The protocol is driven by hand, a second a turn; nothing here waits, and the wall clock of the
+//! protocol that runs this may jump as it likes.
 
 use std::fs;
 use std::panic::resume_unwind;
@@ -16,7 +16,7 @@ use reactor_http::reactor::Now;
 use reactor_http::server::{HttpServerProtocol, ServerConfig, WorkerState};
 use serde_json::Value;
 
-use super::pair::Shelf;
+use super::pair::ServedDirectory;
 
 /// So much text takes several turns to be compressed.
 const TEXT_LEN: usize = 400_000;
@@ -24,17 +24,17 @@ const TEXT_LEN: usize = 400_000;
 #[test]
 fn log_duration_of_compressed_response_starts_at_arrival() {
     let text = b"the same again, ".repeat(TEXT_LEN / 16);
-    let shelf = Shelf::with(&[("a.txt", &text)]);
-    let path = shelf.path().join("log.json");
+    let directory = ServedDirectory::with(&[("a.txt", &text)]);
+    let path = directory.path().join("log.json");
     let style = LogStyle { format: LogFormat::Json, ..LogStyle::default() };
     let log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).expect("a log");
-    let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
+    let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
     let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
     let mut protocol =
         HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), came);
     let (mut recv_buf, mut send_queue, mut pool) =
-        (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
+        (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
     recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
     recv_buf.commit(request.len());
@@ -58,15 +58,15 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
 }
 
 /// Answers one request, and panics before the log has been written.
-fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
+fn answer_and_panic(directory: &ServedDirectory, log: &LogDestination) {
     let log = AccessLog::open_styled(log, LogStyle::default()).expect("a log");
-    let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
+    let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
     let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let now = Now::read();
     let mut protocol =
         HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), now);
     let (mut recv_buf, mut send_queue, mut pool) =
-        (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
+        (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
     recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
     recv_buf.commit(request.len());
@@ -77,10 +77,10 @@ fn answer_and_panic(shelf: &Shelf, log: &LogDestination) {
 
 #[test]
 fn panic_before_log_flush_still_writes_the_record() {
-    let shelf = Shelf::with(&[("a.txt", b"text")]);
-    let path = shelf.path().join("access.log");
+    let directory = ServedDirectory::with(&[("a.txt", b"text")]);
+    let path = directory.path().join("access.log");
     let log = LogDestination::File(path.clone());
-    let outcome = thread::scope(|scope| scope.spawn(|| answer_and_panic(&shelf, &log)).join());
+    let outcome = thread::scope(|scope| scope.spawn(|| answer_and_panic(&directory, &log)).join());
     assert!(outcome.is_err(), "it has panicked");
     let log = fs::read_to_string(path).expect("the log");
     assert!(log.contains("\"GET /a.txt HTTP/1.1\" 200 "), "{log:?}");

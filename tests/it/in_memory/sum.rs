@@ -1,4 +1,4 @@
-//! The number exchange without sockets: both machines wired together, and what happens when nothing
+//! The number exchange without sockets: both protocols wired together, and what happens when nothing
 //! comes, in virtual time.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,7 +23,7 @@ fn line(name: &str, number: i64) -> SumLine {
     SumLine { name: Name::new(name).expect("a name"), number }
 }
 
-/// The server's machine, and a client that is the test.
+/// The server's protocol, and a client that is the test.
 struct Alone {
     side: Side<SumServerProtocol>,
     up: Pipe,
@@ -65,13 +65,13 @@ fn sum_any_chunking_both_sides_finish_with_the_numbers() {
                 break;
             }
         }
-        assert_eq!(client.site.outcome, Some(Ok(line("Bob", 42))), "{pace:?}");
+        assert_eq!(client.context.outcome, Some(Ok(line("Bob", 42))), "{pace:?}");
         let both = (client.ended, server.side.ended);
         assert_eq!(both, (Some(CloseReason::Finished), Some(CloseReason::Finished)), "{pace:?}");
         let said =
             ["Client of Ada has connected to Server of Bob", "Client of Ada: 7, Server of Bob: 42, sum: 49"];
-        assert_eq!(server.side.site.take_output_lines(), said, "{pace:?}");
-        assert!(!server.side.site.ended);
+        assert_eq!(std::mem::take(&mut server.side.context.output_lines), said, "{pace:?}");
+        assert!(!server.side.context.ended);
     }
 }
 
@@ -92,7 +92,7 @@ fn sum_server_trickled_line_still_times_out() {
         assert_eq!(server.turn(second * SECOND), "");
     }
     assert_eq!(server.turn(TIMEOUT), "error: no complete line arrived within 10 s\n");
-    assert!(server.side.ended.is_some() && server.side.site.take_output_lines().is_empty());
+    assert!(server.side.ended.is_some() && server.side.context.output_lines.is_empty());
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn sum_server_drain_closes_silent_and_finishes_started() {
     speaking.up.put(b"Client of Ad");
     for server in [&mut silent, &mut speaking] {
         server.turn(SECOND);
-        server.side.site.drain();
-        server.side.machine().close_if_idle(server.began.after(2 * SECOND));
+        server.side.context.draining = true;
+        server.side.protocol().close_if_idle(server.began.after(2 * SECOND));
     }
     assert_eq!(silent.turn(2 * SECOND), "");
     assert_eq!(silent.side.ended, Some(CloseReason::Shutdown));
@@ -124,7 +124,7 @@ fn sum_server_drain_closes_silent_and_finishes_started() {
     assert_eq!(speaking.side.ended, Some(CloseReason::Finished));
 }
 
-/// A client's machine after its connection was made; the wire brings nothing.
+/// A client's protocol after its connection was made; the wire brings nothing.
 fn asking(connect_timeout: Duration, connected_after: Duration) -> (Side<SumClientProtocol>, Pipe, Now) {
     let now = Now::read();
     let exchange = SumExchange { own: line("Ada", 7), outcome: None };
@@ -143,7 +143,7 @@ fn sum_client_without_response_times_out_after_10_s() {
         let mut nothing = Pipe::new(0);
         let mut port = Port { incoming: &mut nothing, outgoing: &mut sent, pace: &mut Pace::Whole };
         side.turn(&mut port, now.after(after));
-        side.site.outcome.clone()
+        side.context.outcome.clone()
     };
     assert_eq!(turn(TIMEOUT), None);
     assert_eq!(turn(TENTH + TIMEOUT), Some(Err(SumFailure::TimedOut)));
@@ -153,6 +153,6 @@ fn sum_client_without_response_times_out_after_10_s() {
 pub(crate) fn overdue_sum_client() -> (client::SumClientPhase, client::SumClientPhase) {
     let (mut side, mut sent, now) = asking(SECOND, SECOND);
     assert!(sent.take(1000).is_empty(), "the line is never sent");
-    assert_eq!(side.site.outcome, Some(Err(SumFailure::TimedOut)));
-    (SumClientProtocol::new(now.instant).phase(), side.machine().phase())
+    assert_eq!(side.context.outcome, Some(Err(SumFailure::TimedOut)));
+    (SumClientProtocol::new(now.instant).phase(), side.protocol().phase())
 }

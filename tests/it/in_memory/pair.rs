@@ -1,4 +1,4 @@
-//! What drives machines without sockets: one side, a server alone with a script, and a pair of
+//! What drives protocols without sockets: one side, a server alone with a script, and a pair of
 //! client and server.
 //!
 //! A [`Side`] is a connection as the server and the client have it, over a wire. Time is what the test says
@@ -16,7 +16,7 @@ use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
 use reactor_http::net::{CloseReason, Connection, Pool, Protocol, RecvBuf, SendQueue, Tick, Want};
 use reactor_http::reactor::{Next, Now, Readiness};
-use reactor_http::server::{self, ServerConfig, WorkerState};
+use reactor_http::server::{self, CacheMode, ServerConfig, WorkerState};
 use tempfile::TempDir;
 
 use super::wire::{Pace, Pipe, Port, Wire};
@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_micros(1);
 
 /// A protocol that notes how its connection ended, and asserts the contract.
 struct Observed<M> {
-    machine: M,
+    protocol: M,
     ended: Option<CloseReason>,
 }
 
@@ -38,50 +38,50 @@ impl<M: Protocol> Protocol for Observed<M> {
 
     fn advance(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut M::Context,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        context: &mut M::Context,
         now: Now,
     ) -> Want {
-        let want = self.machine.advance(inbox, outbox, site, now);
-        let at_end = inbox.is_eof() && want == Want::Input;
+        let want = self.protocol.advance(recv_buf, send_queue, context, now);
+        let at_end = recv_buf.is_eof() && want == Want::Input;
         assert!(!at_end, "at the end of the input it wants more of it");
         want
     }
 
-    fn on_input(&mut self, len: usize, site: &mut M::Context) {
-        self.machine.on_input(len, site);
+    fn on_input(&mut self, len: usize, context: &mut M::Context) {
+        self.protocol.on_input(len, context);
     }
 
-    fn on_output(&mut self, len: u64, site: &mut M::Context) {
-        self.machine.on_output(len, site);
+    fn on_output(&mut self, len: u64, context: &mut M::Context) {
+        self.protocol.on_output(len, context);
     }
 
     fn on_acked(&mut self, acked_total: u64, now: Now) {
-        self.machine.on_acked(acked_total, now);
+        self.protocol.on_acked(acked_total, now);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.machine.deadline()
+        self.protocol.deadline()
     }
 
     fn on_timeout(
         &mut self,
-        inbox: &mut RecvBuf,
-        outbox: &mut SendQueue,
-        site: &mut M::Context,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        context: &mut M::Context,
         now: Now,
     ) -> Want {
-        self.machine.on_timeout(inbox, outbox, site, now)
+        self.protocol.on_timeout(recv_buf, send_queue, context, now)
     }
 
-    fn truncates_message_if_closed(&self, outbox: &SendQueue) -> bool {
-        self.machine.truncates_message_if_closed(outbox)
+    fn truncates_message_if_closed(&self, send_queue: &SendQueue) -> bool {
+        self.protocol.truncates_message_if_closed(send_queue)
     }
 
-    fn closed(&mut self, reason: CloseReason, outbox: &SendQueue, site: &mut M::Context, now: Now) {
+    fn closed(&mut self, reason: CloseReason, send_queue: &SendQueue, context: &mut M::Context, now: Now) {
         assert_eq!(self.ended.replace(reason), None, "a connection ends once");
-        self.machine.closed(reason, outbox, site, now);
+        self.protocol.closed(reason, send_queue, context, now);
     }
 }
 
@@ -89,7 +89,7 @@ impl<M: Protocol> Protocol for Observed<M> {
 pub(super) struct Side<M: Protocol> {
     connection: Connection<Observed<M>, Wire>,
     wire: Wire,
-    pub(super) site: M::Context,
+    pub(super) context: M::Context,
     pool: Pool,
     pub(super) ended: Option<CloseReason>,
     /// The reactor would have dropped the connection.
@@ -98,17 +98,17 @@ pub(super) struct Side<M: Protocol> {
 
 impl<M: Protocol> Side<M> {
     /// A side whose first word is `want`: `Input` when it was accepted, `Tick` when it connects.
-    pub(super) fn new(machine: M, site: M::Context, want: Want) -> Self {
+    pub(super) fn new(protocol: M, context: M::Context, want: Want) -> Self {
         let (wire, pool) = (Wire::new(), Pool::new(HEAD_LEN_MAX));
-        let mut connection = Connection::accepted(wire.clone(), Observed { machine, ended: None });
+        let mut connection = Connection::accepted(wire.clone(), Observed { protocol, ended: None });
         if want == Want::Tick {
             connection.wake();
         }
-        Self { connection, wire, site, pool, ended: None, closed: false }
+        Self { connection, wire, context, pool, ended: None, closed: false }
     }
 
-    pub(super) fn machine(&mut self) -> &mut M {
-        &mut self.connection.protocol_mut().machine
+    pub(super) fn protocol(&mut self) -> &mut M {
+        &mut self.connection.protocol_mut().protocol
     }
 
     /// One turn; whether it wants another at once.
@@ -119,8 +119,8 @@ impl<M: Protocol> Side<M> {
         }
         port.swap(&self.wire);
         let ready = &mut Readiness::assume_ready();
-        self.connection.read_ahead(Tick::new(ready, &mut self.site, &mut self.pool, now));
-        let next = self.connection.pump(Tick::new(ready, &mut self.site, &mut self.pool, now));
+        self.connection.read_ahead(Tick::new(ready, &mut self.context, &mut self.pool, now));
+        let next = self.connection.pump(Tick::new(ready, &mut self.context, &mut self.pool, now));
         port.swap(&self.wire);
         self.ended = self.connection.protocol_mut().ended;
         self.closed = next == Next::Close;
@@ -132,9 +132,9 @@ impl<M: Protocol> Side<M> {
 }
 
 /// A folder to serve from.
-pub(super) struct Shelf(TempDir);
+pub(super) struct ServedDirectory(TempDir);
 
-impl Shelf {
+impl ServedDirectory {
     pub(super) fn with(files: &[(&str, &[u8])]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
         lay_out(directory.path(), files);
@@ -145,21 +145,24 @@ impl Shelf {
         self.0.path()
     }
 
+    /// Unwatched: the kernel takes 10 ms and more to close an inotify instance with watches, and thousands of
+    /// servers are made. The tests of freshness have their own.
     fn server(&self, now: Now) -> Side<server::HttpServerProtocol> {
-        self.server_with(ServerConfig { upload: Some(PathBuf::new()), ..ServerConfig::default() }, now)
+        let (upload, cache) = (Some(PathBuf::new()), CacheMode::Stat);
+        self.server_with(ServerConfig { upload, cache, ..ServerConfig::default() }, now)
     }
 
-    /// A server machine with these settings.
+    /// A server protocol with these settings.
     pub(super) fn server_with(&self, config: ServerConfig, now: Now) -> Side<server::HttpServerProtocol> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
-        let machine = server::HttpServerProtocol::new(peer, 0, config.idle_timeout, now);
+        let protocol = server::HttpServerProtocol::new(peer, 0, config.idle_timeout, now);
         let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
         let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("no log");
-        Side::new(machine, WorkerState::new(config, store, log), Want::Input)
+        Side::new(protocol, WorkerState::new(config, store, log), Want::Input)
     }
 }
 
-/// A server machine whose client is the test.
+/// A server protocol whose client is the test.
 pub(super) struct Alone {
     pub(super) side: Side<server::HttpServerProtocol>,
     up: Pipe,
@@ -170,14 +173,14 @@ pub(super) struct Alone {
 
 impl Alone {
     /// A server for these files; the wire holds so many bytes that nobody has taken.
-    pub(super) fn new(shelf: &Shelf, capacity: usize, pace: Pace) -> Self {
-        Self::at(Now::read(), shelf, capacity, pace)
+    pub(super) fn new(directory: &ServedDirectory, capacity: usize, pace: Pace) -> Self {
+        Self::at(Now::read(), directory, capacity, pace)
     }
 
     /// The same, at this time.
-    pub(super) fn at(now: Now, shelf: &Shelf, capacity: usize, pace: Pace) -> Self {
+    pub(super) fn at(now: Now, directory: &ServedDirectory, capacity: usize, pace: Pace) -> Self {
         let (up, down) = (Pipe::new(usize::MAX), Pipe::new(capacity));
-        Self { side: shelf.server(now), up, down, pace, now }
+        Self { side: directory.server(now), up, down, pace, now }
     }
 
     /// Turns until it waits.
@@ -186,7 +189,7 @@ impl Alone {
             let mut port = Port { incoming: &mut self.up, outgoing: &mut self.down, pace: &mut self.pace };
             let again = self.side.turn(&mut port, self.now);
             if self.side.ended.is_none() {
-                let deadline = self.side.machine().deadline().expect("no state waits for ever");
+                let deadline = self.side.protocol().deadline().expect("no state waits for ever");
                 assert!(again || deadline > self.now.instant, "it waits for what has passed");
             }
             if !again {
@@ -194,7 +197,7 @@ impl Alone {
             }
             self.now = self.now.after(TICK);
         }
-        panic!("it never rests: {:?}", self.side.machine().phase());
+        panic!("it never rests: {:?}", self.side.protocol().phase());
     }
 
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
@@ -232,7 +235,7 @@ impl Alone {
     pub(super) fn pass(&mut self, time: Duration) -> &mut Self {
         let until = self.now.after(time);
         while self.side.ended.is_none() {
-            let Some(deadline) = self.side.machine().deadline() else { break };
+            let Some(deadline) = self.side.protocol().deadline() else { break };
             if deadline > until.instant {
                 break;
             }
@@ -246,8 +249,8 @@ impl Alone {
 
     /// The server begins to shut down.
     pub(super) fn drain(&mut self) -> &mut Self {
-        self.side.site.drain();
-        self.side.machine().close_if_idle(self.now);
+        self.side.context.drain();
+        self.side.protocol().close_if_idle(self.now);
         self.settle();
         self
     }
@@ -257,7 +260,7 @@ impl Alone {
     }
 }
 
-/// What a client's machine has told of its answer.
+/// What a client's protocol has told of its answer.
 pub(super) struct Ear {
     request: Vec<u8>,
     pub(super) status: Option<u16>,
@@ -300,7 +303,7 @@ impl ResponseHandler for Ear {
     }
 }
 
-/// A client machine that connects, with an overall deadline after so long.
+/// A client protocol that connects, with an overall deadline after so long.
 pub(super) fn client(
     handler: Ear,
     now: Now,
@@ -310,7 +313,7 @@ pub(super) fn client(
     Side::new(client::connection::FetchProtocol::new(Method::Get, None, deadline), handler, Want::Tick)
 }
 
-/// A client machine and a server machine, and a wire between them.
+/// A client protocol and a server protocol, and a wire between them.
 pub(super) struct Pair {
     pub(super) client: Side<client::connection::FetchProtocol<Ear>>,
     pub(super) server: Side<server::HttpServerProtocol>,
@@ -321,11 +324,11 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub(super) fn new(shelf: &Shelf, request: &str, capacity: usize, pace: Pace) -> Self {
+    pub(super) fn new(directory: &ServedDirectory, request: &str, capacity: usize, pace: Pace) -> Self {
         let now = Now::read();
         let client = client(Ear::asking(request), now, Duration::from_secs(3600));
         let (up, down) = (Pipe::new(capacity), Pipe::new(capacity));
-        Self { client, server: shelf.server(now), up, down, pace, now }
+        Self { client, server: directory.server(now), up, down, pace, now }
     }
 
     /// One turn of each side.
@@ -344,6 +347,6 @@ impl Pair {
             }
             self.step();
         }
-        panic!("no end: {:?} and {:?}", self.client.machine().phase(), self.server.machine().phase());
+        panic!("no end: {:?} and {:?}", self.client.protocol().phase(), self.server.protocol().phase());
     }
 }

@@ -141,7 +141,9 @@ impl Ends {
 }
 
 impl Transport for Wire {
-    const SHORT_READ_DRAINS: bool = false;
+    fn is_drained(&self, _: usize, _: usize) -> bool {
+        false
+    }
 
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let Ends { incoming, pace, .. } = &mut *self.0.borrow_mut();

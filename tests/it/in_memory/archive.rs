@@ -10,7 +10,7 @@ use reactor_http::net::CloseReason;
 use reactor_http::reactor::Now;
 use reactor_http::server::{ServerConfig, ServerPhase};
 
-use super::pair::{Alone, Pair, Shelf};
+use super::pair::{Alone, Pair, ServedDirectory};
 use super::wire::{Pace, Pipe, Port, Random};
 use super::{answers, content, request};
 use crate::harness::fill;
@@ -18,22 +18,22 @@ use crate::harness::fill;
 /// Entries looked at in one turn, as the server has it.
 const ENTRIES_PER_TURN: usize = 256;
 
-/// A shelf with a folder `many` of so many small files.
-fn many(count: usize) -> Shelf {
-    let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
-    fill(&shelf.path().join("many"), count, b"small", |number| number.to_string());
-    shelf
+/// A directory with a folder `many` of so many small files.
+fn many(count: usize) -> ServedDirectory {
+    let directory = ServedDirectory::with(&[("index.html", b"<p>hello")]);
+    fill(&directory.path().join("many"), count, b"small", |number| number.to_string());
+    directory
 }
 
-/// A shelf with a folder `deep` whose paths are too long for its length to be known beforehand, and in
+/// A directory with a folder `deep` whose paths are too long for its length to be known beforehand, and in
 /// it a file of this length.
-fn deep(len: u64) -> Shelf {
-    let shelf = Shelf::with(&[("index.html", b"<p>hello")]);
-    let directory = shelf.path().join("deep").join(format!("{}/", "d".repeat(250)).repeat(14));
-    fill(&directory, 800, b"small", |number| number.to_string());
-    let file = File::create(shelf.path().join("deep/large")).expect("a file");
+fn deep(len: u64) -> ServedDirectory {
+    let directory = ServedDirectory::with(&[("index.html", b"<p>hello")]);
+    let deep = directory.path().join("deep").join(format!("{}/", "d".repeat(250)).repeat(14));
+    fill(&deep, 800, b"small", |number| number.to_string());
+    let file = File::create(directory.path().join("deep/large")).expect("a file");
     file.set_len(len).expect("a length");
-    shelf
+    directory
 }
 
 /// The bytes of a body in chunks, and what follows it.
@@ -62,8 +62,8 @@ fn split_head(bytes: &[u8]) -> (String, &[u8]) {
 fn archive_any_chunking_same_bytes_then_next_response() {
     let files = [1, 4096, 16_385, 70_000].map(|len| (format!("docs/{len}"), content(len)));
     let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    let shelf = Shelf::with(&named);
-    let mut whole = Alone::new(&shelf, usize::MAX, Pace::Whole);
+    let directory = ServedDirectory::with(&named);
+    let mut whole = Alone::new(&directory, usize::MAX, Pace::Whole);
     let expected = answers(&whole.send(request("/docs/?archive=tar")).take_all());
     let archive = &expected[0].1;
     assert!(archive.len() > 90_000 && archive.len().is_multiple_of(512) && archive.ends_with(&[0; 1024]));
@@ -72,13 +72,13 @@ fn archive_any_chunking_same_bytes_then_next_response() {
     }
     for seed in 0..60 {
         let pace = Pace::Seeded(Random(seed));
-        let mut pair = Pair::new(&shelf, &request("/docs/?archive=tar"), 5000, pace);
+        let mut pair = Pair::new(&directory, &request("/docs/?archive=tar"), 5000, pace);
         pair.run();
-        assert_eq!(pair.client.site.outcome, Some(Ok(())), "seed {seed}");
-        assert!(&pair.client.site.body == archive, "seed {seed}");
+        assert_eq!(pair.client.context.outcome, Some(Ok(())), "seed {seed}");
+        assert!(&pair.client.context.body == archive, "seed {seed}");
     }
     for most in [1, 700, 5000] {
-        let mut server = Alone::new(&shelf, 3000, Pace::AtMost(most));
+        let mut server = Alone::new(&directory, 3000, Pace::AtMost(most));
         let script = request("/docs/?archive=tar") + &request("/docs/1") + &request("/docs/?archive=tar");
         server.send(script);
         let told = answers(&server.take_all());
@@ -90,8 +90,8 @@ fn archive_any_chunking_same_bytes_then_next_response() {
 
 #[test]
 fn archive_of_unknown_length_is_chunked_closes_for_http10() {
-    let shelf = deep(300_000);
-    let mut server = Alone::new(&shelf, 10_000, Pace::AtMost(3000));
+    let directory = deep(300_000);
+    let mut server = Alone::new(&directory, 10_000, Pace::AtMost(3000));
     server.send(request("/deep/?archive=tar") + &request("/"));
     let bytes = server.take_all();
     let (head, rest) = split_head(&bytes);
@@ -105,7 +105,7 @@ fn archive_of_unknown_length_is_chunked_closes_for_http10() {
     assert_eq!(server.ended(), None);
     // The same for HTTP/1.0, which knows no chunks: the connection ends with it.
     for field in ["", "Connection: keep-alive\r\n"] {
-        let mut server = Alone::new(&shelf, 10_000, Pace::AtMost(3000));
+        let mut server = Alone::new(&directory, 10_000, Pace::AtMost(3000));
         server.send(format!("GET /deep/?archive=tar HTTP/1.0\r\n{field}\r\n"));
         let bytes = server.take_all();
         let (head, rest) = split_head(&bytes);
@@ -118,9 +118,9 @@ fn archive_of_unknown_length_is_chunked_closes_for_http10() {
 #[test]
 fn archive_of_1500_files_is_spread_over_ticks() {
     const COUNT: usize = 1500;
-    let shelf = many(COUNT);
+    let directory = many(COUNT);
     let mut now = Now::read();
-    let mut side = shelf.server_with(ServerConfig::default(), now);
+    let mut side = directory.server_with(ServerConfig::default(), now);
     let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
     up.put(request("/many/?archive=tar").as_bytes());
     let (mut preparing, mut writing, mut longest) = (0, 0, 0);
@@ -128,7 +128,7 @@ fn archive_of_1500_files_is_spread_over_ticks() {
         now = now.after(Duration::from_micros(1));
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         longest = longest.max(down.take(usize::MAX).len());
-        match side.machine().phase() {
+        match side.protocol().phase() {
             ServerPhase::Preparing => preparing += 1,
             ServerPhase::Writing => writing += 1,
             _ => {}
@@ -137,7 +137,7 @@ fn archive_of_1500_files_is_spread_over_ticks() {
             break;
         }
     }
-    assert_eq!(side.machine().phase(), ServerPhase::Reading);
+    assert_eq!(side.protocol().phase(), ServerPhase::Reading);
     assert!(preparing >= COUNT / ENTRIES_PER_TURN, "{preparing} turns of gathering");
     assert!(writing >= COUNT / 64, "{writing} turns of writing");
     assert!(longest < 128 * 1024, "{longest} bytes in one turn");
@@ -145,9 +145,9 @@ fn archive_of_1500_files_is_spread_over_ticks() {
 
 #[test]
 fn archive_preparing_past_timeout_is_sent_chunked() {
-    let shelf = many(2000);
+    let directory = many(2000);
     let mut now = Now::read();
-    let mut side = shelf.server_with(ServerConfig::default(), now);
+    let mut side = directory.server_with(ServerConfig::default(), now);
     let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
     up.put(request("/many/?archive=tar").as_bytes());
     let mut bytes = Vec::new();
@@ -156,7 +156,7 @@ fn archive_preparing_past_timeout_is_sent_chunked() {
         now = now.after(if tick == 1 { Duration::from_secs(10) } else { Duration::from_micros(1) });
         let again = side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now);
         bytes.extend(down.take(usize::MAX));
-        assert_eq!(side.machine().phase() == ServerPhase::Preparing, tick == 0, "turn {tick}");
+        assert_eq!(side.protocol().phase() == ServerPhase::Preparing, tick == 0, "turn {tick}");
         if !again {
             break;
         }
@@ -170,11 +170,11 @@ fn archive_preparing_past_timeout_is_sent_chunked() {
 
 #[test]
 fn archive_head_request_has_get_fields_without_body() {
-    for (shelf, path) in [(many(300), "/many/"), (deep(10), "/deep/")] {
+    for (directory, path) in [(many(300), "/many/"), (deep(10), "/deep/")] {
         for version in ["1.0", "1.1"] {
             let now = Now::read();
             let [get, head] = ["GET", "HEAD"].map(|method| {
-                let mut server = Alone::at(now, &shelf, usize::MAX, Pace::Whole);
+                let mut server = Alone::at(now, &directory, usize::MAX, Pace::Whole);
                 server.send(format!("{method} {path}?archive=tar HTTP/{version}\r\nHost: test\r\n\r\n"));
                 server.take_all()
             });
@@ -185,8 +185,8 @@ fn archive_head_request_has_get_fields_without_body() {
 }
 
 /// A server that has sent the beginning of this archive.
-fn begun(shelf: &Shelf, path: &str) -> Alone {
-    let mut server = Alone::new(shelf, 10_000, Pace::Whole);
+fn begun(directory: &ServedDirectory, path: &str) -> Alone {
+    let mut server = Alone::new(directory, 10_000, Pace::Whole);
     server.send(request(path));
     assert_eq!(server.take(100).len(), 100);
     server
@@ -213,18 +213,18 @@ fn archive_file_shrinks_or_vanishes_connection_closes() {
     ];
     for (told, change, expected) in cases {
         let (first, second) = (content(100_000), content(100_000));
-        let shelf = Shelf::with(&[("docs/a", &first), ("docs/b", &second)]);
-        let mut pair = Pair::new(&shelf, &request("/docs/?archive=tar"), 1000, Pace::AtMost(500));
-        while pair.client.site.body.len() < 2000 {
+        let directory = ServedDirectory::with(&[("docs/a", &first), ("docs/b", &second)]);
+        let mut pair = Pair::new(&directory, &request("/docs/?archive=tar"), 1000, Pace::AtMost(500));
+        while pair.client.context.body.len() < 2000 {
             pair.step();
         }
         // One of the two is open by now, and only a name that is gone makes no difference to it.
         for name in ["docs/a", "docs/b"] {
-            change(&shelf.path().join(name));
+            change(&directory.path().join(name));
         }
         pair.run();
         assert_eq!(pair.server.ended, Some(expected), "{told}");
-        let outcome = pair.client.site.outcome;
+        let outcome = pair.client.context.outcome;
         assert!(
             matches!(outcome, Some(Err(FetchError::Response(ResponseError::BodyCutShort(Some(_)))))),
             "{told}: {outcome:?}"
@@ -234,11 +234,11 @@ fn archive_file_shrinks_or_vanishes_connection_closes() {
 
 #[test]
 fn chunked_archive_file_shrinks_no_last_chunk_is_sent() {
-    let shelf = deep(1 << 20);
-    let mut server = begun(&shelf, "/deep/?archive=tar");
+    let directory = deep(1 << 20);
+    let mut server = begun(&directory, "/deep/?archive=tar");
     // The file is in the topmost folder, so it is the first; more than the wire holds of it is not sent.
     let mut bytes = server.take(100_000);
-    let file = File::options().write(true).open(shelf.path().join("deep/large")).expect("the file");
+    let file = File::options().write(true).open(directory.path().join("deep/large")).expect("the file");
     file.set_len(50_000).expect("a length");
     bytes.extend(server.take_all());
     assert_eq!(server.ended(), Some(CloseReason::FileTruncated));
@@ -247,12 +247,12 @@ fn chunked_archive_file_shrinks_no_last_chunk_is_sent() {
 
 #[test]
 fn archive_stalled_reader_times_out_slow_reader_does_not() {
-    let shelf = deep(8 << 20);
+    let directory = deep(8 << 20);
     let second = Duration::from_secs(1);
-    let mut server = begun(&shelf, "/deep/?archive=tar");
+    let mut server = begun(&directory, "/deep/?archive=tar");
     server.pass(50 * second);
     assert_eq!(server.ended(), Some(CloseReason::TimedOut("the peer to receive the response")));
-    let mut server = begun(&shelf, "/deep/?archive=tar");
+    let mut server = begun(&directory, "/deep/?archive=tar");
     for _ in 0..3000 {
         server.pass(second);
         assert_eq!(server.ended(), None);
@@ -262,8 +262,8 @@ fn archive_stalled_reader_times_out_slow_reader_does_not() {
 
 #[test]
 fn archive_in_flight_at_shutdown_completes() {
-    let shelf = many(1000);
-    let mut server = begun(&shelf, "/many/?archive=tar");
+    let directory = many(1000);
+    let mut server = begun(&directory, "/many/?archive=tar");
     server.drain();
     assert_eq!(server.ended(), None);
     let mut left = 0;
@@ -280,7 +280,7 @@ fn archive_in_flight_at_shutdown_completes() {
 
 #[test]
 fn archive_query_and_listing_setting_give_status() {
-    let shelf = many(1);
+    let directory = many(1);
     for (query, listing, expected) in [
         ("archive=tar", None, "200"),
         ("archive=tar", Some(true), "200"),
@@ -293,7 +293,7 @@ fn archive_query_and_listing_setting_give_status() {
         ("archived=tar", Some(false), "404"),
     ] {
         let now = Now::read();
-        let mut side = shelf.server_with(ServerConfig { listing, ..ServerConfig::default() }, now);
+        let mut side = directory.server_with(ServerConfig { listing, ..ServerConfig::default() }, now);
         let (mut up, mut down, mut pace) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX), Pace::Whole);
         up.put(request(&format!("/many/?{query}")).as_bytes());
         while side.turn(&mut Port { incoming: &mut up, outgoing: &mut down, pace: &mut pace }, now) {}

@@ -11,7 +11,7 @@ use reactor_http::client::connection::{FetchError, FetchPhase};
 use reactor_http::net::CloseReason;
 use reactor_http::reactor::Now;
 
-use super::pair::{Alone, Ear, Shelf, client};
+use super::pair::{Alone, Ear, ServedDirectory, client};
 use super::wire::{Pace, Pipe, Port};
 use super::{answers, request};
 
@@ -20,18 +20,18 @@ const TENTH: Duration = Duration::from_millis(100);
 /// The answer to a POST that has been read to its end.
 const METHOD_NOT_ALLOWED: u16 = 405;
 
-fn small() -> Shelf {
-    Shelf::with(&[("index.html", b"<p>hello")])
+fn small() -> ServedDirectory {
+    ServedDirectory::with(&[("index.html", b"<p>hello")])
 }
 
 /// A server that is sending 16 MiB through a wire of 64 KiB.
-fn sending() -> (Shelf, Alone) {
-    let shelf = Shelf::with(&[]);
-    let file = File::create(shelf.path().join("big.bin")).expect("a file");
+fn sending() -> (ServedDirectory, Alone) {
+    let directory = ServedDirectory::with(&[]);
+    let file = File::create(directory.path().join("big.bin")).expect("a file");
     file.set_len(16 << 20).expect("a length");
-    let mut server = Alone::new(&shelf, 64 * 1024, Pace::Whole);
+    let mut server = Alone::new(&directory, 64 * 1024, Pace::Whole);
     server.send(request("/big.bin"));
-    (shelf, server)
+    (directory, server)
 }
 
 fn status(server: &mut Alone) -> Vec<u16> {
@@ -40,8 +40,8 @@ fn status(server: &mut Alone) -> Vec<u16> {
 
 #[test]
 fn idle_connection_closes_after_60_s_without_response() {
-    let shelf = small();
-    let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+    let directory = small();
+    let mut server = Alone::new(&directory, 1000, Pace::Whole);
     server.pass(60 * SECOND - TENTH);
     assert_eq!(server.ended(), None);
     server.pass(TENTH);
@@ -51,8 +51,8 @@ fn idle_connection_closes_after_60_s_without_response() {
 
 #[test]
 fn idle_timeout_restarts_after_each_response() {
-    let shelf = small();
-    let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+    let directory = small();
+    let mut server = Alone::new(&directory, 1000, Pace::Whole);
     for _ in 0..100 {
         server.pass(59 * SECOND);
         assert_eq!(status(server.send(request("/"))), [200]);
@@ -65,11 +65,11 @@ fn idle_timeout_restarts_after_each_response() {
 
 #[test]
 fn dripped_head_gets_408_after_10_s_at_any_rate() {
-    let shelf = small();
+    let directory = small();
     let head = format!("GET / HTTP/1.1\r\nHost: test\r\nX-Long: {}\r\n\r\n", "x".repeat(2000));
     for (first_after, answered_before) in [(0, 0), (50, 0), (0, 3), (50, 1)] {
         for drip_millis in [10, 100, 900, 3000, 9900] {
-            let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+            let mut server = Alone::new(&directory, 1000, Pace::Whole);
             for _ in 0..answered_before {
                 assert_eq!(status(server.send(request("/"))), [200]);
             }
@@ -95,8 +95,8 @@ fn dripped_head_gets_408_after_10_s_at_any_rate() {
 
 #[test]
 fn head_timeout_excludes_time_of_previous_response() {
-    let shelf = Shelf::with(&[("index.html", &[b'x'; 10_000])]);
-    let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+    let directory = ServedDirectory::with(&[("index.html", &[b'x'; 10_000])]);
+    let mut server = Alone::new(&directory, 1000, Pace::Whole);
     server.send(request("/") + "GET / HTTP/1.1\r\n").pass(20 * SECOND);
     assert_eq!(status(&mut server), [200]);
     server.pass(10 * SECOND - TENTH);
@@ -106,9 +106,9 @@ fn head_timeout_excludes_time_of_previous_response() {
 
 #[test]
 fn stalled_body_gets_408_after_30_s() {
-    let shelf = small();
+    let directory = small();
     for body in ["", "x", "xxxxxxxxxx"] {
-        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        let mut server = Alone::new(&directory, 1000, Pace::Whole);
         server.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n").send(body);
         server.pass(30 * SECOND - TENTH);
         assert_eq!(server.ended(), None);
@@ -121,7 +121,7 @@ fn stalled_body_gets_408_after_30_s() {
 #[test]
 fn body_below_min_rate_gets_408_above_it_is_read() {
     const LEN: usize = 1024 * 1024;
-    let shelf = small();
+    let directory = small();
     let head = format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {LEN}\r\n\r\n");
     // Bytes in a piece, seconds between pieces, what comes of it.
     let cases = [
@@ -133,7 +133,7 @@ fn body_below_min_rate_gets_408_above_it_is_read() {
         (55_000, 27, METHOD_NOT_ALLOWED),
     ];
     for (len, secs, expected) in cases {
-        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        let mut server = Alone::new(&directory, 1000, Pace::Whole);
         server.send(&head);
         let mut left = LEN;
         while left > 0 && server.ended().is_none() {
@@ -155,8 +155,8 @@ fn peer_reading_nothing_times_out_after_30_s() {
     let given_up = Some(CloseReason::TimedOut("the peer to receive the response"));
     assert_eq!(server.ended(), given_up);
 
-    let shelf = Shelf::with(&[("index.html", &[b'x'; 100_000])]);
-    let mut server = Alone::new(&shelf, 0, Pace::Whole);
+    let directory = ServedDirectory::with(&[("index.html", &[b'x'; 100_000])]);
+    let mut server = Alone::new(&directory, 0, Pace::Whole);
     server.send(request("/")).pass(30 * SECOND - TENTH);
     assert_eq!(server.ended(), None);
     server.pass(TENTH);
@@ -223,9 +223,9 @@ fn paused_reader_may_resume_within_two_minutes() {
 
 #[test]
 fn idle_connection_closes_at_once_on_shutdown() {
-    let shelf = small();
+    let directory = small();
     for answered in [0, 1] {
-        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        let mut server = Alone::new(&directory, 1000, Pace::Whole);
         for _ in 0..answered {
             assert_eq!(status(server.send(request("/"))), [200]);
         }
@@ -236,10 +236,10 @@ fn idle_connection_closes_at_once_on_shutdown() {
 
 #[test]
 fn started_request_gets_response_and_close_on_shutdown() {
-    let shelf = small();
+    let directory = small();
     let whole = request("/");
     for sent_len in 1..whole.len() {
-        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        let mut server = Alone::new(&directory, 1000, Pace::Whole);
         server.send(&whole[..sent_len]).drain();
         assert_eq!(server.ended(), None, "a request has begun");
         // The second request is one too many.
@@ -270,7 +270,7 @@ fn fetch_past_deadline_fails_with_timed_out() {
     let mut run_tick = |after| {
         let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut pace };
         waiting.turn(&mut port, now.after(after));
-        (waiting.machine().phase(), waiting.site.outcome, waiting.ended)
+        (waiting.protocol().phase(), waiting.context.outcome, waiting.ended)
     };
     assert_eq!(run_tick(Duration::ZERO), (FetchPhase::ReadingResponse, None, None));
     assert_eq!(run_tick(5 * SECOND - TENTH), (FetchPhase::ReadingResponse, None, None));
@@ -283,11 +283,11 @@ fn fetch_past_deadline_fails_with_timed_out() {
 pub(crate) fn an_attempt_that_is_overdue() -> (FetchPhase, FetchPhase) {
     let now = Now::read();
     let mut late = client(Ear::asking(request("/")), now, SECOND);
-    let from = late.machine().phase();
+    let from = late.protocol().phase();
     let (mut incoming, mut outgoing, mut pace) = (Pipe::new(0), Pipe::new(1000), Pace::Whole);
     let mut port = Port { incoming: &mut incoming, outgoing: &mut outgoing, pace: &mut pace };
     late.turn(&mut port, now.after(SECOND));
-    assert_eq!(late.site.outcome, Some(Err(FetchError::TimedOut)));
+    assert_eq!(late.context.outcome, Some(Err(FetchError::TimedOut)));
     assert!(outgoing.take(1000).is_empty(), "the request is never sent");
-    (from, late.machine().phase())
+    (from, late.protocol().phase())
 }

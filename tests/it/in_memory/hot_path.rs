@@ -1,6 +1,6 @@
 //! What a plain GET of a cached file costs in memory: nothing, whatever the operator has laid down.
 //!
-//! The machine is driven by hand here, so that only its own allocations count and none of a wire's.
+//! The protocol is driven by hand here, so that only its own allocations count and none of a wire's.
 
 use std::fs;
 use std::io::{self, IoSlice};
@@ -18,8 +18,8 @@ use reactor_http::server::config::args;
 use reactor_http::server::config::args::Command;
 use reactor_http::server::{HttpServerProtocol, ProcessEnv, WorkerState};
 
-use super::pair::Shelf;
-use super::shelf_of_all_lengths;
+use super::directory_of_all_lengths;
+use super::pair::ServedDirectory;
 
 /// Times that each request is made, after those that fill the cache, the queues and the log's buffer.
 const TIMES: usize = 20;
@@ -28,7 +28,9 @@ const TIMES: usize = 20;
 struct Void;
 
 impl Transport for Void {
-    const SHORT_READ_DRAINS: bool = false;
+    fn is_drained(&self, _: usize, _: usize) -> bool {
+        false
+    }
 
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
@@ -58,33 +60,34 @@ impl Transport for Void {
 
 /// A connection whose peer is the test.
 struct Bench {
-    machine: HttpServerProtocol,
-    site: WorkerState,
-    inbox: RecvBuf,
-    outbox: SendQueue,
+    protocol: HttpServerProtocol,
+    context: WorkerState,
+    recv_buf: RecvBuf,
+    send_queue: SendQueue,
     pool: Pool,
     now: Now,
 }
 
 impl Bench {
-    fn new(shelf: &Shelf, options: &[&str]) -> Self {
+    fn new(directory: &ServedDirectory, options: &[&str]) -> Self {
         let options = options.iter().map(Into::into).collect();
         let process_env = ProcessEnv { variables: Vec::new(), ..ProcessEnv::read() };
         let Ok(Command::Run(invocation)) = args::command(options, &process_env) else {
             panic!("the options are right")
         };
         let config = invocation.config;
-        // By then all that is on the shelf has settled, and is kept.
+        // By then all that is on the directory has settled, and is kept.
         let now = Now::read().after(10 * RACY_WINDOW);
         let log = AccessLog::open_styled(
-            &LogDestination::File(shelf.path().join("access.log")),
+            &LogDestination::File(directory.path().join("access.log")),
             LogStyle::default(),
         )
         .expect("a log");
-        let store = ContentSource::Disk(Root::open(shelf.path()).expect("a root"));
-        let machine = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, config.idle_timeout, now);
-        let (inbox, outbox, pool) = (RecvBuf::new(), SendQueue::new(), Pool::new(HEAD_LEN_MAX));
-        Self { machine, site: WorkerState::new(config, store, log), inbox, outbox, pool, now }
+        let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
+        let protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, config.idle_timeout, now);
+        let (recv_buf, send_queue, pool) =
+            (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX));
+        Self { protocol, context: WorkerState::new(config, store, log), recv_buf, send_queue, pool, now }
     }
 
     /// Has a request answered; how many bytes the answer has.
@@ -95,24 +98,25 @@ impl Bench {
     /// The same, so much later.
     fn ask_after(&mut self, later: Duration, request: &[u8]) -> u64 {
         self.now = self.now.after(later);
-        self.inbox.spare_capacity(&mut self.pool)[..request.len()].copy_from_slice(request);
-        self.inbox.commit(request.len());
-        self.machine.on_input(request.len(), &mut self.site);
-        let before = self.outbox.sent_total();
+        self.recv_buf.spare_capacity(&mut self.pool)[..request.len()].copy_from_slice(request);
+        self.recv_buf.commit(request.len());
+        self.protocol.on_input(request.len(), &mut self.context);
+        let before = self.send_queue.sent_total();
         for expected in [Want::Drain, Want::Input] {
-            let want = self.machine.advance(&mut self.inbox, &mut self.outbox, &mut self.site, self.now);
+            let want =
+                self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, &mut self.context, self.now);
             assert_eq!(want, expected);
-            self.outbox.flush(&mut Void, &mut usize::MAX.clone());
+            self.send_queue.flush(&mut Void, &mut usize::MAX.clone());
         }
-        self.outbox.sent_total() - before
+        self.send_queue.sent_total() - before
     }
 }
 
 #[test]
 fn ten_thousand_cached_gets_with_log_allocate_nothing() {
     const GETS: usize = 10_000;
-    let (shelf, files) = shelf_of_all_lengths();
-    let mut bench = Bench::new(&shelf, &[]);
+    let (directory, files) = directory_of_all_lengths();
+    let mut bench = Bench::new(&directory, &[]);
     let get = |name: &str| format!("GET /{name} HTTP/1.1\r\nHost: test\r\n\r\n").into_bytes();
     let requests: Vec<_> = files.iter().map(|(name, _)| get(name)).collect();
     let mut ask_for_all = |count: usize| {
@@ -123,13 +127,13 @@ fn ten_thousand_cached_gets_with_log_allocate_nothing() {
     ask_for_all(GETS);
     assert_eq!(measure(|| ask_for_all(GETS)).count_total, 0);
     drop(bench);
-    let log = fs::read_to_string(shelf.path().join("access.log")).expect("the log");
+    let log = fs::read_to_string(directory.path().join("access.log")).expect("the log");
     assert_eq!(log.lines().count(), 2 * GETS);
 }
 
 #[test]
 fn cached_get_with_any_rules_allocates_nothing() {
-    let (shelf, files) = shelf_of_all_lengths();
+    let (directory, files) = directory_of_all_lengths();
     let rules = [
         "-HX-Frame-Options: DENY",
         "--cache-control=*.bin=max-age=60",
@@ -143,7 +147,7 @@ fn cached_get_with_any_rules_allocates_nothing() {
         "--upload",
     ];
     for options in [&[][..], &rules] {
-        let mut bench = Bench::new(&shelf, options);
+        let mut bench = Bench::new(&directory, options);
         for (name, bytes) in &files {
             for method in ["GET", "HEAD"] {
                 let fields = "Host: test\r\nUser-Agent: browser\r\nAccept: */*\r\nReferer: http://test/";

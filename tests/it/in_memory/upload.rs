@@ -7,15 +7,15 @@ use std::time::Duration;
 use reactor_http::net::CloseReason;
 
 use super::content;
-use super::pair::{Alone, Shelf};
+use super::pair::{Alone, ServedDirectory};
 use super::wire::{Pace, Random};
 use crate::harness::names_in;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TENTH: Duration = Duration::from_millis(100);
 
-fn shelf() -> Shelf {
-    Shelf::with(&[("old", b"old")])
+fn directory() -> ServedDirectory {
+    ServedDirectory::with(&[("old", b"old")])
 }
 
 fn head(path: &str, fields: &str) -> String {
@@ -37,16 +37,16 @@ fn upload_stalled_30_s_gets_408_and_leaves_no_file() {
             ("Transfer-Encoding: chunked", "4\r\nhalf\r\n"),
             ("Transfer-Encoding: chunked", "4\r\nhalf\r\n0\r\n"),
         ] {
-            let shelf = shelf();
-            let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+            let directory = directory();
+            let mut server = Alone::new(&directory, 1000, Pace::Whole);
             server.send(head(path, fields)).send(start);
             server.pass(30 * SECOND - TENTH);
             assert_eq!((server.ended(), status(&mut server)), (None, None));
             server.pass(TENTH);
             assert_eq!(status(&mut server).as_deref(), Some("408"));
             assert!(matches!(server.ended(), Some(CloseReason::Refused(_))));
-            assert_eq!(names_in(shelf.path()), ["old"]);
-            assert_eq!(fs::read(shelf.path().join("old")).expect("the file"), b"old");
+            assert_eq!(names_in(directory.path()), ["old"]);
+            assert_eq!(fs::read(directory.path().join("old")).expect("the file"), b"old");
         }
     }
 }
@@ -55,9 +55,9 @@ fn upload_stalled_30_s_gets_408_and_leaves_no_file() {
 fn upload_below_min_rate_gets_408_above_it_gets_201() {
     // Bytes in a piece, seconds between pieces, what comes of it.
     for (len, secs, expected) in [(1, 1, "408"), (900, 1, "408"), (1100, 1, "201"), (30_000, 28, "201")] {
-        let shelf = shelf();
+        let directory = directory();
         let bytes = content(8 << 20);
-        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        let mut server = Alone::new(&directory, 1000, Pace::Whole);
         server.send(head("/new", &format!("Content-Length: {}", bytes.len())));
         let mut pieces = bytes.chunks(len);
         while server.ended().is_none()
@@ -67,9 +67,9 @@ fn upload_below_min_rate_gets_408_above_it_gets_201() {
         }
         assert_eq!(status(&mut server).as_deref(), Some(expected), "{len} bytes each {secs} s");
         if expected == "201" {
-            assert!(fs::read(shelf.path().join("new")).expect("the file") == bytes);
+            assert!(fs::read(directory.path().join("new")).expect("the file") == bytes);
         } else {
-            assert_eq!(names_in(shelf.path()), ["old"]);
+            assert_eq!(names_in(directory.path()), ["old"]);
         }
     }
 }
@@ -79,8 +79,8 @@ fn upload_any_chunking_is_stored_byte_for_byte() {
     for seed in 0..60 {
         let mut random = Random(seed);
         let bytes = content(random.below(100_000) as usize);
-        let shelf = shelf();
-        let mut server = Alone::new(&shelf, 1000, Pace::Seeded(Random(seed)));
+        let directory = directory();
+        let mut server = Alone::new(&directory, 1000, Pace::Seeded(Random(seed)));
         let mut request;
         if seed % 2 == 0 {
             request = head("/old", &format!("Content-Length: {}", bytes.len())).into_bytes();
@@ -107,8 +107,8 @@ fn upload_any_chunking_is_stored_byte_for_byte() {
             response.extend(server.pass(Duration::from_millis(1)).take_all());
         }
         assert!(response.starts_with(b"HTTP/1.1 204 "), "seed {seed}");
-        assert!(fs::read(shelf.path().join("old")).expect("the file") == bytes, "seed {seed}");
-        assert_eq!(names_in(shelf.path()), ["old"]);
+        assert!(fs::read(directory.path().join("old")).expect("the file") == bytes, "seed {seed}");
+        assert_eq!(names_in(directory.path()), ["old"]);
     }
 }
 
@@ -116,11 +116,11 @@ fn upload_any_chunking_is_stored_byte_for_byte() {
 fn upload_truncated_anywhere_gets_400_and_keeps_old_file() {
     let whole = head("/old", "Transfer-Encoding: chunked") + "3\r\nnew\r\n0\r\n\r\n";
     for len in 1..whole.len() {
-        let shelf = shelf();
-        let mut server = Alone::new(&shelf, 1000, Pace::Whole);
+        let directory = directory();
+        let mut server = Alone::new(&directory, 1000, Pace::Whole);
         server.send(&whole[..len]).finish();
         assert_eq!(status(&mut server).as_deref(), Some("400"), "{:?}", &whole[..len]);
-        assert_eq!(fs::read(shelf.path().join("old")).expect("the file"), b"old");
-        assert_eq!(names_in(shelf.path()), ["old"]);
+        assert_eq!(fs::read(directory.path().join("old")).expect("the file"), b"old");
+        assert_eq!(names_in(directory.path()), ["old"]);
     }
 }

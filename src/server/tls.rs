@@ -1,0 +1,225 @@
+//! Certificate files of the server, and their reload.
+//!
+//! All workers share one [`ServerTls`]. The session is made in [`net::tls`](crate::net::tls).
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mio::net::TcpStream;
+use rustix::fs::FlockOperation;
+
+use super::{ServerConfig, TlsConfig};
+use crate::access_log::Diagnostics;
+use crate::cli::quote;
+use crate::net::tls::{
+    PairError, TlsAcceptor, TlsAcceptorConfig, TlsConfigError, describe_certificates, self_signed,
+};
+use crate::net::{Stream, host_name};
+use crate::reactor::Now;
+
+/// To HTTP without TLS.
+const PLAIN_RESPONSE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 62\r\nConnection: close\r\n\r\nThis port speaks HTTPS: begin the address with https:// here.\n";
+
+#[derive(Debug)]
+pub(super) struct ServerTls {
+    acceptor: TlsAcceptor,
+    certificates: Vec<(PathBuf, PathBuf)>,
+    client_ca: Option<PathBuf>,
+    note: Option<String>,
+    reload: Mutex<ReloadState>,
+}
+
+#[derive(Debug, Default)]
+struct ReloadState {
+    stamps: Vec<Option<FileStamp>>,
+    error: Option<String>,
+}
+
+/// Device, inode, length and ctime: a new file has another.
+type FileStamp = (u64, u64, u64, i64, i64);
+
+impl ServerTls {
+    /// `None` without TLS. Makes the self-signed certificate if none is kept; a check makes none.
+    ///
+    /// # Errors
+    /// Mistake and remedy.
+    pub(super) fn open(config: &ServerConfig, is_check: bool, now: Now) -> Result<Option<Arc<Self>>, String> {
+        let Some(tls) = config.tls.as_ref().filter(|_| config.http) else { return Ok(None) };
+        let (certificates, note) = match &tls.state_directory {
+            _ if !tls.certificates.is_empty() => (tls.certificates.clone(), None),
+            Some(_) if is_check => (Vec::new(), None),
+            _ => self_signed_files(tls, &names(config), now).map(|(pair, note)| (vec![pair], Some(note)))?,
+        };
+        let client_ca = tls.client_ca.clone();
+        let stamps = stamps(&certificates, client_ca.as_deref());
+        let acceptor_config = read(&certificates, client_ca.as_deref())?;
+        let acceptor = TlsAcceptor::new(&acceptor_config, PLAIN_RESPONSE)
+            .map_err(|error| config_error(&error, &certificates, client_ca.as_deref()))?;
+        warn(&acceptor_config, &certificates, now);
+        let reload = Mutex::new(ReloadState { stamps, error: None });
+        Ok(Some(Arc::new(Self { acceptor, certificates, client_ca, note, reload })))
+    }
+
+    pub(super) fn note(&self) -> Option<String> {
+        self.note.clone()
+    }
+
+    pub(super) fn accept(&self, socket: TcpStream) -> Option<Stream> {
+        self.acceptor.accept(socket)
+    }
+
+    /// Loads changed files; if `is_asked`, all. An error is told once.
+    pub(super) fn reload(&self, is_asked: bool, now: Now) {
+        let mut state = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamps = stamps(&self.certificates, self.client_ca.as_deref());
+        if stamps == state.stamps && !is_asked {
+            return;
+        }
+        state.stamps = stamps;
+        let client_ca = self.client_ca.as_deref();
+        let loaded = read(&self.certificates, client_ca).and_then(|config| {
+            self.acceptor
+                .reconfigure(&config)
+                .map_err(|error| config_error(&error, &self.certificates, client_ca))?;
+            warn(&config, &self.certificates, now);
+            Ok(())
+        });
+        match &loaded {
+            Ok(()) => log::info!("the certificates were loaded anew"),
+            Err(error) if state.error.as_ref() == Some(error) => {}
+            Err(error) => {
+                Diagnostics::say(&format!("reactor-server: {error}; the loaded certificates stay in use"))
+            }
+        }
+        state.error = loaded.err();
+    }
+}
+
+fn stamps(certificates: &[(PathBuf, PathBuf)], client_ca: Option<&Path>) -> Vec<Option<FileStamp>> {
+    let stamp = |meta: Metadata| (meta.dev(), meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec());
+    let files =
+        certificates.iter().flat_map(|(chain, key)| [chain.as_path(), key.as_path()]).chain(client_ca);
+    files.map(|path| fs::metadata(path).ok().map(stamp)).collect()
+}
+
+fn read(certificates: &[(PathBuf, PathBuf)], client_ca: Option<&Path>) -> Result<TlsAcceptorConfig, String> {
+    let read_file = |path: &Path, kind: &str| {
+        // A FIFO would stop the event loop, a device has no end.
+        let is_file = fs::metadata(path).map(|meta| meta.is_file());
+        let bytes = match is_file {
+            Ok(false) => Err(io::Error::other("it is not a regular file")),
+            _ => fs::read(path),
+        };
+        bytes.map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
+    };
+    let pairs = certificates.iter().map(|(chain, key)| {
+        Ok((read_file(chain, "certificate of --tls-cert")?, read_file(key, "key of --tls-key")?))
+    });
+    Ok(TlsAcceptorConfig {
+        pairs: pairs.collect::<Result<_, String>>()?,
+        client_ca: client_ca.map(|path| read_file(path, "authorities of --tls-client-ca")).transpose()?,
+    })
+}
+
+fn config_error(
+    error: &TlsConfigError,
+    certificates: &[(PathBuf, PathBuf)],
+    client_ca: Option<&Path>,
+) -> String {
+    let quoted = |(chain, key): &(PathBuf, PathBuf)| (quote(chain), quote(key));
+    let pair = |index: &usize| certificates.get(*index).map(quoted).unwrap_or_default();
+    match error {
+        TlsConfigError::Pair(index, PairError::Certificate(text)) => {
+            let (chain, _) = pair(index);
+            format!("cannot use the certificate {chain}: {text}; name a PEM file with --tls-cert")
+        }
+        TlsConfigError::Pair(index, PairError::Key(text)) => {
+            let (chain, key) = pair(index);
+            format!(
+                "cannot use the key {key} with the certificate {chain}: {text}; name its key with --tls-key"
+            )
+        }
+        TlsConfigError::ClientCa(text) => {
+            let path = quote(client_ca.unwrap_or(Path::new("")));
+            format!("cannot use the authorities {path}: {text}; name a PEM file with --tls-client-ca")
+        }
+    }
+}
+
+fn warn(config: &TlsAcceptorConfig, certificates: &[(PathBuf, PathBuf)], now: Now) {
+    for (described, (chain, key)) in describe_certificates(config).iter().zip(certificates) {
+        if described.not_after < now.unix_secs() {
+            log::warn!(
+                "the certificate {} expired on {}: clients refuse it; renew it",
+                quote(chain),
+                described.expires
+            );
+        }
+        if fs::metadata(key).is_ok_and(|meta| meta.mode() & 0o077 != 0) {
+            log::warn!("other users can read the key {0}; forbid it with chmod 600 {0}", quote(key));
+        }
+    }
+}
+
+/// The first becomes the subject: in this order, a name comes before the addresses.
+fn names(config: &ServerConfig) -> Vec<String> {
+    let ips = config.bind.listen_ips().into_iter().map(|listen| listen.ip);
+    let mut names: BTreeSet<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+    names.extend(ips.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()));
+    names.extend(Some(host_name()).filter(|name| !name.is_empty()));
+    names.into_iter().rev().collect()
+}
+
+/// The files, and a line about them.
+fn self_signed_files(
+    tls: &TlsConfig,
+    names: &[String],
+    now: Now,
+) -> Result<((PathBuf, PathBuf), String), String> {
+    let directory = tls.state_directory.as_deref().ok_or(
+        "there is no directory for the self-signed certificate; set HOME, or name a certificate with --tls-cert",
+    )?;
+    let (chain, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
+    let now = now.unix_secs();
+    let not_kept = |error| {
+        let directory = quote(directory);
+        format!("cannot keep the self-signed certificate in {directory}: {error}; name one with --tls-cert")
+    };
+    // Servers that start at once take the certificate of the first.
+    let _lock = lock_directory(directory).map_err(not_kept)?;
+    let kept = fs::read(&chain).ok().zip(fs::read(&key).ok());
+    if !kept.is_some_and(|(pem, key)| self_signed::is_usable(&pem, &key, names, now)) {
+        let (chain_pem, key_pem) = self_signed::generate(names, now)?;
+        write_private(&[(&key, &key_pem), (&chain, &chain_pem)]).map_err(not_kept)?;
+    }
+    let fingerprint =
+        fs::read(&chain).ok().and_then(|pem| self_signed::fingerprint(&pem)).unwrap_or_default();
+    let note =
+        format!("the self-signed certificate {} has the SHA-256 fingerprint {fingerprint}", quote(&chain));
+    Ok(((chain, key), note))
+}
+
+/// Creates the directory if it is missing. The lock ends with the file.
+fn lock_directory(directory: &Path) -> io::Result<File> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let lock = File::open(directory)?;
+    rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+    Ok(lock)
+}
+
+fn write_private(files: &[(&PathBuf, &String)]) -> io::Result<()> {
+    for (path, text) in files {
+        // A second server that starts reads one of two whole files.
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        fs::write(&temporary, "")?;
+        fs::set_permissions(&temporary, Permissions::from_mode(0o600))?;
+        fs::write(&temporary, text)?;
+        fs::rename(&temporary, path)?;
+    }
+    Ok(())
+}
