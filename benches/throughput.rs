@@ -23,7 +23,7 @@ use mio::Waker;
 use reactor_http::access_log::LogDestination;
 use reactor_http::client::target::ClientTarget;
 use reactor_http::files::RACY_WINDOW;
-use reactor_http::load::engine::app::RunResult;
+use reactor_http::load::engine::app::{Endpoints, RunResult};
 use reactor_http::load::engine::interrupt::Interrupt;
 use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
@@ -112,7 +112,8 @@ impl Served {
 /// So many answers over so many connections, each of which must be right and the whole file.
 fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64) -> RunResult {
     let plan = plan(address, fixture.path, connections, answers);
-    let ran = threads::run(&plan, &[vec![address]], &Interrupt::default(), &mut |_, _| {})
+    let endpoints = Endpoints { addresses: vec![vec![address]], tls: None };
+    let ran = threads::run(&plan, &endpoints, &Interrupt::default(), Duration::MAX, &mut |_, _| {})
         .expect("the reactor runs");
     let totals = ran.metrics.series.totals;
     assert_eq!((totals.answered, totals.failed), (answers, 0), "all are answered");
@@ -123,7 +124,7 @@ fn load(address: SocketAddr, fixture: Fixture, connections: usize, answers: u64)
 
 fn plan(address: SocketAddr, path: &str, concurrency: usize, requests: u64) -> Plan {
     let (host, path) = (address.ip().to_string(), path.to_owned());
-    let targets = vec![ClientTarget { host, port: address.port(), path }];
+    let targets = vec![ClientTarget { host, port: address.port(), is_tls: false, path }];
     let parts = RequestParts { method: "GET", fields: &[], body: None, keep_alive: true };
     let request = RequestTemplate::new(&targets, &parts).expect("there are no placeholders");
     let stop = Stop { requests: Some(requests), duration: None };

@@ -1,6 +1,6 @@
 //! The floor: a load generator that understands nothing.
 //!
-//! For each answer it makes one `read` and one `write`, beside its share of an `epoll_wait`, and counts
+//! For each answer it makes one `recv` and one `send`, beside its share of an `epoll_wait`, and counts
 //! bytes: less cannot be done on these system calls. It times nothing, checks nothing and keeps no figures.
 //! The requests are those of this project's client, byte for byte.
 

@@ -71,6 +71,17 @@ pub(crate) struct Lane {
     pub(crate) samples: Vec<Sample>,
 }
 
+impl Lane {
+    /// Asks for each of the many files once.
+    pub(crate) fn visit(&mut self, load: &Load, count: usize) {
+        if let Ok(running) = &self.state
+            && let Err(error) = exchange::visit(running.address(), load, count)
+        {
+            self.state = Err(error.to_string());
+        }
+    }
+}
+
 /// Everything that a measurement needs.
 pub(crate) struct Bench {
     pub(crate) site: Site,
@@ -142,12 +153,13 @@ impl Bench {
     }
 
     /// A folder for this entry alone, and what is particular to it.
-    pub(crate) fn setup(&self, entry: &Entry) -> io::Result<Setup> {
+    pub(crate) fn setup(&self, entry: &Entry, load: &Load) -> io::Result<Setup> {
         let name = entry.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let folder = self.site.folder().join(name);
         fs::create_dir_all(&folder)?;
         let mut setup = Setup::new(&self.site, &folder);
         setup.port = free_port()?;
+        setup.certificate = load.tls.map(|_| self.site.certificate()).transpose()?;
         (entry.change)(&mut setup);
         Ok(setup)
     }
@@ -180,7 +192,7 @@ impl Bench {
     /// What this project's server answers.
     pub(crate) fn answer(&self, load: &Load, expected: &Expected) -> Result<exchange::Answer, String> {
         let entry = Entry::plain(Server::Ours);
-        let setup = self.setup(&entry).map_err(|error| error.to_string())?;
+        let setup = self.setup(&entry, load).map_err(|error| error.to_string())?;
         let running = self.start(&entry, &setup, &[self.cores.server])?;
         exchange::check(running.address(), load, expected, SOME_REQUESTS)
     }
@@ -194,7 +206,7 @@ impl Bench {
         cores: &[usize],
     ) -> Result<Running, String> {
         let text = |error: io::Error| error.to_string();
-        let mut setup = self.setup(entry).map_err(text)?;
+        let mut setup = self.setup(entry, load).map_err(text)?;
         if entry.server == Server::Floor {
             self.prepare_floor(&mut setup, load, answer).map_err(text)?;
         }
@@ -202,7 +214,7 @@ impl Bench {
         let is_kept = self.kept.borrow().contains(&entry.name);
         let requests = if is_kept { SOME_REQUESTS } else { MANY_REQUESTS };
         exchange::check(running.address(), load, expected, requests)?;
-        if load.path == SMALL && !load.closes {
+        if load.path == SMALL && !load.closes && load.tls.is_none() {
             self.kept.borrow_mut().push(entry.name.clone());
         }
         Ok(running)

@@ -4,10 +4,11 @@
 //! that does not do what a row asks is found here, so that no figure stands for something else.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::load::Load;
+use super::stream::BlockingStream;
 
 /// An answer that takes longer than this is none. Tools that count instructions slow a server down fiftyfold.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,15 +45,12 @@ impl Answer {
 
 /// A connection to a server.
 pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<BlockingStream>,
 }
 
 impl Client {
-    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    pub(crate) fn connect(address: SocketAddr, load: &Load) -> io::Result<Self> {
+        let stream = BlockingStream::connect(address, ANSWER_TIMEOUT, load.tls.is_some())?;
         Ok(Self { reader: BufReader::new(stream) })
     }
 
@@ -105,8 +103,8 @@ impl Client {
         }
     }
 
-    /// The socket, to be kept as it is.
-    pub(crate) fn into_stream(self) -> TcpStream {
+    /// The connection, to be kept as it is.
+    pub(crate) fn into_stream(self) -> BlockingStream {
         self.reader.into_inner()
     }
 
@@ -127,7 +125,7 @@ pub(crate) fn check(
     let is_large = expected.body.as_ref().is_some_and(|body| body.len() > LARGE_LEN);
     let times = if is_large || load.closes { 2 } else { requests / load.depth };
     let batch = request.repeat(load.depth);
-    let client = || Client::connect(address).map_err(|error| error.to_string());
+    let client = || Client::connect(address, load).map_err(|error| error.to_string());
     let mut kept = client()?;
     let mut last = None;
     for number in 0..times {
@@ -160,7 +158,7 @@ fn compare(answer: &Answer, expected: &Expected) -> Result<(), String> {
 /// Asks this many times over one connection, one after the other.
 pub(crate) fn repeat(address: SocketAddr, load: &Load, times: usize) -> io::Result<()> {
     let request = load.request(address, 0);
-    let mut client = Client::connect(address)?;
+    let mut client = Client::connect(address, load)?;
     for _ in 0..times {
         client.send(&request)?;
         if client.receive()?.status != 200 {
@@ -174,7 +172,7 @@ pub(crate) fn repeat(address: SocketAddr, load: &Load, times: usize) -> io::Resu
 pub(crate) fn visit(address: SocketAddr, load: &Load, count: usize) -> io::Result<()> {
     let numbers: Vec<usize> = (0..count).collect();
     for connection in numbers.chunks(MANY_REQUESTS) {
-        let mut client = Client::connect(address)?;
+        let mut client = Client::connect(address, load)?;
         for batch in connection.chunks(BATCH) {
             let requests: Vec<u8> = batch.iter().flat_map(|&number| load.request(address, number)).collect();
             client.send(&requests)?;

@@ -1,6 +1,6 @@
 //! The floor: a server that understands nothing.
 //!
-//! For each request it makes one `read` and one `write` of an answer made beforehand, beside its share of an
+//! For each request it makes one `recv` and one `send` of an answer made beforehand, beside its share of an
 //! `epoll_wait`: less cannot be done on these system calls. A large body leaves by `sendfile` behind its
 //! head. What has come is read right after accepting, and a connection that is answered once is never
 //! registered. The end of a connection's first request is looked for once; from then on requests are counted
@@ -15,7 +15,6 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 use pico_args::Arguments;
 use reactor_http::net;
-use rustix::net::SendFlags;
 use slab::Slab;
 
 /// What this program is started with to be this floor.
@@ -172,11 +171,7 @@ fn send(
     while conn.owed_len > 0 {
         let to = answers.len().min(conn.sent_len + conn.owed_len);
         let part = &answers[conn.sent_len..to];
-        let sent = match file {
-            None => stream.write(part),
-            Some(_) => rustix::net::send(&*stream, part, SendFlags::MORE).map_err(Into::into),
-        };
-        match sent {
+        match stream.write(part) {
             Ok(len) => {
                 conn.owed_len -= len;
                 conn.sent_len = (conn.sent_len + len) % answer_len;

@@ -9,7 +9,7 @@ use std::thread;
 use reactor_http::files::RACY_WINDOW;
 
 use super::bench::{Bench, Entry, Lane};
-use super::exchange::{self, Expected};
+use super::exchange::Expected;
 use super::idle::Idle;
 use super::load::Load;
 use super::process::Running;
@@ -90,11 +90,9 @@ impl Growth<'_> {
         let expected = Expected { status: 200, body: Some(body) };
         let mut lanes = bench.line_up(entries, &last.load, &expected, &[bench.cores.server])?;
         for lane in &mut lanes {
-            if let (Some(count), Ok(running)) = (self.files, &lane.state) {
+            if let Some(count) = self.files {
                 bench.go_on()?;
-                if let Err(error) = exchange::visit(running.address(), &last.load, count) {
-                    lane.state = Err(error.to_string());
-                }
+                lane.visit(&last.load, count);
             }
         }
         let rounds = if bench.is_quick { 1 } else { bench.rounds };

@@ -4,20 +4,18 @@
 //! measured.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
-
-use rustix::net::sockopt::set_socket_linger;
+use std::net::SocketAddr;
 
 use super::exchange::Client;
 use super::load::Load;
+use super::stream::BlockingStream;
 
 /// Those that are opened together before the first answer is waited for.
 const BATCH: usize = 64;
 
 /// Some that are held open.
 #[derive(Default)]
-pub(crate) struct Idle(Vec<TcpStream>);
+pub(crate) struct Idle(Vec<BlockingStream>);
 
 impl Idle {
     /// Opens more until there are so many; each asks once and gets its answer.
@@ -26,7 +24,7 @@ impl Idle {
         while self.0.len() < count {
             let mut clients = Vec::with_capacity(BATCH);
             for _ in self.0.len()..count.min(self.0.len() + BATCH) {
-                let mut client = Client::connect(address)?;
+                let mut client = Client::connect(address, load)?;
                 client.send(&request)?;
                 clients.push(client);
             }
@@ -40,10 +38,8 @@ impl Idle {
 }
 
 impl Drop for Idle {
-    /// Closed without a rest (RST), or the ports would be taken for a minute. One that fails is closed as usual.
+    /// Closed without a rest (RST), or the ports would be taken for a minute.
     fn drop(&mut self) {
-        for stream in &self.0 {
-            let _ = set_socket_linger(stream, Some(Duration::ZERO));
-        }
+        self.0.iter_mut().for_each(BlockingStream::reset_on_close);
     }
 }

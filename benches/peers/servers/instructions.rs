@@ -88,7 +88,7 @@ fn run(
 ) -> Result<u64, String> {
     let text = |error: std::io::Error| error.to_string();
     bench.go_on()?;
-    let mut setup = bench.setup(entry).map_err(text)?;
+    let mut setup = bench.setup(entry, load).map_err(text)?;
     if entry.server == Server::Floor {
         bench.prepare_floor(&mut setup, load, answer).map_err(text)?;
     }

@@ -20,6 +20,17 @@ const BROWSER: [&str; 10] = [
     "Cache-Control: max-age=0",
 ];
 
+/// How a load uses TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsUse {
+    /// TLS 1.3, on connections that are kept.
+    Kept,
+    /// A full handshake of TLS 1.3 for each request.
+    Full,
+    /// A resumed handshake of TLS 1.2 for each request.
+    Resumed,
+}
+
 /// What is put on a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
@@ -35,12 +46,14 @@ pub(crate) struct Load {
     pub(crate) files: Option<usize>,
     /// Threads of the program that puts it on.
     pub(crate) threads: usize,
+    pub(crate) tls: Option<TlsUse>,
 }
 
 impl Load {
     /// One request after the other on each of these connections, which are kept.
     pub(crate) fn of(path: &'static str, connections: usize) -> Self {
-        Self { path, connections, fields: Vec::new(), closes: false, depth: 1, files: None, threads: 1 }
+        let fields = Vec::new();
+        Self { path, connections, fields, closes: false, depth: 1, files: None, threads: 1, tls: None }
     }
 
     /// With a browser's request head, of some 600 bytes.
@@ -77,6 +90,12 @@ impl Load {
     /// Put on by so many threads.
     pub(crate) fn on_threads(mut self, count: usize) -> Self {
         self.threads = count;
+        self
+    }
+
+    /// Over TLS, used like this.
+    pub(crate) fn over_tls(mut self, tls: TlsUse) -> Self {
+        self.tls = Some(tls);
         self
     }
 

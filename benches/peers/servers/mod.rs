@@ -21,6 +21,7 @@ mod rows;
 mod server;
 mod settings;
 mod site;
+mod stream;
 mod table;
 mod tool;
 mod workers;
@@ -43,7 +44,8 @@ pub(crate) fn measure(options: &Options) -> Result<(), String> {
     let summary = rows::measure(&bench, &options.congestion)?;
     log::measure(&bench)?;
     growth::measure(&bench)?;
-    memory::measure(&bench)?;
+    memory::measure(&bench, false)?;
+    memory::measure(&bench, true)?;
     workers::measure(&bench)?;
     instructions::measure(&bench)?;
     if let Some(summary) = summary {

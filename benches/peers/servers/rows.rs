@@ -3,12 +3,15 @@
 //! Each row has a table of its own; a summary, with a line for each, comes at the end of everything.
 
 use std::fs;
+use std::thread;
+
+use reactor_http::files::RACY_WINDOW;
 
 use super::bench::Bench;
 use super::congestion::{self, Congestion};
 use super::exchange::Expected;
 use super::goal::Goal;
-use super::load::Load;
+use super::load::{Load, TlsUse};
 use super::server::Server;
 use super::site::{LARGE, MIDDLE, NOTHING, SMALL};
 use super::table::{Figures, MICROS, Unit};
@@ -16,6 +19,8 @@ use crate::markdown::Markdown;
 
 /// Connections of most rows: as of many users.
 const CONNECTIONS: usize = 64;
+/// More small files than the default cache holds.
+const FILES: usize = 100_000;
 /// Requests at a time on a connection, where they are pipelined.
 const DEPTH: usize = 16;
 /// Of large files: milliseconds for 10^9 bytes.
@@ -53,6 +58,7 @@ fn rows(congestion: &[String]) -> Vec<Row> {
         Row::new("1 KiB, 1 connection", small(1), &[Goal::Floor(1.05)]),
         Row::new("1 KiB, a browser's head", small(CONNECTIONS).with_head_of_browser(), &[Goal::Floor(1.15)]),
         Row::new("16 KiB", Load::of(MIDDLE, CONNECTIONS), &[Goal::Floor(1.10)]),
+        Row::new("100,000 files", small(CONNECTIONS).over_files(FILES), &[Goal::BestPeer(0.95)]),
     ];
     if congestion.is_empty() {
         rows.push(Row::large(None));
@@ -68,7 +74,19 @@ fn rows(congestion: &[String]) -> Vec<Row> {
             &[Goal::AtMost(1.2, "µs"), Goal::BestPeer(0.25)],
         ),
     ]);
+    rows.extend(tls_rows());
     rows
+}
+
+fn tls_rows() -> [Row; 4] {
+    let row = |name, load: Load, tls, goals| Row::new(name, load.over_tls(tls), goals);
+    let large = row("TLS, 10 MiB", Load::of(LARGE, 8), TlsUse::Kept, &[Goal::BestPeer(1.0)]);
+    [
+        row("TLS, 1 KiB", Load::of(SMALL, CONNECTIONS), TlsUse::Kept, &[Goal::BestPeer(0.95)]),
+        Row { unit: PER_GB, ..large },
+        row("TLS, full handshakes", Load::of(SMALL, 1), TlsUse::Full, &[Goal::BestPeer(1.0)]),
+        row("TLS 1.2, resumed handshakes", Load::of(SMALL, 1), TlsUse::Resumed, &[Goal::BestPeer(1.0)]),
+    ]
 }
 
 /// Measures the rows that are asked for; what comes back is the summary.
@@ -97,13 +115,24 @@ fn measure_row(bench: &Bench, row: &Row) -> Result<Vec<String>, String> {
             return Ok(vec![row.name.clone(), "not measured".to_owned()]);
         }
     };
+    if let Some(count) = row.load.files {
+        bench.site.lay_out_many(count).map_err(|error| error.to_string())?;
+        // Files that have only just changed are not kept.
+        thread::sleep(RACY_WINDOW);
+    }
     let body = match row.status {
         200 => Some(fs::read(bench.site.file(row.load.path)).map_err(|error| error.to_string())?),
         _ => None,
     };
     let expected = Expected { status: row.status, body };
-    let entries = bench.entries(&Server::listed());
+    let servers = Server::listed().into_iter().filter(|server| row.load.tls.is_none() || server.has_tls());
+    let entries = bench.entries(&servers.collect::<Vec<_>>());
     let mut lanes = bench.line_up(entries, &row.load, &expected, &[bench.cores.server])?;
+    if let Some(count) = row.load.files {
+        for lane in &mut lanes {
+            lane.visit(&row.load, count);
+        }
+    }
     bench.rounds(&mut lanes, &row.load, row.status)?;
     let figures = Figures::new(&lanes, row.unit);
     let verdict = figures.judge(row.goals);

@@ -63,6 +63,11 @@ impl Server {
         !matches!(self, Self::Floor | Self::Ours)
     }
 
+    /// Whether it is in the rows of TLS. There `sendfile` changes nothing.
+    pub(crate) fn has_tls(self) -> bool {
+        matches!(self, Self::Ours | Self::Earlier | Self::Nginx | Self::H2o | Self::Lighttpd)
+    }
+
     /// Whether it can be run.
     pub(crate) fn is_there(self) -> bool {
         self.program().is_some()

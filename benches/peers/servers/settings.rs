@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Display, Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit, getuid};
 
@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,
     pub(crate) workers: usize,
+    /// With TLS, by this certificate and its key.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     /// This project's: with its access log in a file.
     pub(crate) logs: bool,
     /// This project's: with so large a cache.
@@ -52,6 +54,7 @@ impl Setup {
             folder: folder.to_owned(),
             port: 0,
             workers: 1,
+            certificate: None,
             logs: false,
             cache_size: None,
             is_built_in: false,
@@ -124,8 +127,15 @@ fn our_words(setup: &Setup) -> Vec<String> {
     if let Some(size) = setup.cache_size {
         words.extend(["--cache-size".to_owned(), size.to_owned()]);
     }
-    if !setup.is_built_in {
+    if setup.is_built_in {
+        words.push("--welcome".to_owned());
+    } else {
         words.extend(["--root".to_owned(), setup.root.to_string_lossy().into_owned()]);
+    }
+    if let Some((certificate, key)) = &setup.certificate {
+        for (option, path) in [("--tls-cert", certificate), ("--tls-key", key)] {
+            words.extend([option.to_owned(), path.to_string_lossy().into_owned()]);
+        }
     }
     words
 }
@@ -146,6 +156,12 @@ fn as_root(line: &'static str) -> &'static str {
     if getuid().is_root() { line } else { "" }
 }
 
+/// These words about the certificate and its key, or nothing without TLS.
+fn with_certificate<W: Default>(setup: &Setup, words: impl FnOnce(Display<'_>, Display<'_>) -> W) -> W {
+    let certificate = setup.certificate.as_ref();
+    certificate.map(|(certificate, key)| words(certificate.display(), key.display())).unwrap_or_default()
+}
+
 fn nginx(setup: &Setup, sendfile: bool) -> String {
     let Setup { port, workers, .. } = setup;
     let (root, folder) = (setup.root.display(), setup.folder.display());
@@ -154,6 +170,14 @@ fn nginx(setup: &Setup, sendfile: bool) -> String {
     let (sendfile, nopush) = if sendfile { ("on", "on") } else { ("off", "off") };
     let open_files = open_files_max();
     let reuseport = if *workers > 1 { " reuseport" } else { "" };
+    let (ssl, certificate) = with_certificate(setup, |certificate, key| {
+        (
+            " ssl",
+            format!(
+                "ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
+            ),
+        )
+    });
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("  {kind}_temp_path {folder}/{kind};\n"))
         .concat();
@@ -176,7 +200,8 @@ http {{
   open_file_cache_min_uses 1;
   open_file_cache_errors on;
   server {{
-    listen 127.0.0.1:{port} deferred backlog=4096{reuseport};
+    listen 127.0.0.1:{port}{ssl} deferred backlog=4096{reuseport};
+    {certificate}
     root {root};
     autoindex on;
   }}
@@ -189,6 +214,9 @@ fn h2o(setup: &Setup) -> String {
     let Setup { port, workers, .. } = setup;
     let (root, folder) = (setup.root.display(), setup.folder.display());
     let user = as_root("user: root");
+    let ssl = with_certificate(setup, |certificate, key| {
+        format!(", ssl: {{certificate-file: {certificate}, key-file: {key}, minimum-version: TLSv1.2}}")
+    });
     format!(
         "num-threads: {workers}
 max-connections: {CONNECTIONS_MAX}
@@ -196,7 +224,7 @@ http1-request-timeout: {IDLE_SECS}
 pid-file: {folder}/pid
 error-log: {folder}/error.log
 {user}
-listen: {{host: 127.0.0.1, port: {port}}}
+listen: {{host: 127.0.0.1, port: {port}{ssl}}}
 hosts:
   default:
     paths:
@@ -208,6 +236,15 @@ hosts:
 
 fn lighttpd(setup: &Setup) -> String {
     let (root, folder, port) = (setup.root.display(), setup.folder.display(), setup.port);
+    let ssl = with_certificate(setup, |certificate, key| {
+        format!(
+            "server.modules += (\"mod_openssl\")
+ssl.engine = \"enable\"
+ssl.pemfile = \"{certificate}\"
+ssl.privkey = \"{key}\"
+"
+        )
+    });
     format!(
         "server.document-root = \"{root}\"
 server.port = {port}
@@ -222,7 +259,7 @@ server.pid-file = \"{folder}/pid\"
 server.errorlog = \"{folder}/error.log\"
 server.feature-flags = (\"server.h2proto\" => \"disable\")
 mimetype.assign = (\".html\" => \"text/html\", \".txt\" => \"text/plain\", \"\" => \"application/octet-stream\")
-",
+{ssl}",
         4 * CONNECTIONS_MAX
     )
 }

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -61,6 +62,20 @@ impl Site {
         self.root().join(path.trim_start_matches('/'))
     }
 
+    /// A certificate and its key, ECDSA on P-256, made by openssl at the first call.
+    pub(crate) fn certificate(&self) -> io::Result<(PathBuf, PathBuf)> {
+        let (certificate, key) = (self.folder().join("certificate.pem"), self.folder().join("key.pem"));
+        if !certificate.is_file() {
+            let mut command = Command::new("openssl");
+            let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30";
+            command.args(words.split(' ')).args(["-subj", "/CN=localhost", "-keyout"]).arg(&key);
+            command.arg("-out").arg(&certificate).stdin(Stdio::null()).stderr(Stdio::null());
+            let is_made = command.status().is_ok_and(|status| status.success());
+            is_made.then_some(()).ok_or_else(|| io::Error::other("openssl has made no certificate"))?;
+        }
+        Ok((certificate, key))
+    }
+
     /// Lays out so many small files, one beneath each of [`path_of`].
     pub(crate) fn lay_out_many(&self, count: usize) -> io::Result<()> {
         let bytes = fs::read(self.file(SMALL))?;
@@ -71,7 +86,9 @@ impl Site {
             {
                 fs::create_dir_all(directory)?;
             }
-            fs::write(file, &bytes)?;
+            if !file.exists() {
+                fs::write(file, &bytes)?;
+            }
         }
         Ok(())
     }

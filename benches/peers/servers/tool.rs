@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::load::Load;
+use super::load::{Load, TlsUse};
 use super::site;
 use crate::on_path;
 use crate::usage;
@@ -30,6 +30,8 @@ const SPARE: Duration = Duration::from_secs(30);
 pub(crate) enum Tool {
     Wrk,
     ReactorClient,
+    /// `openssl s_time`: one connection after the other.
+    OpensslTime,
 }
 
 /// What came of a load.
@@ -62,6 +64,7 @@ impl Tool {
         match self {
             Self::Wrk => "wrk",
             Self::ReactorClient => "reactor-client",
+            Self::OpensslTime => "openssl s_time",
         }
     }
 
@@ -85,8 +88,14 @@ impl Tool {
         lasts: Duration,
         folder: &Path,
     ) -> Result<Outcome, String> {
+        if matches!(load.tls, Some(TlsUse::Full | TlsUse::Resumed)) && self != Self::OpensslTime {
+            return Self::OpensslTime.run(load, address, lasts, folder);
+        }
         let text = |error: io::Error| format!("{}: {error}", self.name());
-        let mut command = self.command(load, address, lasts + SPARE, folder).map_err(text)?;
+        let mut command = self.command(load, address, lasts, folder).map_err(text)?;
+        if load.tls.is_some() {
+            command.env("OPENSSL_CONF", openssl_settings(load, folder).map_err(text)?);
+        }
         let report = folder.join("report");
         command.stdout(fs::File::create(&report).map_err(text)?);
         command.stdin(Stdio::null()).stderr(Stdio::null());
@@ -95,7 +104,10 @@ impl Tool {
         thread::sleep(lasts);
         let used = usage::of(tool.0.id()).map_err(text)?;
         let busy = used.as_secs_f64() / began.elapsed().as_secs_f64();
-        if let Some(pid) = Pid::from_raw(tool.0.id().cast_signed()) {
+        // s_time ends by itself.
+        if self != Self::OpensslTime
+            && let Some(pid) = Pid::from_raw(tool.0.id().cast_signed())
+        {
             kill_process(pid, Signal::INT).map_err(|error| text(error.into()))?;
         }
         await_end(&mut tool.0).map_err(text)?;
@@ -103,6 +115,7 @@ impl Tool {
         let outcome = match self {
             Self::Wrk => wrk_report(&report, busy),
             Self::ReactorClient => client_report(&report, busy),
+            Self::OpensslTime => openssl_report(&report, busy),
         };
         outcome.ok_or_else(|| format!("{} has reported nothing of use", self.name()))
     }
@@ -115,13 +128,22 @@ impl Tool {
         folder: &Path,
     ) -> io::Result<Command> {
         let Load { connections, threads, depth, .. } = load;
-        let seconds = lasts.as_secs();
+        if self == Self::OpensslTime {
+            let handshake = if load.tls == Some(TlsUse::Resumed) { "-reuse -tls1_2" } else { "-new -tls1_3" };
+            let path = load.path;
+            let words =
+                format!("s_time {handshake} -time {} -connect {address} -www {path}", lasts.as_secs().max(1));
+            let mut command = Command::new("openssl");
+            command.args(words.split(' '));
+            return Ok(command);
+        }
+        let seconds = (lasts + SPARE).as_secs();
         let mut command = match self {
-            Self::Wrk => Command::new("wrk"),
+            Self::Wrk | Self::OpensslTime => Command::new("wrk"),
             Self::ReactorClient => Command::new(env!("CARGO_BIN_EXE_reactor-client")),
         };
         let words = match self {
-            Self::Wrk => format!("-t {threads} -c {connections} -d {seconds}s"),
+            Self::Wrk | Self::OpensslTime => format!("-t {threads} -c {connections} -d {seconds}s"),
             Self::ReactorClient => format!(
                 "-s --format json --threads {threads} -c {connections} -z {seconds}s --pipeline {depth}"
             ),
@@ -140,7 +162,11 @@ impl Tool {
         if self == Self::ReactorClient && load.closes {
             command.arg("--no-keepalive");
         }
-        let url = |path: &str| format!("http://{address}{path}");
+        if self == Self::ReactorClient && load.tls.is_some() {
+            command.arg("-k");
+        }
+        let scheme = if load.tls.is_some() { "https" } else { "http" };
+        let url = |path: &str| format!("{scheme}://{address}{path}");
         match load.files {
             Some(count) if self == Self::ReactorClient => {
                 let urls: String = (0..count).map(|number| url(&site::path_of(number)) + "\n").collect();
@@ -156,12 +182,24 @@ impl Tool {
     }
 }
 
-/// What `wrk` has no option for, in Lua. A script that makes each request is run for each request.
+/// The settings of openssl in wrk and `s_time`: X25519 alone. In TLS 1.2 a certificate needs its curve as well.
+fn openssl_settings(load: &Load, folder: &Path) -> io::Result<PathBuf> {
+    let groups = if load.tls == Some(TlsUse::Resumed) { "X25519:P-256" } else { "X25519" };
+    let path = folder.join("openssl.cnf");
+    let text =
+        "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n[default]\nGroups = ";
+    fs::write(&path, format!("{text}{groups}\n"))?;
+    Ok(path)
+}
+
+/// What `wrk` has no option for, in Lua. A script that makes each request is run for each request. Rounds
+/// differ in their files: a cache must not hold just those of the round before.
 fn script(load: &Load) -> Option<String> {
     match load.files {
         Some(count) => Some(format!(
             r#"local head, tail
 init = function(args)
+  math.randomseed(os.time())
   head, tail = string.match(wrk.format("GET", "/many/@"), "^(.-)@(.*)$")
 end
 request = function()
@@ -203,6 +241,14 @@ fn wrk_report(report: &str, busy: f64) -> Option<Outcome> {
     let errors = behind("Socket errors:").unwrap_or_default();
     let failed = errors.split([' ', ',']).filter_map(|word| word.parse::<u64>().ok()).sum();
     Some(Outcome { answered, refused, failed, per_sec, busy })
+}
+
+/// What `openssl s_time` prints last, such as `123 connections in 2 real seconds, …`.
+fn openssl_report(report: &str, busy: f64) -> Option<Outcome> {
+    let (answered, rest) =
+        report.lines().rev().find(|line| line.contains(" real seconds"))?.split_once(" connections in ")?;
+    let (answered, seconds): (u64, f64) = (answered.parse().ok()?, rest.split(' ').next()?.parse().ok()?);
+    Some(Outcome { answered, refused: 0, failed: 0, per_sec: answered as f64 / seconds, busy })
 }
 
 /// What this project's client prints with `--format json`.
