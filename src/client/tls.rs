@@ -109,7 +109,7 @@ impl ClientTls {
     }
 
     pub(crate) fn connect(&self, socket: TcpStream, host: &str) -> Result<Stream, TlsError> {
-        self.0.connect(socket, host).map_err(TlsError::Handshake)
+        self.0.connect(socket, host).map(|stream| Stream::Tls(Box::new(stream))).map_err(TlsError::Handshake)
     }
 }
 

@@ -144,7 +144,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.sent_before_pump = self.send_queue.sent_total();
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
-            ConnState::Handshaking => self.shake_hands(&mut tick),
+            ConnState::Handshaking => self.drive_handshake(&mut tick),
             ConnState::Open => self.io_loop(&mut tick),
             ConnState::Lingering(_) => self.linger(&mut tick),
         };
@@ -159,7 +159,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                 Ok(()) if self.transport.needs_handshake() => {
                     self.state = ConnState::Handshaking;
                     self.protocol.on_connected(tick.context, tick.now);
-                    return self.shake_hands(tick);
+                    return self.drive_handshake(tick);
                 }
                 Ok(()) => {
                     self.state = ConnState::Open;
@@ -176,14 +176,14 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     #[inline(never)]
-    fn shake_hands(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
+    fn drive_handshake(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         if self.is_overdue(tick.now) {
             return self.close(CloseReason::TimedOut("the TLS handshake"), tick);
         }
         if !tick.pool.take_handshake(tick.now) {
             return Next::Again;
         }
-        match self.transport.shake_hands() {
+        match self.transport.drive_handshake() {
             Ok(Handshake::NeedsInput) => tick.ready.on_read_blocked(),
             Ok(Handshake::NeedsRoom) => tick.ready.on_write_blocked(),
             Ok(Handshake::Complete(session)) => {

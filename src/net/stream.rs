@@ -28,20 +28,11 @@ impl From<TcpStream> for Stream {
 }
 
 impl Stream {
-    /// For the rarer calls.
     fn transport(&mut self) -> &mut dyn Transport {
         match self {
             Self::Tcp(stream) => stream,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => &mut **stream,
-        }
-    }
-
-    fn transport_ref(&self) -> &dyn Transport {
-        match self {
-            Self::Tcp(stream) => stream,
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => &**stream,
         }
     }
 }
@@ -51,8 +42,8 @@ impl Transport for Stream {
         !matches!(self, Self::Tcp(_))
     }
 
-    fn shake_hands(&mut self) -> Result<Handshake, HandshakeError> {
-        self.transport().shake_hands()
+    fn drive_handshake(&mut self) -> Result<Handshake, HandshakeError> {
+        self.transport().drive_handshake()
     }
 
     fn is_drained(&self, len: usize, buffer_len: usize) -> bool {
@@ -103,12 +94,12 @@ impl Transport for Stream {
         }
     }
 
-    fn file_len_per_byte(&self) -> usize {
-        self.transport_ref().file_len_per_byte()
+    fn file_len_per_byte(&mut self) -> usize {
+        self.transport().file_len_per_byte()
     }
 
-    fn acked_total(&self) -> Option<u64> {
-        self.transport_ref().acked_total()
+    fn acked_total(&mut self) -> Option<u64> {
+        self.transport().acked_total()
     }
 
     fn socket(&mut self) -> &mut TcpStream {

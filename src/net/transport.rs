@@ -27,7 +27,7 @@ pub trait Transport {
     }
 
     /// Continues the handshake.
-    fn shake_hands(&mut self) -> Result<Handshake, HandshakeError> {
+    fn drive_handshake(&mut self) -> Result<Handshake, HandshakeError> {
         Ok(Handshake::Complete(TlsSession::default()))
     }
 
@@ -65,12 +65,12 @@ pub trait Transport {
     ///
     /// So a tick sends 1 MiB of a file, in about 50 µs. 256 KiB cost large files 8 % more; 2 MiB saved little and
     /// delayed small responses.
-    fn file_len_per_byte(&self) -> usize {
+    fn file_len_per_byte(&mut self) -> usize {
         4
     }
 
     /// Bytes that the peer has acknowledged since the connection began, if the transport knows.
-    fn acked_total(&self) -> Option<u64> {
+    fn acked_total(&mut self) -> Option<u64> {
         None
     }
 
@@ -107,7 +107,7 @@ impl Transport for TcpStream {
         Ok(sockopt::set_socket_linger(&*self, Some(Duration::ZERO))?)
     }
 
-    fn acked_total(&self) -> Option<u64> {
+    fn acked_total(&mut self) -> Option<u64> {
         getsockopt(self, TcpInfo).ok().map(|info| info.tcpi_bytes_acked)
     }
 

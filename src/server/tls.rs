@@ -70,7 +70,7 @@ impl ServerTls {
     }
 
     pub(super) fn accept(&self, socket: TcpStream) -> Option<Stream> {
-        self.acceptor.accept(socket)
+        self.acceptor.accept(socket).map(|stream| Stream::Tls(Box::new(stream)))
     }
 
     /// Loads changed files; if `is_asked`, all. An error is told once.

@@ -22,7 +22,7 @@ impl BlockingStream {
             return Ok(Self(Stream::Tcp(socket)));
         }
         let mut stream = over_tls(socket, address)?;
-        stream.shake_hands().map_err(|error| io::Error::other(format!("{error:?}")))?;
+        stream.drive_handshake().map_err(|error| io::Error::other(format!("{error:?}")))?;
         Ok(Self(stream))
     }
 
@@ -39,7 +39,10 @@ fn over_tls(socket: mio::net::TcpStream, address: SocketAddr) -> io::Result<Stre
 
     let config = TlsConnectorConfig { is_insecure: true, ..TlsConnectorConfig::default() };
     let connector = TlsConnector::new(&config).map_err(|error| io::Error::other(format!("{error:?}")))?;
-    connector.connect(socket, &address.ip().to_string()).map_err(io::Error::other)
+    connector
+        .connect(socket, &address.ip().to_string())
+        .map(|stream| Stream::Tls(Box::new(stream)))
+        .map_err(io::Error::other)
 }
 
 #[cfg(not(feature = "tls"))]

@@ -2,10 +2,8 @@
 //!
 //! Only the system's authorities are read from files, by `rustls-native-certs`.
 
-use std::fmt;
 use std::sync::Arc;
 
-use mio::net::TcpStream;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
@@ -17,7 +15,7 @@ use rustls::{
 
 use super::TlsStream;
 use super::certificate::{PairError, describe, explain, parse_chain, parse_pair, provider, verify_name};
-use crate::net::Stream;
+use crate::net::Transport;
 
 /// Settings of a connector. Texts are PEM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,11 +77,11 @@ impl TlsConnector {
     ///
     /// # Errors
     /// A host that no certificate can name.
-    pub fn connect(&self, socket: TcpStream, host: &str) -> Result<Stream, String> {
+    pub fn connect<T: Transport>(&self, socket: T, host: &str) -> Result<TlsStream<T>, String> {
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned());
         let name = name.map_err(|_| format!("no certificate can be for the host {host}"))?;
         let session = ClientConnection::new(Arc::clone(&self.0), name).map_err(|error| error.to_string())?;
-        Ok(Stream::Tls(Box::new(TlsStream::new(socket, session.into(), b""))))
+        Ok(TlsStream::new(socket, session.into(), b""))
     }
 }
 
@@ -112,8 +110,7 @@ impl Verifier {
             None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
         }
         if roots.is_empty() {
-            let text = "the system has no trusted authorities".to_owned();
-            return Err(TlsConnectorError::Authorities(text));
+            return Err(TlsConnectorError::Authorities("the system has no trusted authorities".to_owned()));
         }
         let roots = Arc::new(roots);
         let webpki =
@@ -123,24 +120,13 @@ impl Verifier {
     }
 }
 
-#[derive(Debug)]
-struct CertificateProblem(String);
-
-impl fmt::Display for CertificateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for CertificateProblem {}
-
 /// Whether it is itself one of the authorities, such as a certificate of `openssl req -x509`.
 fn is_root(certificate: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
     let mut store = RootCertStore::empty();
     store.add(certificate.clone()).is_ok() && store.roots.iter().all(|root| roots.roots.contains(root))
 }
 
-fn in_words(error: Error, certificate: &CertificateDer<'_>) -> Error {
+fn readable_error(error: Error, certificate: &CertificateDer<'_>) -> Error {
     let Error::InvalidCertificate(error) = error else { return error };
     let description = describe(certificate);
     let is_self_signed = description.subject == description.issuer && !description.subject.is_empty();
@@ -153,8 +139,8 @@ fn in_words(error: Error, certificate: &CertificateDer<'_>) -> Error {
         }
         error => format!("{}; -k accepts it", explain(error)),
     };
-    let problem = OtherError(Arc::new(CertificateProblem(text)));
-    Error::InvalidCertificate(CertificateError::Other(problem))
+    let text: Box<dyn std::error::Error + Send + Sync> = text.into();
+    Error::InvalidCertificate(CertificateError::Other(OtherError(text.into())))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -177,7 +163,7 @@ impl ServerCertVerifier for Verifier {
             }
             verified => verified,
         };
-        verified.map_err(|error| in_words(error, end_entity))
+        verified.map_err(|error| readable_error(error, end_entity))
     }
 
     fn verify_tls12_signature(

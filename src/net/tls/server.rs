@@ -5,8 +5,6 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use mio::net::TcpStream;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -14,7 +12,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::TlsStream;
 use super::certificate::{PairError, describe, parse_chain, parse_pair, provider, verify_name};
-use crate::net::{PeerCertificate, Stream, Transport};
+use crate::net::{PeerCertificate, Transport};
 
 /// PEM texts of the acceptor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,9 +33,9 @@ pub enum TlsConfigError {
 }
 
 /// Makes TLS streams of accepted sockets.
+#[derive(Debug)]
 pub struct TlsAcceptor {
     current: RwLock<Arc<ServerConfig>>,
-    provider: Arc<CryptoProvider>,
     plain_response: &'static [u8],
 }
 
@@ -47,9 +45,7 @@ impl TlsAcceptor {
     /// # Errors
     /// See [`TlsConfigError`].
     pub fn new(config: &TlsAcceptorConfig, plain_response: &'static [u8]) -> Result<Self, TlsConfigError> {
-        let provider = provider();
-        let current = RwLock::new(build(config, &provider)?);
-        Ok(Self { current, provider, plain_response })
+        Ok(Self { current: RwLock::new(build(config)?), plain_response })
     }
 
     /// Takes new certificates; after an error the old ones stay.
@@ -57,27 +53,16 @@ impl TlsAcceptor {
     /// # Errors
     /// See [`TlsConfigError`].
     pub fn reconfigure(&self, config: &TlsAcceptorConfig) -> Result<(), TlsConfigError> {
-        let config = build(config, &self.provider)?;
+        let config = build(config)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
 
     /// `None` only if rustls refuses its own configuration.
-    pub fn accept(&self, socket: TcpStream) -> Option<Stream> {
-        self.secure(socket).map(|stream| Stream::Tls(Box::new(stream)))
-    }
-
-    /// TLS over any transport.
-    pub(super) fn secure<T: Transport>(&self, socket: T) -> Option<TlsStream<T>> {
+    pub fn accept<T: Transport>(&self, socket: T) -> Option<TlsStream<T>> {
         let config = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         let session = ServerConnection::new(config).map_err(|error| log::error!("TLS: {error}")).ok()?;
         Some(TlsStream::new(socket, session.into(), self.plain_response))
-    }
-}
-
-impl fmt::Debug for TlsAcceptor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor").finish_non_exhaustive()
     }
 }
 
@@ -87,17 +72,15 @@ pub fn describe_certificates(config: &TlsAcceptorConfig) -> Vec<PeerCertificate>
     config.pairs.iter().filter_map(|(chain, _)| first(chain)).collect()
 }
 
-fn build(
-    config: &TlsAcceptorConfig,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<ServerConfig>, TlsConfigError> {
+fn build(config: &TlsAcceptorConfig) -> Result<Arc<ServerConfig>, TlsConfigError> {
+    let provider = provider();
     let pairs = config.pairs.iter().enumerate().map(|(index, (chain, key))| {
-        parse_pair(chain, key, provider).map_err(|error| TlsConfigError::Pair(index, error))
+        parse_pair(chain, key, &provider).map_err(|error| TlsConfigError::Pair(index, error))
     });
     let keys = pairs.map(|pair| pair.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
     let error = |error: &dyn fmt::Display| TlsConfigError::ClientCa(error.to_string());
     let builder =
-        ServerConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
+        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let builder = builder.map_err(|cause| error(&cause))?;
     let builder = match &config.client_ca {
         None => builder.with_no_client_auth(),
@@ -106,14 +89,12 @@ fn build(
             for certificate in parse_chain(pem).map_err(TlsConfigError::ClientCa)? {
                 roots.add(certificate).map_err(|cause| error(&cause))?;
             }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(provider)).build();
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build();
             builder.with_client_cert_verifier(verifier.map_err(|cause| error(&cause))?)
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(CertificatesByName(keys)));
-    // Its keys are in memory alone. They are new, too: an old ticket holds a client's certificate, which new
-    // authorities may refuse.
+    // New keys: an old ticket holds a client's certificate, which new authorities may refuse.
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|cause| error(&cause))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))

@@ -72,7 +72,6 @@ impl<T: Transport> TlsStream<T> {
             Err(error) => {
                 self.has_failed = true;
                 if !self.is_plain_http() {
-                    // The alert.
                     let _ = self.flush();
                 }
                 return Err(ReceiveError::Tls(error));
@@ -168,7 +167,7 @@ impl<T: Transport> Transport for TlsStream<T> {
     }
 
     #[inline(never)]
-    fn shake_hands(&mut self) -> Result<Handshake, HandshakeError> {
+    fn drive_handshake(&mut self) -> Result<Handshake, HandshakeError> {
         loop {
             match self.flush() {
                 Ok(()) => {}
@@ -259,11 +258,11 @@ impl<T: Transport> Transport for TlsStream<T> {
         self.session.wants_write()
     }
 
-    fn file_len_per_byte(&self) -> usize {
+    fn file_len_per_byte(&mut self) -> usize {
         1
     }
 
-    fn acked_total(&self) -> Option<u64> {
+    fn acked_total(&mut self) -> Option<u64> {
         let overhead = self.ciphertext_sent.saturating_sub(self.plaintext_taken);
         Some(self.socket.acked_total()?.saturating_sub(overhead))
     }

@@ -98,7 +98,7 @@ impl Pair {
         let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
         let client = ClientConnection::new(config, "test".try_into().expect("a name")).expect("a session");
         let pipe = Pipe { input: Rc::default(), output: Rc::default(), step, room };
-        let server = acceptor.secure(pipe.clone()).expect("a session");
+        let server = acceptor.accept(pipe.clone()).expect("a session");
         Self { server, client, pipe, at_server: Vec::new(), at_client: Vec::new() }
     }
 
@@ -121,9 +121,9 @@ impl Pair {
         }
     }
 
-    fn shake_hands(&mut self) -> TlsSession {
+    fn drive_handshake(&mut self) -> TlsSession {
         for _ in 0..100_000 {
-            if let Handshake::Complete(session) = self.server.shake_hands().expect("a handshake") {
+            if let Handshake::Complete(session) = self.server.drive_handshake().expect("a handshake") {
                 self.run_client();
                 return session;
             }
@@ -168,7 +168,7 @@ fn bytes_arrive_whole_in_any_steps_with_short_writes() {
     for version in VERSIONS {
         for (step, room) in [(1, 1), (3, 5), (100, 100), (5000, 20_000), (usize::MAX, usize::MAX)] {
             let mut pair = Pair::new(version, step, room);
-            let session = pair.shake_hands();
+            let session = pair.drive_handshake();
             assert!(session.version.starts_with("TLSv1.") && !session.is_resumed, "{session:?}");
             let len = if step < 100 { 2000 } else { 150_000 };
             let (up, down) = (pattern(len / 4), pattern(len));
@@ -186,7 +186,7 @@ fn bytes_arrive_whole_in_any_steps_with_short_writes() {
 #[test]
 fn key_updates_and_tiny_records_lose_no_bytes() {
     let mut pair = Pair::new(&rustls::version::TLS13, 11, 50);
-    pair.shake_hands();
+    pair.drive_handshake();
     let bytes = pattern(600);
     for (index, byte) in bytes.iter().enumerate() {
         pair.client.writer().write_all(&[*byte]).expect("room");
@@ -204,7 +204,7 @@ fn key_updates_and_tiny_records_lose_no_bytes() {
 fn end_with_close_notify_is_clean_and_without_an_error() {
     for notifies in [true, false] {
         let mut pair = Pair::new(&rustls::version::TLS13, 100, 1000);
-        pair.shake_hands();
+        pair.drive_handshake();
         pair.client.writer().write_all(b"last").expect("room");
         if notifies {
             pair.client.send_close_notify();
@@ -228,9 +228,9 @@ fn handshake_cut_at_any_byte_waits_then_fails_at_the_end() {
     for len in 0..hello.len() {
         let mut pair = Pair::new(&rustls::version::TLS13, 7, usize::MAX);
         pair.pipe.input.borrow_mut().bytes.extend(&hello[..len]);
-        assert!(matches!(pair.server.shake_hands(), Ok(Handshake::NeedsInput)), "{len} bytes");
+        assert!(matches!(pair.server.drive_handshake(), Ok(Handshake::NeedsInput)), "{len} bytes");
         pair.pipe.input.borrow_mut().has_ended = true;
-        let Err(HandshakeError::Io(error)) = pair.server.shake_hands() else { panic!("{len} bytes") };
+        let Err(HandshakeError::Io(error)) = pair.server.drive_handshake() else { panic!("{len} bytes") };
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     }
 }
@@ -240,7 +240,7 @@ fn plain_http_gets_the_plain_response_and_garbage_an_alert() {
     for (bytes, is_plain) in [(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], true), (&[0; 40], false)] {
         let mut pair = Pair::new(&rustls::version::TLS13, usize::MAX, usize::MAX);
         pair.pipe.input.borrow_mut().bytes.extend(bytes);
-        assert!(matches!(pair.server.shake_hands(), Err(HandshakeError::Protocol(_))));
+        assert!(matches!(pair.server.drive_handshake(), Err(HandshakeError::Protocol(_))));
         let sent: Vec<u8> = pair.pipe.output.borrow().bytes.iter().copied().collect();
         assert!(if is_plain { sent == PLAIN } else { sent.first() == Some(&0x15) }, "{sent:?}");
         // Later input is raw bytes, which a lingering connection discards.
@@ -252,7 +252,7 @@ fn plain_http_gets_the_plain_response_and_garbage_an_alert() {
 #[test]
 fn damaged_record_ends_the_stream_with_an_alert() {
     let mut pair = Pair::new(&rustls::version::TLS13, usize::MAX, usize::MAX);
-    pair.shake_hands();
+    pair.drive_handshake();
     pair.client.writer().write_all(b"secret").expect("room");
     pair.run_client();
     *pair.pipe.input.borrow_mut().bytes.back_mut().expect("a record") ^= 1;
