@@ -3,9 +3,9 @@
 //! All workers share one [`ServerTls`]. The session is made in [`net::tls`](crate::net::tls).
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,7 +53,7 @@ impl ServerTls {
         let (certificates, note) = match &tls.state_directory {
             _ if !tls.certificates.is_empty() => (tls.certificates.clone(), None),
             Some(_) if is_check => (Vec::new(), None),
-            _ => self_signed_files(tls, &names(config), now).map(|(pair, note)| (vec![pair], Some(note)))?,
+            _ => self_signed_files(tls, names(config), now).map(|(pair, note)| (vec![pair], Some(note)))?,
         };
         let client_ca = tls.client_ca.clone();
         let stamps = stamps(&certificates, client_ca.as_deref());
@@ -175,10 +175,9 @@ fn names(config: &ServerConfig) -> Vec<String> {
     names.into_iter().rev().collect()
 }
 
-/// The files, and a line about them.
 fn self_signed_files(
     tls: &TlsConfig,
-    names: &[String],
+    names: Vec<String>,
     now: Now,
 ) -> Result<((PathBuf, PathBuf), String), String> {
     let directory = tls.state_directory.as_deref().ok_or(
@@ -193,8 +192,9 @@ fn self_signed_files(
     // Servers that start at once take the certificate of the first.
     let _lock = lock_directory(directory).map_err(not_kept)?;
     let kept = fs::read(&chain).ok().zip(fs::read(&key).ok());
-    if !kept.is_some_and(|(pem, key)| self_signed::is_usable(&pem, &key, names, now)) {
-        let (chain_pem, key_pem) = self_signed::generate(names, now)?;
+    if !kept.as_ref().is_some_and(|(pem, key)| self_signed::is_usable(pem, key, &names, now)) {
+        let names = self_signed::union(names, &kept.unwrap_or_default().0);
+        let (chain_pem, key_pem) = self_signed::generate(&names, now)?;
         write_private(&[(&key, &key_pem), (&chain, &chain_pem)]).map_err(not_kept)?;
     }
     let fingerprint =
@@ -204,7 +204,7 @@ fn self_signed_files(
     Ok(((chain, key), note))
 }
 
-/// Creates the directory if it is missing. The lock ends with the file.
+/// The lock ends with the file.
 fn lock_directory(directory: &Path) -> io::Result<File> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let lock = File::open(directory)?;
@@ -216,9 +216,9 @@ fn write_private(files: &[(&PathBuf, &String)]) -> io::Result<()> {
     for (path, text) in files {
         // A second server that starts reads one of two whole files.
         let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        fs::write(&temporary, "")?;
-        fs::set_permissions(&temporary, Permissions::from_mode(0o600))?;
-        fs::write(&temporary, text)?;
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
         fs::rename(&temporary, path)?;
     }
     Ok(())

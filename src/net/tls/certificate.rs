@@ -2,6 +2,7 @@
 //!
 //! It opens no file and trusts nothing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::verify_server_name;
@@ -13,6 +14,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error};
 use x509_cert::Certificate;
 use x509_cert::der::{DateTime, Decode};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::net::PeerCertificate;
 
@@ -63,6 +66,23 @@ pub(super) fn verify_name(certificate: &CertificateDer<'_>, name: &ServerName<'_
     verify_server_name(&ParsedCertificate::try_from(certificate)?, name)
 }
 
+/// Host names and addresses.
+pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let parsed = Certificate::from_der(certificate).ok();
+    let names = parsed.and_then(|parsed| parsed.tbs_certificate.get::<SubjectAltName>().ok()?);
+    let text = |name| match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::IpAddress(ip) => {
+            let v4 = <[u8; 4]>::try_from(ip.as_bytes()).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(ip.as_bytes()).map(IpAddr::from))
+                .ok()
+                .map(|ip| ip.to_string())
+        }
+        _ => None,
+    };
+    names.map(|(_, names)| names.0.into_iter().filter_map(text).collect()).unwrap_or_default()
+}
+
 /// Empty if malformed.
 pub(super) fn describe(certificate: &CertificateDer<'_>) -> PeerCertificate {
     Certificate::from_der(certificate).map_or_else(
@@ -103,12 +123,11 @@ pub(super) fn explain(error: &CertificateError) -> String {
             "no trusted authority has issued the certificate, or an intermediate certificate is missing"
                 .to_owned()
         }
-        CertificateError::Revoked => "the certificate was revoked".to_owned(),
         // webpki has no other error for an RSA key below 2048 bits.
-        CertificateError::BadSignature => "the certificate has a wrong signature or a weak key".to_owned(),
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "the certificate has a weak or unknown key or signature".to_owned()
+            "the certificate has a wrong or unknown signature, or a weak key".to_owned()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is for another purpose".to_owned()

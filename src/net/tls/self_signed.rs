@@ -3,15 +3,17 @@
 //! It makes PEM texts; the caller keeps them.
 
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::CertificateDer;
 use x509_cert::der::DateTime;
 
-use super::certificate::{describe, parse_chain, parse_pair, provider, verify_name};
+use super::certificate::{self, describe, parse_chain, parse_pair, provider};
 
 /// 30 days before its end, a certificate is replaced.
 const RENEWAL_SECS: u64 = 30 * 24 * 60 * 60;
-/// Years of validity. A browser is asked again after them.
+/// A browser is asked again after them.
 const VALID_YEARS: i32 = 10;
+/// Names of earlier hosts and addresses that a new certificate keeps.
+const NAMES_MAX: usize = 100;
 
 /// A certificate and its key, in PEM. `names` are host names and addresses.
 ///
@@ -35,10 +37,15 @@ pub fn generate(names: &[String], unix_secs: u64) -> Result<(String, String), St
 pub fn is_usable(pem: &[u8], key: &[u8], names: &[String], unix_secs: u64) -> bool {
     let pair = parse_pair(pem, key, &provider());
     let Some(certificate) = pair.as_ref().ok().and_then(|pair| pair.cert.first()) else { return false };
-    let is_for = |name: &String| {
-        ServerName::try_from(name.as_str()).is_ok_and(|name| verify_name(certificate, &name).is_ok())
-    };
-    describe(certificate).not_after > unix_secs + RENEWAL_SECS && names.iter().all(is_for)
+    let kept = certificate::names(certificate);
+    describe(certificate).not_after > unix_secs + RENEWAL_SECS && names.iter().all(|name| kept.contains(name))
+}
+
+/// `names` and those of `pem`: servers with other addresses use it.
+pub fn union(mut names: Vec<String>, pem: &[u8]) -> Vec<String> {
+    let kept = parse_chain(pem).unwrap_or_default().first().map(certificate::names).unwrap_or_default();
+    names.extend(kept.into_iter().filter(|name| !names.contains(name)).take(NAMES_MAX).collect::<Vec<_>>());
+    names
 }
 
 /// SHA-256 of the first certificate, as browsers show it: `AB:CD:...`.
