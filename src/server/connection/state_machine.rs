@@ -486,6 +486,10 @@ impl Protocol for HttpServerProtocol {
             pipeline.end_all(send_queue.sent_total(), self.conn_info(Some(reason)), &mut worker.log, now);
             worker.return_pipeline(pipeline);
         }
+        // A handshake that `close_if_idle` ends.
+        let is_shutdown = worker.draining
+            && matches!((&self.state, reason), (HttpServerState::Reading, CloseReason::TimedOut(_)));
+        let reason = if is_shutdown { CloseReason::Shutdown } else { reason };
         worker.stats.count_closed(reason);
         log::info!("{} closed: {reason} (connection {})", self.peer, self.number);
     }
