@@ -67,7 +67,6 @@ impl ClientTarget {
     }
 }
 
-/// Options that override operands.
 /// Addresses of `--resolve` for a host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownHost {
@@ -79,6 +78,7 @@ pub struct KnownHost {
 impl KnownHost {
     /// Addresses that replace those of the resolver; empty if there are none.
     pub(crate) fn find(known: &[Self], host: &str, port: u16) -> Vec<SocketAddr> {
+        let host = host.trim_end_matches('.');
         let found = known.iter().filter(|known| known.host.eq_ignore_ascii_case(host) && known.port == port);
         found.flat_map(|known| &known.addresses).map(|&ip| (ip, port).into()).collect()
     }
@@ -89,10 +89,11 @@ impl KnownHost {
         let (port, addresses) = rest.split_once(':').ok_or(form)?;
         let address = |text: &str| text.trim_matches(['[', ']']).parse().map_err(|_| form);
         let addresses = addresses.split(',').map(address).collect::<Result<_, _>>()?;
-        Ok(Self { host: parse_host(host)?, port: parse_port(port)?, addresses })
+        Ok(Self { host: parse_host(host.trim_end_matches('.'))?, port: parse_port(port)?, addresses })
     }
 }
 
+/// Options that override operands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
     /// Without brackets.
