@@ -69,6 +69,10 @@ mod setup {
         Vec::new()
     }
 
+    pub(crate) fn is_over_tls() -> bool {
+        false
+    }
+
     pub(crate) fn set_server(_: SocketAddr, _: bool) {}
 
     pub(crate) fn client_stream(_: SocketAddr, stream: TcpStream) -> ClientStream {
@@ -97,9 +101,9 @@ mod setup {
     }
 
     static SERVERS: LazyLock<Mutex<HashSet<SocketAddr>>> = LazyLock::new(Mutex::default);
-    static CERTIFICATE: LazyLock<Certificate> =
+    pub(crate) static CERTIFICATE: LazyLock<Certificate> =
         LazyLock::new(|| Certificate::new(&["localhost", "127.0.0.1"]));
-    static CLIENT: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+    pub(crate) static CLIENT: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
         client_config(&CERTIFICATE.chain, &[&rustls::version::TLS13, &rustls::version::TLS12])
     });
 
@@ -166,8 +170,12 @@ mod setup {
         IS_ON.set(false);
     }
 
+    pub(crate) fn is_over_tls() -> bool {
+        IS_ON.get()
+    }
+
     pub(crate) fn server_options() -> Vec<String> {
-        if IS_ON.get() { CERTIFICATE.options().into() } else { Vec::new() }
+        if is_over_tls() { CERTIFICATE.options().into() } else { Vec::new() }
     }
 
     /// The kernel gives the port of a server that has ended to another.

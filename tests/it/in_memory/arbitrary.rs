@@ -13,7 +13,7 @@ use super::pair::{Alone, ServedDirectory};
 use super::wire::Pace;
 
 /// More than all the deadlines that one connection can go through in a row.
-const AN_AGE: Duration = Duration::from_secs(3600);
+pub(super) const AN_AGE: Duration = Duration::from_secs(3600);
 
 const PIECES: [&str; 24] = [
     "GET / HTTP/1.1\r\n",
@@ -69,7 +69,7 @@ fn conversation(directory: &ServedDirectory, now: Now, bytes: &[u8], pace: Pace)
 }
 
 #[test]
-fn arbitrary_input_connection_ends_by_a_deadline() {
+pub(super) fn arbitrary_input_connection_ends_by_a_deadline() {
     let directory = ServedDirectory::with(&[("index.html", b"<p>hello")]);
     let script = prop_oneof![3 => pieces(), 1 => noise()];
     proptest!(config(400), |(bytes in script, most in 1..500_usize)| {

@@ -4,6 +4,7 @@
 //! A [`Side`] is a connection as the server and the client have it, over a wire. Time is what the test says
 //! it is.
 
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,11 +15,14 @@ use reactor_http::client::connection::{BodyProgress, FetchError, ResponseHandler
 use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
-use reactor_http::net::{CloseReason, Connection, Pool, Protocol, RecvBuf, SendQueue, Tick, Want};
+use reactor_http::net::{
+    CloseReason, Connection, HandshakeError, Pool, Protocol, RecvBuf, SendQueue, Tick, TlsSession, Want,
+};
 use reactor_http::reactor::{Next, Now, Readiness};
 use reactor_http::server::{self, CacheMode, ServerConfig, WorkerState};
 use tempfile::TempDir;
 
+use super::secure::{Line, Peer};
 use super::wire::{Pace, Pipe, Port, Wire};
 use crate::harness::lay_out;
 
@@ -31,6 +35,7 @@ const TICK: Duration = Duration::from_micros(1);
 struct Observed<M> {
     protocol: M,
     ended: Option<CloseReason>,
+    is_secured: bool,
 }
 
 impl<M: Protocol> Protocol for Observed<M> {
@@ -47,6 +52,16 @@ impl<M: Protocol> Protocol for Observed<M> {
         let at_end = recv_buf.is_eof() && want == Want::Input;
         assert!(!at_end, "at the end of the input it wants more of it");
         want
+    }
+
+    fn on_handshake(
+        &mut self,
+        outcome: Result<TlsSession, HandshakeError>,
+        context: &mut M::Context,
+        now: Now,
+    ) {
+        self.is_secured = outcome.is_ok();
+        self.protocol.on_handshake(outcome, context, now);
     }
 
     fn on_input(&mut self, len: usize, context: &mut M::Context) {
@@ -87,7 +102,8 @@ impl<M: Protocol> Protocol for Observed<M> {
 
 /// One connection over a wire, pumped by hand.
 pub(super) struct Side<M: Protocol> {
-    connection: Connection<Observed<M>, Wire>,
+    connection: Connection<Observed<M>, Line>,
+    connects: bool,
     wire: Wire,
     pub(super) context: M::Context,
     pool: Pool,
@@ -100,11 +116,13 @@ impl<M: Protocol> Side<M> {
     /// A side whose first word is `want`: `Input` when it was accepted, `Tick` when it connects.
     pub(super) fn new(protocol: M, context: M::Context, want: Want) -> Self {
         let (wire, pool) = (Wire::new(), Pool::new(HEAD_LEN_MAX));
-        let mut connection = Connection::accepted(wire.clone(), Observed { protocol, ended: None });
-        if want == Want::Tick {
+        let connects = want == Want::Tick;
+        let observed = Observed { protocol, ended: None, is_secured: false };
+        let mut connection = Connection::accepted(Line::new(wire.clone(), connects), observed);
+        if connects {
             connection.wake();
         }
-        Self { connection, wire, context, pool, ended: None, closed: false }
+        Self { connection, connects, wire, context, pool, ended: None, closed: false }
     }
 
     pub(super) fn protocol(&mut self) -> &mut M {
@@ -122,6 +140,10 @@ impl<M: Protocol> Side<M> {
         self.connection.read_ahead(Tick::new(ready, &mut self.context, &mut self.pool, now));
         let next = self.connection.pump(Tick::new(ready, &mut self.context, &mut self.pool, now));
         port.swap(&self.wire);
+        if mem::take(&mut self.connection.protocol_mut().is_secured) && self.connects {
+            self.connection.wake();
+            return true;
+        }
         self.ended = self.connection.protocol_mut().ended;
         self.closed = next == Next::Close;
         if self.closed {
@@ -165,6 +187,7 @@ impl ServedDirectory {
 /// A server protocol whose client is the test.
 pub(super) struct Alone {
     pub(super) side: Side<server::HttpServerProtocol>,
+    peer: Peer,
     up: Pipe,
     down: Pipe,
     pace: Pace,
@@ -179,8 +202,42 @@ impl Alone {
 
     /// The same, at this time.
     pub(super) fn at(now: Now, directory: &ServedDirectory, capacity: usize, pace: Pace) -> Self {
-        let (up, down) = (Pipe::new(usize::MAX), Pipe::new(capacity));
-        Self { side: directory.server(now), up, down, pace, now }
+        Self::made(now, directory, capacity, pace, usize::MAX)
+    }
+
+    /// A client that sends so many bytes at most, the handshake included.
+    #[cfg(feature = "tls")]
+    pub(super) fn limited(directory: &ServedDirectory, pace: Pace, left: usize) -> Self {
+        Self::made(Now::read(), directory, usize::MAX, pace, left)
+    }
+
+    fn made(now: Now, directory: &ServedDirectory, capacity: usize, pace: Pace, left: usize) -> Self {
+        let (up, down) = (Pipe::new(usize::MAX), Pipe::new(usize::MAX));
+        let mut alone = Self { side: directory.server(now), peer: Peer::new(left), up, down, pace, now };
+        alone.complete_handshake();
+        alone.down.set_capacity(capacity);
+        alone
+    }
+
+    fn complete_handshake(&mut self) {
+        if !self.peer.has_tls() {
+            return;
+        }
+        for _ in 0..STEPS_MAX {
+            let is_handshaking = self.is_handshaking();
+            self.peer.send(&[], &mut self.up);
+            self.settle();
+            let bytes = self.down.take(usize::MAX);
+            self.peer.receive(&bytes, &mut self.up);
+            if !is_handshaking {
+                return;
+            }
+        }
+        panic!("the handshake never ends");
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.peer.is_handshaking()
     }
 
     /// Turns until it waits.
@@ -201,12 +258,13 @@ impl Alone {
     }
 
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.up.put(bytes.as_ref());
+        self.peer.send(bytes.as_ref(), &mut self.up);
         self.settle();
         self
     }
 
     pub(super) fn finish(&mut self) -> &mut Self {
+        self.peer.notify_close(&mut self.up);
         self.up.end();
         self.settle();
         self
@@ -214,9 +272,16 @@ impl Alone {
 
     /// Takes up to so many bytes of what the server has sent.
     pub(super) fn take(&mut self, most: usize) -> Vec<u8> {
-        let bytes = self.down.take(most);
-        self.settle();
-        bytes
+        loop {
+            let bytes = self.down.take(most.saturating_sub(self.peer.received.len()));
+            self.peer.receive(&bytes, &mut self.up);
+            self.settle();
+            let is_all = bytes.is_empty() || !self.peer.has_tls();
+            let received = &mut self.peer.received;
+            if is_all || received.len() >= most {
+                return received.drain(..most.min(received.len())).collect();
+            }
+        }
     }
 
     /// Takes all there is, until no more comes.

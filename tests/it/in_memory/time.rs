@@ -39,7 +39,7 @@ fn status(server: &mut Alone) -> Vec<u16> {
 }
 
 #[test]
-fn idle_connection_closes_after_60_s_without_response() {
+pub(super) fn idle_connection_closes_after_60_s_without_response() {
     let directory = small();
     let mut server = Alone::new(&directory, 1000, Pace::Whole);
     server.pass(60 * SECOND - TENTH);
@@ -50,7 +50,7 @@ fn idle_connection_closes_after_60_s_without_response() {
 }
 
 #[test]
-fn idle_timeout_restarts_after_each_response() {
+pub(super) fn idle_timeout_restarts_after_each_response() {
     let directory = small();
     let mut server = Alone::new(&directory, 1000, Pace::Whole);
     for _ in 0..100 {
@@ -64,7 +64,7 @@ fn idle_timeout_restarts_after_each_response() {
 }
 
 #[test]
-fn dripped_head_gets_408_after_10_s_at_any_rate() {
+pub(super) fn dripped_head_gets_408_after_10_s_at_any_rate() {
     let directory = small();
     let head = format!("GET / HTTP/1.1\r\nHost: test\r\nX-Long: {}\r\n\r\n", "x".repeat(2000));
     for (first_after, answered_before) in [(0, 0), (50, 0), (0, 3), (50, 1)] {
@@ -105,7 +105,7 @@ fn head_timeout_excludes_time_of_previous_response() {
 }
 
 #[test]
-fn stalled_body_gets_408_after_30_s() {
+pub(super) fn stalled_body_gets_408_after_30_s() {
     let directory = small();
     for body in ["", "x", "xxxxxxxxxx"] {
         let mut server = Alone::new(&directory, 1000, Pace::Whole);
@@ -119,7 +119,7 @@ fn stalled_body_gets_408_after_30_s() {
 }
 
 #[test]
-fn body_below_min_rate_gets_408_above_it_is_read() {
+pub(super) fn body_below_min_rate_gets_408_above_it_is_read() {
     const LEN: usize = 1024 * 1024;
     let directory = small();
     let head = format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {LEN}\r\n\r\n");
@@ -146,7 +146,7 @@ fn body_below_min_rate_gets_408_above_it_is_read() {
 }
 
 #[test]
-fn peer_reading_nothing_times_out_after_30_s() {
+pub(super) fn peer_reading_nothing_times_out_after_30_s() {
     let (_shelf, mut server) = sending();
     // What the wire has taken counts as taken by the peer, when it is first looked at.
     server.pass(SECOND).pass(30 * SECOND - TENTH);
@@ -164,7 +164,7 @@ fn peer_reading_nothing_times_out_after_30_s() {
 }
 
 #[test]
-fn slow_peer_above_min_rate_is_served_for_an_hour() {
+pub(super) fn slow_peer_above_min_rate_is_served_for_an_hour() {
     // Steady, in lumps as a kernel's buffers make them, and in one that is as large as the wire.
     for (len, secs) in [(2048, 1), (20_480, 10), (57_344, 28)] {
         let (_shelf, mut server) = sending();
@@ -177,7 +177,7 @@ fn slow_peer_above_min_rate_is_served_for_an_hour() {
 }
 
 #[test]
-fn peer_below_min_rate_times_out_within_15_minutes() {
+pub(super) fn peer_below_min_rate_times_out_within_15_minutes() {
     for (len, secs) in [(1, 1), (1, 29), (100, 1), (10_000, 20)] {
         let (_shelf, mut server) = sending();
         let mut passed = 0;
@@ -222,7 +222,7 @@ fn paused_reader_may_resume_within_two_minutes() {
 }
 
 #[test]
-fn idle_connection_closes_at_once_on_shutdown() {
+pub(super) fn idle_connection_closes_at_once_on_shutdown() {
     let directory = small();
     for answered in [0, 1] {
         let mut server = Alone::new(&directory, 1000, Pace::Whole);
@@ -252,7 +252,7 @@ fn started_request_gets_response_and_close_on_shutdown() {
 }
 
 #[test]
-fn file_in_flight_at_shutdown_completes() {
+pub(super) fn file_in_flight_at_shutdown_completes() {
     let (_shelf, mut server) = sending();
     let mut bytes = server.take(10_000);
     server.drain();

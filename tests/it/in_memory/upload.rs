@@ -29,7 +29,7 @@ fn status(server: &mut Alone) -> Option<String> {
 }
 
 #[test]
-fn upload_stalled_30_s_gets_408_and_leaves_no_file() {
+pub(super) fn upload_stalled_30_s_gets_408_and_leaves_no_file() {
     for path in ["/old", "/new"] {
         for (fields, start) in [
             ("Content-Length: 100", ""),
@@ -75,7 +75,7 @@ fn upload_below_min_rate_gets_408_above_it_gets_201() {
 }
 
 #[test]
-fn upload_any_chunking_is_stored_byte_for_byte() {
+pub(super) fn upload_any_chunking_is_stored_byte_for_byte() {
     for seed in 0..60 {
         let mut random = Random(seed);
         let bytes = content(random.below(100_000) as usize);
@@ -113,7 +113,7 @@ fn upload_any_chunking_is_stored_byte_for_byte() {
 }
 
 #[test]
-fn upload_truncated_anywhere_gets_400_and_keeps_old_file() {
+pub(super) fn upload_truncated_anywhere_gets_400_and_keeps_old_file() {
     let whole = head("/old", "Transfer-Encoding: chunked") + "3\r\nnew\r\n0\r\n\r\n";
     for len in 1..whole.len() {
         let directory = directory();

@@ -13,6 +13,8 @@ use std::rc::Rc;
 use mio::net::TcpStream;
 use reactor_http::net::Transport;
 
+use crate::harness::secure::is_over_tls;
+
 /// Pseudo-random numbers, the same for the same seed (splitmix64).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Random(pub(super) u64);
@@ -71,6 +73,10 @@ impl Pipe {
         Self { bytes: VecDeque::new(), capacity, ended: false }
     }
 
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
     /// Puts these bytes in, whatever the capacity.
     pub(super) fn put(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
@@ -118,11 +124,13 @@ struct Ends {
     incoming: Pipe,
     outgoing: Pipe,
     pace: Pace,
+    sent_total: u64,
 }
 
 impl Wire {
     pub(super) fn new() -> Self {
-        let ends = Ends { incoming: Pipe::new(0), outgoing: Pipe::new(0), pace: Pace::Whole };
+        let (incoming, outgoing) = (Pipe::new(0), Pipe::new(0));
+        let ends = Ends { incoming, outgoing, pace: Pace::Whole, sent_total: 0 };
         Self(Rc::new(RefCell::new(ends)))
     }
 }
@@ -135,7 +143,10 @@ impl Ends {
         let free = self.outgoing.capacity.saturating_sub(self.outgoing.bytes.len());
         match self.pace.of(len.min(free)) {
             0 => Err(ErrorKind::WouldBlock.into()),
-            len => Ok(len),
+            len => {
+                self.sent_total += len as u64;
+                Ok(len)
+            }
         }
     }
 }
@@ -186,6 +197,11 @@ impl Transport for Wire {
 
     fn reset_on_close(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// As TCP tells TLS: what it has taken counts as taken by the peer.
+    fn acked_total(&mut self) -> Option<u64> {
+        is_over_tls().then(|| self.0.borrow().sent_total)
     }
 
     fn socket(&mut self) -> &mut TcpStream {
