@@ -339,7 +339,7 @@ fn come_and_go(server: &Server, way: usize) {
 }
 
 #[test]
-fn closed_connections_leave_no_open_descriptor() {
+pub(crate) fn closed_connections_leave_no_open_descriptor() {
     let server = Server::serving(&[("small", b"small")]);
     sparse(&server, "large", GIB);
     let mut watcher = server.connect();

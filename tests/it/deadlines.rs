@@ -167,7 +167,7 @@ fn silent_reader() {
 }
 
 #[test]
-fn header_timeout_does_not_apply_to_idle_connection() {
+pub(crate) fn header_timeout_does_not_apply_to_idle_connection() {
     let server = Server::with(FILES, HEADER_SHORT);
     let mut idle = server.connect();
     assert_eq!(idle.get("/small").text(), "small");
@@ -223,7 +223,7 @@ fn request_restarts_idle_timeout() {
 }
 
 #[test]
-fn empty_line_after_request_starts_no_header_timeout() {
+pub(crate) fn empty_line_after_request_starts_no_header_timeout() {
     let server = Server::with(FILES, BOTH_SHORT);
     for half_closed in [false, true] {
         let mut client = server.connect();

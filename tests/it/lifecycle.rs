@@ -95,7 +95,7 @@ pub(crate) fn signal_finishes_in_flight_and_accepts_no_more() {
 }
 
 #[test]
-fn signal_with_nothing_in_flight_exits_at_once() {
+pub(crate) fn signal_with_nothing_in_flight_exits_at_once() {
     let server = Server::with(&[("small", b"small")], &["--grace", "24h"]);
     let mut idle: Vec<Raw> = (0..10).map(|_| kept_alive(&server)).collect();
     server.signal(Signal::TERM);
@@ -111,7 +111,7 @@ fn signal_with_nothing_in_flight_exits_at_once() {
 }
 
 #[test]
-fn request_arrived_before_signal_gets_response() {
+pub(crate) fn request_arrived_before_signal_gets_response() {
     let server = Server::with(&[("small", b"small")], &["--grace", "24h"]);
     let mut client = kept_alive(&server);
     client.send("GET /small HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -159,7 +159,7 @@ pub(crate) fn client_that_never_reads_is_dropped_after_grace() {
 }
 
 #[test]
-fn second_signal_exits_at_once_with_128_plus_signal() {
+pub(crate) fn second_signal_exits_at_once_with_128_plus_signal() {
     for (first, second, code) in [
         (Signal::INT, Signal::INT, 130),
         (Signal::TERM, Signal::TERM, 143),
@@ -181,7 +181,7 @@ fn second_signal_exits_at_once_with_128_plus_signal() {
 }
 
 #[test]
-fn clients_gone_mid_download_server_keeps_running() {
+pub(crate) fn clients_gone_mid_download_server_keeps_running() {
     let server = serving_endless(&[]);
     for _ in 0..10 {
         let reset = stalled(&server);

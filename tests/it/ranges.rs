@@ -213,7 +213,7 @@ fn malformed_range_gets_200_whole() {
 }
 
 #[test]
-fn if_range_match_gets_206_mismatch_gets_200() {
+pub(crate) fn if_range_match_gets_206_mismatch_gets_200() {
     let served = serve();
     let (server, files) = &*served;
     let mut client = server.connect();

@@ -1,8 +1,10 @@
-//! TLS on both ends: certificates, reload, handshakes that fail, and the suites of plain HTTP over TLS.
+//! TLS on both ends: certificates, reload, handshakes that fail.
 //!
-//! Each test makes its own certificates. `client_side` has the tests of the client.
+//! Each test makes its own certificates. `client_side` has the tests of the client, `suites` those of plain HTTP.
 
 mod client_side;
+mod hostile;
+mod suites;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,15 +13,16 @@ use std::sync::Arc;
 use std::{fs, thread};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustix::fs::{FileType, Mode, mknodat};
 use rustix::process::Signal;
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 
-use crate::harness::secure::{Certificate, ClientStream, client_config, over_tls, secured};
+use crate::harness::secure::{Certificate, ClientStream, client_config, secured};
 use crate::harness::{Outcome, Raw, Server, WAIT_MAX, client, reactor_server};
-use crate::{concurrency, deadlines, framing, lifecycle, ranges, upload};
+use crate::lifecycle;
 
 const FILE: (&str, &[u8]) = ("a.txt", b"hello\n");
 
@@ -79,68 +82,6 @@ fn url(server: &Server, host: &str) -> String {
 fn fetch(server: &Server, host: &str, options: &[&str]) -> Outcome {
     let url = url(server, host);
     client(&[options, &["-s", "-S", &url]].concat())
-}
-
-#[test]
-fn deadlines_hold_over_tls() {
-    for test in [
-        deadlines::stalled_head_gets_408_and_close,
-        deadlines::stalled_second_head_gets_408_after_first_response,
-        deadlines::idle_keep_alive_connection_closes_without_response,
-    ] {
-        over_tls(test);
-    }
-}
-
-#[test]
-fn shutdown_and_closes_over_tls() {
-    for test in [
-        lifecycle::signal_finishes_in_flight_and_accepts_no_more,
-        lifecycle::client_that_never_reads_is_dropped_after_grace,
-        lifecycle::half_closed_client_gets_every_response,
-        lifecycle::client_closing_within_head_gets_400,
-        lifecycle::file_shrinks_while_sent_body_ends_early_unpadded,
-    ] {
-        over_tls(test);
-    }
-}
-
-#[test]
-fn ranges_over_tls() {
-    for test in [
-        ranges::range_gets_206_with_exact_bytes_and_content_range,
-        ranges::multiple_ranges_get_parts_in_requested_order,
-        ranges::pipeline_with_conditions_and_ranges_keeps_order,
-    ] {
-        over_tls(test);
-    }
-}
-
-#[test]
-fn uploads_over_tls() {
-    for test in [
-        upload::put_creates_201_or_replaces_204_with_etag_of_get,
-        upload::chunked_put_stores_decoded_body,
-        upload::expect_100_continue_is_sent_only_if_upload_is_accepted,
-    ] {
-        over_tls(test);
-    }
-}
-
-#[test]
-fn paused_reader_gets_whole_file_over_tls() {
-    over_tls(concurrency::paused_reader_resumes_and_gets_whole_file);
-}
-
-#[test]
-fn rejected_requests_over_tls() {
-    for test in [
-        framing::requests_before_rejected_one_get_responses_first,
-        framing::rejected_flooding_client_still_reads_response,
-        framing::head_truncated_by_client_gets_400,
-    ] {
-        over_tls(test);
-    }
 }
 
 #[test]
@@ -274,6 +215,19 @@ fn client_certificate_is_required_and_its_subject_logged() {
 }
 
 #[test]
+fn expired_client_certificate_is_refused() {
+    let Signed { authority, leaf } =
+        signed(&["someone"], |params| params.not_after = date_time_ymd(2020, 2, 1));
+    let certificate = Certificate::new(&["localhost"]);
+    let server = serve(&certificate, &["--tls-client-ca", text(&authority.chain), "--verbose"]);
+    let options = ["-k", "--cert", text(&leaf.chain), "--key", text(&leaf.key)];
+    let outcome = fetch(&server, "localhost", &options).expect(35);
+    assert!(outcome.complaint().contains("the alert certificate_expired"), "{}", outcome.stderr);
+    let stderr = server.stop().stderr;
+    assert!(stderr.contains("the TLS handshake failed: the certificate expired on 2020-02-01"), "{stderr}");
+}
+
+#[test]
 fn sighup_and_changed_files_load_new_certificates() {
     let certificate = Certificate::new(&["localhost"]);
     let server = serve(&certificate, &[]);
@@ -313,6 +267,9 @@ fn sighup_and_changed_files_load_new_certificates() {
 fn start_refuses_unusable_certificates() {
     let (one, other) = (Certificate::new(&["localhost"]), Certificate::new(&["localhost"]));
     let missing = one.chain.with_file_name("missing.pem");
+    // As of `<(...)` in a shell: it can be read once, and never again.
+    let fifo = one.chain.with_file_name("fifo");
+    mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).expect("a FIFO");
     let rows = [
         (
             vec!["--tls-cert", text(&one.chain), "--tls-key", text(&other.key)],
@@ -320,6 +277,7 @@ fn start_refuses_unusable_certificates() {
         ),
         (vec!["--tls-cert", text(&missing)], "cannot read the certificate"),
         (vec!["--tls-cert", "/dev/zero"], "it is not a regular file"),
+        (vec!["--tls-cert", text(&fifo), "--tls-key", text(&one.key)], "it is not a regular file"),
         (vec!["--tls-cert", text(&one.key)], "no certificate"),
         (vec!["--tls-cert", text(&one.chain)], "no private key"),
         (vec!["--tls-key", text(&one.key)], "needs a certificate"),
@@ -371,6 +329,41 @@ fn self_signed_certificate_is_kept_between_starts() {
     let key = home.path().join("reactor-server/key.pem");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(key).expect("a key").permissions());
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// They would replace each other's certificate for ever.
+#[test]
+fn self_signed_servers_with_other_addresses_share_a_certificate() {
+    let home = tempfile::tempdir().expect("a directory");
+    let chain = home.path().join("reactor-server/certificate.pem");
+    let serve = |bind: &str| {
+        let options = ["--tls", "self-signed", "--bind", bind];
+        let server = Server::spawn(&[FILE], &options, |command| {
+            command.env("XDG_STATE_HOME", home.path());
+        });
+        let outcome = fetch(&server, "127.0.0.1", &["--cacert", text(&chain)]);
+        assert_eq!(outcome.expect(0).text(), "hello\n");
+        fs::read(&chain).expect("a certificate")
+    };
+    let (first, both) = (serve("127.0.0.2"), serve("127.0.0.3"));
+    assert!(first != both, "it is for both");
+    assert!(serve("127.0.0.2") == both && serve("127.0.0.3") == both);
+}
+
+#[test]
+fn self_signed_certificate_serves_as_client_certificate() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| home.path().join("reactor-server").join(name);
+    let start = |options: &[&str]| {
+        Server::spawn(&[FILE], &[&["--tls", "self-signed"], options].concat(), |command| {
+            command.env("XDG_STATE_HOME", home.path());
+        })
+    };
+    start(&[]).stop();
+    let (chain, key) = (path("certificate.pem"), path("key.pem"));
+    let server = start(&["--tls-client-ca", text(&chain)]);
+    let options = ["--cacert", text(&chain), "--cert", text(&chain), "--key", text(&key)];
+    assert_eq!(fetch(&server, "localhost", &options).expect(0).text(), "hello\n");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! `disk` what happens when there is no room.
 
 mod disk;
-mod refused;
-mod whole;
+pub(crate) mod refused;
+pub(crate) mod whole;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -101,7 +101,7 @@ pub(crate) fn expect_100_continue_is_sent_only_if_upload_is_accepted() {
 }
 
 #[test]
-fn pipelined_get_after_put_sees_new_content() {
+pub(crate) fn pipelined_get_after_put_sees_new_content() {
     let server = serve(&[("a", b"old")]);
     let get = "GET /a HTTP/1.1\r\nHost: test\r\n\r\n";
     let mut client = server.connect();

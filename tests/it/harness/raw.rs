@@ -78,6 +78,13 @@ impl Raw {
         Self { stream: BufReader::new(ClientStream::Plain(stream)) }
     }
 
+    /// A stream of its own kind.
+    #[cfg(feature = "tls")]
+    pub(crate) fn over(stream: ClientStream) -> Self {
+        set_deadlines(stream.socket());
+        Self { stream: BufReader::new(stream) }
+    }
+
     /// Sends these bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stream.get_mut().write_all(bytes.as_ref()).expect("the server reads");

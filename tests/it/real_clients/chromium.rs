@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -60,12 +61,12 @@ audio.onseeked = () => tell("done-" + audio.currentTime + "-of-" + audio.duratio
 struct Browser(Child);
 
 impl Browser {
-    /// Shows a page; nothing if there is no browser.
-    fn show(url: &str, home: &Path) -> Option<Browser> {
+    /// Shows a page, with more flags; nothing if there is no browser.
+    fn show(url: &str, home: &Path, more: &[&str]) -> Option<Browser> {
         let profile = format!("--user-data-dir={}", home.join("profile").display());
         for name in NAMES {
             let mut command = Command::new(name);
-            command.args(FLAGS).args([&profile, url]).env("HOME", home);
+            command.args(FLAGS).args(more).args([&profile, url]).env("HOME", home);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
             match command.spawn() {
                 Ok(child) => return Some(Browser(child)),
@@ -114,6 +115,52 @@ fn asked_range(exchange: &Value) -> Option<(usize, u64)> {
     Some((first, exchange["status"].as_u64()?))
 }
 
+/// Waits until the page has told that it is done; what it has told then.
+fn await_done(log: &Receiver<String>, told: &mut Vec<Value>) -> String {
+    let deadline = Instant::now() + WAIT_MAX;
+    loop {
+        let line = log.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        let line = line.unwrap_or_else(|_| panic!("it never got there: {told:#?}"));
+        let exchange: Value = serde_json::from_str(&line).expect("a line of JSON");
+        let target = exchange["target"].as_str().unwrap_or_default().to_owned();
+        told.push(exchange);
+        assert!(!target.starts_with("/failed"), "{target}: {told:#?}");
+        if target.starts_with("/done") {
+            return target;
+        }
+    }
+}
+
+/// The page that reads a listing and a file over TLS.
+#[cfg(feature = "tls")]
+const SECURE_PAGE: &str = r#"<!doctype html>
+<title>Over TLS</title>
+<script>
+const tell = words => fetch("/" + words);
+const read = path => fetch(path).then(response => response.text());
+Promise.all([read("/docs/"), read("/docs/a.txt")])
+  .then(([listing, text]) => tell(isSecureContext && listing.includes("a.txt") && text == "hello" ? "done" : "failed"))
+  .catch(() => tell("failed"));
+</script>
+"#;
+
+#[cfg(feature = "tls")]
+#[test]
+fn browser_reads_page_listing_and_file_over_tls() {
+    let home = home();
+    let files: &[(&str, &[u8])] = &[("index.html", SECURE_PAGE.as_bytes()), ("docs/a.txt", b"hello")];
+    let options = ["--tls", "self-signed", "--listing", "auto", "--access-log", "-", "--log-format", "json"];
+    let (server, stdout) = Server::spawn_apart(files, &options, |command| {
+        command.env("XDG_STATE_HOME", home.path());
+    });
+    let log = lines(stdout);
+    let url = format!("https://{}/", server.address());
+    let Some(_browser) = Browser::show(&url, home.path(), &["--ignore-certificate-errors"]) else { return };
+    let mut told = Vec::new();
+    await_done(&log, &mut told);
+    assert!(told.iter().all(|exchange| exchange["tls_version"] == "TLSv1.3"), "{told:#?}");
+}
+
 #[test]
 fn browser_seeks_in_recording_with_range_requests() {
     let home = home();
@@ -122,20 +169,9 @@ fn browser_seeks_in_recording_with_range_requests() {
     let options = ["--access-log", "-", "--log-format", "json"];
     let (server, stdout) = Server::spawn_apart(files, &options, |_| ());
     let log = lines(stdout);
-    let Some(browser) = Browser::show(&super::url(&server, "/"), home.path()) else { return };
-    let deadline = Instant::now() + WAIT_MAX;
+    let Some(browser) = Browser::show(&super::url(&server, "/"), home.path(), &[]) else { return };
     let mut told = Vec::new();
-    let last = loop {
-        let line = log.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-        let line = line.unwrap_or_else(|_| panic!("it never got there: {told:#?}"));
-        let exchange: Value = serde_json::from_str(&line).expect("a line of JSON");
-        let target = exchange["target"].as_str().unwrap_or_default().to_owned();
-        told.push(exchange);
-        assert!(!target.starts_with("/failed"), "{target}: {told:#?}");
-        if target.starts_with("/done") {
-            break target;
-        }
-    };
+    let last = await_done(&log, &mut told);
     // What it still receives is logged when it is gone.
     drop(browser);
     let stopped = server.stop();

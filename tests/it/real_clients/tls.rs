@@ -1,12 +1,16 @@
-//! Clients of other people over TLS: curl, wget, Python, Node and openssl.
+//! Programs of other people over TLS: the clients curl, wget, Python, Node and openssl; the servers of openssl and nginx.
 //!
 //! Each trusts the certificate of its test, and nothing else.
 
 use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use super::{home, run, succeed};
-use crate::harness::Server;
 use crate::harness::secure::Certificate;
+use crate::harness::{Outcome, Server, client};
 
 const TEXT: &[u8] = b"read over TLS\n";
 
@@ -68,4 +72,103 @@ fn openssl_verifies_certificate_and_resumes_session() {
         return;
     };
     assert!(!output.status.success(), "TLS 1.1 is refused");
+}
+
+/// A server of other people, ended when dropped.
+struct Other(Child);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a program that may not be there, in this directory.
+fn start(program: &str, home: &Path, arguments: &[&str]) -> Option<Other> {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped());
+    match command.stderr(Stdio::null()).spawn() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            super::skipped(program);
+            None
+        }
+        child => Some(Other(child.expect("it starts"))),
+    }
+}
+
+/// `openssl s_server`, which sends files, and its port.
+fn openssl_server(home: &Path, arguments: &[&str]) -> Option<(Other, u16)> {
+    let fixed = ["s_server", "-accept", "127.0.0.1:0", "-WWW"];
+    let mut server = start("openssl", home, &[&fixed[..], arguments].concat())?;
+    let lines = BufReader::new(server.0.stdout.take().expect("its output")).lines();
+    let port = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("ACCEPT")?.rsplit(':').next()?.parse().ok());
+    Some((server, port.expect("a port")))
+}
+
+fn fetch(port: u16, options: &[&str]) -> Outcome {
+    client(&[options, &["-s", "-S", &format!("https://localhost:{port}/a.txt")]].concat())
+}
+
+#[test]
+fn client_fetches_from_openssl_in_both_versions() {
+    let certificate = Certificate::new(&["localhost"]);
+    let [chain, key] = [&certificate.chain, &certificate.key].map(|path| path.to_str().expect("UTF-8"));
+    let home = home();
+    fs::write(home.path().join("a.txt"), TEXT).expect("a file");
+    for version in ["-tls1_2", "-tls1_3"] {
+        let options = ["-cert", chain, "-key", key, version];
+        let Some((_server, port)) = openssl_server(home.path(), &options) else { return };
+        assert_eq!(fetch(port, &["--cacert", chain]).expect(0).stdout, TEXT);
+        fetch(port, &[]).expect(60);
+    }
+    let options = ["-cert", chain, "-key", key, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"];
+    let Some((_server, port)) = openssl_server(home.path(), &options) else { return };
+    fetch(port, &["--cacert", chain]).expect(35);
+}
+
+#[test]
+fn client_refuses_weak_rsa_key() {
+    let home = home();
+    let words = "req -x509 -newkey rsa:1024 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -keyout key.pem -out chain.pem";
+    if succeed("openssl", home.path(), &words.split_whitespace().collect::<Vec<_>>()).is_none() {
+        return;
+    }
+    let options = ["-cert", "chain.pem", "-key", "key.pem", "-cipher", "DEFAULT@SECLEVEL=0"];
+    let Some((_server, port)) = openssl_server(home.path(), &options) else { return };
+    let chain = home.path().join("chain.pem");
+    let outcome = fetch(port, &["--cacert", chain.to_str().expect("UTF-8")]).expect(60);
+    assert!(outcome.complaint().contains("weak key"), "{}", outcome.stderr);
+}
+
+#[test]
+fn client_fetches_from_nginx_over_tls() {
+    let certificate = Certificate::new(&["localhost"]);
+    let home = home();
+    fs::write(home.path().join("a.txt"), TEXT).expect("a file");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+    let (root, chain, key) = (home.path().display(), certificate.chain.display(), certificate.key.display());
+    let user = if rustix::process::getuid().is_root() { "user root;" } else { "" };
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {root}/{kind}; "))
+        .concat();
+    let text = format!(
+        "daemon off; master_process off; {user} pid {root}/pid; error_log {root}/error.log; events {{}}
+        http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{port} ssl; root {root};
+        ssl_certificate {chain}; ssl_certificate_key {key}; }} }}"
+    );
+    let file = home.path().join("nginx.conf");
+    fs::write(&file, text).expect("a file");
+    let program = if Path::new("/usr/sbin/nginx").is_file() { "/usr/sbin/nginx" } else { "nginx" };
+    let Some(_server) = start(program, home.path(), &["-c", file.to_str().expect("UTF-8")]) else { return };
+    let deadline = std::time::Instant::now() + crate::harness::WAIT_MAX;
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(std::time::Instant::now() < deadline, "nginx never listens");
+        std::thread::yield_now();
+    }
+    let trusted = ["--cacert", certificate.chain.to_str().expect("UTF-8")];
+    assert_eq!(fetch(port, &trusted).expect(0).stdout, TEXT);
 }

@@ -3,14 +3,15 @@
 //! The servers are the real one, and scripted ones.
 
 use std::io::{Read, Write};
+use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 use super::{FILE, Signed, fetch, serve, signed, text, url};
 use crate::harness::secure::Certificate;
-use crate::harness::{Outcome, Server, client};
+use crate::harness::{Client, Outcome, Screen, Server, client};
 
 #[test]
 fn client_says_why_a_certificate_is_refused() {
@@ -46,6 +47,59 @@ fn client_says_why_a_certificate_is_refused() {
         fetch(&server, "localhost", &["--cacert", text(&authority.chain)]).expect(0).text(),
         "hello\n"
     );
+}
+
+#[test]
+fn chain_without_its_intermediate_is_refused() {
+    let authority = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        (params, KeyPair::generate().expect("a key"))
+    };
+    let ((root, root_key), (intermediate, key)) = (authority("root"), authority("intermediate"));
+    let root_pem = root.self_signed(&root_key).expect("it is signed").pem();
+    let trusted = Certificate::of(&root_pem, &root_key.serialize_pem());
+    let intermediate_pem =
+        intermediate.signed_by(&key, &Issuer::new(root, root_key)).expect("it is signed").pem();
+    let leaf_key = KeyPair::generate().expect("a key");
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let leaf = leaf.signed_by(&leaf_key, &Issuer::new(intermediate, key)).expect("it is signed").pem();
+    let options = ["--cacert", text(&trusted.chain)];
+    let server = serve(&Certificate::of(&leaf, &leaf_key.serialize_pem()), &[]);
+    let outcome = fetch(&server, "localhost", &options).expect(60);
+    assert!(outcome.complaint().contains("an intermediate certificate is missing"), "{}", outcome.stderr);
+    let whole = Certificate::of(&(leaf + &intermediate_pem), &leaf_key.serialize_pem());
+    assert_eq!(fetch(&serve(&whole, &[]), "localhost", &options).expect(0).text(), "hello\n");
+}
+
+#[test]
+fn system_authorities_are_those_of_ssl_cert_file() {
+    let (own, other) = (Certificate::new(&["localhost"]), Certificate::new(&["localhost"]));
+    let server = serve(&own, &[]);
+    for (file, code) in [(&own.chain, 0), (&other.chain, 60)] {
+        let start = |command: &mut Command| {
+            command.env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR");
+        };
+        let url = url(&server, "localhost");
+        Client::start(&["-s", "-S", &url], Screen::None, start).finish().expect(code);
+    }
+}
+
+#[test]
+fn resolve_ignores_the_dot_at_the_end_of_a_name() {
+    let certificate = Certificate::new(&["host.example"]);
+    let server = serve(&certificate, &[]);
+    let trusted = ["--cacert", text(&certificate.chain)];
+    for (named, known) in [
+        ("host.example.", "host.example"),
+        ("host.example", "host.example."),
+        ("host.example.", "host.example."),
+    ] {
+        let resolve = format!("{known}:{}:127.0.0.1", server.address().port());
+        let outcome = fetch(&server, named, &[&trusted[..], &["--resolve", &resolve]].concat());
+        assert_eq!(outcome.expect(0).text(), "hello\n", "{named} by {known}");
+    }
 }
 
 /// Such as `openssl req -x509` makes: webpki alone refuses it.

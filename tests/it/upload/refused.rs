@@ -163,7 +163,7 @@ fn invalid_upload_option_fails_startup_with_remedy() {
 }
 
 #[test]
-fn put_over_max_upload_gets_413_while_still_sending() {
+pub(crate) fn put_over_max_upload_gets_413_while_still_sending() {
     let server = Server::with(&[("a", b"old")], &["-u", "--max-upload", "100k"]);
     let piece = pattern(64 * 1024);
     for fields in ["Content-Length: 100001", "Content-Length: 99999999999", "Transfer-Encoding: chunked"] {
@@ -194,7 +194,7 @@ fn put_over_max_upload_gets_413_while_still_sending() {
 }
 
 #[test]
-fn content_length_over_max_upload_gets_413_before_body() {
+pub(crate) fn content_length_over_max_upload_gets_413_before_body() {
     let server = Server::with(&[], &["-u", "--max-upload", "100k"]);
     for len in [100_001_u64, 1 << 20, 1 << 40] {
         let mut client = server.connect();

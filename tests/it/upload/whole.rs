@@ -76,7 +76,7 @@ fn starts() -> Vec<String> {
 }
 
 #[test]
-fn aborted_put_gets_400_and_leaves_no_file() {
+pub(crate) fn aborted_put_gets_400_and_leaves_no_file() {
     let server = serve(&[("a", b"old")]);
     for start in starts() {
         let mut client = server.connect();
@@ -94,7 +94,7 @@ fn aborted_put_gets_400_and_leaves_no_file() {
 }
 
 #[test]
-fn killed_server_leaves_no_partial_upload() {
+pub(crate) fn killed_server_leaves_no_partial_upload() {
     for signal in [Signal::KILL, Signal::TERM] {
         let server = Server::with(&[("a", b"old")], &["-u", "--grace", "100ms"]);
         let mut clients: Vec<_> = starts()
@@ -124,7 +124,7 @@ fn killed_server_leaves_no_partial_upload() {
 }
 
 #[test]
-fn put_in_flight_finishes_after_sigterm() {
+pub(crate) fn put_in_flight_finishes_after_sigterm() {
     let server = Server::with(&[], &["-u", "--grace", "30s"]);
     let mut client = server.connect();
     client.send(head("/a", "Content-Length: 10\r\nExpect: 100-continue"));
@@ -143,7 +143,7 @@ fn put_in_flight_finishes_after_sigterm() {
 }
 
 #[test]
-fn paused_put_blocks_no_other_client() {
+pub(crate) fn paused_put_blocks_no_other_client() {
     let server = serve(&[("b", b"other")]);
     let mut paused = server.connect();
     paused.send(sized("/a", 1_000_000)).send(pattern(400_000));
