@@ -193,7 +193,8 @@ fn main() {
     served.stop();
 
     let cores = Cores::choose().expect("there is a core");
-    let responder = Responder::start(cores.server).expect("the responder starts");
+    let responder =
+        Responder::start(cores.server, |socket| Some(socket.into())).expect("the responder starts");
     cores::pin(cores.generator).expect("this thread has a core");
     bench_generator(&mut criterion, &responder);
     responder.stop().expect("the responder stops in good order");

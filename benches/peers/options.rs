@@ -67,6 +67,7 @@ pub(crate) fn read(mut words: Vec<OsString>) -> Result<Wish, String> {
         Wish::Floor(Load {
             address: value(&mut args, "--address")?.ok_or("the floor needs an address")?,
             connections: value(&mut args, "--connections")?.ok_or("the floor needs connections")?,
+            is_tls: false,
             lasts: seconds(&mut args, SECONDS_DEFAULT)?,
         })
     } else if args.contains("--bench") {

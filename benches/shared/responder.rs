@@ -5,7 +5,7 @@
 //! requests are counted by their length, pipelined ones too, for all of them are the same. It keeps no
 //! time, has no limits and is fit for nothing else.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use reactor_http::net;
+use reactor_http::net::{self, Handshake, Stream, Transport};
 use slab::Slab;
 
 use crate::cores;
@@ -54,8 +54,11 @@ pub(super) struct Responder {
 }
 
 impl Responder {
-    /// Starts it on this core.
-    pub(super) fn start(core: usize) -> io::Result<Self> {
+    /// Starts it on this core. What it accepts becomes a stream, plain or TLS.
+    pub(super) fn start(
+        core: usize,
+        accept: impl Fn(TcpStream) -> Option<Stream> + Send + 'static,
+    ) -> io::Result<Self> {
         let mut listener = net::listen((Ipv4Addr::LOCALHOST, 0).into())?;
         let (address, counts) = (listener.local_addr()?, Arc::<Counts>::default());
         let poll = Poll::new()?;
@@ -64,8 +67,8 @@ impl Responder {
         let told = Arc::clone(&counts);
         let thread = thread::spawn(move || {
             cores::pin(core)?;
-            Loop { listener, conns: Slab::new(), answers: answer().repeat(BATCH_MAX), answered: 0 }
-                .run(poll, &told)
+            let (conns, answers) = (Slab::new(), answer().repeat(BATCH_MAX));
+            Loop { listener, accept, conns, answers, answered: 0 }.run(poll, &told)
         });
         Ok(Self { address, counts, waker, thread })
     }
@@ -106,7 +109,8 @@ pub(super) fn answer() -> Vec<u8> {
 
 /// One connection.
 struct Conn {
-    stream: TcpStream,
+    stream: Stream,
+    is_handshaking: bool,
     /// The beginning of its first request, until that is whole.
     first: Vec<u8>,
     request_len: Option<usize>,
@@ -133,15 +137,16 @@ impl Conn {
     }
 }
 
-struct Loop {
+struct Loop<A> {
     listener: TcpListener,
+    accept: A,
     conns: Slab<Conn>,
     /// The answer, as often as a batch has it.
     answers: Vec<u8>,
     answered: u64,
 }
 
-impl Loop {
+impl<A: Fn(TcpStream) -> Option<Stream>> Loop<A> {
     fn run(mut self, mut poll: Poll, counts: &Counts) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut buffer = vec![0; READ_LEN];
@@ -174,9 +179,12 @@ impl Loop {
                 Err(error) => return Err(error),
             };
             let slot = self.conns.vacant_entry();
+            // Registered before it belongs to a stream: it is the same descriptor.
             registry.register(&mut stream, Token(slot.key()), Interest::READABLE | Interest::WRITABLE)?;
             let first = Vec::new();
+            let Some(stream) = (self.accept)(stream) else { continue };
             slot.insert(Conn {
+                is_handshaking: stream.needs_handshake(),
                 stream,
                 first,
                 request_len: None,
@@ -192,17 +200,24 @@ impl Loop {
         let Some(conn) = self.conns.get_mut(index) else { return Ok(()) };
         let answer_len = self.answers.len() / BATCH_MAX;
         loop {
+            if conn.is_handshaking {
+                match conn.stream.drive_handshake().map_err(|error| io::Error::other(error.to_string()))? {
+                    Handshake::Complete(_) => conn.is_handshaking = false,
+                    Handshake::NeedsInput | Handshake::NeedsRoom => return Ok(()),
+                }
+            }
             let len = match conn.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(len) => len,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
             let count = conn.count(&buffer[..len]);
             self.answered += count as u64;
             conn.owed_len += count * answer_len;
             send(conn, &self.answers, answer_len)?;
-            if len == 0 || (len < buffer.len() && !is_read_closed) {
+            if len == 0 || (conn.stream.is_drained(len, buffer.len()) && !is_read_closed) {
                 return Ok(());
             }
         }
@@ -211,10 +226,11 @@ impl Loop {
 
 /// Sends what is owed, as far as there is room.
 fn send(conn: &mut Conn, answers: &[u8], answer_len: usize) -> io::Result<()> {
-    while conn.owed_len > 0 {
+    while conn.owed_len > 0 || conn.stream.has_pending_output() {
         let from = conn.answer_sent_len;
         let to = answers.len().min(from + conn.owed_len);
-        match conn.stream.write(&answers[from..to]) {
+        let owed = [IoSlice::new(&answers[from..to])];
+        match conn.stream.write(if from < to { &owed } else { &[] }, false) {
             Ok(len) => {
                 conn.owed_len -= len;
                 conn.answer_sent_len = (from + len) % answer_len;

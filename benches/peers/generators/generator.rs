@@ -47,6 +47,11 @@ impl Generator {
         matches!(self, Self::Floor | Self::Ours)
     }
 
+    /// Whether it speaks TLS.
+    pub(crate) fn has_tls(self) -> bool {
+        self != Self::Floor
+    }
+
     /// Whether it can be run.
     pub(crate) fn is_there(self) -> bool {
         self.program().is_some()
@@ -64,7 +69,9 @@ impl Generator {
     pub(crate) fn command(self, load: &Load) -> Option<Command> {
         let mut command = Command::new(self.program()?);
         let Load { address, connections, .. } = load;
-        let url = format!("http://{address}/");
+        let url = format!("{}://{address}/", if load.is_tls { "https" } else { "http" });
+        // The others check no certificate.
+        let trust = |option: &str| if load.is_tls { format!("{option} ") } else { String::new() };
         // It is ended before.
         let seconds = load.lasts.as_secs() + 60;
         command.args(
@@ -72,10 +79,10 @@ impl Generator {
                 Self::Floor => {
                     format!("--floor --address {address} --connections {connections} --seconds {seconds}")
                 }
-                Self::Ours => format!("-c {connections} -z {seconds}s {url}"),
+                Self::Ours => format!("{}-c {connections} -z {seconds}s {url}", trust("-k")),
                 Self::Wrk => format!("-t 1 -c {connections} -d {seconds}s {url}"),
                 Self::H2load => format!("--h1 -t 1 -c {connections} -D {seconds} {url}"),
-                Self::Oha => format!("--no-tui -c {connections} -z {seconds}s {url}"),
+                Self::Oha => format!("{}--no-tui -c {connections} -z {seconds}s {url}", trust("--insecure")),
                 // It has room for the times of so many requests from the start, and ends when they are done.
                 Self::Ab => format!("-q -k -c {connections} -t {seconds} -n {AB_REQUESTS_MAX} {url}"),
             }

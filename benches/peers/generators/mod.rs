@@ -25,19 +25,46 @@ pub(crate) fn measure(options: &Options) -> Result<(), String> {
         eprintln!("peers: there is one core only: generator and server share it");
     }
     let generators = generators();
-    let responder = Responder::start(cores.server).map_err(|error| error.to_string())?;
     // What is started from here on inherits the core; this thread sleeps meanwhile.
     cores::pin(cores.generator).map_err(|error| error.to_string())?;
-    for &connections in &options.connections {
-        let load = Load { address: responder.address(), connections, lasts: options.round_lasts };
-        let table = rounds(&generators, &responder, &load, options.rounds)?;
-        println!(
-            "Connections: {connections}; rounds: {} of {:?} each.\n",
-            options.rounds, options.round_lasts
-        );
-        println!("{table}");
+    let kinds = if cfg!(feature = "tls") { &[false, true][..] } else { &[false] };
+    for &is_tls in kinds {
+        let responder = start(cores.server, is_tls)?;
+        let able: Vec<_> = generators.iter().copied().filter(|one| !is_tls || one.has_tls()).collect();
+        for &connections in &options.connections {
+            let load = Load { address: responder.address(), connections, is_tls, lasts: options.round_lasts };
+            let table = rounds(&able, &responder, &load, options.rounds)?;
+            println!(
+                "{}Connections: {connections}; rounds: {} of {:?} each.\n",
+                if is_tls { "Over TLS 1.3. " } else { "" },
+                options.rounds,
+                options.round_lasts
+            );
+            println!("{table}");
+        }
+        responder.stop().map_err(|error: io::Error| error.to_string())?;
     }
-    responder.stop().map_err(|error: io::Error| error.to_string())
+    Ok(())
+}
+
+/// The responder on this core.
+fn start(core: usize, is_tls: bool) -> Result<Responder, String> {
+    #[cfg(feature = "tls")]
+    if is_tls {
+        use reactor_http::net::Stream;
+        use reactor_http::net::tls::{TlsAcceptor, TlsAcceptorConfig, self_signed};
+        let since = std::time::UNIX_EPOCH.elapsed().map_err(|error| error.to_string())?;
+        let (chain, key) = self_signed::generate(&["localhost".to_owned()], since.as_secs())?;
+        let pairs = vec![(chain.into_bytes(), key.into_bytes())];
+        let acceptor = TlsAcceptor::new(&TlsAcceptorConfig { pairs, client_ca: None }, b"");
+        let acceptor = acceptor.map_err(|error| format!("{error:?}"))?;
+        return Responder::start(core, move |socket| {
+            acceptor.accept(socket).map(|stream| Stream::Tls(Box::new(stream)))
+        })
+        .map_err(|error| error.to_string());
+    }
+    let _ = is_tls;
+    Responder::start(core, |socket| Some(socket.into())).map_err(|error| error.to_string())
 }
 
 /// Those that are there; of each of the others it is said that it is not.

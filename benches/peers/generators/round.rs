@@ -22,6 +22,7 @@ const SETTLES: Duration = Duration::from_millis(500);
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) connections: usize,
+    pub(crate) is_tls: bool,
     /// How long it is watched.
     pub(crate) lasts: Duration,
 }
