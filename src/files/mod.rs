@@ -6,6 +6,7 @@
 mod archive;
 mod cache;
 mod coding;
+mod dir_sync;
 pub mod embedded;
 mod file_version;
 pub mod listing;
@@ -22,6 +23,7 @@ mod watch;
 pub use archive::{Archive, FileRange, TarPayload, TarSlice};
 pub use cache::{CacheGeneration, CacheLimits, CacheLookups, CachedFile, FileCache, Lookup};
 pub use coding::{Coding, EncodingPreferences};
+pub use dir_sync::DirSync;
 pub use embedded::GzipPage;
 pub use file_version::{FileVersion, RACY_WINDOW};
 pub use listing::{Listing, ListingBudget, ListingError};

@@ -1,0 +1,121 @@
+//! Group commit of directories: one `fsync` for all names given before it began.
+//!
+//! No thread waits for another: one syncs, the others leave a callback with it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::mem;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{Mode, OFlags, fsync, openat, syncfs};
+use rustix::io::Errno;
+
+use super::root::FileStat;
+
+type DirId = (u64, u64);
+type OnSynced = Box<dyn FnOnce(Result<(), Errno>) + Send>;
+
+/// Directories that are being synced, each with the callbacks of its next sync.
+#[derive(Default)]
+pub struct DirSync {
+    running: Mutex<HashMap<DirId, Vec<OnSynced>>>,
+}
+
+impl DirSync {
+    /// Makes the names in `dir` durable, then calls `on_synced`: here, or on the thread that syncs `dir` at the moment.
+    /// May block: for helper threads. `dir` may be a descriptor of `O_PATH`.
+    ///
+    /// An error is that of every name in the group: none of them is certain, and no sync is tried again.
+    pub fn sync(&self, dir: impl AsFd, on_synced: impl FnOnce(Result<(), Errno>) + Send + 'static) {
+        match FileStat::of(&dir) {
+            Ok(stat) => self.run((stat.device, stat.inode), Box::new(on_synced), || sync_directory(&dir)),
+            Err(errno) => on_synced(Err(errno)),
+        }
+    }
+
+    fn run(&self, id: DirId, on_synced: OnSynced, sync: impl Fn() -> Result<(), Errno>) {
+        match self.running().entry(id) {
+            Entry::Occupied(mut next) => return next.get_mut().push(on_synced),
+            Entry::Vacant(next) => next.insert(Vec::new()),
+        };
+        let mut group = vec![on_synced];
+        while !group.is_empty() {
+            let result = sync();
+            group.into_iter().for_each(|on_synced| on_synced(result));
+            let mut running = self.running();
+            group = running.get_mut(&id).map(mem::take).unwrap_or_default();
+            if group.is_empty() {
+                running.remove(&id);
+            }
+        }
+    }
+
+    /// Poisoning is harmless: each change is one call.
+    fn running(&self) -> MutexGuard<'_, HashMap<DirId, Vec<OnSynced>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A directory that may not be read cannot be opened for `fsync`: its whole file system is synced.
+fn sync_directory(dir: impl AsFd) -> Result<(), Errno> {
+    let open = |flags| openat(&dir, c".", flags | OFlags::CLOEXEC, Mode::RUSR);
+    match open(OFlags::RDONLY | OFlags::DIRECTORY) {
+        Err(Errno::ACCESS) => syncfs(open(OFlags::WRONLY | OFlags::TMPFILE)?),
+        dir => fsync::<OwnedFd>(dir?),
+    }
+}
+
+impl std::fmt::Debug for DirSync {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirSync").field("running", &self.running().len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::sync::{Arc, mpsc};
+
+    #[test]
+    fn waiters_of_a_running_sync_share_the_next_one() {
+        let (syncs, runs) = (Arc::new(DirSync::default()), Cell::new(0));
+        let (sender, results) = mpsc::channel();
+        let done = |name: usize| {
+            let sender = sender.clone();
+            Box::new(move |result| sender.send((name, result)).expect("a receiver"))
+        };
+        syncs.run((1, 1), done(0), || {
+            runs.set(runs.get() + 1);
+            if runs.get() == 1 {
+                for name in 1..10 {
+                    let syncs = Arc::clone(&syncs);
+                    let done = done(name);
+                    let waiter = std::thread::spawn(move || {
+                        syncs.run((1, 1), done, || unreachable!("the first thread syncs"));
+                    });
+                    waiter.join().expect("it does not wait");
+                }
+                assert!(results.try_recv().is_err(), "nothing is synced yet");
+                return Ok(());
+            }
+            Err(Errno::IO)
+        });
+        assert_eq!(runs.get(), 2);
+        let results: Vec<_> = results.try_iter().collect();
+        assert_eq!(results[0], (0, Ok(())));
+        assert_eq!(results[1..], (1..10).map(|name| (name, Err(Errno::IO))).collect::<Vec<_>>());
+        assert!(syncs.running().is_empty());
+    }
+
+    #[test]
+    fn sync_works_with_o_path_and_calls_back_here() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = super::super::Root::open(directory.path()).expect("a root");
+        let dir = root.open_directory(b"", b"").expect("the directory");
+        let (sender, result) = mpsc::channel();
+        DirSync::default().sync(&dir, move |result| sender.send(result).expect("a receiver"));
+        assert_eq!(result.try_recv(), Ok(Ok(())));
+    }
+}
