@@ -268,6 +268,9 @@ impl Root {
     /// Opens `path` below `within`; no symlink leads out of either.
     pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        if within.is_empty() {
+            return open_beneath(self.dir()?, path, flags);
+        }
         let within = open_beneath(self.dir()?, within, flags)?;
         open_beneath(&within, path, flags)
     }

@@ -6,6 +6,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, linkat, openat, statx};
 use rustix::io::Errno;
@@ -16,6 +17,8 @@ use super::UploadError;
 pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
 /// Inherited mode bits. Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
+/// Whether open files have paths: a missing /proc stays missing.
+static HAS_PROC: OnceLock<bool> = OnceLock::new();
 
 pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
     let stat = match statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE | StatxFlags::MODE) {
@@ -34,8 +37,8 @@ pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, E
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(dir, c".", flags, Mode::from_raw_mode(mode)) {
         Ok(file) => {
-            let is_linkable = statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
-            Ok(is_linkable.then(|| File::from(file)))
+            let has_path = || statx(CWD, proc_path(&file), AtFlags::empty(), StatxFlags::TYPE).is_ok();
+            Ok(HAS_PROC.get_or_init(has_path).then(|| File::from(file)))
         }
         // The last two are from file systems that do not know `O_TMPFILE`.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
