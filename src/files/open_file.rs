@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -20,9 +19,11 @@ const FREE_SPACE_SHARE: u64 = 4;
 /// The unit of `st_blocks`, in bytes.
 const BLOCK_LEN: u64 = 512;
 
-/// Where large deleted files are closed: by default where they are dropped.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Where blocking calls on large files run, such as the close of a deleted one: by default in the caller.
 #[derive(Clone, Default)]
-pub struct FileCloser(Option<Arc<dyn Fn(OwnedFd) + Send + Sync>>);
+pub struct FileCloser(Option<Arc<dyn Fn(Job) + Send + Sync>>);
 
 /// An open file. Its drop hands the descriptor to the closer if the close may take long.
 #[derive(Debug)]
@@ -32,9 +33,16 @@ pub struct OpenFile {
 }
 
 impl FileCloser {
-    /// Calls `close` with each large deleted file.
-    pub fn new(close: impl Fn(OwnedFd) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(close)))
+    /// Calls `submit` with each job.
+    pub fn new(submit: impl Fn(Job) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(submit)))
+    }
+
+    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        match &self.0 {
+            Some(submit) => submit(Box::new(job)),
+            None => job(),
+        }
     }
 
     fn for_len(&self, len: u64) -> Self {
@@ -43,8 +51,8 @@ impl FileCloser {
 
     /// Closes the descriptor, which may be one of `O_PATH`.
     pub(super) fn close(&self, fd: OwnedFd) {
-        if let Some(close) = self.0.as_ref().filter(|_| is_closed_elsewhere(&fd)) {
-            close(fd);
+        if let Some(submit) = self.0.as_ref().filter(|_| is_closed_elsewhere(&fd)) {
+            submit(Box::new(|| drop(fd)));
         }
     }
 }
@@ -73,16 +81,6 @@ impl OpenFile {
 impl AsFd for OpenFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_ref().map_or(CWD, File::as_fd)
-    }
-}
-
-impl Write for OpenFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(self, bytes)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -121,7 +119,7 @@ mod tests {
             [(large, true, 1), (large, false, 0), (CLOSED_INLINE_LEN_MAX as usize, true, 0), (0, true, 0)]
         {
             let (sender, closed) = mpsc::channel();
-            let closer = FileCloser::new(move |fd| sender.send(fd).expect("a receiver"));
+            let closer = FileCloser::new(move |close| sender.send(close).expect("a receiver"));
             fs::write(&path, vec![1; len]).expect("a file");
             let file = OpenFile::new(File::open(&path).expect("opens"), len as u64, &closer);
             if is_deleted {

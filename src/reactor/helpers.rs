@@ -104,8 +104,12 @@ impl PoolThreads {
 }
 
 impl Completions {
-    fn complete(&self, key: Option<Key>) {
+    fn push(&self, key: Option<Key>) {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).extend(key);
+    }
+
+    fn complete(&self, key: Option<Key>) {
+        self.push(key);
         self.pending.fetch_sub(1, Ordering::Release);
         self.wake_loop();
     }
@@ -148,10 +152,16 @@ impl Helpers {
 
     /// Gives the connection a tick when the next job has ended, or at once if the queue is not full any more.
     pub fn wake_when_not_full(&self, key: Key) {
-        self.completions.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        self.completions.push(Some(key));
         if !self.is_full() {
             self.completions.wake_loop();
         }
+    }
+
+    /// Gives the connection a tick, from any thread: its result may come after the end of its job.
+    pub fn wake(&self, key: Key) {
+        self.completions.push(Some(key));
+        self.completions.wake_loop();
     }
 
     /// Jobs that have not ended.

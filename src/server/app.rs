@@ -347,6 +347,47 @@ mod tests {
     }
 
     #[test]
+    fn commit_blocks_no_other_client_and_outlives_its_own() {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("b"), "other").expect("a file");
+        let (helpers, release) = blocked_helpers(|| {});
+        let (reactor, address) = server(&helpers, Some(directory.path()));
+        let waker = reactor.waker();
+        thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                let send = |request: &str| {
+                    let mut client = StdStream::connect(address).expect("a connection");
+                    client.write_all(request.as_bytes()).expect("room");
+                    client
+                };
+                let put = "PUT /x HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nnew";
+                let get = "GET /x HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+                let mut pipelined = send(&[put, get].concat());
+                let gone = send(&put.replace("/x", "/y"));
+                while helpers.pending() < 3 {
+                    thread::yield_now();
+                }
+                gone.shutdown(Shutdown::Both).expect("its end");
+                let mut response = String::new();
+                send(&get.replace("/x", "/b")).read_to_string(&mut response).expect("a response");
+                assert!(response.ends_with("other"), "{response}");
+                assert!(!directory.path().join("x").exists() && !directory.path().join("y").exists());
+                release.send(()).expect("the job waits");
+                response.clear();
+                pipelined.read_to_string(&mut response).expect("responses");
+                assert!(response.starts_with("HTTP/1.1 201 ") && response.ends_with("new"), "{response}");
+                while helpers.pending() > 0 {
+                    thread::yield_now();
+                }
+                assert_eq!(std::fs::read(directory.path().join("y")).expect("the file"), b"new");
+                waker.wake().expect("it is told to stop");
+            });
+            reactor.run().expect("it runs");
+            client.join().expect("no panic");
+        });
+    }
+
+    #[test]
     fn upload_is_not_read_while_too_many_jobs_are_pending() {
         let directory = tempfile::tempdir().expect("a directory");
         let (helpers, release) = blocked_helpers(|| {});

@@ -25,7 +25,9 @@ use no_tls::NoTls as ServerTls;
 use tls::ServerTls;
 
 pub use app::ServerApp;
-pub use config::{Bind, CacheMode, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig, TlsConfig};
+pub use config::{
+    Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig, TlsConfig,
+};
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
 pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
 pub use startup::{BoundServer, check, start};

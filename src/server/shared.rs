@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stats::Stats;
-use crate::files::RootId;
+use crate::files::{DirSync, RootId};
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -15,6 +15,7 @@ pub(super) struct Shared {
     pub(super) connections: Arc<AtomicUsize>,
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
+    pub(super) dir_sync: DirSync,
     /// `None` before the first log line of it.
     reported_root: Mutex<Option<RootId>>,
     /// Counters since SIGUSR2, by worker index.

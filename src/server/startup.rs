@@ -256,7 +256,7 @@ impl WorkerConfig {
             settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
         let helpers = Helpers::new(helper_pool)?;
         let closing = helpers.clone();
-        store.close_files_with(FileCloser::new(move |file| closing.submit(None, || drop(file))));
+        store.close_files_with(FileCloser::new(move |job| closing.submit(None, job)));
         let mut worker = WorkerState::new(config, store, log);
         worker.context.https_port = https_port;
         worker.context.shared = shared;

@@ -142,7 +142,10 @@ const LARGE_LEN: usize = 3 << 20;
 
 #[test]
 fn replaced_cached_large_file_is_closed_on_helper() {
-    let server = Server::with(&[("large", &pattern(LARGE_LEN)), ("small", b"old")], &["--upload"]);
+    let server = Server::with(
+        &[("large", &pattern(LARGE_LEN)), ("small", b"old")],
+        &["--upload", "--durability=none"],
+    );
     let put = |path: &str| {
         let mut client = server.connect();
         client.send(format!("PUT {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nnew"));
@@ -159,7 +162,7 @@ fn replaced_cached_large_file_is_closed_on_helper() {
 
 #[test]
 fn replaced_uncached_large_file_is_closed_on_helper() {
-    let server = Server::with(&[("large", &pattern(LARGE_LEN))], &["--upload"]);
+    let server = Server::with(&[("large", &pattern(LARGE_LEN))], &["--upload", "--durability=none"]);
     let mut client = server.connect();
     client.send("PUT /large HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nnew");
     assert_eq!(client.reply().status, 204);
@@ -169,7 +172,7 @@ fn replaced_uncached_large_file_is_closed_on_helper() {
 
 #[test]
 fn abandoned_large_upload_is_closed_on_helper() {
-    let server = Server::with(&[("a", b"a")], &["--upload"]);
+    let server = Server::with(&[("a", b"a")], &["--upload", "--durability=none"]);
     let mut client = server.connect();
     client.send("PUT /large HTTP/1.1\r\nHost: test\r\nContent-Length: 99999999\r\n\r\n");
     client.send(pattern(LARGE_LEN));
@@ -180,7 +183,7 @@ fn abandoned_large_upload_is_closed_on_helper() {
 
 #[test]
 fn room_of_replaced_file_is_there_for_the_next_upload() {
-    let server = Server::with(&[("a", b"a")], &["--upload"]);
+    let server = Server::with(&[("a", b"a")], &["--upload", "--durability=none"]);
     let disk = server.root().join("disk");
     fs::create_dir(&disk).expect("a directory");
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(&disk).output();

@@ -1,9 +1,10 @@
 //! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
 //!
-//! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything, and
-//! `disk` what happens when there is no room.
+//! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
+//! `disk` what happens when there is no room, and `durable` what a power loss leaves.
 
 mod disk;
+mod durable;
 pub(crate) mod refused;
 pub(crate) mod whole;
 

@@ -23,12 +23,26 @@ pub enum UploadError {
     PreconditionFailed,
     /// No write permission.
     Forbidden,
-    /// Disk or quota full.
+    /// Read-only file system.
+    ReadOnly,
+    /// Disk full.
     Full,
+    /// Quota used up.
+    OverQuota,
+    /// Less would stay free than the policy demands.
+    BelowMinFree,
+    /// Longer than the file system or the process limit allows.
+    TooLarge,
+    /// Longer name than the file system allows.
+    NameTooLong,
+    /// Mount point, swap file or running program.
+    InUse,
     /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
     Busy,
     /// The root is missing, or the directory was replaced by one of another file system.
     Stale,
+    /// The file has its name, but its directory was not synced.
+    DirectoryNotSynced(io::Error),
     /// Other error, such as a disk write error.
     Failed(io::Error),
 }
@@ -37,12 +51,15 @@ impl From<Errno> for UploadError {
     fn from(errno: Errno) -> Self {
         match errno {
             // EXDEV: the path leaves the root or upload directory.
-            Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::XDEV => {
-                UploadError::NoParent
-            }
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV => UploadError::NoParent,
+            Errno::NAMETOOLONG => UploadError::NameTooLong,
             Errno::ISDIR => UploadError::Directory,
-            Errno::ACCESS | Errno::PERM | Errno::ROFS => UploadError::Forbidden,
-            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => UploadError::Full,
+            Errno::ACCESS | Errno::PERM => UploadError::Forbidden,
+            Errno::ROFS => UploadError::ReadOnly,
+            Errno::NOSPC => UploadError::Full,
+            Errno::DQUOT => UploadError::OverQuota,
+            Errno::FBIG => UploadError::TooLarge,
+            Errno::TXTBSY | Errno::BUSY => UploadError::InUse,
             Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => UploadError::Busy,
             Errno::STALE => UploadError::Stale,
             other => UploadError::Failed(other.into()),

@@ -5,11 +5,12 @@
 
 mod error;
 mod link_name;
+mod writer;
 
 pub use self::error::UploadError;
+pub use self::writer::SpacePolicy;
 
 use std::ffi::CString;
-use std::io::{BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
@@ -20,6 +21,7 @@ use self::link_name::{
     LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, other_fs_is_stale,
     retry_hidden,
 };
+use self::writer::UploadWriter;
 use super::cache::is_usable;
 use super::coding::Coding;
 use super::file_version::{ContentHash, FileVersion};
@@ -28,8 +30,6 @@ use super::path::{RelativePath, beneath, split_last};
 use super::root::{FileKind, FileStat, LookupError};
 use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
 
-/// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
-const WRITE_BUFFER_LEN: usize = 16 * 1024;
 /// Before the umask.
 const NEW_FILE_MODE: u32 = 0o666;
 
@@ -55,14 +55,14 @@ pub enum ExistingFile {
 
 /// Upload in progress; leaves nothing if dropped.
 ///
-/// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`]; in [`Upload::commit_if`],
-/// `fsync` the file before it is named, then the directory.
+/// To survive a power loss: [`Upload::sync`], [`Upload::commit_if`], then [`DirSync`](super::DirSync) of
+/// [`Upload::directory`]. Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`].
 #[derive(Debug)]
 pub struct Upload {
     path: RelativePath<'static>,
     dir: OwnedFd,
     name: CString,
-    file: BufWriter<OpenFile>,
+    file: UploadWriter,
     hidden_name: Option<CString>,
     hash: ContentHash,
     closer: FileCloser,
@@ -103,11 +103,12 @@ impl Upload {
     /// Open descriptors: file and directory.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins an upload below `upload_dir`, empty for the root.
+    /// Begins an upload below `upload_dir`, empty for the root, with space for it.
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
         path: &RelativePath<'_>,
+        space: SpacePolicy,
     ) -> Result<Upload, UploadError> {
         let (dir, name) = open_parent(store, upload_dir, path)?;
         // Never more readable than the replaced file.
@@ -118,16 +119,15 @@ impl Upload {
         };
         let closer = store.root().map(|root| root.closer.clone()).unwrap_or_default();
         let file = OpenFile::for_writing(file, closer.clone());
-        let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, file);
-        Ok(Upload {
-            path: path.to_owned(),
-            closer,
-            dir,
-            name,
-            file,
-            hidden_name: hidden,
-            hash: ContentHash::new(SMALL_FILE_LEN_MAX),
-        })
+        let file = match UploadWriter::new(file, closer.clone(), space) {
+            Ok(file) => file,
+            Err(error) => {
+                hidden.iter().for_each(|hidden| remove_hidden(&dir, hidden));
+                return Err(error);
+            }
+        };
+        let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
+        Ok(Upload { path: path.to_owned(), closer, dir, name, file, hidden_name: hidden, hash })
     }
 
     /// Appends content.
@@ -136,7 +136,20 @@ impl Upload {
     /// `Full`, `Busy` or `Failed`; the upload is useless then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         self.hash.update(bytes);
-        Ok(self.file.write_all(bytes)?)
+        self.file.write(bytes)
+    }
+
+    /// Makes the content durable. May block: for helper threads.
+    ///
+    /// # Errors
+    /// As [`Upload::write`]. The content may be lost, so the upload must not be tried again.
+    pub fn sync(&mut self) -> Result<(), UploadError> {
+        self.file.sync()
+    }
+
+    /// Directory of the target name, opened with `O_PATH`.
+    pub fn directory(&self) -> &OwnedFd {
+        &self.dir
     }
 
     /// File with the target name, or its precompressed file, with validators reliable at `now`.
@@ -205,7 +218,7 @@ impl Upload {
             let created = mode.is_none();
             match mode {
                 Some(mode) => {
-                    fchmod(self.file.get_ref(), Mode::from_raw_mode(mode))?;
+                    fchmod(&self.file, Mode::from_raw_mode(mode))?;
                     self.rename_over()?;
                 }
                 None => match self.link_new() {
@@ -213,14 +226,14 @@ impl Upload {
                     linked => linked?,
                 },
             }
-            let stat = FileStat::of(self.file.get_ref())?;
+            let stat = FileStat::of(&self.file)?;
             return Ok(StoredFile { created, version: self.hash.version(&stat) });
         }
         Err(UploadError::Busy)
     }
 
     fn link_new(&mut self) -> Result<(), Errno> {
-        let Some(hidden) = &self.hidden_name else { return link(self.file.get_ref(), &self.dir, &self.name) };
+        let Some(hidden) = &self.hidden_name else { return link(&self.file, &self.dir, &self.name) };
         match renameat_with(&self.dir, hidden, &self.dir, &self.name, RenameFlags::NOREPLACE) {
             // Not every file system supports this.
             Err(Errno::INVAL | Errno::NOSYS) => renameat(&self.dir, hidden, &self.dir, &self.name)?,
@@ -233,7 +246,7 @@ impl Upload {
     fn rename_over(&mut self) -> Result<(), Errno> {
         let hidden = match self.hidden_name.take() {
             Some(hidden) => hidden,
-            None => retry_hidden(|hidden| link(self.file.get_ref(), &self.dir, hidden))?.1,
+            None => retry_hidden(|hidden| link(&self.file, &self.dir, hidden))?.1,
         };
         let hidden = self.hidden_name.insert(hidden);
         // A rename over the last link of a file frees its blocks, unless the file is open.
@@ -250,11 +263,13 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let Some(hidden) = self.hidden_name.take()
-            && let Err(errno) = unlinkat(&self.dir, &hidden, AtFlags::empty())
-        {
-            log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
-        }
+        self.hidden_name.iter().for_each(|hidden| remove_hidden(&self.dir, hidden));
+    }
+}
+
+fn remove_hidden(dir: &OwnedFd, hidden: &CString) {
+    if let Err(errno) = unlinkat(dir, hidden, AtFlags::empty()) {
+        log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
     }
 }
 
@@ -283,7 +298,8 @@ mod tests {
     }
 
     fn begin(store: &ContentSource, upload_dir: &str, path: &str) -> Result<Upload, UploadError> {
-        Upload::begin(store, upload_dir.as_bytes(), &RelativePath::parse(path.as_bytes()).expect("a path"))
+        let path = RelativePath::parse(path.as_bytes()).expect("a path");
+        Upload::begin(store, upload_dir.as_bytes(), &path, SpacePolicy::default())
     }
 
     /// Upload as on a file system without `O_TMPFILE`.
@@ -294,8 +310,10 @@ mod tests {
         let path = RelativePath::parse_plain(name.as_bytes()).expect("a path");
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-        let file = BufWriter::new(OpenFile::from(file));
-        Upload { path, dir, name, file, hidden_name: Some(hidden), hash, closer: FileCloser::default() }
+        let closer = FileCloser::default();
+        let file = UploadWriter::new(OpenFile::from(file), closer.clone(), SpacePolicy::default());
+        let file = file.expect("space");
+        Upload { path, dir, name, file, hidden_name: Some(hidden), hash, closer }
     }
 
     fn names(directory: &Path) -> Vec<String> {

@@ -19,7 +19,7 @@ use crate::server::rules::{CacheRule, Header, Redirect, check_header_conflicts, 
 use crate::server::{RootChoice, ServerConfig, SumConfig};
 use values::{
     parse_bind, parse_count, parse_destination, parse_index, parse_name, parse_number, parse_port,
-    parse_time, parse_with, parse_workers,
+    parse_size, parse_time, parse_with, parse_workers,
 };
 
 pub use crate::cli::Command;
@@ -78,6 +78,8 @@ pub const PROGRAM: Program = Program {
         OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
         // A film fits; an endless stream does not fill the disk.
         OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
+        OptionSpec::value(None, "--min-free", "1GiB"),
+        OptionSpec::value(None, "--durability", "file").defaults_to("full"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
         OptionSpec::value(None, "--tls-cert", "chain.pem").kind(Paths),
@@ -136,7 +138,9 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         sum: read_sum(parsed)?,
         tls: tls::read(parsed)?,
         upload: parsed.read("--upload", files::parse_upload_directory)?,
-        upload_len_max: files::read_upload_size(parsed)?,
+        upload_len_max: parsed.value("--max-upload", |text| parse_size("--max-upload", text))?,
+        free_min: parsed.read("--min-free", |text| parse_size("--min-free", text))?.unwrap_or(0),
+        durability: parsed.value("--durability", files::parse_durability)?,
         bind: parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?,
         port: parsed.value("--port", parse_port)?,
         root: read_root(parsed, content_exists)?,
@@ -145,6 +149,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
     if config.upload.is_some() && parsed.peek("--root").is_none() && !config.is_local() {
         return Err("--upload for other machines needs a directory to serve; name it with --root".to_owned());
     }
+    files::check_upload_options(parsed)?;
     check_header_conflicts(&config.headers, config.cors.is_some())?;
     check_loops(&config.redirects)?;
     Ok(config)

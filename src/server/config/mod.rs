@@ -83,10 +83,25 @@ pub struct ServerConfig {
     pub upload: Option<PathBuf>,
     /// Longest upload in bytes.
     pub upload_len_max: u64,
+    /// Bytes that uploads leave free on the disk.
+    pub free_min: u64,
+    /// What a stored file survives.
+    pub durability: Durability,
     /// TLS, if served.
     pub tls: Option<TlsConfig>,
     /// Whether to list and archive directories. `None`: only on loopback and without fallback.
     pub listing: Option<bool>,
+}
+
+/// What is synced before an upload gets its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Content and name.
+    Full,
+    /// Content: the name, too, on file systems that keep the order.
+    File,
+    /// Nothing.
+    None,
 }
 
 /// Mode of the file cache.

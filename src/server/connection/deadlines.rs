@@ -68,8 +68,8 @@ impl Deadlines {
         self.deadline = earned.min(now + STALL_TIMEOUT);
     }
 
-    pub(super) fn start_preparing(&mut self, now: Instant) {
-        self.deadline = now + PREPARING_TIMEOUT;
+    pub(super) fn start_preparing(&mut self, helper_timeout: Option<Duration>, now: Instant) {
+        self.deadline = now + helper_timeout.unwrap_or(PREPARING_TIMEOUT);
     }
 
     pub(super) fn start_write(&mut self, now: Instant) {

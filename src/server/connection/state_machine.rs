@@ -5,7 +5,7 @@
 //! | [`Reading`](ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle; head, from its first byte on |
 //! | [`Parsing`](ServerPhase::Parsing) | parsing | the next tick, if the budget is spent | Reading (incomplete head) · Receiving · Preparing · Writing | head |
 //! | [`Receiving`](ServerPhase::Receiving) | receiving a body | input; a helper thread, if too many jobs are pending | Preparing · Writing | body: stall, minimum rate |
-//! | [`Preparing`](ServerPhase::Preparing) | preparing: listing, archive, gzip, upload | the next tick, after a slice; an upload: a helper thread | Writing | 10 s, then a response from what is known, or 503 |
+//! | [`Preparing`](ServerPhase::Preparing) | preparing: listing, archive, gzip, upload | the next tick, after a slice; an upload: a helper thread | Writing | 10 s, then a response from what is known, or 503; an upload: 120 s |
 //! | [`Writing`](ServerPhase::Writing) | writing file | the socket; a streamed body: the next tick | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (lingering) | gone | lingering |
 //!
@@ -101,7 +101,7 @@ impl HttpServerProtocol {
                 self.deadlines.start_head(has_head_bytes(cx.recv_buf), &cx.worker.context.config, now);
             }
             HttpServerState::Receiving(_) => self.deadlines.start_body(now),
-            HttpServerState::Preparing(_) => self.deadlines.start_preparing(now),
+            HttpServerState::Preparing(ref job) => self.deadlines.start_preparing(job.helper_timeout(), now),
             HttpServerState::Writing(_) => self.deadlines.start_write(now),
             HttpServerState::Closing => {}
         }
@@ -135,6 +135,7 @@ impl HttpServerProtocol {
             }
             HttpServerState::Preparing(preparing) => match preparing.poll(&mut cx.worker.context, cx.now) {
                 Some(response) => self.respond(response, cx),
+                None if preparing.helper_timeout().is_some() => StateChange::Stay(Want::Wakeup),
                 None => StateChange::Stay(Want::Tick),
             },
             HttpServerState::Writing(Some(_)) if cx.send_queue.is_empty() => self.stream_slice(cx),
@@ -375,7 +376,7 @@ impl HttpServerProtocol {
             }
             HttpServerState::Receiving(ref receiver) => {
                 let (status, message) = if receiver.stores() && cx.worker.context.waits_for_helpers() {
-                    let message = "The server is still deleting other files; nothing was stored. Try again.";
+                    let message = "The server is still busy with other files; nothing was stored. Try again.";
                     (Status::SERVICE_UNAVAILABLE, message)
                 } else {
                     (Status::REQUEST_TIMEOUT, "The request body took too long to arrive.")

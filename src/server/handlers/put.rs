@@ -2,20 +2,25 @@
 //!
 //! `files` writes the file.
 
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use super::pending::{ChangeResult, PendingChange, PendingResponse};
 use super::preconditions::{PRECONDITION_FAILED_MESSAGE, UploadPreconditions};
 use crate::cli::quote;
-use crate::files::{ContentSource, PathError, StoredFile, Upload, UploadError, is_upload_directory};
+use crate::files::{
+    ContentSource, PathError, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory,
+};
 use crate::http::{
     ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
 };
 use crate::reactor::Now;
-use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response, entity_tag, path_error};
+use crate::server::{Durability, ServerConfig};
 
 const TOO_LARGE: &str = "The file is larger than this server accepts: --max-upload sets the limit.";
 
@@ -26,6 +31,7 @@ pub(in crate::server) struct UploadInProgress {
     location: Vec<u8>,
     pub(in crate::server) error_format: ErrorFormat,
     remaining_len: u64,
+    began_at: Instant,
 }
 
 pub(in crate::server) fn check_upload_directory(
@@ -61,7 +67,12 @@ pub(super) fn begin(
     check_body(head, context.config.upload_len_max)?;
     context.follow_root(now, true);
     let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
-    let upload = Upload::begin(&context.store, upload_dir(&context.config), &path).map_err(refused)?;
+    let space = SpacePolicy {
+        len: if let RequestBody::Length(len) = head.body { len } else { 0 },
+        free_min: context.config.free_min,
+        is_synced: context.config.durability != Durability::None,
+    };
+    let upload = Upload::begin(&context.store, upload_dir(&context.config), &path, space).map_err(refused)?;
     let preconditions = UploadPreconditions::from_head(head, now);
     if let Some(preconditions) = &preconditions
         && !preconditions.are_met(&upload).map_err(refused)?
@@ -71,7 +82,8 @@ pub(super) fn begin(
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
     let (error_format, remaining_len) = (error_format(head.accept), context.config.upload_len_max);
-    Ok(UploadInProgress { upload, preconditions, location, error_format, remaining_len })
+    let began_at = now.instant;
+    Ok(UploadInProgress { upload, preconditions, location, error_format, remaining_len, began_at })
 }
 
 fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
@@ -129,16 +141,39 @@ fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse
         UploadError::Forbidden => {
             (Status::FORBIDDEN, "The server has no permission to write in this directory.")
         }
+        UploadError::ReadOnly => (Status::FORBIDDEN, "The disk of the server is read-only."),
+        UploadError::InUse => {
+            (Status::CONFLICT, "The file is in use by the system of the server, so it is not replaced.")
+        }
+        UploadError::NameTooLong => {
+            (Status::BAD_REQUEST, "The name is longer than the disk of the server allows.")
+        }
+        UploadError::TooLarge => {
+            (Status::CONTENT_TOO_LARGE, "The file is larger than the disk of the server allows.")
+        }
+        UploadError::OverQuota => {
+            (Status::INSUFFICIENT_STORAGE, "The disk quota of the server is used up; nothing was stored.")
+        }
+        UploadError::BelowMinFree => (
+            Status::INSUFFICIENT_STORAGE,
+            "The server keeps the rest of its disk free: --min-free sets how much; nothing was stored.",
+        ),
         UploadError::Full => {
             (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing was stored.")
         }
         UploadError::Busy => {
-            (Status::SERVICE_UNAVAILABLE, "The server has no free file descriptor; try again.")
+            (Status::SERVICE_UNAVAILABLE, "The server is short of file descriptors or memory; try again.")
         }
         UploadError::Stale => (
             Status::SERVICE_UNAVAILABLE,
             "The directory of the file is missing or was replaced; the file is not at its path. Try again.",
         ),
+        UploadError::DirectoryNotSynced(cause) => {
+            log::error!("cannot sync the directory of an upload: {cause}");
+            let message =
+                "The file is there, but its directory could not be synced: a power loss may undo it.";
+            (Status::INTERNAL_SERVER_ERROR, message)
+        }
         UploadError::Failed(cause) => {
             log::error!("cannot store an upload: {cause}");
             (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
@@ -155,42 +190,85 @@ impl UploadInProgress {
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    pub(in crate::server) fn finish(mut self, context: &mut ServerContext, now: Now) -> Response {
-        // The directory may have been replaced while the file came.
-        context.follow_root(now, true);
-        if let Err(cause) = self.upload.follow_path(&context.store, upload_dir(&context.config)) {
-            return upload_error(&cause, self.error_format).into();
+    /// Syncs are a job: a loop never waits for a disk.
+    pub(in crate::server) fn finish(
+        mut self,
+        context: &mut ServerContext,
+        now: Now,
+    ) -> Result<Response, Box<dyn PendingResponse>> {
+        let (mut store, shared) = (context.store.clone(), Arc::clone(&context.shared));
+        let (durability, error_format) = (context.config.durability, self.error_format);
+        if durability == Durability::None {
+            // The next request may be received already, and may ask for this file.
+            context.cache.mark_events_pending();
+            let is_new = self.began_at == now.instant;
+            let stored = self.place(&mut store, upload_dir(&context.config), &shared.rename_lock, is_new);
+            return Ok(match self.result(stored) {
+                Ok((status, fields)) => Response::empty(status, fields),
+                Err(error) => error.into(),
+            });
         }
-        // The next request may be received already, and may ask for this file.
-        context.cache.mark_events_pending();
+        let directory = context.config.upload.clone().unwrap_or_default();
+        Err(PendingChange::start(context, error_format, move |sender| {
+            let stored = self
+                .upload
+                .sync()
+                .and_then(|()| self.place(&mut store, path_bytes(&directory), &shared.rename_lock, false));
+            let result = self.result(stored);
+            if durability == Durability::File || result.is_err() {
+                return sender.send(result);
+            }
+            shared.dir_sync.sync(self.upload.directory(), move |synced| {
+                let error =
+                    |cause: io::Error| upload_error(&UploadError::DirectoryNotSynced(cause), error_format);
+                let synced = synced.map_err(|errno| error(errno.into()));
+                sender.send(synced.and(result));
+            });
+        }))
+    }
+
+    /// Gives the file its name. `is_new`: the directory was opened in this tick.
+    fn place(
+        &mut self,
+        store: &mut ContentSource,
+        upload_dir: &[u8],
+        rename_lock: &Mutex<()>,
+        is_new: bool,
+    ) -> Result<StoredFile, UploadError> {
+        let mut follow_path = |upload: &mut Upload| {
+            // Without a root, the next call fails.
+            let _ = store.root_mut().map(Root::follow_path);
+            upload.follow_path(store, upload_dir)
+        };
+        if !is_new {
+            // The directory may have been replaced while the file came.
+            follow_path(&mut self.upload)?;
+        }
         // Poisoning is harmless: the lock guards no data.
-        let rename_guard = context.shared.rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let preconditions = &self.preconditions;
         let stored = self
             .upload
             .commit_if(|upload| preconditions.as_ref().map_or(Ok(true), |required| required.are_met(upload)));
         drop(rename_guard);
-        context.follow_root(now, true);
         // It may have been moved before the file got its name.
-        let is_in_place = self.upload.follow_path(&context.store, upload_dir(&context.config));
-        match stored.and_then(|stored| is_in_place?.then_some(stored).ok_or(UploadError::Stale)) {
-            Ok(stored) => stored_response(&stored, &self.location),
-            Err(cause) => upload_error(&cause, self.error_format).into(),
-        }
+        let is_in_place = follow_path(&mut self.upload);
+        stored.and_then(|stored| is_in_place?.then_some(stored).ok_or(UploadError::Stale))
     }
-}
 
-/// No Last-Modified: the file may change again within this second.
-fn stored_response(stored: &StoredFile, location: &[u8]) -> Response {
-    let mut fields = Vec::new();
-    if stored.created {
-        content_length(&mut fields, 0);
-        field(&mut fields, "Location", location);
+    /// No Last-Modified: the file may change again within this second.
+    fn result(&self, stored: Result<StoredFile, UploadError>) -> ChangeResult {
+        let stored = stored.map_err(|cause| upload_error(&cause, self.error_format))?;
+        let mut fields = Vec::new();
+        if stored.created {
+            content_length(&mut fields, 0);
+            field(&mut fields, "Location", &self.location);
+        }
+        if let Some(version) = stored.version {
+            field(&mut fields, "ETag", entity_tag(version, None).as_bytes());
+        }
+        Ok((if stored.created { Status::CREATED } else { Status::NO_CONTENT }, fields))
     }
-    if let Some(version) = stored.version {
-        field(&mut fields, "ETag", entity_tag(version, None).as_bytes());
-    }
-    Response::empty(if stored.created { Status::CREATED } else { Status::NO_CONTENT }, fields)
 }
 
 fn upload_dir(config: &ServerConfig) -> &[u8] {

@@ -43,7 +43,7 @@ impl Action {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
-            Self::Store(upload) => Ok(upload.finish(context, now)),
+            Self::Store(upload) => upload.finish(context, now),
         }
     }
 }

@@ -27,6 +27,7 @@ const NOT_LIMITS: &[&str] = &[
     "STATUS_END",
     "SWITCHING_PROTOCOLS",
     "TLS_HANDSHAKE",
+    "TMPFS_MAGIC",
     "EMFILE",
     "ENFILE",
     "USTAR_LEN_MAX",

@@ -10,7 +10,7 @@ use super::values::parse_size;
 use crate::cli::{ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{CacheMode, ErrorPage};
+use crate::server::{CacheMode, Durability, ErrorPage};
 use crate::text::split_once;
 
 /// Statuses that can have their own page: outcomes of valid requests.
@@ -33,13 +33,22 @@ pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> 
     Ok(len_max.try_into().unwrap_or(usize::MAX))
 }
 
-pub(super) fn read_upload_size(parsed: &mut ParsedArgs) -> Result<u64, String> {
-    let len_max = parsed.value("--max-upload", |text| parse_size("--max-upload", text))?;
+pub(super) fn check_upload_options(parsed: &ParsedArgs) -> Result<(), String> {
     let is_unset = parsed.peek("--upload").is_none() && !parsed.is_turned_off("--upload");
-    if is_unset && parsed.peek("--max-upload").is_some() {
-        return Err("--max-upload limits uploads, which are off; turn them on with --upload".to_owned());
+    let mut options = ["--max-upload", "--min-free", "--durability"].into_iter();
+    match options.find(|name| is_unset && parsed.peek(name).is_some()) {
+        Some(name) => Err(format!("{name} is for uploads, which are off; turn them on with --upload")),
+        None => Ok(()),
     }
-    Ok(len_max)
+}
+
+pub(super) fn parse_durability(text: &OsStr) -> Result<Durability, String> {
+    match text.to_str() {
+        Some("full") => Ok(Durability::Full),
+        Some("file") => Ok(Durability::File),
+        Some("none") => Ok(Durability::None),
+        _ => Err(format!("--durability: {} is neither full, file nor none; write one of them", quote(text))),
+    }
 }
 
 pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {

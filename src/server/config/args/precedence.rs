@@ -224,7 +224,7 @@ mod tests {
             (&[], &[("REACTOR_BIND", "::1\n::1")], "REACTOR_BIND: address ::1 is given twice; leave one"),
             (&[], &[("REACTOR_GRACE", "soon")], "REACTOR_GRACE: 'soon' is not a time; write it like"),
             (&[], &[("REACTOR_QUIET", "2")], "REACTOR_QUIET: '2' is neither on nor off; write 1 or 0"),
-            (&[], &[("REACTOR_MAX_UPLOAD", "5k")], "REACTOR_MAX_UPLOAD: --max-upload limits uploads, which"),
+            (&[], &[("REACTOR_MAX_UPLOAD", "5k")], "REACTOR_MAX_UPLOAD: --max-upload is for uploads, which"),
             (&["-u", "--max-upload=x"], &[("REACTOR_UPLOAD", "a")], "--max-upload: 'x' is not a size; write"),
             (&["-c", "none.toml"], &[], "--config: cannot read 'none.toml': entity not found; create it,"),
             (&[], &[("REACTOR_CONFIG", "a")], "REACTOR_CONFIG: cannot read 'a': entity not found; create it"),

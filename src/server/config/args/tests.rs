@@ -11,7 +11,7 @@ use super::*;
 use crate::cli::{UsageError, check_table};
 use crate::files::{CacheLimits, MediaTypes, RelativePath};
 use crate::http::Status;
-use crate::server::{Bind, CacheMode, ErrorPage, ProcessEnv};
+use crate::server::{Bind, CacheMode, Durability, ErrorPage, ProcessEnv};
 use crate::sum::Name;
 
 /// Environment without directory, variables and files.
@@ -87,6 +87,8 @@ fn no_arguments_serve_content_directory_if_present() {
         verbose: false,
         upload: None,
         upload_len_max: 1 << 30,
+        free_min: 0,
+        durability: Durability::Full,
         tls: None,
         listing: None,
     };
@@ -276,7 +278,9 @@ fn each_mistake_gets_one_line_error() {
              notes/incoming, with no name that begins with a dot",
         ),
         (&["-u", "--max-upload=5x"], "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB"),
-        (&["--max-upload=5k"], "--max-upload limits uploads, which are off; turn them on with --upload"),
+        (&["--max-upload=5k"], "--max-upload is for uploads, which are off; turn them on with --upload"),
+        (&["--durability=none"], "--durability is for uploads, which are off; turn them on with --upload"),
+        (&["-u", "--durability=x"], "--durability: 'x' is neither full, file nor none; write one of them"),
         (&["--max-connections", "0"], "--max-connections: '0' is not a number from 1 up"),
     ];
     for (line, expected) in cases {

@@ -1,0 +1,125 @@
+//! File of an upload: reserved space, buffered writes, early write-back.
+
+use std::io::{self, BufWriter, Write};
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, fstatfs};
+use rustix::io::Errno;
+
+use super::super::open_file::{FileCloser, OpenFile};
+use super::UploadError;
+
+/// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
+const WRITE_BUFFER_LEN: usize = 16 * 1024;
+/// Bytes after which write-back starts and free space is checked again: what is left for the last sync is short.
+const WRITE_BACK_LEN: u64 = 8 * 1024 * 1024;
+/// Shorter files are not preallocated: the first write finds out at the same time whether there is space.
+const PREALLOCATED_LEN_MIN: u64 = 1024 * 1024;
+/// `f_type` of tmpfs, where preallocation clears the memory at once.
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+
+/// What an upload asks of the disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpacePolicy {
+    /// Length of the file; 0 if unknown.
+    pub len: u64,
+    /// Bytes that stay free for other uses.
+    pub free_min: u64,
+    /// Whether a sync follows, so that early write-back pays.
+    pub is_synced: bool,
+}
+
+#[derive(Debug)]
+struct SharedFile(Arc<OpenFile>);
+
+#[derive(Debug)]
+pub(super) struct UploadWriter {
+    file: BufWriter<SharedFile>,
+    policy: SpacePolicy,
+    written_len: u64,
+    checked_len: u64,
+    closer: FileCloser,
+}
+
+impl UploadWriter {
+    pub(super) fn new(file: OpenFile, closer: FileCloser, policy: SpacePolicy) -> Result<Self, UploadError> {
+        reserve(&file, policy)?;
+        let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, SharedFile(Arc::new(file)));
+        Ok(Self { file, policy, written_len: 0, checked_len: 0, closer })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        self.file.write_all(bytes)?;
+        self.written_len += bytes.len() as u64;
+        if self.written_len - self.checked_len >= WRITE_BACK_LEN {
+            reserve(self.as_fd(), SpacePolicy { len: 0, ..self.policy })?;
+            self.start_write_back();
+        }
+        Ok(())
+    }
+
+    /// One at a time for each file: if the disk is slow, the next one takes more.
+    fn start_write_back(&mut self) {
+        let file = Arc::clone(&self.file.get_ref().0);
+        let (from, len) = (self.checked_len, NonZeroU64::new(self.written_len - self.checked_len));
+        let is_running = Arc::strong_count(&file) > 2;
+        if self.policy.is_synced && !is_running {
+            // It begins to write dirty pages, and waits for none. `sync_file_range` is not in rustix.
+            self.closer.run(move || _ = fadvise(file.as_fd(), from, len, Advice::DontNeed));
+        }
+        if !is_running {
+            self.checked_len = self.written_len;
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    /// May block: for helper threads. Never tried again: a failed sync may have dropped the data.
+    pub(super) fn sync(&mut self) -> Result<(), UploadError> {
+        self.flush()?;
+        Ok(fdatasync(self.as_fd())?)
+    }
+}
+
+impl AsFd for UploadWriter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.get_ref().0.as_fd()
+    }
+}
+
+impl Write for SharedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Preallocates, so that a full disk shows before the body comes. Not all file systems can.
+fn reserve(file: impl AsFd, SpacePolicy { len, free_min, .. }: SpacePolicy) -> Result<(), UploadError> {
+    if free_min == 0 && len < PREALLOCATED_LEN_MIN {
+        return Ok(());
+    }
+    let fs = fstatfs(&file)?;
+    let is_less = |blocks: u64, len: u64| blocks.saturating_mul(fs.f_bsize as u64) < len;
+    match fs.f_blocks {
+        // A tmpfs without a limit.
+        0 => return Ok(()),
+        _ if is_less(fs.f_bfree, len) => return Err(UploadError::Full),
+        _ if free_min > 0 && is_less(fs.f_bavail, len.saturating_add(free_min)) => {
+            return Err(UploadError::BelowMinFree);
+        }
+        _ if len < PREALLOCATED_LEN_MIN || fs.f_type as u64 == TMPFS_MAGIC => return Ok(()),
+        _ => {}
+    }
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, len) {
+        Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(errno.into()),
+        _ => Ok(()),
+    }
+}

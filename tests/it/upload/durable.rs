@@ -1,0 +1,131 @@
+//! Durability: what is synced before a response, in which order, and what a failed sync says.
+//!
+//! The calls are seen, and made to fail, by strace. Without it, these tests print that they were skipped, and pass.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use tempfile::NamedTempFile;
+
+use super::{head, put};
+use crate::harness::{Server, names_in};
+
+/// A server whose calls are recorded, or fail as `inject` says.
+struct TracedServer {
+    server: Server,
+    calls: NamedTempFile,
+}
+
+impl TracedServer {
+    fn start(options: &[&str], inject: &[&str]) -> Option<Self> {
+        let probe = Command::new("strace")
+            .args(["-D", "-f", "-o", "/dev/null", "true"])
+            .stderr(Stdio::null())
+            .status();
+        if !probe.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: strace is missing, or may not trace here");
+            return None;
+        }
+        let calls = NamedTempFile::new().expect("a file");
+        let server = Server::spawn(&[("d/old", b"old")], options, |command| {
+            let mut strace = Command::new("strace");
+            // The tracer is a grandchild: signals reach the server.
+            strace.args(["-D", "-f", "-y", "-e", "trace=fdatasync,fsync,linkat,renameat,sendto", "-o"]);
+            strace.arg(calls.path()).args(inject).arg(command.get_program()).args(command.get_args());
+            strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            *command = strace;
+        });
+        Some(Self { server, calls })
+    }
+
+    /// The names of the calls until the server ends, without repetitions; `fsync` is that of a directory.
+    fn calls(self) -> Vec<String> {
+        self.server.stop();
+        let text = fs::read_to_string(self.calls.path()).expect("the calls");
+        let name = |line: &str| {
+            let (_, call) = line.split_once(' ')?;
+            let (name, arguments) = call.trim_start().split_once('(')?;
+            let is_ours = name != "sendto" || arguments.contains("HTTP/1.1 ");
+            is_ours.then(|| name.to_owned())
+        };
+        text.lines().filter(|line| !line.contains("resumed>")).filter_map(name).collect()
+    }
+}
+
+#[test]
+fn put_syncs_file_before_name_and_directory_before_response() {
+    for (durability, synced, dir_synced) in
+        [("full", &["fdatasync"][..], &["fsync"][..]), ("file", &["fdatasync"], &[]), ("none", &[], &[])]
+    {
+        for (path, status, named) in
+            [("/d/new", 201, &["linkat"][..]), ("/d/old", 204, &["linkat", "renameat"])]
+        {
+            let options = ["-u", "--durability", durability];
+            let Some(traced) = TracedServer::start(&options, &[]) else { return };
+            assert_eq!(put(&mut traced.server.connect(), path, b"new").status, status);
+            let calls = traced.calls();
+            assert_eq!(calls, [synced, named, dir_synced, &["sendto"]].concat(), "{durability} {path}");
+        }
+    }
+}
+
+#[test]
+fn failed_file_sync_gets_500_and_nothing_is_stored() {
+    let Some(traced) = TracedServer::start(&["-u"], &["-e", "inject=fdatasync:error=EIO:when=1"]) else {
+        return;
+    };
+    let mut client = traced.server.connect();
+    let reply = put(&mut client, "/d/new", b"new");
+    assert_eq!((reply.status, reply.field("Connection")), (500, None));
+    assert!(reply.text().contains("could not store the file"), "{}", reply.text());
+    assert_eq!(names_in(&traced.server.root().join("d")), ["old"]);
+    assert_eq!(put(&mut client, "/d/new", b"new").status, 201, "only one sync failed");
+    assert_eq!(traced.calls(), ["fdatasync", "sendto", "fdatasync", "linkat", "fsync", "sendto"]);
+}
+
+#[test]
+fn failed_directory_sync_gets_500_that_says_the_file_is_there() {
+    let Some(traced) = TracedServer::start(&["-u"], &["-e", "inject=fsync:error=EIO:when=1"]) else { return };
+    let reply = put(&mut traced.server.connect(), "/d/new", b"new");
+    assert_eq!(reply.status, 500);
+    assert!(reply.text().contains("a power loss may undo it"), "{}", reply.text());
+    assert_eq!(traced.server.get("/d/new").text(), "new");
+    assert_eq!(traced.calls(), ["fdatasync", "linkat", "fsync", "sendto", "sendto"]);
+}
+
+#[test]
+fn failed_sync_for_lack_of_space_gets_507() {
+    let Some(traced) = TracedServer::start(&["-u"], &["-e", "inject=fdatasync:error=ENOSPC"]) else { return };
+    assert_eq!(put(&mut traced.server.connect(), "/d/old", b"new").status, 507);
+    assert_eq!(traced.server.get("/d/old").text(), "old");
+}
+
+#[test]
+fn put_below_min_free_gets_507_before_100_continue() {
+    let server = Server::with(&[("a", b"old")], &["-u", "--min-free", "1000000GiB"]);
+    for length in ["Content-Length: 3", "Content-Length: 3000000", "Transfer-Encoding: chunked"] {
+        let mut client = server.connect();
+        client.send(head("/a", &format!("{length}\r\nExpect: 100-continue")));
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.field("Connection")), (507, Some("close")), "{length}");
+        assert!(reply.text().contains("--min-free"), "{}", reply.text());
+    }
+    assert_eq!(server.get("/a").text(), "old");
+}
+
+#[test]
+fn pipelined_durable_puts_and_gets_are_answered_in_order() {
+    let server = Server::with(&[("a", b"old")], &["-u", "--workers", "2"]);
+    let mut client = server.connect();
+    let requests: String = (0..20)
+        .map(|round| {
+            let body = format!("{round:02}");
+            super::sized("/a", 2) + &body + "GET /a HTTP/1.1\r\nHost: test\r\n\r\n"
+        })
+        .collect();
+    client.send(requests);
+    for round in 0..20 {
+        assert_eq!(client.reply().status, 204);
+        assert_eq!(client.reply().text(), format!("{round:02}"));
+    }
+}
