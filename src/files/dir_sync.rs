@@ -1,6 +1,6 @@
 //! Group commit of directories: one `fsync` for all names given before it began.
 //!
-//! No thread waits for another: one syncs, the others leave a callback with it.
+//! One thread syncs; the others leave a callback and go on.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,17 +16,16 @@ use super::root::FileStat;
 type DirId = (u64, u64);
 type OnSynced = Box<dyn FnOnce(Result<(), Errno>) + Send>;
 
-/// Directories that are being synced, each with the callbacks of its next sync.
+/// Running syncs, each with the callbacks of the next one.
 #[derive(Default)]
 pub struct DirSync {
     running: Mutex<HashMap<DirId, Vec<OnSynced>>>,
 }
 
 impl DirSync {
-    /// Makes the names in `dir` durable, then calls `on_synced`: here, or on the thread that syncs `dir` at the moment.
-    /// May block: for helper threads. `dir` may be a descriptor of `O_PATH`.
+    /// Syncs `dir`, which may be one of `O_PATH`, then calls `on_synced`, maybe on another thread. Blocks.
     ///
-    /// An error is that of every name in the group: none of them is certain, and no sync is tried again.
+    /// An error is that of all names in the group, and no sync is repeated.
     pub fn sync(&self, dir: impl AsFd, on_synced: impl FnOnce(Result<(), Errno>) + Send + 'static) {
         match FileStat::of(&dir) {
             Ok(stat) => self.run((stat.device, stat.inode), Box::new(on_synced), || sync_directory(&dir)),
@@ -51,13 +50,12 @@ impl DirSync {
         }
     }
 
-    /// Poisoning is harmless: each change is one call.
     fn running(&self) -> MutexGuard<'_, HashMap<DirId, Vec<OnSynced>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A directory that may not be read cannot be opened for `fsync`: its whole file system is synced.
+/// A directory without read permission cannot be opened for `fsync`: syncs its file system.
 fn sync_directory(dir: impl AsFd) -> Result<(), Errno> {
     let open = |flags| openat(&dir, c".", flags | OFlags::CLOEXEC, Mode::RUSR);
     match open(OFlags::RDONLY | OFlags::DIRECTORY) {

@@ -19,11 +19,11 @@ const FREE_SPACE_SHARE: u64 = 4;
 /// The unit of `st_blocks`, in bytes.
 const BLOCK_LEN: u64 = 512;
 
-type Job = Box<dyn FnOnce() + Send>;
+type BlockingCall = Box<dyn FnOnce() + Send>;
 
-/// Where blocking calls on large files run, such as the close of a deleted one: by default in the caller.
+/// Where blocking calls on large files run: by default in the caller.
 #[derive(Clone, Default)]
-pub struct FileCloser(Option<Arc<dyn Fn(Job) + Send + Sync>>);
+pub struct FileCloser(Option<Arc<dyn Fn(BlockingCall) + Send + Sync>>);
 
 /// An open file. Its drop hands the descriptor to the closer if the close may take long.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ pub struct OpenFile {
 }
 
 impl FileCloser {
-    /// Calls `submit` with each job.
-    pub fn new(submit: impl Fn(Job) + Send + Sync + 'static) -> Self {
+    /// Calls `submit` with each call.
+    pub fn new(submit: impl Fn(BlockingCall) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(submit)))
     }
 

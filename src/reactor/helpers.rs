@@ -158,7 +158,7 @@ impl Helpers {
         }
     }
 
-    /// Gives the connection a tick, from any thread: its result may come after the end of its job.
+    /// Gives the connection a tick: its result may come after its job.
     pub fn wake(&self, key: Key) {
         self.completions.push(Some(key));
         self.completions.wake_loop();

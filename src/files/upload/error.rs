@@ -29,11 +29,11 @@ pub enum UploadError {
     Full,
     /// Quota used up.
     OverQuota,
-    /// Less would stay free than the policy demands.
+    /// Too little would stay free.
     BelowMinFree,
-    /// Longer than the file system or the process limit allows.
+    /// File too long for the file system or process.
     TooLarge,
-    /// Longer name than the file system allows.
+    /// Name too long for the file system.
     NameTooLong,
     /// Mount point, swap file or running program.
     InUse,
@@ -41,7 +41,7 @@ pub enum UploadError {
     Busy,
     /// The root is missing, or the directory was replaced by one of another file system.
     Stale,
-    /// The file has its name, but its directory was not synced.
+    /// Named, but the directory was not synced.
     DirectoryNotSynced(io::Error),
     /// Other error, such as a disk write error.
     Failed(io::Error),

@@ -17,7 +17,7 @@ use super::UploadError;
 pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
 /// Inherited mode bits. Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
-/// Whether open files have paths: a missing /proc stays missing.
+/// Whether /proc is mounted.
 static HAS_PROC: OnceLock<bool> = OnceLock::new();
 
 pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {

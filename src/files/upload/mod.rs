@@ -55,8 +55,7 @@ pub enum ExistingFile {
 
 /// Upload in progress; leaves nothing if dropped.
 ///
-/// To survive a power loss: [`Upload::sync`], [`Upload::commit_if`], then [`DirSync`](super::DirSync) of
-/// [`Upload::directory`]. Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`].
+/// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`].
 #[derive(Debug)]
 pub struct Upload {
     path: RelativePath<'static>,
@@ -103,7 +102,7 @@ impl Upload {
     /// Open descriptors: file and directory.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins an upload below `upload_dir`, empty for the root, with space for it.
+    /// Begins an upload below `upload_dir`, empty for the root.
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
@@ -139,15 +138,15 @@ impl Upload {
         self.file.write(bytes)
     }
 
-    /// Makes the content durable. May block: for helper threads.
+    /// Makes the content durable. Blocks. Not to be repeated: a failed sync may have dropped the data.
     ///
     /// # Errors
-    /// As [`Upload::write`]. The content may be lost, so the upload must not be tried again.
+    /// As [`Upload::write`].
     pub fn sync(&mut self) -> Result<(), UploadError> {
         self.file.sync()
     }
 
-    /// Directory of the target name, opened with `O_PATH`.
+    /// For [`DirSync`](super::DirSync), once the file has its name.
     pub fn directory(&self) -> &OwnedFd {
         &self.dir
     }

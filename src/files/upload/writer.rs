@@ -13,11 +13,11 @@ use super::UploadError;
 
 /// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
 const WRITE_BUFFER_LEN: usize = 16 * 1024;
-/// Bytes after which write-back starts and free space is checked again: what is left for the last sync is short.
+/// Interval of write-back, which shortens the last sync, and of checks for free space.
 const WRITE_BACK_LEN: u64 = 8 * 1024 * 1024;
-/// Shorter files are not preallocated: the first write finds out at the same time whether there is space.
+/// Shorter files are not preallocated: their first write shows as early whether there is space.
 const PREALLOCATED_LEN_MIN: u64 = 1024 * 1024;
-/// `f_type` of tmpfs, where preallocation clears the memory at once.
+/// `f_type` of tmpfs, where preallocation takes long: it clears the memory.
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
 /// What an upload asks of the disk.
@@ -60,13 +60,13 @@ impl UploadWriter {
         Ok(())
     }
 
-    /// One at a time for each file: if the disk is slow, the next one takes more.
+    /// One at a time: if the disk is slow, the next one takes more.
     fn start_write_back(&mut self) {
         let file = Arc::clone(&self.file.get_ref().0);
         let (from, len) = (self.checked_len, NonZeroU64::new(self.written_len - self.checked_len));
         let is_running = Arc::strong_count(&file) > 2;
         if self.policy.is_synced && !is_running {
-            // It begins to write dirty pages, and waits for none. `sync_file_range` is not in rustix.
+            // Starts write-back and waits for none of it; rustix has no `sync_file_range`.
             self.closer.run(move || _ = fadvise(file.as_fd(), from, len, Advice::DontNeed));
         }
         if !is_running {
@@ -78,7 +78,6 @@ impl UploadWriter {
         self.file.flush()
     }
 
-    /// May block: for helper threads. Never tried again: a failed sync may have dropped the data.
     pub(super) fn sync(&mut self) -> Result<(), UploadError> {
         self.flush()?;
         Ok(fdatasync(self.as_fd())?)
@@ -101,7 +100,7 @@ impl Write for SharedFile {
     }
 }
 
-/// Preallocates, so that a full disk shows before the body comes. Not all file systems can.
+/// A full disk shows before the body comes, unless the file system cannot preallocate.
 fn reserve(file: impl AsFd, SpacePolicy { len, free_min, .. }: SpacePolicy) -> Result<(), UploadError> {
     if free_min == 0 && len < PREALLOCATED_LEN_MIN {
         return Ok(());
@@ -121,5 +120,49 @@ fn reserve(file: impl AsFd, SpacePolicy { len, free_min, .. }: SpacePolicy) -> R
     match fallocate(file, FallocateFlags::KEEP_SIZE, 0, len) {
         Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(errno.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::linux::fs::MetadataExt;
+    use std::sync::mpsc;
+
+    fn writer(closer: FileCloser, policy: SpacePolicy) -> Result<UploadWriter, UploadError> {
+        UploadWriter::new(tempfile::tempfile().expect("a file").into(), closer, policy)
+    }
+
+    #[test]
+    fn write_back_runs_once_at_a_time_and_only_before_a_sync() {
+        for is_synced in [true, false] {
+            let (sender, jobs) = mpsc::channel();
+            let closer = FileCloser::new(move |job| sender.send(job).expect("a receiver"));
+            let mut writer =
+                writer(closer, SpacePolicy { is_synced, ..SpacePolicy::default() }).expect("space");
+            for _ in 0..5 {
+                (0..20).for_each(|_| writer.write(&[1; 1 << 20]).expect("space"));
+                let written_back: Vec<_> = jobs.try_iter().collect();
+                assert_eq!(written_back.len(), usize::from(is_synced));
+                written_back.into_iter().for_each(|job| job());
+            }
+            writer.sync().expect("a disk");
+        }
+    }
+
+    #[test]
+    fn reserve_preallocates_or_tells_why_not() {
+        let reserved =
+            |len, free_min| writer(FileCloser::default(), SpacePolicy { len, free_min, is_synced: true });
+        let file = tempfile::tempfile().expect("a file");
+        reserve(&file, SpacePolicy { len: 4 << 20, ..SpacePolicy::default() }).expect("space");
+        let stat = file.metadata().expect("its attributes");
+        assert_eq!(stat.st_size(), 0);
+        assert!(
+            stat.st_blocks() >= 8192 || fstatfs(&file).expect("a file system").f_type as u64 == TMPFS_MAGIC
+        );
+        assert!(matches!(reserved(1 << 60, 0), Err(UploadError::Full)));
+        assert!(matches!(reserved(0, 1 << 60), Err(UploadError::BelowMinFree)));
+        assert!(reserved(4 << 20, 4096).is_ok());
     }
 }

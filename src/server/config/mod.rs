@@ -83,9 +83,9 @@ pub struct ServerConfig {
     pub upload: Option<PathBuf>,
     /// Longest upload in bytes.
     pub upload_len_max: u64,
-    /// Bytes that uploads leave free on the disk.
+    /// Bytes that uploads leave free.
     pub free_min: u64,
-    /// What a stored file survives.
+    /// What is synced.
     pub durability: Durability,
     /// TLS, if served.
     pub tls: Option<TlsConfig>,
@@ -93,12 +93,12 @@ pub struct ServerConfig {
     pub listing: Option<bool>,
 }
 
-/// What is synced before an upload gets its response.
+/// What is synced before the response to an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Content and name.
     Full,
-    /// Content: the name, too, on file systems that keep the order.
+    /// Content.
     File,
     /// Nothing.
     None,

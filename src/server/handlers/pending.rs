@@ -13,7 +13,7 @@ use crate::reactor::{Helpers, Key, Now};
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
-/// Longest wait for a disk. It may still do the work later.
+/// Longest wait for a disk, which may still do the work later.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(in crate::server) trait PendingResponse {
@@ -22,7 +22,7 @@ pub(in crate::server) trait PendingResponse {
 
     fn on_timeout(&mut self) -> Response;
 
-    /// Longest wait for a helper thread, which wakes the connection; `None` if it needs a poll each tick.
+    /// Longest wait for a helper thread, if that wakes the connection.
     fn helper_timeout(&self) -> Option<Duration> {
         None
     }
@@ -56,16 +56,14 @@ impl From<ErrorResponse> for HandlerError {
     }
 }
 
-/// Status and header fields, or an error.
 pub(super) type ChangeResult = Result<(Status, Vec<u8>), ErrorResponse>;
 
-/// Change of the file system by a helper thread, such as a commit. It ends even if the connection does not wait.
+/// Change of the file system on a helper thread. It ends even if the connection is gone.
 pub(super) struct PendingChange {
     results: Receiver<ChangeResult>,
     error_format: ErrorFormat,
 }
 
-/// Takes the result of a change, also after its job.
 pub(super) struct ChangeSender {
     results: Sender<ChangeResult>,
     connection: Option<(Helpers, Key)>,
@@ -73,7 +71,6 @@ pub(super) struct ChangeSender {
 
 impl ChangeSender {
     pub(super) fn send(self, result: ChangeResult) {
-        // The connection may be gone.
         let _ = self.results.send(result);
         if let Some((helpers, key)) = self.connection {
             helpers.wake(key);
@@ -106,7 +103,7 @@ impl PendingResponse for PendingChange {
             Err(TryRecvError::Empty) => return None,
             Err(TryRecvError::Disconnected) => return Some(self.on_timeout()),
         };
-        // The next request may be received already, and may ask for this file.
+        // The next request may be received already.
         context.cache.mark_events_pending();
         Some(match result {
             Ok((status, fields)) => Response::empty(status, fields),

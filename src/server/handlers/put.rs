@@ -190,7 +190,6 @@ impl UploadInProgress {
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    /// Syncs are a job: a loop never waits for a disk.
     pub(in crate::server) fn finish(
         mut self,
         context: &mut ServerContext,
@@ -199,7 +198,7 @@ impl UploadInProgress {
         let (mut store, shared) = (context.store.clone(), Arc::clone(&context.shared));
         let (durability, error_format) = (context.config.durability, self.error_format);
         if durability == Durability::None {
-            // The next request may be received already, and may ask for this file.
+            // The next request may be received already.
             context.cache.mark_events_pending();
             let is_new = self.began_at == now.instant;
             let stored = self.place(&mut store, upload_dir(&context.config), &shared.rename_lock, is_new);
@@ -236,7 +235,6 @@ impl UploadInProgress {
         is_new: bool,
     ) -> Result<StoredFile, UploadError> {
         let mut follow_path = |upload: &mut Upload| {
-            // Without a root, the next call fails.
             let _ = store.root_mut().map(Root::follow_path);
             upload.follow_path(store, upload_dir)
         };

@@ -129,3 +129,18 @@ fn pipelined_durable_puts_and_gets_are_answered_in_order() {
         assert_eq!(client.reply().text(), format!("{round:02}"));
     }
 }
+
+#[test]
+fn puts_at_the_same_time_share_directory_syncs() {
+    let slow = ["-e", "inject=fsync:delay_enter=200000"];
+    let Some(traced) = TracedServer::start(&["-u", "--workers", "2"], &slow) else { return };
+    let mut clients: Vec<_> = (0..32).map(|_| traced.server.connect()).collect();
+    for (index, client) in clients.iter_mut().enumerate() {
+        client.send(super::sized(&format!("/d/{index}"), 3) + "new");
+    }
+    assert!(clients.iter_mut().all(|client| client.reply().status == 201));
+    assert_eq!(names_in(&traced.server.root().join("d")).len(), 33);
+    let syncs = |calls: &[String]| calls.iter().filter(|call| *call == "fsync").count();
+    let calls = traced.calls();
+    assert!((1..16).contains(&syncs(&calls)), "{calls:?}");
+}
