@@ -10,7 +10,7 @@ use mio::net::TcpStream;
 
 use super::{
     CloseReason, Handshake, HandshakeError, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Stream, Transport,
-    Want, connect,
+    Want, connect, proxy_header,
 };
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
@@ -27,6 +27,7 @@ const LINGER_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 enum ConnState {
     Connecting,
+    Proxied,
     Handshaking,
     Open,
     Lingering(Box<Linger>),
@@ -75,6 +76,11 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     pub fn accepted(transport: T, protocol: P) -> Self {
         let state = if T::needs_handshake(&transport) { ConnState::Handshaking } else { ConnState::Open };
         Self::new(transport, state, Want::Input, protocol)
+    }
+
+    /// A connection that may begin with a PROXY header.
+    pub fn proxied(transport: T, protocol: P) -> Self {
+        Self::new(transport, ConnState::Proxied, Want::Input, protocol)
     }
 
     /// A connecting socket; the protocol advances once connected.
@@ -144,6 +150,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.sent_before_pump = self.send_queue.sent_total();
         let next = match self.state {
             ConnState::Connecting => self.complete_connect(&mut tick),
+            ConnState::Proxied => self.receive_proxy_header(&mut tick),
             ConnState::Handshaking => self.drive_handshake(&mut tick),
             ConnState::Open => self.io_loop(&mut tick),
             ConnState::Lingering(_) => self.linger(&mut tick),
@@ -173,6 +180,26 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
             return self.close(CloseReason::ConnectFailed(ErrorKind::TimedOut), tick);
         }
         Next::Wait
+    }
+
+    #[inline(never)]
+    fn receive_proxy_header(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
+        if self.is_overdue(tick.now) {
+            return self.close(CloseReason::TimedOut("the first bytes of a proxy"), tick);
+        }
+        match proxy_header::receive(self.transport.socket()) {
+            Ok(None) => {
+                tick.ready.on_read_blocked();
+                Next::Wait
+            }
+            Ok(Some(client)) => {
+                client.into_iter().for_each(|client| self.protocol.on_proxied(client));
+                let is_open = !self.transport.needs_handshake();
+                self.state = if is_open { ConnState::Open } else { ConnState::Handshaking };
+                if is_open { self.io_loop(tick) } else { self.drive_handshake(tick) }
+            }
+            Err(reason) => self.close(reason, tick),
+        }
     }
 
     #[inline(never)]
@@ -404,8 +431,8 @@ impl<P: Protocol, T: Transport> EventSource for Connection<P, T> {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            ConnState::Connecting | ConnState::Handshaking | ConnState::Open => self.protocol.deadline(),
             ConnState::Lingering(linger) => Some(linger.idle_deadline.min(linger.deadline)),
+            _ => self.protocol.deadline(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod handshake;
 mod listen;
 mod pool;
 mod protocol;
+mod proxy_header;
 mod recv_buf;
 mod rlimit;
 mod send_queue;

@@ -2,6 +2,7 @@
 //!
 //! A protocol owns no socket, reads no clock and never blocks.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{CloseReason, HandshakeError, RecvBuf, SendQueue, TlsSession};
@@ -39,6 +40,9 @@ pub trait Protocol {
         context: &mut Self::Context,
         now: Now,
     ) -> Want;
+
+    /// A PROXY header named the client.
+    fn on_proxied(&mut self, _client: SocketAddr) {}
 
     /// TCP is connected, and a handshake begins.
     fn on_connected(&mut self, _context: &mut Self::Context, _now: Now) {}
