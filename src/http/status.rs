@@ -29,6 +29,7 @@ impl Status {
     pub const URI_TOO_LONG: Status = Status(&(414, "URI Too Long"));
     pub const RANGE_NOT_SATISFIABLE: Status = Status(&(416, "Range Not Satisfiable"));
     pub const EXPECTATION_FAILED: Status = Status(&(417, "Expectation Failed"));
+    pub const MISDIRECTED_REQUEST: Status = Status(&(421, "Misdirected Request"));
     pub const HEADER_FIELDS_TOO_LARGE: Status = Status(&(431, "Request Header Fields Too Large"));
     pub const INTERNAL_SERVER_ERROR: Status = Status(&(500, "Internal Server Error"));
     pub const NOT_IMPLEMENTED: Status = Status(&(501, "Not Implemented"));

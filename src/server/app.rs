@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
+use super::rules::is_trusted;
 use super::shared::WorkerId;
 use super::{HttpServerProtocol, ServerConfig, ServerConnection, ServerTls, WorkerState};
 use crate::access_log::{ConsoleLog, Diagnostics, LogDestination};
 use crate::http::HEAD_LEN_MAX;
-use crate::net::{Connection, Pool, Tick};
+use crate::net::{Connection, Pool, Stream, Tick, Transport};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumService;
 
@@ -141,7 +142,7 @@ impl ServerApp {
         }
     }
 
-    /// One worker looks for all. Returns the time of the next look.
+    /// One worker looks for all.
     fn load_certificates(&mut self, is_asked: bool, now: Now) -> Option<Instant> {
         let tls = &self.tls.as_ref().filter(|_| self.worker_id.index == 0)?.tls;
         let next = self.certificates_checked_at.map(|at| at + CERTIFICATE_CHECK_INTERVAL);
@@ -203,16 +204,21 @@ impl App for ServerApp {
             Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
             None => {
                 self.worker.stats.accepted += 1;
-                let config = &self.worker.context.config;
-                // A handshake has the time of a head.
-                let (timeout, stream) = match &self.tls {
-                    Some(TlsListeners { tls, ids }) if ids.contains(&listener) => {
-                        (config.header_timeout, tls.accept(stream)?)
-                    }
-                    _ => (config.idle_timeout, stream.into()),
+                let context = &self.worker.context;
+                let config = &context.config;
+                let stream: Stream = match &self.tls {
+                    Some(TlsListeners { tls, ids }) if ids.contains(&listener) => tls.accept(stream)?,
+                    _ => stream.into(),
                 };
-                let conn = HttpServerProtocol::new(peer, number, timeout, now);
-                Some(ServerConnection::Http(Connection::accepted(stream, conn)))
+                let is_proxy = is_trusted(&config.trusted_proxies, peer);
+                // They have the time of a head.
+                let is_head_due = is_proxy || stream.needs_handshake();
+                let timeout = if is_head_due { config.header_timeout } else { config.idle_timeout };
+                let is_loopback = context.loopback_listeners.get(listener).is_some_and(|&is| is);
+                let mut conn = HttpServerProtocol::new(peer, number, timeout, now);
+                conn.checks_host = config.checks_host(is_loopback);
+                let connection = if is_proxy { Connection::proxied } else { Connection::accepted };
+                Some(ServerConnection::Http(connection(stream, conn)))
             }
         }
     }
@@ -243,7 +249,6 @@ impl App for ServerApp {
                 }
                 connection.pump(Tick::new(ready, &mut sum.state, &mut self.pool, now))
             }
-            // Only the number exchange accepts one.
             (ServerConnection::Sum(_), None) => Next::Close,
         }
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::response::FileHead;
+use super::rules::{HostName, local_names};
 use super::shared::Shared;
 use super::{CacheMode, ServerConfig};
 use crate::cli::quote;
@@ -28,7 +29,9 @@ pub(super) struct ServerContext {
     pub(super) helpers: Option<Helpers>,
     /// Of the running connection.
     pub(super) key: Option<Key>,
-    /// Port to which plain connections are redirected.
+    pub(super) host_names: Vec<HostName>,
+    /// By listener.
+    pub(super) loopback_listeners: Vec<bool>,
     pub(super) https_port: Option<u16>,
 }
 
@@ -37,6 +40,8 @@ impl ServerContext {
         let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
         Self {
             cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
+            host_names: local_names().chain(config.hosts.iter().cloned()).collect(),
+            loopback_listeners: Vec::new(),
             config,
             store,
             boundary_hasher: RandomState::new(),

@@ -29,5 +29,5 @@ pub use config::{
     Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig, TlsConfig,
 };
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
-pub use rules::{CacheRule, Glob, Header, Origin, Redirect};
+pub use rules::{CacheRule, Glob, Header, HostName, Network, Origin, Redirect};
 pub use startup::{BoundServer, check, start};

@@ -43,13 +43,11 @@ enum Workers {
     MultiThread(Box<Reactor<Supervisor>>, Vec<WorkerConfig>),
 }
 
-/// Everything that can fail is open.
 struct WorkerConfig {
     config: ServerConfig,
     store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
-    /// Which of `http` speak TLS.
     tls: Option<TlsListeners>,
     https_port: Option<u16>,
     /// Only in the first worker: one number ends the exchange for all.
@@ -259,6 +257,8 @@ impl WorkerConfig {
         store.close_files_with(FileCloser::new(move |job| closing.submit(None, job)));
         let mut worker = WorkerState::new(config, store, log);
         worker.context.https_port = https_port;
+        let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
+        worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
         worker.context.shared = shared;
         worker.context.helpers = Some(helpers.clone());
         let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id, tls), now)?;
@@ -270,7 +270,6 @@ impl WorkerConfig {
         Ok(reactor)
     }
 
-    /// `ready` receives the waker for control messages.
     fn run(self, messages: Receiver<ControlMessage>, ready: &dyn Fn(Arc<Waker>)) -> io::Result<()> {
         let mut reactor = self.build()?;
         reactor.app_mut().control_messages = Some(messages);

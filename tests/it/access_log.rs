@@ -428,6 +428,7 @@ fn serve_with_unread_diagnostics(stderr: OwnedFd) -> (Child, Raw) {
     const REQUESTS: usize = 3000;
     let mut command = reactor_server();
     command.args(["--bind", "127.0.0.1", "--port", "0", "--access-log", "off"]).env("RUST_LOG", "debug");
+    command.env("REACTOR_HOST", "*");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     let mut child = command.spawn().expect("the server starts");
     let stdout = lines(child.stdout.take().expect("its stdout"));

@@ -96,9 +96,9 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("rules", &[]),
     ("config", &["limits", "rules"]),
     ("response", &["config", "rules"]),
-    ("context", &["config", "response", "shared"]),
+    ("context", &["config", "response", "rules", "shared"]),
     ("handlers", &["config", "context", "response", "rules"]),
-    ("connection", &["config", "context", "handlers", "response", "stats"]),
+    ("connection", &["config", "context", "handlers", "response", "rules", "stats"]),
 ];
 
 /// Imports of `server` that lead to a floor above, or past one.

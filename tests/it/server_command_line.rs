@@ -34,6 +34,7 @@ impl Started {
     fn new(directory: &Path, args: &[&str]) -> Self {
         let mut child = reactor_server()
             .args(args)
+            .env("REACTOR_HOST", "*")
             .current_dir(directory)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())

@@ -62,6 +62,7 @@ fn config_file_sets_every_kind_of_option() {
     let directory = settings_directory(settings);
     let other_directory = tempfile::tempdir().expect("another folder");
     let mut child = reactor_server()
+        .env("REACTOR_HOST", "*")
         .arg("--config")
         .arg(directory.path().join("site.toml"))
         .current_dir(other_directory.path())

@@ -15,7 +15,9 @@ use crate::cli::OptionKind::{Pairs, Path, Paths, Repeated, SettingsFile};
 
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
 use crate::files::CacheLimits;
-use crate::server::rules::{CacheRule, Header, Redirect, check_header_conflicts, check_loops};
+use crate::server::rules::{
+    CacheRule, Header, HostName, Network, Redirect, check_header_conflicts, check_loops,
+};
 use crate::server::{RootChoice, ServerConfig, SumConfig};
 use values::{
     parse_bind, parse_count, parse_destination, parse_index, parse_name, parse_number, parse_port,
@@ -45,6 +47,8 @@ pub const PROGRAM: Program = Program {
     specs: &[
         OptionSpec::value(Some('p'), "--port", "8080").defaults_to("8080"),
         OptionSpec::value(Some('b'), "--bind", "0.0.0.0").kind(Repeated).defaults_to("localhost"),
+        OptionSpec::value(None, "--host", "files.example").kind(Repeated),
+        OptionSpec::value(None, "--trusted-proxy", "10.0.0.0/8").kind(Repeated),
         OptionSpec::value(Some('d'), "--root", "./site").kind(Path(&[])),
         OptionSpec::flag(None, "--welcome"),
         OptionSpec::value(Some('i'), "--index", "index.html").defaults_to("index.html"),
@@ -143,6 +147,8 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         durability: parsed.value("--durability", files::parse_durability)?,
         bind: parse_bind(&parsed.all("--bind")).map_err(|error| parsed.locate_error_of("--bind", &error))?,
         port: parsed.value("--port", parse_port)?,
+        hosts: rules::read_all(parsed, "--host", HostName::parse)?,
+        trusted_proxies: rules::read_all(parsed, "--trusted-proxy", Network::parse)?,
         root: read_root(parsed, content_exists)?,
         one_file: false,
     };

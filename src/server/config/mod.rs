@@ -13,7 +13,7 @@ use crate::access_log::{LogDestination, LogStyle};
 use crate::files::{CacheLimits, MediaTypes, PathError, RelativePath};
 use crate::http::Status;
 use crate::net::ListenIp;
-use crate::server::rules::{CacheRule, Header, Origin, Redirect};
+use crate::server::rules::{CacheRule, Header, HostName, Network, Origin, Redirect};
 use crate::sum::Name;
 
 pub use process_env::ProcessEnv;
@@ -25,6 +25,10 @@ pub struct ServerConfig {
     pub port: u16,
     /// Listen addresses.
     pub bind: Bind,
+    /// Host names besides the server's own.
+    pub hosts: Vec<HostName>,
+    /// Proxies that name the client's address.
+    pub trusted_proxies: Vec<Network>,
     /// Served content.
     pub root: RootChoice,
     /// Whether the root was a file and has only its index.
@@ -185,6 +189,11 @@ impl ServerConfig {
     /// Whether only this machine can connect.
     pub fn is_local(&self) -> bool {
         self.bind.listen_ips().iter().all(|listen| listen.ip.is_loopback())
+    }
+
+    /// Whether a listener is for known host names only.
+    pub fn checks_host(&self, is_loopback: bool) -> bool {
+        !self.hosts.is_empty() || is_loopback && self.trusted_proxies.is_empty()
     }
 
     /// Path of a GET.

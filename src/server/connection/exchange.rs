@@ -21,6 +21,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 pub(super) struct Exchange {
     summary: RequestSummary,
     since: Now,
+    /// If a proxy named it.
+    client: Option<SocketAddr>,
     /// Range in `Pipeline::text`, like `response_head`; empty if not logged.
     request_head: Range<u32>,
     response_head: Range<u32>,
@@ -101,10 +103,15 @@ impl Pipeline {
         self.exchanges.push(Exchange {
             summary,
             since: now,
+            client: None,
             request_head,
             response_head: 0..0,
             response: None,
         });
+    }
+
+    pub(super) fn set_client(&mut self, client: SocketAddr) {
+        self.exchanges.iter_mut().last().into_iter().for_each(|exchange| exchange.client = Some(client));
     }
 
     pub(super) fn text_len(&self) -> u64 {
@@ -138,7 +145,6 @@ impl Pipeline {
         }
     }
 
-    /// A close would make an incomplete response look complete.
     pub(super) fn truncates_message_if_closed(&self, sent_total: u64) -> bool {
         let mut responses = self.exchanges.iter().filter_map(|exchange| exchange.response);
         responses.any(|response| response.until_close && response.end > sent_total)
@@ -197,7 +203,7 @@ impl Pipeline {
                 host: None,
                 connection: conn_info.connection,
                 tls: conn_info.tls.map(log_tls),
-                peer: conn_info.peer,
+                peer: exchange.client.unwrap_or(conn_info.peer),
                 unix: exchange.since.unix,
                 duration: now.instant.saturating_duration_since(exchange.since.instant) + age,
                 request_line: summary.line.slice(request_head),

@@ -2,19 +2,29 @@
 //!
 //! Input stays in the buffer; nothing is sent.
 
+use std::net::SocketAddr;
+
 use super::WorkerState;
 use super::exchange::{BoxedPipeline, RequestSummary};
 use super::request_cache::CachedOutcome;
 use crate::http::{Reject, RequestBody, parse_request};
 use crate::net::RecvBuf;
 use crate::reactor::Now;
-use crate::server::handlers::{Action, https_redirect, route};
+use crate::server::handlers::{Action, https_redirect, refuse_host, route};
+use crate::server::rules::{client_address, is_trusted};
 
 #[derive(Debug, Default)]
 pub(super) struct HeadProgress {
     /// Bytes searched for the end of the head; `seen_len` is the buffer length then.
     searched_len: usize,
     pub(super) seen_len: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestOrigin {
+    pub(super) peer: SocketAddr,
+    pub(super) https_port: Option<u16>,
+    pub(super) checks_host: bool,
 }
 
 #[derive(Debug)]
@@ -29,12 +39,14 @@ pub(super) fn read_request(
     head_progress: &mut HeadProgress,
     pipeline: &mut Option<BoxedPipeline>,
     worker: &mut WorkerState,
-    (https_port, now): (Option<u16>, Now),
+    (origin, now): (RequestOrigin, Now),
 ) -> NextRequest {
     worker.context.follow_root(now, false);
-    let (generation, slot) =
-        (worker.context.cache.generation(now.unix_secs()), worker.request_cache.slot_of(bytes));
-    if https_port.is_none()
+    let generation = worker.context.cache.generation(now.unix_secs());
+    let slot = worker.request_cache.slot_of(bytes, origin.checks_host);
+    let is_proxied = is_trusted(&worker.context.config.trusted_proxies, origin.peer);
+    let uses_cache = origin.https_port.is_none() && !is_proxied;
+    if uses_cache
         && let Some(CachedOutcome { summary, len, response }) =
             worker.request_cache.get(slot, bytes, generation)
     {
@@ -51,16 +63,21 @@ pub(super) fn read_request(
         Err(reject) => return NextRequest::Rejected(reject),
     };
     let (summary, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
-    let action = match https_port {
-        Some(port) => https_redirect(&head, port),
-        None => route(bytes, &head, &mut worker.context, now),
+    let proxies = &worker.context.config.trusted_proxies;
+    let client = is_proxied.then(|| client_address(proxies, origin.peer, head.fields));
+    let refused = if origin.checks_host { refuse_host(&head, &worker.context) } else { None };
+    let action = match (refused, origin.https_port) {
+        (Some(refused), _) => refused,
+        (None, Some(port)) => https_redirect(&head, port),
+        (None, None) => route(bytes, &head, &mut worker.context, now),
     };
-    if https_port.is_none() && worker.context.cache.is_validated() {
+    if uses_cache && worker.context.cache.is_validated() {
         worker.request_cache.insert(slot, (bytes, summary), &head, &action, generation);
     }
     let (body, expects_continue) = (head.body, head.expects_continue);
     let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
     pipeline.begin(summary, bytes, worker.log.detail(), now);
+    client.into_iter().for_each(|client| pipeline.set_client(client));
     NextRequest::Request { len, body, expects_continue, action }
 }
 
@@ -109,9 +126,14 @@ mod tests {
 
     /// Outcome of a request, with its response and its log data.
     fn request_outcome(head: &str, worker: &mut WorkerState, now: Now) -> String {
+        outcome_of(head, worker, false, now)
+    }
+
+    fn outcome_of(head: &str, worker: &mut WorkerState, checks_host: bool, now: Now) -> String {
         let (mut head_progress, mut pipeline) = (HeadProgress::default(), None);
         worker.context.cache.mark_events_pending();
-        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, (None, now)) {
+        let origin = RequestOrigin { peer: ([127, 0, 0, 1], 4000).into(), https_port: None, checks_host };
+        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, (origin, now)) {
             // Two equal jobs hold different descriptors.
             NextRequest::Request { action: Action::Prepare(_), .. } => {
                 format!("gathers {pipeline:?}")
@@ -161,6 +183,26 @@ mod tests {
         change(directory.path());
         compare_rounds(3, now);
         compare_rounds(2, now.after(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn cached_response_is_not_for_a_host_that_is_checked() {
+        let directory = sample_directory();
+        let mut worker = worker_state(directory.path(), CacheMode::Fresh, CacheLimits::DEFAULT.bytes_max);
+        // A young file is not cached.
+        let now = Now::read().after(Duration::from_secs(10));
+        let head = "GET /a.css HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+        for checks_host in [false, false, false, true, true, false, true] {
+            let hits = worker.stats.request_cache_hits;
+            let outcome = outcome_of(head, &mut worker, checks_host, now);
+            assert_eq!(outcome.contains("Misdirected"), checks_host, "{outcome}");
+            assert!(!checks_host || worker.stats.request_cache_hits == hits);
+        }
+        let hits = worker.stats.request_cache_hits;
+        assert!(hits > 0);
+        let head = "GET /a.css HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        (0..3).for_each(|_| drop(outcome_of(head, &mut worker, true, now)));
+        assert!(worker.stats.request_cache_hits > hits);
     }
 
     #[test]

@@ -87,7 +87,6 @@ impl BodyReceiver {
     }
 }
 
-/// The request body is then useless.
 pub(super) fn is_redirect_or_error(status: Status) -> bool {
     status.is_error() || status.is_redirect()
 }

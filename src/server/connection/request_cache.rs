@@ -14,7 +14,7 @@ use crate::http::{RequestBody, RequestHead, Status};
 use crate::server::handlers::Action;
 use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response};
 
-/// Cached heads: few distinct heads repeat.
+/// Cached heads with a checked host, and others: few distinct heads repeat.
 const SLOTS: usize = 64;
 /// Longest cached head: a browser's has some 600 bytes, with cookies twice that.
 const CACHED_HEAD_LEN_MAX: usize = 1536;
@@ -53,8 +53,9 @@ enum CachedResponse {
 }
 
 impl RequestCache {
-    pub(super) fn slot_of(&self, bytes: &[u8]) -> SlotId {
-        SlotId(self.hasher.hash_one(bytes.get(..HASHED_PREFIX_LEN).unwrap_or(bytes)) as usize % SLOTS)
+    pub(super) fn slot_of(&self, bytes: &[u8], checks_host: bool) -> SlotId {
+        let hash = self.hasher.hash_one(bytes.get(..HASHED_PREFIX_LEN).unwrap_or(bytes)) as usize;
+        SlotId(hash % SLOTS + if checks_host { SLOTS } else { 0 })
     }
 
     pub(super) fn get(
@@ -93,14 +94,13 @@ impl RequestCache {
             return;
         }
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, || None);
+            self.slots.resize_with(2 * SLOTS, || None);
         }
         let Some(slot) = self.slots.get_mut(slot.0) else { return };
         // Heads that do not repeat would evict those that do.
         if slot.as_ref().is_some_and(|slot| slot.generation == generation) {
             return;
         }
-        // The new head reuses the allocation.
         let mut head = slot.take().map(|slot| slot.head).unwrap_or_default();
         head.clear();
         head.extend_from_slice(bytes);

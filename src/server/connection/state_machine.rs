@@ -18,7 +18,7 @@ use super::WorkerState;
 use super::deadlines::Deadlines;
 use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
 use super::phase::{HttpServerState, ServerPhase, TRANSITIONS};
-use super::read_request::{self, HeadProgress, NextRequest, has_head_bytes};
+use super::read_request::{self, HeadProgress, NextRequest, RequestOrigin, has_head_bytes};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
@@ -50,6 +50,7 @@ struct StepContext<'a> {
 pub struct HttpServerProtocol {
     peer: SocketAddr,
     number: u64,
+    pub(in crate::server) checks_host: bool,
     /// `None` over plain TCP.
     tls: Option<Box<TlsSession>>,
     state: HttpServerState,
@@ -67,6 +68,7 @@ impl HttpServerProtocol {
         Self {
             peer,
             number,
+            checks_host: false,
             tls: None,
             state: HttpServerState::Reading,
             deadlines: Deadlines::new(idle_timeout, now.instant),
@@ -163,12 +165,14 @@ impl HttpServerProtocol {
         if !self.count_request(cx.now) {
             return StateChange::Stay(Want::Tick);
         }
+        let https_port = cx.worker.context.https_port.filter(|_| self.tls.is_none());
+        let origin = RequestOrigin { peer: self.peer, https_port, checks_host: self.checks_host };
         match read_request::read_request(
             cx.recv_buf.bytes(),
             &mut self.head_progress,
             &mut self.pipeline,
             cx.worker,
-            (cx.worker.context.https_port.filter(|_| self.tls.is_none()), cx.now),
+            (origin, cx.now),
         ) {
             NextRequest::Request { len, body, expects_continue, action } => {
                 cx.recv_buf.consume(len);
@@ -336,7 +340,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// Even with unsent output.
     fn close(&mut self, reason: CloseReason) -> StateChange {
         self.close_reason = Some(reason);
         StateChange::Enter(HttpServerState::Closing)
@@ -420,6 +423,11 @@ impl Protocol for HttpServerProtocol {
         let mut cx = StepContext { recv_buf, send_queue, worker, now };
         self.end_exchanges(&mut cx);
         self.run(&mut cx)
+    }
+
+    fn on_proxied(&mut self, client: SocketAddr) {
+        log::info!("{} is a proxy for {client} (connection {})", self.peer, self.number);
+        self.peer = client;
     }
 
     fn on_handshake(

@@ -4,6 +4,7 @@
 
 mod archive;
 pub(super) mod error_documents;
+mod host;
 mod listing;
 mod options;
 mod pending;
@@ -12,5 +13,6 @@ pub(super) mod put;
 mod route;
 mod static_file;
 
+pub(super) use host::{https_redirect, refuse_host};
 pub(super) use pending::PendingResponse;
-pub(super) use route::{Action, https_redirect, route};
+pub(super) use route::{Action, route};

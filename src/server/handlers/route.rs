@@ -8,15 +8,11 @@ use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
 use super::put::{self, UploadInProgress};
 use super::static_file;
-use crate::http::{
-    ErrorFormat, FieldBuf, Method, RequestHead, RequestTarget, Status, error_format, field, parse_request,
-};
+use crate::http::{ErrorFormat, FieldBuf, Method, RequestHead, Status, error_format, field, parse_request};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
-
-const HTTPS_PORT: u16 = 443;
 
 #[derive(Debug)]
 pub(in crate::server) enum Action {
@@ -92,37 +88,6 @@ impl PendingResponse for PendingRequest {
     }
 }
 
-/// 308 to the same path on the TLS port (RFC 9110 section 4.2.2); a relative path cannot name the scheme.
-pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
-    let host = match head.target {
-        RequestTarget::Absolute { authority, .. } => Some(authority),
-        _ => head.fields.first("host"),
-    };
-    let host = host.map(host_without_port).filter(|host| !host.is_empty());
-    let Some(host) = host else {
-        let message = "This server speaks HTTPS, and the request names no host.";
-        return Action::Respond(ErrorResponse::for_request(head, Status::BAD_REQUEST, message).into());
-    };
-    let mut location = [b"https://", host].concat();
-    if https_port != HTTPS_PORT {
-        location.extend_from_slice(format!(":{https_port}").as_bytes());
-    }
-    let (path, query) = head.target.path_and_query();
-    location.extend_from_slice(path.strip_prefix(b"*").unwrap_or(path));
-    if let Some(query) = query {
-        location.push(b'?');
-        location.extend_from_slice(query);
-    }
-    redirect_to(head, Status::PERMANENT_REDIRECT, &location)
-}
-
-fn host_without_port(host: &[u8]) -> &[u8] {
-    match host.iter().rposition(|&byte| byte == b':') {
-        Some(at) if !host.ends_with(b"]") => host.get(..at).unwrap_or_default(),
-        _ => host,
-    }
-}
-
 pub(in crate::server) fn route(
     bytes: &[u8],
     head: &RequestHead<'_, '_>,
@@ -185,7 +150,6 @@ fn dispatch_by_method(
 ///
 /// No redirect for OPTIONS, which asks about this URL, or methods without a resource.
 fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Action> {
-    // Most servers have no redirects.
     if context.config.redirects.is_empty() {
         return None;
     }
@@ -198,7 +162,7 @@ fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Opt
     Some(redirect_to(head, status, &location))
 }
 
-fn redirect_to(head: &RequestHead<'_, '_>, status: Status, location: &[u8]) -> Action {
+pub(super) fn redirect_to(head: &RequestHead<'_, '_>, status: Status, location: &[u8]) -> Action {
     let page = ErrorResponse::for_request(head, status, "This page has another address now.");
     let mut fields = Vec::new();
     field(&mut fields, "Location", location);

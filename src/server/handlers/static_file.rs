@@ -61,7 +61,6 @@ pub(super) fn pending_lookup(path: &RelativePath<'_>, accepted: EncodingPreferen
     HandlerError::Lookup(PendingLookup { path: path.to_owned(), accepted })
 }
 
-/// False when done.
 pub(super) fn is_pending(lookup: &mut PendingLookup, context: &mut ServerContext, now: Now) -> bool {
     lookup.accepted = lookup.accepted.in_tick(now.instant);
     let ServerContext { cache, store, config, .. } = context;

@@ -58,7 +58,6 @@ impl Header {
     }
 }
 
-/// `with_cors`: also with the fields of `--cors`.
 pub(in crate::server) fn check_header_conflicts(headers: &[Header], with_cors: bool) -> Result<(), String> {
     for (index, header) in headers.iter().enumerate() {
         let earlier = headers.iter().take(index).any(|other| other.has_name(&header.name));

@@ -58,6 +58,8 @@ fn no_arguments_serve_content_directory_if_present() {
     let expected = ServerConfig {
         port: 8080,
         bind: Bind::Loopback,
+        hosts: Vec::new(),
+        trusted_proxies: Vec::new(),
         root: directory("."),
         one_file: false,
         index: "index.html".to_owned(),
