@@ -15,6 +15,8 @@ pub struct LogRecord<'a> {
     pub connection: u64,
     /// Peer; IPv4-mapped IPv6 is logged as IPv4.
     pub peer: SocketAddr,
+    /// User who is logged in.
+    pub user: Option<&'a [u8]>,
     /// Unix time of the complete request head.
     pub unix: Duration,
     /// Time until the response was passed to the kernel, or read.

@@ -42,6 +42,7 @@ pub(super) fn record() -> LogRecord<'static> {
     LogRecord {
         tls: None,
         host: None,
+        user: None,
         connection: 7,
         peer: (Ipv4Addr::LOCALHOST, 4000).into(),
         unix: Duration::from_secs(1_795_179_143),

@@ -166,7 +166,9 @@ fn expected_type(spec: &OptionSpec) -> String {
         (ValueKind::NoValue, _) => "true or false".to_owned(),
         (ValueKind::Optional(_), _) => format!("true, false or a value such as \"{example}\""),
         (_, OptionKind::Pairs(_)) => format!("a list such as [\"{example}\"] or a table [{option}]"),
-        (_, OptionKind::Repeated | OptionKind::Paths) => format!("a list such as [\"{example}\"]"),
+        (_, OptionKind::Repeated | OptionKind::Paths | OptionKind::Secrets) => {
+            format!("a list such as [\"{example}\"]")
+        }
         _ if example.bytes().all(|byte| byte.is_ascii_digit()) => format!("a number such as {example}"),
         _ => format!("a value such as \"{example}\""),
     }

@@ -43,6 +43,8 @@ pub enum OptionKind {
     Pairs(&'static str),
     /// `Repeated` path; in a file, relative to the file's directory.
     Paths,
+    /// `Repeated`, never shown.
+    Secrets,
     /// Environment only: names the settings file.
     SettingsFile,
     /// Command line only: an action.
@@ -99,7 +101,10 @@ impl OptionSpec {
     }
 
     pub(super) const fn is_repeatable(&self) -> bool {
-        matches!(self.kind, OptionKind::Repeated | OptionKind::Pairs(_) | OptionKind::Paths)
+        matches!(
+            self.kind,
+            OptionKind::Repeated | OptionKind::Pairs(_) | OptionKind::Paths | OptionKind::Secrets
+        )
     }
 
     /// Example without shell quotes.

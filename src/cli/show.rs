@@ -29,6 +29,9 @@ impl Program {
             let default = default.map(|(_, text)| text.as_os_str()).or(spec.default.map(OsStr::new));
             let is_required = !spec.is_repeatable() && matches!(spec.value_kind, ValueKind::Required(_));
             let line = match (set.first(), default) {
+                (Some(first), _) if spec.kind == OptionKind::Secrets => {
+                    format!("# {} = \"(secret)\"  # {}\n", bare_name(spec.long), first.source)
+                }
                 (Some(first), _) => toml_line(spec, &texts, directory, &first.source.to_string()),
                 (None, None) if is_required => {
                     let example = toml_value(OsStr::new(spec.example()));

@@ -48,6 +48,7 @@ impl ExchangeLog {
         let mut record = LogRecord {
             tls: None,
             host: Some(&host_name()),
+            user: None,
             connection: 1,
             peer: exchange.peer,
             unix: exchange.started.unix,

@@ -34,6 +34,7 @@ pub use request::head::{RequestHead, parse_request};
 pub use request::target::{RequestTarget, has_host};
 pub use response::head::{RESPONSE_HEAD_LEN_MAX, ResponseFields, ResponseHead, parse_response};
 pub use response::reader::{LastHead, ResponseError, ResponseEvent, ResponseReader};
+pub use rules::basic_auth::{BASIC_CHALLENGE, BasicCredentials};
 pub use rules::conditional::{Modified, PreconditionResult, Preconditions, Validators, if_range_matches};
 pub use rules::entity_tag::EntityTag;
 pub use rules::negotiation::{

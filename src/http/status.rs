@@ -18,6 +18,7 @@ impl Status {
     pub const NOT_MODIFIED: Status = Status(&(304, "Not Modified"));
     pub const PERMANENT_REDIRECT: Status = Status(&(308, "Permanent Redirect"));
     pub const BAD_REQUEST: Status = Status(&(400, "Bad Request"));
+    pub const UNAUTHORIZED: Status = Status(&(401, "Unauthorized"));
     pub const FORBIDDEN: Status = Status(&(403, "Forbidden"));
     pub const NOT_FOUND: Status = Status(&(404, "Not Found"));
     pub const METHOD_NOT_ALLOWED: Status = Status(&(405, "Method Not Allowed"));

@@ -23,11 +23,13 @@ use crate::sum::SumService;
 /// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
-/// SIGHUP only if it can reopen a log file or load certificates: else it ends the server, as it ends every program
-/// whose terminal closes.
+/// SIGHUP only if it can reload a file: else it ends the server, as it ends every program whose terminal closes.
 pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
     let mut signals = SIGNALS.to_vec();
-    if config.tls.is_some() || matches!(config.access_log, LogDestination::File(_)) {
+    if config.tls.is_some()
+        || config.auth.as_ref().is_some_and(|auth| auth.file.is_some())
+        || matches!(config.access_log, LogDestination::File(_))
+    {
         signals.push(SIGHUP);
     }
     signals
@@ -39,8 +41,8 @@ pub(super) struct TlsListeners {
     pub(super) ids: Range<usize>,
 }
 
-/// Time between two looks at the certificate files.
-const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two looks at certificates and passwords.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Application of the server's reactor.
 pub struct ServerApp {
@@ -54,7 +56,7 @@ pub struct ServerApp {
     pub(super) control_messages: Option<Receiver<ControlMessage>>,
     accepted_total: u64,
     tls: Option<TlsListeners>,
-    certificates_checked_at: Option<Instant>,
+    files_checked_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl ServerApp {
     ) -> Self {
         Self {
             tls,
-            certificates_checked_at: None,
+            files_checked_at: None,
             worker,
             pool: Pool::new(HEAD_LEN_MAX),
             grace_deadline: None,
@@ -135,25 +137,29 @@ impl ServerApp {
         match message {
             ControlMessage::ReopenLog => {
                 self.worker.log.reopen();
-                self.load_certificates(true, now);
+                self.reload_files(true, now);
             }
             ControlMessage::ReportStats => self.report_stats(),
             ControlMessage::ShutDown(signal) => self.shut_down(control, signal, now),
         }
     }
 
-    /// One worker looks for all.
-    fn load_certificates(&mut self, is_asked: bool, now: Now) -> Option<Instant> {
-        let tls = &self.tls.as_ref().filter(|_| self.worker_id.index == 0)?.tls;
-        let next = self.certificates_checked_at.map(|at| at + CERTIFICATE_CHECK_INTERVAL);
+    /// One worker looks for all. Returns the next time.
+    fn reload_files(&mut self, is_asked: bool, now: Now) -> Option<Instant> {
+        let (tls, authenticator) = (self.tls.as_ref(), self.worker.context.authenticator.as_ref());
+        if self.worker_id.index > 0 || (tls.is_none() && authenticator.is_none()) {
+            return None;
+        }
+        let next = self.files_checked_at.map(|at| at + FILE_CHECK_INTERVAL);
         if !is_asked && next.is_some_and(|next| now.instant < next) {
             return next;
         }
         if is_asked || next.is_some() {
-            tls.reload(is_asked, now);
+            tls.iter().for_each(|TlsListeners { tls, .. }| tls.reload(is_asked, now));
+            authenticator.iter().for_each(|authenticator| authenticator.reload(is_asked));
         }
-        self.certificates_checked_at = Some(now.instant);
-        Some(now.instant + CERTIFICATE_CHECK_INTERVAL)
+        self.files_checked_at = Some(now.instant);
+        Some(now.instant + FILE_CHECK_INTERVAL)
     }
 
     /// Without a supervisor, a wake-up means shutdown.
@@ -273,10 +279,7 @@ impl App for ServerApp {
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
         let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
-        match &self.tls {
-            None => deadline,
-            Some(_) => [deadline, self.load_certificates(false, now)].into_iter().flatten().min(),
-        }
+        [deadline, self.reload_files(false, now)].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {

@@ -7,6 +7,7 @@ use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::auth::Authenticator;
 use super::response::FileHead;
 use super::rules::{HostName, local_names};
 use super::shared::Shared;
@@ -33,6 +34,7 @@ pub(super) struct ServerContext {
     /// By listener.
     pub(super) loopback_listeners: Vec<bool>,
     pub(super) https_port: Option<u16>,
+    pub(super) authenticator: Option<Arc<Authenticator>>,
 }
 
 impl ServerContext {
@@ -51,6 +53,7 @@ impl ServerContext {
             helpers: None,
             key: None,
             https_port: None,
+            authenticator: None,
         }
     }
 

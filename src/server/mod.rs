@@ -3,6 +3,7 @@
 //! [`start`] builds one [`ServerApp`] per worker. [`crate::sum`] is a second protocol on the same reactor.
 
 mod app;
+mod auth;
 pub mod config;
 mod connection;
 mod context;
@@ -10,6 +11,7 @@ mod handlers;
 mod limits;
 #[cfg(not(feature = "tls"))]
 mod no_tls;
+mod reload;
 mod response;
 mod rules;
 mod shared;
@@ -26,7 +28,8 @@ use tls::ServerTls;
 
 pub use app::ServerApp;
 pub use config::{
-    Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig, TlsConfig,
+    AuthConfig, Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig,
+    TlsConfig,
 };
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
 pub use rules::{CacheRule, Glob, Header, HostName, Network, Origin, Redirect};

@@ -13,6 +13,7 @@ use mio::Waker;
 use mio::net::TcpListener;
 
 use super::app::{ControlMessage, ServerApp, TlsListeners, signals};
+use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
     DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, cached_files_max, connection_watermarks, file_len_max,
@@ -50,6 +51,7 @@ struct WorkerConfig {
     http: Vec<TcpListener>,
     tls: Option<TlsListeners>,
     https_port: Option<u16>,
+    authenticator: Option<Arc<Authenticator>>,
     /// Only in the first worker: one number ends the exchange for all.
     sum: Vec<TcpListener>,
     limit: ConnectionLimit,
@@ -65,7 +67,7 @@ struct WorkerConfig {
 /// Mistake and remedy.
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
-    let (watermarks, tls) = prepare(&mut config, count as u64, false, now)?;
+    let (watermarks, tls, authenticator) = prepare(&mut config, count as u64, false, now)?;
     let tls_note = tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
@@ -78,7 +80,8 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
     let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
     let https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
     let tls = tls.map(|tls| TlsListeners { tls, ids: tls_from..plain.len() });
-    let mut configs = worker_configs(config, watermarks, logs, (plain, sum), (tls, https_port), now)?;
+    let mut configs =
+        worker_configs(config, watermarks, logs, (plain, sum), (tls, https_port, authenticator), now)?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
@@ -102,12 +105,9 @@ pub fn check(mut config: ServerConfig, now: Now) -> Result<(), String> {
     config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 
-fn prepare(
-    config: &mut ServerConfig,
-    workers: u64,
-    is_check: bool,
-    now: Now,
-) -> Result<(Watermarks, Option<Arc<ServerTls>>), String> {
+type Prepared = (Watermarks, Option<Arc<ServerTls>>, Option<Arc<Authenticator>>);
+
+fn prepare(config: &mut ServerConfig, workers: u64, is_check: bool, now: Now) -> Result<Prepared, String> {
     let nofile = raise_nofile_limit();
     let sends_files = config.http && config.root != RootChoice::Embedded;
     let fds_per_connection = match &config.upload {
@@ -128,7 +128,8 @@ fn prepare(
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
-    Ok((watermarks, ServerTls::open(config, is_check, now)?))
+    let authenticator = config.auth.as_ref().map(Authenticator::open).transpose()?;
+    Ok((watermarks, ServerTls::open(config, is_check, now)?, authenticator))
 }
 
 /// A file is served as the index of its directory, and nothing else there.
@@ -197,7 +198,7 @@ fn worker_configs(
     watermarks: Watermarks,
     logs: Vec<AccessLog>,
     (http, mut sum): (Vec<TcpListener>, Vec<TcpListener>),
-    (tls, https_port): (Option<TlsListeners>, Option<u16>),
+    (tls, https_port, authenticator): (Option<TlsListeners>, Option<u16>, Option<Arc<Authenticator>>),
     now: Now,
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
@@ -218,6 +219,7 @@ fn worker_configs(
             http,
             tls: tls.clone(),
             https_port,
+            authenticator: authenticator.clone(),
             sum: std::mem::take(&mut sum),
             limit: limit.clone(),
             worker_id: WorkerId { index, worker_count },
@@ -238,6 +240,7 @@ impl WorkerConfig {
             http,
             tls,
             https_port,
+            authenticator,
             sum,
             limit,
             worker_id,
@@ -259,6 +262,7 @@ impl WorkerConfig {
         worker.context.https_port = https_port;
         let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
+        worker.context.authenticator = authenticator;
         worker.context.shared = shared;
         worker.context.helpers = Some(helpers.clone());
         let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id, tls), now)?;

@@ -3,17 +3,17 @@
 //! All workers share one [`ServerTls`]. The session is made in [`net::tls`](crate::net::tls).
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustix::fs::FlockOperation;
 
+use super::reload::{FileReload, read_regular_file, warn_if_readable_by_others};
 use super::{ServerConfig, TlsConfig};
-use crate::access_log::Diagnostics;
 use crate::cli::quote;
 use crate::net::tls::{
     PairError, TlsAcceptor, TlsAcceptorConfig, TlsConfigError, describe_certificates, self_signed,
@@ -31,17 +31,8 @@ pub(super) struct ServerTls {
     certificates: Vec<(PathBuf, PathBuf)>,
     client_ca: Option<PathBuf>,
     note: Option<String>,
-    reload: Mutex<ReloadState>,
+    reload: FileReload,
 }
-
-#[derive(Debug, Default)]
-struct ReloadState {
-    stamps: Vec<Option<FileStamp>>,
-    error: Option<String>,
-}
-
-/// Device, inode, length and ctime: a new file has another.
-type FileStamp = (u64, u64, u64, i64, i64);
 
 impl ServerTls {
     /// `None` without TLS. Makes the self-signed certificate if none is kept; a check makes none.
@@ -56,12 +47,12 @@ impl ServerTls {
             _ => self_signed_files(tls, names(config), now).map(|(pair, note)| (vec![pair], Some(note)))?,
         };
         let client_ca = tls.client_ca.clone();
-        let stamps = stamps(&certificates, client_ca.as_deref());
+        let files = certificates.iter().flat_map(|(chain, key)| [chain, key]).chain(&client_ca);
+        let reload = FileReload::new("certificates", files.cloned().collect());
         let acceptor_config = read(&certificates, client_ca.as_deref())?;
         let acceptor = TlsAcceptor::new(&acceptor_config, PLAIN_RESPONSE)
             .map_err(|error| config_error(&error, &certificates, client_ca.as_deref()))?;
         warn(&acceptor_config, &certificates, now);
-        let reload = Mutex::new(ReloadState { stamps, error: None });
         Ok(Some(Arc::new(Self { acceptor, certificates, client_ca, note, reload })))
     }
 
@@ -73,49 +64,22 @@ impl ServerTls {
         self.acceptor.accept(socket).map(|stream| Stream::Tls(Box::new(stream)))
     }
 
-    /// Loads changed files; if `is_asked`, all. An error is told once.
     pub(super) fn reload(&self, is_asked: bool, now: Now) {
-        let mut state = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamps = stamps(&self.certificates, self.client_ca.as_deref());
-        if stamps == state.stamps && !is_asked {
-            return;
-        }
-        state.stamps = stamps;
-        let client_ca = self.client_ca.as_deref();
-        let loaded = read(&self.certificates, client_ca).and_then(|config| {
+        self.reload.reload(is_asked, || {
+            let client_ca = self.client_ca.as_deref();
+            let config = read(&self.certificates, client_ca)?;
             self.acceptor
                 .reconfigure(&config)
                 .map_err(|error| config_error(&error, &self.certificates, client_ca))?;
             warn(&config, &self.certificates, now);
             Ok(())
         });
-        match &loaded {
-            Ok(()) => log::info!("the certificates were loaded anew"),
-            Err(error) if state.error.as_ref() == Some(error) => {}
-            Err(error) => {
-                Diagnostics::say(&format!("reactor-server: {error}; the loaded certificates stay in use"))
-            }
-        }
-        state.error = loaded.err();
     }
-}
-
-fn stamps(certificates: &[(PathBuf, PathBuf)], client_ca: Option<&Path>) -> Vec<Option<FileStamp>> {
-    let stamp = |meta: Metadata| (meta.dev(), meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec());
-    let files =
-        certificates.iter().flat_map(|(chain, key)| [chain.as_path(), key.as_path()]).chain(client_ca);
-    files.map(|path| fs::metadata(path).ok().map(stamp)).collect()
 }
 
 fn read(certificates: &[(PathBuf, PathBuf)], client_ca: Option<&Path>) -> Result<TlsAcceptorConfig, String> {
     let read_file = |path: &Path, kind: &str| {
-        // A FIFO would stop the event loop, a device has no end.
-        let is_file = fs::metadata(path).map(|meta| meta.is_file());
-        let bytes = match is_file {
-            Ok(false) => Err(io::Error::other("it is not a regular file")),
-            _ => fs::read(path),
-        };
-        bytes.map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
+        read_regular_file(path).map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
     };
     let pairs = certificates.iter().map(|(chain, key)| {
         Ok((read_file(chain, "certificate of --tls-cert")?, read_file(key, "key of --tls-key")?))
@@ -160,9 +124,7 @@ fn warn(config: &TlsAcceptorConfig, certificates: &[(PathBuf, PathBuf)], now: No
                 described.expires
             );
         }
-        if fs::metadata(key).is_ok_and(|meta| meta.mode() & 0o077 != 0) {
-            log::warn!("other users can read the key {0}; forbid it with chmod 600 {0}", quote(key));
-        }
+        warn_if_readable_by_others(key, "key");
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "http",
         rooms: &[],
-        crates: &["httparse", "httpdate", "memchr", "percent_encoding"],
+        crates: &["httparse", "httpdate", "memchr", "percent_encoding", "base64"],
         never: &["std::net", "std::fs", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
     },
     Room {
@@ -74,7 +74,21 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "server",
         rooms: &["reactor", "net", "http", "files", "access_log", "cli", "sum", "text"],
-        crates: &["mio", "log", "rustix", "signal_hook", "fast_glob", "foldhash", "jiff", "percent_encoding"],
+        crates: &[
+            "mio",
+            "log",
+            "rustix",
+            "signal_hook",
+            "fast_glob",
+            "foldhash",
+            "jiff",
+            "percent_encoding",
+            "argon2",
+            "bcrypt",
+            "hmac",
+            "sha2",
+            "sha_crypt",
+        ],
         never: &["std::thread"],
     },
     Room {

@@ -35,6 +35,7 @@ mod load_stalls;
 mod load_wrong;
 mod log_formats;
 mod log_rotation;
+mod login;
 mod media_types;
 mod memory;
 mod methods;

@@ -176,7 +176,11 @@ fn upload_for_other_machines_needs_named_root() {
         assert_eq!(outcome.code, Some(2), "{bind}");
         let stderr = outcome.stderr.join("\n");
         assert!(stderr.contains("name it with --root"), "{stderr}");
-        assert_eq!(run(directory.path(), &["--check", "--upload", bind, "site"]).code, Some(0), "{bind}");
+        assert_eq!(
+            run(directory.path(), &["--check", "--upload", "--upload-open", bind, "site"]).code,
+            Some(0),
+            "{bind}"
+        );
     }
     assert_eq!(run(directory.path(), &["--check", "--upload", "--bind=127.0.0.2"]).code, Some(0));
 }

@@ -144,8 +144,17 @@ fn precedence_is_command_line_environment_file() {
 fn check_output_used_as_config_gives_same_settings() {
     let directory = settings_directory("quiet = true\n[error-page]\n404 = 'b'\n403 = 'a'\n");
     lay_out(directory.path(), &[("site/in/.keep", b""), ("site/a", b"a"), ("site/b", b"b")]);
-    let args =
-        ["-c", "site.toml", "-d./site", "-u=in", "--access-log=a.log", "--grace=1.5s", "-b::", "-b::1"];
+    let args = [
+        "-c",
+        "site.toml",
+        "-d./site",
+        "-u=in",
+        "--access-log=a.log",
+        "--grace=1.5s",
+        "--upload-open",
+        "-b::",
+        "-b::1",
+    ];
     let settings = check_output(directory.path(), &args, &[("REACTOR_IDLE_TIMEOUT", "90")]);
     let comments = ["# site.toml:1", "# command line", "# REACTOR_IDLE_TIMEOUT", "# default"];
     assert!(comments.iter().all(|comment| settings.contains(comment)), "{settings}");

@@ -1,19 +1,21 @@
 //! Common log format (NCSA httpd) and combined format (Apache, nginx).
 //!
-//! Common: `peer - - [time] "request line" status bytes`. Combined adds ` "referer" "user agent"`,
+//! Common: `peer - user [time] "request line" status bytes`. Combined adds ` "referer" "user agent"`,
 //! for GoAccess and similar tools. No input can end a field or line, or send control sequences to a
 //! terminal.
 
 use std::net::IpAddr;
 
-use super::{decimal, quoted};
+use super::{decimal, quoted, word};
 use crate::access_log::record::LogRecord;
 use crate::text::append;
 
 pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, is_combined: bool, time: &[u8]) {
     // IPv4 client on a dual-stack socket: `::ffff:192.0.2.1` becomes `192.0.2.1`.
     address(out, record.peer.ip().to_canonical());
-    out.extend_from_slice(b" - - [");
+    out.extend_from_slice(b" - ");
+    word(out, record.user);
+    out.extend_from_slice(b" [");
     out.extend_from_slice(time);
     out.extend_from_slice(b"] ");
     let request_line = (!record.request_line.is_empty()).then_some(record.request_line);

@@ -12,6 +12,10 @@ use crate::text::append;
 
 pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     title(out, record, time);
+    if let Some(user) = record.user {
+        out.extend_from_slice(b"\n* user ");
+        unquoted(out, user);
+    }
     if let Some(LogTls { version, cipher, server_name, is_resumed, client }) = record.tls {
         append(out, format_args!("\n* {version}, {cipher}{}", if is_resumed { ", resumed" } else { "" }));
         for (label, name) in [(", for ", server_name), (", client ", client)] {

@@ -1,7 +1,7 @@
 //! JSON Lines format (RFC 8259): one object per line.
 //!
 //! Keys, in this order: `time` (RFC 3339, local, microseconds), `host` (client's log only),
-//! `connection`, `peer`, `port`, `method`, `target`, `version`, `request_line`, `request_headers`,
+//! `connection`, `peer`, `port`, `user` (if logged in), `method`, `target`, `version`, `request_line`, `request_headers`,
 //! `status`, `response_headers`, `body_bytes`, `duration_us`, `close_reason`, `protocol`; over TLS also
 //! `tls_resumed`, `tls_version`, `tls_cipher`, `tls_server_name`, `tls_client`. Headers
 //! are `[name, value]` in wire order, or `[line, null]` without a colon. `request_line` is null
@@ -26,6 +26,10 @@ pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, sty
     }
     let (peer, port) = (record.peer.ip().to_canonical(), record.peer.port());
     append(out, format_args!(",\"connection\":{},\"peer\":\"{peer}\",\"port\":{port}", record.connection));
+    if record.user.is_some() {
+        out.extend_from_slice(b",\"user\":");
+        value(out, record.user);
+    }
     let keys = [",\"method\":", ",\"target\":", ",\"version\":", ",\"request_line\":"];
     for (key, part) in keys.into_iter().zip(request_line(record.request_line)) {
         out.extend_from_slice(key.as_bytes());

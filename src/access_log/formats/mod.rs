@@ -16,6 +16,11 @@ pub(super) fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>) {
     out.push(b'"');
 }
 
+/// Value without spaces; `-` if absent.
+pub(super) fn word(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    escaped(out, value.unwrap_or(b"-"), |byte| is_harmless(byte) & !b" \"".contains(&byte));
+}
+
 pub(super) fn unquoted(out: &mut Vec<u8>, value: &[u8]) {
     escaped(out, value, is_harmless);
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the meaning of fields. Never reads a file or writes bytes.
 
+pub mod basic_auth;
 pub mod conditional;
 pub mod entity_tag;
 pub mod negotiation;

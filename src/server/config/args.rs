@@ -2,6 +2,7 @@
 //!
 //! Owns options and defaults; `cli` owns the syntax.
 
+mod auth;
 mod files;
 mod precedence;
 mod rules;
@@ -11,7 +12,7 @@ mod values;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
-use crate::cli::OptionKind::{Pairs, Path, Paths, Repeated, SettingsFile};
+use crate::cli::OptionKind::{Pairs, Path, Paths, Repeated, Secrets, SettingsFile};
 
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
 use crate::files::CacheLimits;
@@ -84,6 +85,11 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
         OptionSpec::value(None, "--min-free", "1GiB"),
         OptionSpec::value(None, "--durability", "file").defaults_to("full"),
+        OptionSpec::flag(None, "--upload-open"),
+        OptionSpec::value(None, "--auth", "user:password").kind(Secrets),
+        OptionSpec::value(None, "--auth-file", "users.htpasswd").kind(Path(&[])),
+        OptionSpec::value(None, "--auth-for", "writes").defaults_to("all"),
+        OptionSpec::flag(None, "--auth-insecure"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
         OptionSpec::value(None, "--tls-cert", "chain.pem").kind(Paths),
@@ -140,6 +146,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         workers: parsed.value("--workers", parse_workers)?,
         http: !parsed.flag_once("--no-http")?,
         sum: read_sum(parsed)?,
+        auth: auth::read(parsed)?,
         tls: tls::read(parsed)?,
         upload: parsed.read("--upload", files::parse_upload_directory)?,
         upload_len_max: parsed.value("--max-upload", |text| parse_size("--max-upload", text))?,
@@ -152,10 +159,8 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         root: read_root(parsed, content_exists)?,
         one_file: false,
     };
-    if config.upload.is_some() && parsed.peek("--root").is_none() && !config.is_local() {
-        return Err("--upload for other machines needs a directory to serve; name it with --root".to_owned());
-    }
     files::check_upload_options(parsed)?;
+    auth::check_exposure(&config, parsed)?;
     check_header_conflicts(&config.headers, config.cors.is_some())?;
     check_loops(&config.redirects)?;
     Ok(config)

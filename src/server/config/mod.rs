@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::access_log::{LogDestination, LogStyle};
 use crate::files::{CacheLimits, MediaTypes, PathError, RelativePath};
-use crate::http::Status;
+use crate::http::{BasicCredentials, Status};
 use crate::net::ListenIp;
 use crate::server::rules::{CacheRule, Header, HostName, Network, Origin, Redirect};
 use crate::sum::Name;
@@ -91,6 +91,8 @@ pub struct ServerConfig {
     pub free_min: u64,
     /// What is synced.
     pub durability: Durability,
+    /// Login, if required.
+    pub auth: Option<AuthConfig>,
     /// TLS, if served.
     pub tls: Option<TlsConfig>,
     /// Whether to list and archive directories. `None`: only on loopback and without fallback.
@@ -117,6 +119,17 @@ pub enum CacheMode {
     Stat,
     /// No cache.
     Off,
+}
+
+/// Login by user and password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthConfig {
+    /// Users with their passwords.
+    pub credentials: Vec<BasicCredentials>,
+    /// Password file.
+    pub file: Option<PathBuf>,
+    /// Whether GET, HEAD and OPTIONS need no login.
+    pub writes_only: bool,
 }
 
 /// TLS at the listen addresses.

@@ -46,6 +46,10 @@ impl Deadlines {
         self.deadline = now;
     }
 
+    pub(super) fn wait_until(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
     pub(super) fn end_head(&mut self) {
         self.head_since = None;
     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::access_log::{AccessLog, Detail, LogRecord, LogTls};
-use crate::http::{Method, RequestHead, Version};
+use crate::http::{BasicCredentials, Method, RequestHead, Version};
 use crate::net::{CloseReason, SendPosition, SendQueue, TlsSession};
 use crate::reactor::Now;
 use crate::server::response::{RequestFlags, ResponseSpan};
@@ -35,6 +35,8 @@ pub(super) struct RequestSummary {
     line: Span,
     referer: Option<Span>,
     user_agent: Option<Span>,
+    /// Of a user who is logged in.
+    authorization: Option<Span>,
 }
 
 /// `u16` suffices for a head of 16 KiB.
@@ -53,14 +55,19 @@ impl RequestSummary {
             line: Span::of_part(head.line, bytes),
             referer: head.referer.map(|value| Span::of_part(value, bytes)),
             user_agent: head.user_agent.map(|value| Span::of_part(value, bytes)),
+            authorization: None,
         }
+    }
+
+    pub(super) fn set_authorization(&mut self, value: Option<&[u8]>, bytes: &[u8]) {
+        self.authorization = value.map(|value| Span::of_part(value, bytes));
     }
 
     pub(super) fn from_rejected(line: &[u8], bytes: &[u8]) -> Self {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
         let flags = RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false };
-        Self { flags, line: Span::of_part(line, bytes), referer: None, user_agent: None }
+        Self { flags, line: Span::of_part(line, bytes), referer: None, user_agent: None, authorization: None }
     }
 }
 
@@ -199,8 +206,11 @@ impl Pipeline {
             let response = exchange.response.unwrap_or(client_closed);
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = conn_info.closing.filter(|_| is_last);
+            let authorization = summary.authorization.map(|span| span.slice(request_head));
+            let credentials = authorization.and_then(BasicCredentials::from_field);
             let mut record = LogRecord {
                 host: None,
+                user: credentials.as_ref().map(|credentials| credentials.parts().0),
                 connection: conn_info.connection,
                 tls: conn_info.tls.map(log_tls),
                 peer: exchange.client.unwrap_or(conn_info.peer),

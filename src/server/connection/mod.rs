@@ -2,6 +2,7 @@
 //!
 //! Start with the table in `state_machine`. Handlers and responses never use this directory.
 
+mod access;
 mod deadlines;
 mod exchange;
 mod phase;

@@ -2,7 +2,10 @@
 //!
 //! Only `state_machine` makes transitions.
 
+use std::sync::Arc;
+
 use super::request_body::BodyReceiver;
+use crate::server::auth::LoginAttempt;
 use crate::server::handlers::PendingResponse;
 use crate::server::response::StreamedBody;
 
@@ -26,7 +29,7 @@ pub enum ServerPhase {
 #[derive(Debug)]
 pub(super) enum HttpServerState {
     Reading,
-    Parsing,
+    Parsing(Option<Arc<LoginAttempt>>),
     Receiving(Box<BodyReceiver>),
     /// Thin pointer: every idle connection holds this enum.
     Preparing(Box<Box<dyn PendingResponse>>),
@@ -38,7 +41,7 @@ impl HttpServerState {
     pub(super) fn phase(&self) -> ServerPhase {
         match self {
             Self::Reading => ServerPhase::Reading,
-            Self::Parsing => ServerPhase::Parsing,
+            Self::Parsing(_) => ServerPhase::Parsing,
             Self::Receiving(_) => ServerPhase::Receiving,
             Self::Preparing(_) => ServerPhase::Preparing,
             Self::Writing(_) => ServerPhase::Writing,

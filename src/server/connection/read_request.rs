@@ -2,16 +2,47 @@
 //!
 //! Input stays in the buffer; nothing is sent.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::WorkerState;
+use super::access::{RequestOrigin, route_if_allowed};
 use super::exchange::{BoxedPipeline, RequestSummary};
 use super::request_cache::CachedOutcome;
 use crate::http::{Reject, RequestBody, parse_request};
 use crate::net::RecvBuf;
 use crate::reactor::Now;
-use crate::server::handlers::{Action, https_redirect, refuse_host, route};
+use crate::server::auth::LoginAttempt;
+use crate::server::handlers::Action;
 use crate::server::rules::{client_address, is_trusted};
+
+/// Requests per connection and tick: a long pipeline must not starve others.
+const REQUESTS_PER_TICK_MAX: u32 = 16;
+
+#[derive(Debug)]
+pub(super) struct RequestBudget {
+    tick: Instant,
+    requests: u32,
+}
+
+impl RequestBudget {
+    pub(super) fn new(now: Now) -> Self {
+        Self { tick: now.instant, requests: 0 }
+    }
+
+    /// `false`: the request waits for the next tick.
+    pub(super) fn take(&mut self, now: Now) -> bool {
+        if self.tick != now.instant {
+            *self = Self::new(now);
+        }
+        self.requests += 1;
+        self.requests <= REQUESTS_PER_TICK_MAX
+    }
+
+    pub(super) fn give_back(&mut self) {
+        self.requests -= 1;
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct HeadProgress {
@@ -20,18 +51,18 @@ pub(super) struct HeadProgress {
     pub(super) seen_len: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RequestOrigin {
-    pub(super) peer: SocketAddr,
-    pub(super) https_port: Option<u16>,
-    pub(super) checks_host: bool,
-}
-
 #[derive(Debug)]
 pub(super) enum NextRequest {
     Incomplete,
     Rejected(Reject),
-    Request { len: usize, body: RequestBody, expects_continue: bool, action: Action },
+    /// Waits for a verification, until this time.
+    LoginPending(Instant),
+    Request {
+        len: usize,
+        body: RequestBody,
+        expects_continue: bool,
+        action: Action,
+    },
 }
 
 pub(super) fn read_request(
@@ -39,13 +70,13 @@ pub(super) fn read_request(
     head_progress: &mut HeadProgress,
     pipeline: &mut Option<BoxedPipeline>,
     worker: &mut WorkerState,
-    (origin, now): (RequestOrigin, Now),
+    ((origin, login), now): ((RequestOrigin, &mut Option<Arc<LoginAttempt>>), Now),
 ) -> NextRequest {
     worker.context.follow_root(now, false);
+    let is_proxied = is_trusted(&worker.context.config.trusted_proxies, origin.peer);
+    let uses_cache = !is_proxied && worker.may_use_request_cache(origin);
     let generation = worker.context.cache.generation(now.unix_secs());
     let slot = worker.request_cache.slot_of(bytes, origin.checks_host);
-    let is_proxied = is_trusted(&worker.context.config.trusted_proxies, origin.peer);
-    let uses_cache = origin.https_port.is_none() && !is_proxied;
     if uses_cache
         && let Some(CachedOutcome { summary, len, response }) =
             worker.request_cache.get(slot, bytes, generation)
@@ -62,14 +93,15 @@ pub(super) fn read_request(
         Ok(None) => return NextRequest::Incomplete,
         Err(reject) => return NextRequest::Rejected(reject),
     };
-    let (summary, bytes) = (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
+    let (mut summary, bytes) =
+        (RequestSummary::from_head(&head, bytes), bytes.get(..len).unwrap_or_default());
     let proxies = &worker.context.config.trusted_proxies;
     let client = is_proxied.then(|| client_address(proxies, origin.peer, head.fields));
-    let refused = if origin.checks_host { refuse_host(&head, &worker.context) } else { None };
-    let action = match (refused, origin.https_port) {
-        (Some(refused), _) => refused,
-        (None, Some(port)) => https_redirect(&head, port),
-        (None, None) => route(bytes, &head, &mut worker.context, now),
+    let origin = RequestOrigin { peer: client.unwrap_or(origin.peer), ..origin };
+    let checked = (&head, &mut summary);
+    let action = match route_if_allowed(bytes, checked, &mut worker.context, (origin, login), now) {
+        Ok(action) => action,
+        Err(until) => return NextRequest::LoginPending(until),
     };
     if uses_cache && worker.context.cache.is_validated() {
         worker.request_cache.insert(slot, (bytes, summary), &head, &action, generation);
@@ -132,8 +164,9 @@ mod tests {
     fn outcome_of(head: &str, worker: &mut WorkerState, checks_host: bool, now: Now) -> String {
         let (mut head_progress, mut pipeline) = (HeadProgress::default(), None);
         worker.context.cache.mark_events_pending();
-        let origin = RequestOrigin { peer: ([127, 0, 0, 1], 4000).into(), https_port: None, checks_host };
-        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, (origin, now)) {
+        let origin = RequestOrigin { peer: ([127, 0, 0, 1], 4000).into(), is_tls: false, checks_host };
+        let cx = ((origin, &mut None), now);
+        match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, cx) {
             // Two equal jobs hold different descriptors.
             NextRequest::Request { action: Action::Prepare(_), .. } => {
                 format!("gathers {pipeline:?}")

@@ -25,6 +25,7 @@ const HASHED_PREFIX_LEN: usize = 64;
 pub(super) struct RequestCache {
     slots: Vec<Option<RequestSlot>>,
     hasher: RandomState,
+    login_generation: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,13 @@ enum CachedResponse {
 }
 
 impl RequestCache {
+    pub(super) fn set_login_generation(&mut self, generation: u64) {
+        if self.login_generation != generation {
+            self.login_generation = generation;
+            self.slots.clear();
+        }
+    }
+
     pub(super) fn slot_of(&self, bytes: &[u8], checks_host: bool) -> SlotId {
         let hash = self.hasher.hash_one(bytes.get(..HASHED_PREFIX_LEN).unwrap_or(bytes)) as usize;
         SlotId(hash % SLOTS + if checks_host { SLOTS } else { 0 })

@@ -3,7 +3,7 @@
 //! | state | in words | waits for | leaves to | deadline |
 //! |---|---|---|---|---|
 //! | [`Reading`](ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle; head, from its first byte on |
-//! | [`Parsing`](ServerPhase::Parsing) | parsing | the next tick, if the budget is spent | Reading (incomplete head) · Receiving · Preparing · Writing | head |
+//! | [`Parsing`](ServerPhase::Parsing) | parsing | the next tick, if the budget is spent; a login: a helper thread | Reading (incomplete head) · Receiving · Preparing · Writing | head; a login: 10 s |
 //! | [`Receiving`](ServerPhase::Receiving) | receiving a body | input; a helper thread, if too many jobs are pending | Preparing · Writing | body: stall, minimum rate |
 //! | [`Preparing`](ServerPhase::Preparing) | preparing: listing, archive, gzip, upload | the next tick, after a slice; an upload: a helper thread | Writing | 10 s, then a response from what is known, or 503; an upload: 120 s |
 //! | [`Writing`](ServerPhase::Writing) | writing file | the socket; a streamed body: the next tick | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
@@ -15,10 +15,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::WorkerState;
+use super::access::RequestOrigin;
 use super::deadlines::Deadlines;
 use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
 use super::phase::{HttpServerState, ServerPhase, TRANSITIONS};
-use super::read_request::{self, HeadProgress, NextRequest, RequestOrigin, has_head_bytes};
+use super::read_request::{self, HeadProgress, NextRequest, RequestBudget, has_head_bytes};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
@@ -28,8 +29,6 @@ use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
 use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress, queue_continue};
 
-/// Requests per connection and tick: a long pipeline must not starve others.
-const REQUESTS_PER_TICK_MAX: u32 = 16;
 /// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
 
@@ -58,8 +57,7 @@ pub struct HttpServerProtocol {
     head_progress: HeadProgress,
     pipeline: Option<BoxedPipeline>,
     close_reason: Option<CloseReason>,
-    tick: Instant,
-    tick_requests: u32,
+    budget: RequestBudget,
 }
 
 impl HttpServerProtocol {
@@ -75,8 +73,7 @@ impl HttpServerProtocol {
             head_progress: HeadProgress::default(),
             pipeline: None,
             close_reason: None,
-            tick: now.instant,
-            tick_requests: 0,
+            budget: RequestBudget::new(now),
         }
     }
 
@@ -99,7 +96,7 @@ impl HttpServerProtocol {
         self.state = next;
         let now = cx.now.instant;
         match self.state {
-            HttpServerState::Reading | HttpServerState::Parsing => {
+            HttpServerState::Reading | HttpServerState::Parsing(_) => {
                 self.deadlines.start_head(has_head_bytes(cx.recv_buf), &cx.worker.context.config, now);
             }
             HttpServerState::Receiving(_) => self.deadlines.start_body(now),
@@ -121,7 +118,7 @@ impl HttpServerProtocol {
     fn step(&mut self, cx: &mut StepContext<'_>) -> StateChange {
         match &mut self.state {
             HttpServerState::Reading => self.read(cx),
-            HttpServerState::Parsing => self.parse(cx),
+            HttpServerState::Parsing(_) => self.parse(cx),
             // An upload may replace or leave a large file, whose close is a job.
             HttpServerState::Receiving(receiver)
                 if receiver.stores() && cx.worker.context.waits_for_helpers() =>
@@ -151,7 +148,7 @@ impl HttpServerProtocol {
         if cx.recv_buf.bytes().len() > self.head_progress.seen_len
             || (cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf))
         {
-            return StateChange::Enter(HttpServerState::Parsing);
+            return StateChange::Enter(HttpServerState::Parsing(None));
         }
         if cx.recv_buf.is_eof() {
             return self.close(CloseReason::PeerClosed);
@@ -162,17 +159,18 @@ impl HttpServerProtocol {
     /// Not inlined: the other steps are short and run more often.
     #[inline(never)]
     fn parse(&mut self, cx: &mut StepContext<'_>) -> StateChange {
-        if !self.count_request(cx.now) {
+        if !self.budget.take(cx.now) {
             return StateChange::Stay(Want::Tick);
         }
-        let https_port = cx.worker.context.https_port.filter(|_| self.tls.is_none());
-        let origin = RequestOrigin { peer: self.peer, https_port, checks_host: self.checks_host };
+        let origin =
+            RequestOrigin { peer: self.peer, is_tls: self.tls.is_some(), checks_host: self.checks_host };
+        let HttpServerState::Parsing(login) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         match read_request::read_request(
             cx.recv_buf.bytes(),
             &mut self.head_progress,
             &mut self.pipeline,
             cx.worker,
-            (origin, cx.now),
+            ((origin, login), cx.now),
         ) {
             NextRequest::Request { len, body, expects_continue, action } => {
                 cx.recv_buf.consume(len);
@@ -181,15 +179,11 @@ impl HttpServerProtocol {
             }
             NextRequest::Incomplete => self.need_more(cx),
             NextRequest::Rejected(reject) => self.reject(&reject, cx),
+            NextRequest::LoginPending(until) => {
+                self.deadlines.wait_until(until);
+                StateChange::Stay(Want::Wakeup)
+            }
         }
-    }
-
-    fn count_request(&mut self, now: Now) -> bool {
-        if self.tick != now.instant {
-            (self.tick, self.tick_requests) = (now.instant, 0);
-        }
-        self.tick_requests += 1;
-        self.tick_requests <= REQUESTS_PER_TICK_MAX
     }
 
     fn forget_head(&mut self) {
@@ -198,7 +192,7 @@ impl HttpServerProtocol {
     }
 
     fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
-        self.tick_requests -= 1;
+        self.budget.give_back();
         if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
             let message = "The request ended before its head was complete.";
             return self.reject(&Reject::new(Status::BAD_REQUEST, message), cx);
@@ -330,11 +324,11 @@ impl HttpServerProtocol {
             cx.send_queue.len().max(self.pipeline.as_ref().map_or(0, |pipeline| pipeline.text_len()));
         match (self.close_reason, cx.send_queue.is_empty()) {
             (None, false) if more && pipeline_len < PIPELINE_LEN_MAX => {
-                StateChange::Enter(HttpServerState::Parsing)
+                StateChange::Enter(HttpServerState::Parsing(None))
             }
             (_, false) => StateChange::Stay(Want::Drain),
             (Some(reason), true) => self.close(reason),
-            (None, true) if more => StateChange::Enter(HttpServerState::Parsing),
+            (None, true) if more => StateChange::Enter(HttpServerState::Parsing(None)),
             (None, true) if cx.worker.draining => self.close(CloseReason::Shutdown),
             (None, true) => StateChange::Enter(HttpServerState::Reading),
         }
@@ -374,7 +368,8 @@ impl HttpServerProtocol {
                 };
                 self.close(reason)
             }
-            HttpServerState::Reading | HttpServerState::Parsing => {
+            HttpServerState::Parsing(Some(_)) => self.parse(cx),
+            HttpServerState::Reading | HttpServerState::Parsing(_) => {
                 self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), cx)
             }
             HttpServerState::Receiving(ref receiver) => {

@@ -64,7 +64,12 @@ fn fallback(
 }
 
 /// Every method gets the 405 page; only GET and HEAD get others.
-fn error_page(error: ErrorResponse, method: Method, context: &mut ServerContext, now: Now) -> Response {
+pub(in crate::server) fn error_page(
+    error: ErrorResponse,
+    method: Method,
+    context: &mut ServerContext,
+    now: Now,
+) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
     let page = config.error_pages.iter().find(|page| page.status == status);

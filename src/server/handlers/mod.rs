@@ -14,5 +14,6 @@ mod route;
 mod static_file;
 
 pub(super) use host::{https_redirect, refuse_host};
+pub(super) use options::is_preflight;
 pub(super) use pending::PendingResponse;
 pub(super) use route::{Action, route};

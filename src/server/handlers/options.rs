@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::pending::HandlerError;
 use crate::files::{PathError, may_store};
-use crate::http::{RequestHead, RequestTarget, Status, field};
+use crate::http::{Method, RequestHead, RequestTarget, Status, field};
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
 use crate::server::rules::preflight_fields;
@@ -19,6 +19,13 @@ pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Re
         fields.extend(preflight_fields(head.fields, allow.as_bytes()).unwrap_or_default());
     }
     Ok(Response::empty(Status::NO_CONTENT, fields))
+}
+
+/// It has no credentials (Fetch standard, section 3.3.5).
+pub(in crate::server) fn is_preflight(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
+    head.method == Method::Options
+        && context.config.cors.is_some()
+        && preflight_fields(head.fields, b"").is_some()
 }
 
 pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> ErrorResponse {

@@ -4,7 +4,9 @@
 
 use super::common_headers::HeadEnd;
 use crate::files::{LookupError, PathError};
-use crate::http::{ErrorFormat, RequestHead, Status, content_length, error_format, field, status_line};
+use crate::http::{
+    BASIC_CHALLENGE, ErrorFormat, RequestHead, Status, content_length, error_format, field, status_line,
+};
 use crate::net::SendQueue;
 use crate::text::{HtmlText, OneLine, append};
 
@@ -75,6 +77,9 @@ impl ErrorResponse {
     pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
         if let Some(allow) = self.allow {
             field(out, "Allow", allow.as_bytes());
+        }
+        if self.status == Status::UNAUTHORIZED {
+            field(out, "WWW-Authenticate", BASIC_CHALLENGE);
         }
         if self.status == Status::SERVICE_UNAVAILABLE {
             field(out, "Retry-After", b"1");

@@ -16,7 +16,8 @@ use crate::text::split_once;
 /// Statuses that can have their own page: outcomes of valid requests.
 ///
 /// Other errors end the connection.
-const STATUSES_WITH_PAGE: [Status; 5] = [
+const STATUSES_WITH_PAGE: [Status; 6] = [
+    Status::UNAUTHORIZED,
     Status::FORBIDDEN,
     Status::NOT_FOUND,
     Status::METHOD_NOT_ALLOWED,
@@ -81,7 +82,7 @@ fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
     let status = STATUSES_WITH_PAGE.into_iter().find(|status| status.code().to_string().as_bytes() == code);
     let status = status.ok_or_else(|| {
         let code = quote(OsStr::from_bytes(code));
-        format!("--error-page: {code} cannot have a page of its own; 403, 404, 405, 500 and 503 can")
+        format!("--error-page: {code} cannot have a page of its own; 401, 403, 404, 405, 500 and 503 can")
     })?;
     Ok(ErrorPage { status, path: parse_document("--error-page", OsStr::from_bytes(name))? })
 }
@@ -170,10 +171,13 @@ mod tests {
         assert_eq!(pages(&fit).as_deref(), Ok("403=a 404=b=c.html 405=d 500=e 503=a"));
         let cases = [
             (&["404"][..], "--error-page: '404' is not a status and a file, such as 404=404.html"),
-            (&["400=a"], "--error-page: '400' cannot have a page of its own; 403, 404, 405, 500 and 503 can"),
+            (
+                &["400=a"],
+                "--error-page: '400' cannot have a page of its own; 401, 403, 404, 405, 500 and 503 can",
+            ),
             (
                 &["+404=a"],
-                "--error-page: '+404' cannot have a page of its own; 403, 404, 405, 500 and 503 can",
+                "--error-page: '+404' cannot have a page of its own; 401, 403, 404, 405, 500 and 503 can",
             ),
             (
                 &["404=../a"],

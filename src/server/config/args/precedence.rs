@@ -212,7 +212,7 @@ mod tests {
             (
                 &["-c", "wrong.toml"],
                 &[("REACTOR_INDEX", "a")],
-                "wrong.toml:5: error-page: '400' cannot have a page of its own; 403,",
+                "wrong.toml:5: error-page: '400' cannot have a page of its own; 401,",
             ),
             (
                 &["-c", "wrong.toml", "-ia", "--error-page=404=b"],

@@ -91,6 +91,7 @@ fn no_arguments_serve_content_directory_if_present() {
         upload_len_max: 1 << 30,
         free_min: 0,
         durability: Durability::Full,
+        auth: None,
         tls: None,
         listing: None,
     };
