@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use reactor_http::cli::UsageError;
 use reactor_http::client::args::{self, Command, PROGRAM};
 use reactor_http::client::config::ClientConfig;
-use reactor_http::client::fetch;
+use reactor_http::client::{ask_password, fetch};
 use reactor_http::load::args::{ClientTask, parse};
 use reactor_http::load::saved::commands::SavedRunCommand;
 use reactor_http::load::{self, LoadError};
@@ -31,7 +31,12 @@ fn main() -> ExitCode {
     }
     run(parse(args), args::HELP, |task| match task {
         ClientTask::Fetch(config) => run_fetch(*config),
-        ClientTask::Load(settings) => finish_load(load::run(&settings)),
+        ClientTask::Load(mut settings) => {
+            match ask_password(settings.login_user.take(), &mut settings.fields) {
+                Ok(()) => finish_load(load::run(&settings)),
+                Err(error) => PROGRAM.fail(&error, error.exit_code()),
+            }
+        }
     })
 }
 

@@ -8,7 +8,8 @@ use super::options::{
 };
 use super::source::{DATA_TYPE, Payload, remote_name};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
-use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, quote, value};
+use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, parse_choice, quote, value};
+use crate::http::DigestAlgorithm;
 
 pub use crate::cli::Command;
 
@@ -32,6 +33,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--compare", "before.run"),
         OptionSpec::value(Some('c'), "--concurrency", "50"),
         OptionSpec::value(None, "--connect-timeout", "5"),
+        OptionSpec::flag(None, "--create-only"),
         OptionSpec::value(Some('d'), "--data", "'n={SEQ}'").kind(OptionKind::Repeated),
         OptionSpec::value(Some('z'), "--duration", "10s"),
         OptionSpec::value(None, "--every", "10s"),
@@ -43,6 +45,8 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(Some('H'), "--header", "'Accept: text/html'").kind(OptionKind::Repeated),
         OptionSpec::action(Some('h'), "--help"),
         OptionSpec::value(None, "--host", "localhost"),
+        OptionSpec::value(None, "--if-match", "'\"v1\"'"),
+        OptionSpec::value(None, "--if-none-match", "'\"v1\"'"),
         OptionSpec::flag(Some('i'), "--include"),
         OptionSpec::flag(Some('k'), "--insecure"),
         OptionSpec::value(None, "--key", "key.pem"),
@@ -60,6 +64,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--ramp", "0..5000/60s"),
         OptionSpec::value(Some('q'), "--rate", "1000"),
         OptionSpec::flag(Some('O'), "--remote-name"),
+        OptionSpec::value(None, "--repr-digest", "sha-256"),
         OptionSpec::value(Some('X'), "--request", "OPTIONS"),
         OptionSpec::value(Some('n'), "--requests", "10k"),
         OptionSpec::value(None, "--requests-per-connection", "100"),
@@ -73,11 +78,13 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--threads", "2"),
         OptionSpec::value(None, "--timeout", "5s"),
         OptionSpec::value(None, "--tls-resume", "off"),
-        OptionSpec::value(Some('T'), "--upload-file", "notes.txt"),
+        OptionSpec::value(Some('T'), "--upload-file", "notes.txt").kind(OptionKind::Repeated),
         OptionSpec::value(None, "--urls", "urls.txt"),
+        OptionSpec::value(Some('u'), "--user", "name"),
         OptionSpec::flag(Some('v'), "--verbose"),
         OptionSpec::action(Some('V'), "--version"),
         OptionSpec::value(None, "--warmup", "2s"),
+        OptionSpec::flag(Some('y'), "--yes"),
     ],
     value_check: ValueCheck::Any,
 };
@@ -88,6 +95,8 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
     let mut request = read_request(args, &overrides, false)?;
     let has_remote_name = args.clone().flag("--remote-name");
     let output = output(args, &request.target.path)?;
+    let parse_digest = |text: &str| parse_choice("the digest", &DigestAlgorithm::ALL, text);
+    let repr_digest = value(args, "--repr-digest", parse_digest)?;
     let has_content_type = request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     match request.payload {
         Some(Payload::Source(_)) if has_remote_name => {
@@ -98,6 +107,10 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
             request.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
         }
         _ => {}
+    }
+    if let (Some(algorithm), None) = (repr_digest, &request.payload) {
+        let wanted = FieldEdit::Set(format!("{}=10", algorithm.name()));
+        request.fields.push(("Want-Repr-Digest".to_owned(), wanted));
     }
     Ok(ClientConfig {
         method: request.method,
@@ -124,6 +137,10 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
         known_hosts: read_known_hosts(args)?,
         target: request.target,
         upload: request.payload,
+        more_uploads: request.more_uploads,
+        repr_digest,
+        login_user: request.login_user,
+        assume_yes: args.flag("--yes"),
     })
 }
 

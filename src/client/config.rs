@@ -2,6 +2,7 @@
 //!
 //! Opens and resolves nothing.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::target::ClientTarget;
 use super::target::KnownHost;
 use super::tls::TlsOptions;
 use crate::access_log::{LogDestination, LogStyle};
-use crate::http::is_token;
+use crate::http::{DigestAlgorithm, is_token};
 
 /// Settings of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,19 @@ pub struct ClientConfig {
     pub known_hosts: Vec<KnownHost>,
     /// Request body.
     pub upload: Option<Payload>,
+    pub(crate) more_uploads: Vec<(Payload, String)>,
+    pub(crate) repr_digest: Option<DigestAlgorithm>,
+    /// User whose password is asked for.
+    pub login_user: Option<OsString>,
+    /// Deletes without a question.
+    pub assume_yes: bool,
+}
+
+impl ClientConfig {
+    pub(super) fn set_field(&mut self, name: &str, edit: FieldEdit) {
+        self.fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.fields.push((name.to_owned(), edit));
+    }
 }
 
 /// Change to one request field.

@@ -1,10 +1,10 @@
-//! Client protocol: one request, one response.
+//! Client protocol: one request, one response, then maybe the next.
 //!
 //! | state | waits for | leaves to |
 //! |---|---|---|
 //! | [`SendingHead`](FetchPhase::SendingHead) | the connection | SendingBody (a body that is not queued at once) · ReadingResponse · Closing (time-out) |
 //! | [`SendingBody`](FetchPhase::SendingBody) | 100 (Continue), the socket, more of the body; an early response | ReadingResponse · Closing |
-//! | [`ReadingResponse`](FetchPhase::ReadingResponse) | the head and body of the response | Closing |
+//! | [`ReadingResponse`](FetchPhase::ReadingResponse) | the head and body of the response | SendingHead (the next request) · Closing |
 //! | [`Closing`](FetchPhase::Closing) | nothing: the connection closes | gone |
 //!
 //! [`ResponseHandler`] decides what to do with the response.
@@ -25,12 +25,14 @@ pub trait ResponseHandler {
     fn awaits_continue(&self) -> bool;
     /// Queues more of the body; `Complete` without one.
     fn queue_body(&mut self, send_queue: &mut SendQueue) -> BodyProgress;
+    /// Bytes that have left.
+    fn on_sent(&mut self, _len: u64) {}
     /// Final response before the request was sent; the rest is discarded.
     fn on_early_response(&mut self);
     /// Part of the response; `false` stops the exchange.
     fn on_event(&mut self, event: &ResponseEvent<'_>, now: Now) -> bool;
-    /// End of the exchange.
-    fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now);
+    /// End of the exchange. True if another follows on a reusable connection.
+    fn on_finished(&mut self, outcome: Result<(), FetchError>, is_reusable: bool, now: Now) -> bool;
 }
 
 /// Result of queueing body bytes.
@@ -82,14 +84,17 @@ pub const TRANSITIONS: &[(FetchPhase, FetchPhase)] = &[
     (FetchPhase::SendingHead, FetchPhase::Closing),
     (FetchPhase::SendingBody, FetchPhase::ReadingResponse),
     (FetchPhase::SendingBody, FetchPhase::Closing),
+    (FetchPhase::ReadingResponse, FetchPhase::SendingHead),
     (FetchPhase::ReadingResponse, FetchPhase::Closing),
 ];
 
-/// Client protocol of one connection and request.
+/// Client protocol of one connection.
 #[derive(Debug)]
 pub struct FetchProtocol<A> {
     phase: FetchPhase,
+    method: Method,
     reader: ResponseReader,
+    was_early: bool,
     /// For connecting and for 100 (Continue).
     phase_deadline: Option<Instant>,
     deadline: Option<Instant>,
@@ -101,7 +106,9 @@ impl<A: ResponseHandler> FetchProtocol<A> {
     pub fn new(method: Method, connect_deadline: Option<Instant>, deadline: Option<Instant>) -> Self {
         Self {
             phase: FetchPhase::SendingHead,
+            method,
             reader: ResponseReader::new(method),
+            was_early: false,
             phase_deadline: connect_deadline,
             deadline,
             handler: std::marker::PhantomData,
@@ -122,7 +129,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
 
     fn finish(&mut self, outcome: Result<(), FetchError>, handler: &mut A, now: Now) -> Want {
         self.enter(FetchPhase::Closing);
-        handler.on_finished(outcome, now);
+        handler.on_finished(outcome, false, now);
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
             Err(FetchError::Connection(reason)) => reason,
@@ -173,6 +180,7 @@ impl<A: ResponseHandler> FetchProtocol<A> {
             ResponseEvent::Head(_) => {
                 send_queue.discard();
                 if self.phase == FetchPhase::SendingBody || send_queue.has_discarded() {
+                    self.was_early = true;
                     handler.on_early_response();
                 }
                 if self.phase == FetchPhase::SendingBody {
@@ -205,7 +213,17 @@ impl<A: ResponseHandler> FetchProtocol<A> {
             };
             recv_buf.consume(len);
             if is_end {
-                return self.finish(Ok(()), handler, now);
+                let is_reusable = self.reader.keep_alive
+                    && !self.was_early
+                    && recv_buf.bytes().is_empty()
+                    && !recv_buf.is_eof();
+                if handler.on_finished(Ok(()), is_reusable, now) {
+                    self.enter(FetchPhase::SendingHead);
+                    self.reader = ResponseReader::new(self.method);
+                    return self.send_request(send_queue, handler, now);
+                }
+                self.enter(FetchPhase::Closing);
+                return Want::Close(CloseReason::Finished);
             }
             if !wants_more {
                 return self.finish(Err(FetchError::Stopped), handler, now);
@@ -241,6 +259,10 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
         handler.on_handshake(outcome);
     }
 
+    fn on_output(&mut self, len: u64, handler: &mut A) {
+        handler.on_sent(len);
+    }
+
     fn deadline(&self) -> Option<Instant> {
         [self.phase_deadline, self.deadline].into_iter().flatten().min()
     }
@@ -266,7 +288,7 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
                 CloseReason::TimedOut(_) => FetchError::TimedOut,
                 reason => FetchError::Connection(reason),
             };
-            handler.on_finished(Err(error), now);
+            handler.on_finished(Err(error), false, now);
         }
     }
 }

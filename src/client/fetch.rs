@@ -9,9 +9,10 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use super::config::ClientConfig;
 use super::connection::FetchProtocol;
 use super::log::ExchangeLog;
+use super::messages::printable;
+use super::prompt::{ask_password, confirm};
 use super::run_error::RunError;
 use super::session::Session;
-use super::source::Payload;
 use super::target::KnownHost;
 use super::tls::ClientTls;
 use super::upload::UploadBody;
@@ -32,25 +33,20 @@ struct FetchApp {
     session: Session,
     pool: Pool,
     deadline: Option<Instant>,
+    ended: Now,
 }
 
 /// Sends the configured request and handles the response.
-pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
+pub fn fetch(mut config: ClientConfig) -> Result<(), RunError> {
+    if config.method == "DELETE" && !config.assume_yes {
+        confirm(&format!("delete {}? [y/N] ", printable(config.target.url().as_bytes())))?;
+    }
+    ask_password(config.login_user.take(), &mut config.fields)?;
     let now = Now::read();
-    let deadline = config.max_time.map(|time| now.instant + time);
     let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let open = |payload: &Payload| {
-        UploadBody::open(payload).map_err(|source| RunError::Source(payload.to_string(), source))
-    };
-    let upload = config.upload.as_ref().map(open).transpose()?;
-    let stream_fd =
-        upload.as_ref().map(UploadBody::stream_fd).transpose().map_err(RunError::Reactor)?.flatten();
     let log = ExchangeLog::open(&config.log, &config.log_style)
         .map_err(|source| RunError::Log(log_name(&config.log), source, "nothing was sent"))?;
     let log_name = log_name(&config.log);
-    if !config.silent {
-        say(format_args!("this host is {}", host_name()));
-    }
     let helpers = Helpers::new(HelperPool::new(1)).map_err(RunError::Reactor)?;
     let target = &config.target;
     let tls =
@@ -60,8 +56,17 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
         true => AddressConnector::resolve(&target.host, target.port, connect_timeout, now, &helpers),
         false => AddressConnector::known(&target.host, known, connect_timeout, now),
     };
-    let session = Session::new(config, upload, connector, tls, log, now);
-    let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX), deadline };
+    let (is_silent, deadline) = (config.silent, config.max_time.map(|time| now.instant + time));
+    let mut session = Session::new(config, connector, tls, log, now);
+    if session.outcome.is_some() {
+        return session.conclude(now);
+    }
+    if !is_silent {
+        say(format_args!("this host is {}", host_name()));
+    }
+    let stream_fd = session.upload.as_ref().map(UploadBody::stream_fd).transpose();
+    let stream_fd = stream_fd.map_err(RunError::Reactor)?.flatten();
+    let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX), deadline, ended: now };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.use_helpers(helpers).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
@@ -70,10 +75,10 @@ pub fn fetch(config: ClientConfig) -> Result<(), RunError> {
     if let Some(stream_fd) = stream_fd {
         reactor.watch_fd(stream_fd).map_err(RunError::Reactor)?;
     }
-    let mut session = reactor.run().map_err(RunError::Reactor)?.session;
+    let FetchApp { mut session, ended, .. } = reactor.run().map_err(RunError::Reactor)?;
     session.log_unconnected(now);
     let is_logged = session.log.finish();
-    session.outcome.unwrap_or(Ok(()))?;
+    session.conclude(ended)?;
     is_logged.map_err(|source| RunError::Log(log_name, source, "the exchange itself is complete"))
 }
 
@@ -92,9 +97,7 @@ impl App for FetchApp {
         if self.session.framing == RequestBody::Chunked {
             conn.wake();
         }
-        let next = conn.pump(Tick::new(ready, &mut self.session, &mut self.pool, now));
-        self.session.on_sent(conn.sent_total());
-        next
+        conn.pump(Tick::new(ready, &mut self.session, &mut self.pool, now))
     }
 
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
@@ -106,8 +109,12 @@ impl App for FetchApp {
         if control.take_fd_readable() {
             control.wake_all();
         }
+        self.ended = now;
         if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
             self.session.fail(RunError::TimedOut(self.session.config.max_time.unwrap_or_default()));
+        }
+        if std::mem::take(&mut self.session.reconnects) {
+            self.session.connector.reconnect(now);
         }
         if self.session.outcome.is_none() {
             match self.session.connector.connect_next(now) {

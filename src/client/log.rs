@@ -79,7 +79,6 @@ fn field_value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-/// Received head, without white space around values; with `is_printable`, safe for a terminal.
 pub(super) fn render(head: &ResponseHead<'_>, is_printable: bool) -> Vec<u8> {
     let shown = |bytes: &[u8]| if is_printable { printable(bytes).into_bytes() } else { bytes.to_vec() };
     let mut out = format!("{} {} ", head.version.as_str(), head.status).into_bytes();

@@ -11,7 +11,9 @@ mod log;
 pub(super) mod messages;
 pub(super) mod options;
 mod progress;
+mod prompt;
 pub(super) mod request;
+mod response_check;
 mod run_error;
 mod session;
 mod sink;
@@ -19,6 +21,8 @@ pub mod source;
 pub mod target;
 pub mod tls;
 mod upload;
+mod upload_queue;
 
 pub use fetch::fetch;
+pub use prompt::ask_password;
 pub use run_error::RunError;

@@ -7,22 +7,27 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
-use super::source::{self, Payload, parse_data_option};
-use super::target::{ClientTarget, KnownHost, Overrides, parse_operands};
+use super::source::{self, Payload, ends_with_slash, parse_data_option};
+use super::target::{ClientTarget, KnownHost, Overrides, parse_operands, take_login};
 use super::tls::TlsOptions;
 use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
 use crate::text::parse_duration;
 
-const SHARED_OPTIONS: [&str; 13] = [
+const SHARED_OPTIONS: [&str; 17] = [
     "--cacert",
     "--cert",
+    "--create-only",
     "--data",
     "--head",
     "--header",
     "--host",
+    "--if-match",
+    "--if-none-match",
     "--insecure",
     "--key",
     "--port",
@@ -30,9 +35,10 @@ const SHARED_OPTIONS: [&str; 13] = [
     "--resolve",
     "--silent",
     "--upload-file",
+    "--user",
 ];
 /// Options rejected in load mode, each with its substitute.
-pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
+pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 14] = [
     ("--connect-timeout", "--timeout covers connecting"),
     ("--fail", "--assert checks a run"),
     ("--include", "responses are counted, not shown"),
@@ -43,8 +49,10 @@ pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 12] = [
     ("--max-time", "-z ends the run, --timeout a request"),
     ("--output", "--out FILE saves the report"),
     ("--remote-name", "--out FILE saves the report"),
+    ("--repr-digest", "responses are counted, not checked"),
     ("--show-error", "errors are always shown"),
     ("--verbose", "responses are counted, not shown"),
+    ("--yes", "nothing is asked"),
 ];
 
 /// Longest time, one year: more is a typing error and could overflow an `Instant`.
@@ -55,10 +63,11 @@ pub(crate) struct RequestArgs {
     pub(crate) method: String,
     pub(crate) fields: Vec<(String, FieldEdit)>,
     pub(crate) payload: Option<Payload>,
+    pub(crate) more_uploads: Vec<(Payload, String)>,
+    pub(crate) login_user: Option<OsString>,
     pub(crate) has_head_option: bool,
 }
 
-/// Parses target, method, fields and body. With `has_list`, operands may only name the method.
 pub(crate) fn read_request(
     args: &mut ParsedArgs,
     overrides: &Overrides,
@@ -67,14 +76,19 @@ pub(crate) fn read_request(
     // Percent-encode a non-UTF-8 file name, as paths are sent anyway.
     let encoded = |word: &OsString| percent_encode(word.as_bytes(), &AsciiSet::EMPTY).to_string();
     let text = |word: &OsString| word.to_str().map_or_else(|| encoded(word), str::to_owned);
-    let words: Vec<String> = args.operands().iter().map(text).collect();
+    let mut words: Vec<String> = args.operands().iter().map(text).collect();
+    let url_login = words.iter_mut().find_map(take_login);
     let (word, mut target) = parse_operands(&words, overrides)?;
     let has_target = words.len() > usize::from(word.is_some());
     if let Some(last) = words.last().filter(|_| has_list && has_target) {
         return Err(format!("{} and --urls both name a target: leave one out", quote(last)));
     }
     let is_head_asked = args.flag("--head");
-    let (file, data) = (args.once("--upload-file")?, args.all("--data"));
+    let (files, data) = (args.all("--upload-file"), args.all("--data"));
+    if files.len() > 1 && (files.iter().any(|file| file == "-") || !ends_with_slash(&target.path)) {
+        return Err("several -T need a path that ends with a slash, and no -".to_owned());
+    }
+    let file = files.first().cloned();
     let default = match (file.is_some(), data.is_empty()) {
         (true, true) => "PUT",
         (false, false) => "POST",
@@ -82,6 +96,12 @@ pub(crate) fn read_request(
         (false, true) => "GET",
     };
     let method = method(args, word, is_head_asked, default)?;
+    let more_uploads = files.iter().skip(1).map(|file| {
+        let mut path = target.path.clone();
+        let source = source::choose(Some(file.clone()), &method, &mut path)?;
+        Ok(source.map(|source| (Payload::Source(source), path)))
+    });
+    let more_uploads = more_uploads.filter_map(Result::transpose).collect::<Result<_, String>>()?;
     let payload = match data.is_empty() {
         false => Some(Payload::Data(data.into_iter().map(parse_data_option).collect::<Result<_, _>>()?)),
         true if has_list && file.is_none() && method == "PUT" => {
@@ -91,11 +111,53 @@ pub(crate) fn read_request(
     };
     let headers = args.all("--header");
     let fields = headers.iter().map(|header| parse_value("--header", header, parse_field));
-    let fields = fields.collect::<Result<Vec<_>, _>>()?;
+    let mut fields = fields.collect::<Result<Vec<_>, _>>()?;
+    add_conditions(args, &mut fields)?;
+    let login_user = add_login(args.all("--user").pop().or(url_login), &mut fields)?;
     if payload.is_some() {
         check_framing(&fields)?;
     }
-    Ok(RequestArgs { target, method, fields, payload, has_head_option: is_head_asked })
+    let has_head_option = is_head_asked;
+    Ok(RequestArgs { target, method, fields, payload, more_uploads, login_user, has_head_option })
+}
+
+fn add_conditions(args: &mut ParsedArgs, fields: &mut Vec<(String, FieldEdit)>) -> Result<(), String> {
+    for (option, name) in [("--if-match", "If-Match"), ("--if-none-match", "If-None-Match")] {
+        // Shells remove the quotes of an entity tag.
+        let parse = |tag: &str| match tag.starts_with(['"', '*']) || tag.starts_with("W/\"") {
+            true => parse_field(&format!("{name}: {tag}")),
+            false => parse_field(&format!("{name}: \"{tag}\"")),
+        };
+        fields.extend(value(args, option, parse)?);
+    }
+    if args.flag("--create-only") {
+        if fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("if-none-match")) {
+            return Err("--create-only and --if-none-match set the same field: leave one out".to_owned());
+        }
+        fields.push(("If-None-Match".to_owned(), FieldEdit::Set("*".to_owned())));
+    }
+    Ok(())
+}
+
+/// A user without password is returned. Messages never show `login`.
+fn add_login(
+    login: Option<OsString>,
+    fields: &mut Vec<(String, FieldEdit)>,
+) -> Result<Option<OsString>, String> {
+    let Some(login) = login else { return Ok(None) };
+    if fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        return Err("-u and -H both set Authorization: leave one out".to_owned());
+    }
+    if !login.as_bytes().contains(&b':') {
+        return Ok(Some(login));
+    }
+    fields.push(basic_login(login.as_bytes()));
+    Ok(None)
+}
+
+/// RFC 7617.
+pub(super) fn basic_login(login: &[u8]) -> (String, FieldEdit) {
+    ("Authorization".to_owned(), FieldEdit::Set(format!("Basic {}", STANDARD.encode(login))))
 }
 
 pub(crate) fn overrides(args: &mut ParsedArgs, keeps_braces: bool) -> Result<Overrides, String> {
@@ -148,12 +210,10 @@ pub(crate) fn file_name(args: &mut ParsedArgs, name: &'static str) -> Result<Opt
     }
 }
 
-/// Allows 0.
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, true, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
-/// Rejects 0.
 pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }

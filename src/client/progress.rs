@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const BAR_DELAY: Duration = Duration::from_millis(500);
 const STYLE_SIZED: &str =
-    "{bar:40} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
+    "{msg}{bar:40} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
 const STYLE_UNSIZED: &str = "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}";
 
 pub(super) struct TransferProgress {
@@ -38,6 +38,19 @@ impl TransferProgress {
     pub(super) fn set_position(&self, len: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(len);
+        }
+    }
+
+    pub(super) fn set_label(&self, label: impl FnOnce() -> String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(label());
+        }
+    }
+
+    pub(super) fn suspend(&self, write: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 

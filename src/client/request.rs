@@ -20,9 +20,21 @@ pub(super) fn awaits_continue(config: &ClientConfig, framing: RequestBody) -> bo
     }
 }
 
-/// The last change counts.
 fn last_edit<'a>(config: &'a ClientConfig, name: &str) -> Option<&'a FieldEdit> {
     config.fields.iter().rfind(|(edited, _)| edited.eq_ignore_ascii_case(name)).map(|(_, edit)| edit)
+}
+
+pub(super) fn hint(config: &ClientConfig, status: u16) -> &'static str {
+    let is_set = |name| matches!(last_edit(config, name), Some(FieldEdit::Set(_)));
+    let creates = matches!(last_edit(config, "if-none-match"), Some(FieldEdit::Set(tag)) if tag == "*");
+    match status {
+        401 if is_set("authorization") => "; the user name or the password is wrong",
+        401 => "; log in with -u USER",
+        412 if creates => "; there is something of this name",
+        412 => "; what is there does not meet the condition",
+        428 => "; set a condition with --create-only or --if-match ETAG",
+        _ => "",
+    }
 }
 
 pub(super) fn render(config: &ClientConfig, framing: RequestBody) -> Vec<u8> {

@@ -33,6 +33,14 @@ pub enum RunError {
     Sink(String, io::Error),
     /// Log cannot be opened or written: name, error, and what became of the exchange.
     Log(String, io::Error, &'static str),
+    /// Digest that differs.
+    Digest(String),
+    /// Files not sent; exit code of the first.
+    Several(String, u8),
+    /// A question needs a terminal.
+    NoTerminal(String),
+    /// Answer other than yes.
+    Declined,
     /// Time limit exceeded.
     TimedOut(Duration),
     /// Terminated by this signal.
@@ -51,6 +59,10 @@ impl RunError {
             | Self::Exchange(FetchError::Connection(
                 CloseReason::FileTruncated | CloseReason::FileFailed(_),
             )) => 26,
+            Self::Digest(_) => 56,
+            Self::Several(_, code) => *code,
+            Self::NoTerminal(_) => 2,
+            Self::Declined => 42,
             Self::Tls(error) => error.exit_code(),
             Self::EarlyResponse => 55,
             Self::Exchange(FetchError::Response(ResponseError::BodyCutShort(_))) => 18,
@@ -63,6 +75,15 @@ impl RunError {
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
             Self::Reactor(_) => 1,
         }
+    }
+}
+
+impl RunError {
+    pub(super) fn is_of_one_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(..) | Self::EarlyResponse | Self::Exchange(_) | Self::Status(_) | Self::Digest(_)
+        )
     }
 }
 
@@ -90,7 +111,10 @@ impl fmt::Display for RunError {
                 f.write_str("the exchange was stopped")
             }
             Self::Tls(error) => error.fmt(f),
-            Self::Status(text) => f.write_str(text),
+            Self::Status(text) | Self::NoTerminal(text) | Self::Digest(text) | Self::Several(text, _) => {
+                f.write_str(text)
+            }
+            Self::Declined => f.write_str("nothing was sent, because the answer was not yes"),
             Self::BinaryToTerminal => f.write_str(
                 "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
             ),

@@ -14,13 +14,15 @@ use super::log::{ExchangeLog, render};
 use super::messages::printable;
 use super::progress::TransferProgress;
 use super::request;
+use super::response_check::{DigestCheck, REASON_LEN_MAX, reason};
 use super::run_error::RunError;
 use super::sink::OutputSink;
-use super::source::Payload;
 use super::tls::{ClientTls, TlsError};
 use super::upload::UploadBody;
+use super::upload_queue::UploadQueue;
+use crate::access_log::is_secret;
 use crate::cli::say;
-use crate::http::{RequestBody, ResponseBody, ResponseEvent, ResponseFields, ResponseHead};
+use crate::http::{RequestBody, ResponseBody, ResponseError, ResponseEvent, ResponseFields, ResponseHead};
 use crate::net::{AddressConnector, CloseReason, HandshakeError, SendQueue, TlsSession};
 use crate::reactor::Now;
 use crate::text::units::{duration, plural};
@@ -39,31 +41,31 @@ pub(super) struct Session {
     received_len: u64,
     pub(super) outcome: Option<Result<(), RunError>>,
     pub(super) log: ExchangeLog,
-    upload: Option<UploadBody>,
+    uploads: UploadQueue,
+    pub(super) upload: Option<UploadBody>,
     pub(super) framing: RequestBody,
+    sent_len: u64,
     /// The final response came first.
     unsent: bool,
     repeats: bool,
-    /// Code, and text such as `403 Forbidden`.
+    is_reused: bool,
+    pub(super) reconnects: bool,
     status: (u16, String),
+    reason: Vec<u8>,
+    discards: bool,
+    digest_check: Option<DigestCheck>,
 }
 
 impl Session {
     pub(super) fn new(
         config: ClientConfig,
-        upload: Option<UploadBody>,
         connector: AddressConnector,
         tls: Option<ClientTls>,
         log: ExchangeLog,
         now: Now,
     ) -> Self {
-        let framing = match upload.as_ref().map(UploadBody::len) {
-            None => RequestBody::None,
-            Some(Some(len)) => RequestBody::Length(len),
-            Some(None) => RequestBody::Chunked,
-        };
-        Self {
-            request: request::render(&config, framing),
+        let mut session = Self {
+            request: request::render(&config, RequestBody::None),
             sink: OutputSink::new(&config.output),
             blocking_wait: InterruptibleWait::default(),
             progress: TransferProgress::new(!config.silent),
@@ -75,19 +77,27 @@ impl Session {
             received_len: 0,
             outcome: None,
             log,
+            uploads: UploadQueue::new(&config),
             config,
-            upload,
-            framing,
+            upload: None,
+            framing: RequestBody::None,
+            sent_len: 0,
             unsent: false,
             repeats: false,
+            is_reused: false,
+            reconnects: false,
             status: (0, String::new()),
+            reason: Vec::new(),
+            discards: false,
+            digest_check: None,
+        };
+        if session.config.upload.is_some() {
+            session.begin_next();
         }
-    }
-
-    pub(super) fn on_sent(&self, sent_total: u64) {
-        if self.upload.is_some() && self.status.0 == 0 {
-            self.progress.set_position(sent_total.saturating_sub(self.request.len() as u64));
+        if session.uploads.is_batch {
+            session.progress.begin(Some(session.uploads.total_len), now.instant);
         }
+        session
     }
 
     pub(super) fn fail(&mut self, error: RunError) {
@@ -104,7 +114,7 @@ impl Session {
 
     fn say(&self, line: fmt::Arguments<'_>) {
         if !self.config.silent {
-            say(line);
+            self.progress.suspend(|| say(line));
         }
     }
 
@@ -129,9 +139,13 @@ impl Session {
     }
 
     fn on_head(&mut self, head: &ResponseHead<'_>, now: Now) -> Result<(), RunError> {
-        self.progress.clear();
         self.status = (head.status, status_text(head));
-        self.print_head(head);
+        if !self.uploads.is_batch {
+            self.progress.clear();
+        }
+        if !self.uploads.is_batch || self.config.verbose {
+            self.print_head(head);
+        }
         self.log.on_response_head(head);
         // RFC 9110 section 15.5.18.
         let is_unexpected = head.status == 417 && self.awaits_continue();
@@ -141,11 +155,14 @@ impl Session {
         }
         let saves_page = matches!(self.config.output, OutputChoice::RemoteName(_))
             && !matches!(head.status, 200..=299 | 304);
-        if saves_page || (self.config.fail && head.status >= 400) {
-            return Err(self.status_error());
-        }
         self.media_type = media_type(head.fields);
-        if self.sink.path().is_some() {
+        if saves_page || (self.config.fail && head.status >= 400) {
+            self.discards = true;
+            let is_short = matches!(head.body, ResponseBody::Length(len) if len <= REASON_LEN_MAX);
+            return if is_short { Ok(()) } else { Err(self.status_error()) };
+        }
+        self.check_digest(head)?;
+        if self.sink.path().is_some() && !self.uploads.is_batch {
             let total_len = match head.body {
                 ResponseBody::None => Some(0),
                 ResponseBody::Length(len) => Some(len),
@@ -164,13 +181,38 @@ impl Session {
         if bytes.is_empty() {
             return Ok(());
         }
+        if self.status.0 >= 400 && self.reason.len() as u64 <= REASON_LEN_MAX {
+            self.reason.extend_from_slice(bytes);
+        }
+        if self.discards {
+            return Ok(());
+        }
+        if let Some(check) = &mut self.digest_check {
+            check.hasher.update(bytes);
+        }
         self.with_sink(|sink| sink.write(bytes))?;
         self.received_len += bytes.len() as u64;
-        self.progress.set_position(self.received_len);
+        if !self.uploads.is_batch {
+            self.progress.set_position(self.received_len);
+        }
         Ok(())
     }
 
-    /// A signal interrupts a blocking call.
+    fn check_digest(&mut self, head: &ResponseHead<'_>) -> Result<(), RunError> {
+        let has_body = !matches!(head.body, ResponseBody::None | ResponseBody::Length(0));
+        let sent = self.upload.as_ref().and_then(|upload| upload.digest.as_ref());
+        match sent {
+            // The field is about the stored file.
+            Some(sent) if !has_body => return DigestCheck::compare_stored(head, sent),
+            _ if self.config.method == "HEAD" || head.body == ResponseBody::None => {}
+            _ => self.digest_check = DigestCheck::new(head),
+        }
+        if self.upload.is_none() && self.config.repr_digest.is_some() && self.digest_check.is_none() {
+            self.say(format_args!("not verified: the response has no digest that is known"));
+        }
+        Ok(())
+    }
+
     fn with_sink(
         &mut self,
         act: impl FnOnce(&mut OutputSink) -> Result<(), RunError>,
@@ -180,14 +222,28 @@ impl Session {
     }
 
     fn finish(&mut self, now: Now) -> Result<(), RunError> {
+        if self.discards {
+            return Err(self.status_error());
+        }
+        let verified = self.digest_check.take().map(DigestCheck::finish).transpose()?;
         // A 304 has no body: the file stays as it is.
         let is_saved = self.status.0 != 304 || self.config.include;
-        if is_saved {
-            self.with_sink(OutputSink::finish)?;
+        if !self.uploads.is_batch {
+            if is_saved {
+                self.with_sink(OutputSink::finish)?;
+            }
+            self.progress.clear();
         }
-        self.progress.clear();
         if let Some(upload) = &self.upload {
             return self.report_upload(upload.queued_len);
+        }
+        if self.config.method == "DELETE" {
+            if self.status.0 >= 300 {
+                return Err(self.status_error());
+            }
+            let path = printable(self.config.target.path.as_bytes());
+            self.say(format_args!("deleted {path}: {}", self.status.1));
+            return Ok(());
         }
         let len = plural(self.received_len, "byte");
         let time = duration(now.instant.saturating_duration_since(self.started));
@@ -195,24 +251,31 @@ impl Session {
             if self.media_type.is_empty() { String::new() } else { format!(" of {}", self.media_type) };
         let saved_to = |path: &Path| format!(", saved to {}", printable(path.as_os_str().as_bytes()));
         let place = self.sink.path().filter(|_| is_saved).map(saved_to).unwrap_or_default();
-        self.say(format_args!("received {len}{kind} in {time}{place}"));
+        let verified = verified.map(|field| format!(", {field} verified")).unwrap_or_default();
+        self.say(format_args!("received {len}{kind} in {time}{verified}{place}"));
         Ok(())
     }
 
     fn status_error(&self) -> RunError {
         let (status, text) = &self.status;
-        let deed = match (&self.upload, status) {
-            (None, _) => "responded with status",
-            (Some(_), ..400) => "redirects it with",
-            (Some(_), 400..500) => "refused it with",
-            (Some(_), 500..) => "failed with",
+        let is_delete = self.config.method == "DELETE";
+        let deed = match (self.upload.is_some() || is_delete, status) {
+            (false, _) => "responded with status",
+            (true, ..400) => "redirects it with",
+            (true, 400..500) => "refused it with",
+            (true, 500..) => "failed with",
         };
         let (effect, remedy) = match &self.config.output {
             _ if self.upload.is_some() && self.config.method == "PUT" => ("not stored: ", ""),
+            _ if is_delete => ("not deleted: ", ""),
             OutputChoice::RemoteName(_) => ("not saved: ", "; -o FILE saves it all the same"),
             _ => ("", ""),
         };
-        RunError::Status(format!("{effect}the server {deed} {text}{remedy}"))
+        let reason = reason(*status, &self.media_type, &self.reason)
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
+        let hint = request::hint(&self.config, *status);
+        RunError::Status(format!("{effect}the server {deed} {text}{reason}{hint}{remedy}"))
     }
 
     fn report_upload(&self, len: u64) -> Result<(), RunError> {
@@ -234,6 +297,8 @@ impl Session {
     }
 }
 
+mod next_upload;
+
 impl ResponseHandler for Session {
     fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>) {
         match outcome {
@@ -252,15 +317,23 @@ impl ResponseHandler for Session {
     fn on_connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
         let address = self.connector.address();
-        self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
+        if !self.is_reused {
+            self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
+        }
         self.log.on_request(address, &self.request, now);
         if self.config.verbose {
-            self.tls_session.iter().for_each(|session| self.print_tls(session));
+            if !self.is_reused {
+                self.tls_session.iter().for_each(|session| self.print_tls(session));
+            }
             for line in self.request.split_inclusive(|&byte| byte == b'\n') {
-                self.say(format_args!("> {}", printable(line.trim_ascii_end())));
+                let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+                match is_secret(name) {
+                    true => self.say(format_args!("> {}: (redacted)", printable(name))),
+                    false => self.say(format_args!("> {}", printable(line.trim_ascii_end()))),
+                }
             }
         }
-        if let Some(upload) = &self.upload {
+        if let Some(upload) = self.upload.as_ref().filter(|_| !self.uploads.is_batch) {
             self.progress.begin(upload.len(), now.instant);
         }
         &self.request
@@ -273,10 +346,25 @@ impl ResponseHandler for Session {
     fn queue_body(&mut self, send_queue: &mut SendQueue) -> BodyProgress {
         let queued = self.upload.as_mut().map(|upload| upload.supply(send_queue));
         queued.unwrap_or(Ok(BodyProgress::Complete)).unwrap_or_else(|source| {
-            let name = self.config.upload.as_ref().map(Payload::to_string).unwrap_or_default();
+            let name = self.config.upload.as_ref().map(ToString::to_string).unwrap_or_default();
             self.fail(RunError::Source(name, source));
             BodyProgress::Failed
         })
+    }
+
+    fn on_sent(&mut self, len: u64) {
+        self.sent_len += len;
+        if self.upload.is_none() || self.status.0 != 0 {
+            return;
+        }
+        let UploadQueue { is_batch, begun, count, done_len, current_len, .. } = self.uploads;
+        let sent_len = self.sent_len.saturating_sub(self.request.len() as u64);
+        self.progress.set_position(done_len + sent_len);
+        if is_batch {
+            let percent = (100 * sent_len).checked_div(current_len).unwrap_or(100);
+            let path = || printable(self.config.target.path.as_bytes());
+            self.progress.set_label(|| format!("{begun}/{count} {} {percent} %  ", path()));
+        }
     }
 
     fn on_early_response(&mut self) {
@@ -296,29 +384,45 @@ impl ResponseHandler for Session {
         result.map_err(|error| self.fail(error)).is_ok() && !self.repeats
     }
 
-    fn on_finished(&mut self, outcome: Result<(), FetchError>, now: Now) {
-        if std::mem::take(&mut self.repeats) {
+    fn on_finished(&mut self, outcome: Result<(), FetchError>, is_reusable: bool, now: Now) -> bool {
+        // RFC 9112 section 9.3.1.
+        let is_stale = std::mem::take(&mut self.is_reused)
+            && self.status.0 == 0
+            && matches!(outcome, Err(FetchError::Connection(_) | FetchError::Response(ResponseError::Empty)));
+        let repeats = std::mem::take(&mut self.repeats)
+            || (is_stale && self.outcome.is_none() && self.upload.as_mut().is_some_and(UploadBody::rewind));
+        if repeats {
             self.log.on_finished(&CloseReason::Finished, 0, now);
-            self.config.fields.retain(|(name, _)| !name.eq_ignore_ascii_case("expect"));
-            self.config.fields.push(("Expect".to_owned(), FieldEdit::Remove));
-            self.request = request::render(&self.config, self.framing);
-            (self.unsent, self.status.0) = (false, 0);
-            return self.connector.reconnect(now);
+            if self.status.0 == 417 {
+                self.config.set_field("Expect", FieldEdit::Remove);
+            }
+            self.reset();
+            self.connector.reconnect(now);
+            return false;
         }
-        match outcome.map_err(RunError::Exchange).and_then(|()| self.finish(now)) {
-            Ok(()) => self.outcome = self.outcome.take().or(Some(Ok(()))),
-            Err(RunError::Exchange(FetchError::Connection(CloseReason::ConnectFailed(kind)))) => {
+        let result = match (self.outcome.take(), outcome) {
+            (Some(result), _) => result,
+            (None, Ok(())) => self.finish(now),
+            (None, Err(FetchError::Connection(CloseReason::ConnectFailed(kind)))) => {
                 self.connector.failed(kind);
+                return false;
             }
-            Err(RunError::Exchange(FetchError::TimedOut)) => {
-                self.fail(RunError::TimedOut(now.instant.saturating_duration_since(self.started)));
+            (None, Err(FetchError::TimedOut)) => {
+                Err(RunError::TimedOut(now.instant.saturating_duration_since(self.started)))
             }
-            Err(error) => self.fail(error),
+            (None, Err(_)) if self.discards => Err(self.status_error()),
+            (None, Err(error)) => Err(RunError::Exchange(error)),
+        };
+        match &result {
+            Err(error) => self.log.on_finished(error, self.received_len, now),
+            Ok(()) => self.log.on_finished(&CloseReason::Finished, self.received_len, now),
         }
-        match &self.outcome {
-            Some(Err(error)) => self.log.on_finished(error, self.received_len, now),
-            _ => self.log.on_finished(&CloseReason::Finished, self.received_len, now),
+        self.settle(result);
+        if self.outcome.is_some() || !self.begin_next() {
+            return false;
         }
+        (self.is_reused, self.reconnects) = (is_reusable, !is_reusable);
+        is_reusable
     }
 }
 

@@ -22,9 +22,7 @@ const LINKS_MAX: usize = 40;
 
 #[derive(Debug)]
 pub(super) struct OutputSink {
-    /// `None`: standard output.
     target: Option<PathBuf>,
-    /// Opened at the first byte or at the end.
     open: Option<OpenOutput>,
     /// Bytes still to search for binary data; 0 without a terminal.
     binary_check_len: usize,
@@ -74,7 +72,6 @@ impl OutputSink {
         self.write_head(bytes)
     }
 
-    /// Always text.
     pub(super) fn write_head(&mut self, head: &[u8]) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return write_stdout(head) };
         get_or_open(target, open)?.file.write_all(head).map_err(|source| file_error(target, source))
@@ -141,7 +138,6 @@ impl OpenOutput {
         Ok(Self { file, temporary: None })
     }
 
-    /// New file beside the target, with owner and mode of the `old` one.
     fn temporary(target: &Path, old: Option<&Metadata>) -> io::Result<Self> {
         // `create_new`: mode by umask, as for other programs.
         let file = tempfile::Builder::new()

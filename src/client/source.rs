@@ -2,10 +2,10 @@
 //!
 //! Opens nothing.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
@@ -94,7 +94,7 @@ pub(crate) fn join_data<E>(
 }
 
 /// Chooses the body from `-T` (`asked`), method and path. A path ending in a slash gets the file
-/// name, as in curl.
+/// name, as in curl, unless that ends in a slash, too.
 pub(super) fn choose(
     asked: Option<OsString>,
     method: &str,
@@ -114,16 +114,28 @@ pub(super) fn choose(
         return Err("option '--upload-file' needs the name of a file".to_owned());
     }
     let source = if asked == "-" { Source::Stdin } else { Source::File(asked.into()) };
-    let end = path.find('?').unwrap_or(path.len());
-    if path[..end].ends_with('/') {
-        let name = match &source {
-            Source::File(file) => Path::file_name(file),
-            Source::Stdin => None,
-        };
-        let name = name.ok_or("the path ends with a slash, and the file of -T has no name to append")?;
-        path.insert_str(end, &percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string());
+    if !ends_with_slash(path) {
+        return Ok(Some(source));
     }
-    Ok(Some(source))
+    match &source {
+        Source::Stdin => {
+            Err("the path ends with a slash, and standard input has no name to append".to_owned())
+        }
+        Source::File(file) => {
+            let is_contents = file.as_os_str().as_bytes().ends_with(b"/");
+            let name = file.file_name().filter(|_| !is_contents).map(encode_name).unwrap_or_default();
+            path.insert_str(path.find('?').unwrap_or(path.len()), &name);
+            Ok(Some(source))
+        }
+    }
+}
+
+pub(super) fn encode_name(name: &OsStr) -> String {
+    percent_encode(name.as_bytes(), FILE_NAME_ENCODE_SET).to_string()
+}
+
+pub(super) fn ends_with_slash(path: &str) -> bool {
+    path.split('?').next().is_some_and(|path| path.ends_with('/'))
 }
 
 /// File name for `-O`. A name with deceptive characters or invalid UTF-8 stays percent-encoded.
@@ -174,6 +186,8 @@ mod tests {
             (Some("../d/x"), "PUT", "/", file("../d/x"), "/x"),
             (Some("d/a b%20?.txt"), "PUT", "/in/", file("d/a b%20?.txt"), "/in/a%20b%2520%3F.txt"),
             (Some("x"), "PUT", "/in/?q=/", file("x"), "/in/x?q=/"),
+            (Some("d/"), "PUT", "/in/?q=/", file("d/"), "/in/?q=/"),
+            (Some(".."), "PUT", "/", file(".."), "/"),
         ] {
             let wanted = Ok((source, target.to_owned()));
             assert_eq!(chosen(asked, method, path), wanted, "{asked:?} {method} {path}");
@@ -187,8 +201,7 @@ mod tests {
             (None, "PUT", "/..", "PUT '/..': the path ends with a directory; name it with -T FILE"),
             (Some("x"), "GET", "/a", "-T sends a file, and GET fetches one: leave one out"),
             (Some(""), "PUT", "/a", "option '--upload-file' needs the name of a file"),
-            (Some("-"), "PUT", "/", "the path ends with a slash, and the file of -T has no name to append"),
-            (Some(".."), "PUT", "/", "the path ends with a slash, and the file of -T has no name to append"),
+            (Some("-"), "PUT", "/", "the path ends with a slash, and standard input has no name to append"),
         ] {
             assert_eq!(chosen(asked, method, path), Err(message.to_owned()), "{asked:?} {method} {path}");
         }

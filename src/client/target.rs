@@ -2,9 +2,11 @@
 //!
 //! Never resolves names. Keeps `.` and `..` segments: the server decides.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStringExt;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::cli::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, quote};
 
@@ -15,7 +17,6 @@ const PORT_DEFAULT: u16 = 8080;
 const PORT_HTTP: u16 = 80;
 const PORT_HTTPS: u16 = 443;
 
-/// Methods as a third, last operand; other words are files.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
 
 /// Encoded characters: space, controls, and those excluded by RFC 3986. `%` depends on the next two.
@@ -96,10 +97,8 @@ impl KnownHost {
 /// Options that override operands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Overrides {
-    /// Without brackets.
     pub(crate) host: Option<String>,
     pub(crate) port: Option<u16>,
-    /// Keeps placeholder braces in the path.
     pub(crate) keeps_braces: bool,
 }
 
@@ -108,7 +107,6 @@ struct ParsedUrl {
     host: Option<String>,
     port: Option<u16>,
     is_tls: bool,
-    /// Unencoded; empty if absent.
     path: String,
 }
 
@@ -138,7 +136,6 @@ pub(crate) fn parse_operands(
     Ok((method.cloned(), target))
 }
 
-/// `host port [METHOD] [file]`.
 fn parse_host_port<'a>(
     host: &str,
     port: &str,
@@ -206,13 +203,12 @@ fn parse_url_or_path(words: &[String], overrides: &Overrides) -> Result<ParsedUr
     }
 }
 
-/// Non-empty `[host][:port][/path]`.
 fn parse_authority_and_path(text: &str) -> Result<ParsedUrl, String> {
     let end = text.find(['/', '?', '#']).unwrap_or(text.len());
     let (authority, path) = text.split_at(end);
     if authority.contains('@') {
         return Err(format!(
-            "{} holds a user name, which is not supported; send -H 'Authorization: ...' instead",
+            "{} holds a user name: give it with -u, or write http:// before it",
             quote(text)
         ));
     }
@@ -237,6 +233,15 @@ fn default_port(is_tls: bool) -> u16 {
     if is_tls { PORT_HTTPS } else { PORT_HTTP }
 }
 
+pub(super) fn take_login(word: &mut String) -> Option<OsString> {
+    let (scheme, rest) = split_scheme(word)?;
+    let len = rest.split(['/', '?', '#']).next()?.rfind('@')?;
+    let login = percent_decode_str(rest.get(..len)?).collect();
+    let start = scheme.len() + "://".len();
+    word.replace_range(start..=start + len, "");
+    Some(OsString::from_vec(login))
+}
+
 fn split_scheme(word: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = word.split_once("://")?;
     let is_scheme_byte = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
@@ -255,7 +260,6 @@ fn unexpected_word<T>(extra: &str) -> Result<T, String> {
     Err(format!("unexpected word {}", quote(extra)))
 }
 
-/// From the first slash, without fragment, encoded.
 fn request_path(text: &str, escaped: &'static AsciiSet) -> String {
     let text = text.split_once('#').map_or(text, |(text, _fragment)| text);
     if text == "*" {
@@ -267,7 +271,6 @@ fn request_path(text: &str, escaped: &'static AsciiSet) -> String {
     }
     for (index, part) in text.split('%').enumerate() {
         if index > 0 {
-            // A percent sign outside an escape is literal.
             path.push_str(if is_escape(part) { "%" } else { "%25" });
         }
         path.extend(utf8_percent_encode(part, escaped));
@@ -403,7 +406,6 @@ mod tests {
             ("sum", "'sum' is a command and comes first"),
             ("sum 9042 /x", "a host of this name is written http://sum/"),
             ("ftp://h/", "'ftp://' is not supported"),
-            ("http://u:p@h/", "'u:p@h/' holds a user name"),
             ("u@h", "'u@h' holds a user name"),
             ("http:///x", "the host is empty"),
             ("http://:81/x", "'http://:81/x' has no host"),

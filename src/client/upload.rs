@@ -5,13 +5,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::connection::BodyProgress;
 use super::source::{Payload, Source, join_data};
-use crate::http::chunk;
+use crate::http::{DigestAlgorithm, DigestHasher, DigestValue, chunk, chunk_size, end_head, field};
 use crate::net::SendQueue;
 
 /// Bytes per read of a stream: the capacity of a pipe.
@@ -19,25 +20,22 @@ const PIECE_LEN_MAX: usize = 64 * 1024;
 /// Memory bound of `-d`; `-T` sends longer files unbuffered.
 const DATA_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-#[derive(Debug)]
 pub(super) struct UploadBody {
     body: UploadContent,
     pub(super) queued_len: u64,
+    pub(super) digest: Option<DigestValue>,
 }
 
-#[derive(Debug)]
 enum UploadContent {
-    /// Length when opened.
     File { file: Rc<File>, len: u64 },
-    /// `-d` values, with the contents of named files.
     Data(Vec<u8>),
-    /// Any other readable file.
-    Stream { file: File, piece: Vec<u8> },
+    Stream { file: File, piece: Vec<u8>, hasher: Option<DigestHasher> },
 }
 
 impl UploadBody {
-    pub(super) fn open(payload: &Payload) -> io::Result<Self> {
-        let stream = |file| UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX] };
+    pub(super) fn open(payload: &Payload, algorithm: Option<DigestAlgorithm>) -> io::Result<Self> {
+        let hasher = algorithm.map(DigestHasher::new);
+        let stream = |file| UploadContent::Stream { file, piece: vec![0; PIECE_LEN_MAX], hasher };
         let body = match payload {
             Payload::Data(data) => UploadContent::Data(join_data(data, read_data_file)?),
             Payload::Source(Source::Stdin) => stream(File::from(io::stdin().as_fd().try_clone_to_owned()?)),
@@ -51,7 +49,27 @@ impl UploadBody {
                 }
             }
         };
-        Ok(Self { body, queued_len: 0 })
+        Ok(Self { body, queued_len: 0, digest: None })
+    }
+
+    /// Not of a stream.
+    pub(super) fn compute_digest(&mut self, algorithm: DigestAlgorithm) -> io::Result<()> {
+        let mut hasher = DigestHasher::new(algorithm);
+        match &self.body {
+            UploadContent::Stream { .. } => return Ok(()),
+            UploadContent::Data(bytes) => hasher.update(bytes),
+            UploadContent::File { file, len } => {
+                let (mut buf, mut offset) = (vec![0; PIECE_LEN_MAX], 0);
+                while offset < *len {
+                    let read_len = file.read_at(&mut buf, offset)?;
+                    let bytes = buf.get(..read_len).filter(|bytes| !bytes.is_empty());
+                    hasher.update(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+                    offset += read_len as u64;
+                }
+            }
+        }
+        self.digest = Some(hasher.finish());
+        Ok(())
     }
 
     pub(super) fn len(&self) -> Option<u64> {
@@ -85,7 +103,7 @@ impl UploadBody {
                 self.queued_len = bytes.len() as u64;
                 send_queue.push_with(|out| out.extend_from_slice(bytes));
             }
-            UploadContent::Stream { file, piece: buf } => {
+            UploadContent::Stream { file, piece: buf, hasher } => {
                 if !is_readable(file)? {
                     return Ok(BodyProgress::Pending);
                 }
@@ -93,11 +111,21 @@ impl UploadBody {
                     Err(error) if is_retryable(&error) => return Ok(BodyProgress::Pending),
                     result => result?,
                 };
-                send_queue.push_with(|out| chunk(out, buf.get(..len).unwrap_or_default()));
+                let piece = buf.get(..len).unwrap_or_default();
                 self.queued_len += len as u64;
                 if len > 0 {
+                    hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+                    send_queue.push_with(|out| chunk(out, piece));
                     return Ok(BodyProgress::Queued);
                 }
+                self.digest = hasher.take().map(DigestHasher::finish);
+                send_queue.push_with(|out| {
+                    chunk_size(out, 0);
+                    if let Some(digest) = &self.digest {
+                        field(out, "Repr-Digest", digest.to_string().as_bytes());
+                    }
+                    end_head(out);
+                });
             }
         }
         Ok(BodyProgress::Complete)
@@ -116,7 +144,6 @@ fn read_data_file(source: &Source) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// True if a read returns at once: data, EOF or an error.
 fn is_readable(file: &File) -> io::Result<bool> {
     let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&no_wait)) {
@@ -140,8 +167,9 @@ mod tests {
 
     fn stream() -> (io::PipeWriter, UploadBody) {
         let (reader, writer) = io::pipe().expect("a pipe");
-        let body = UploadContent::Stream { file: File::from(OwnedFd::from(reader)), piece: vec![0; 4] };
-        (writer, UploadBody { body, queued_len: 0 })
+        let file = File::from(OwnedFd::from(reader));
+        let body = UploadContent::Stream { file, piece: vec![0; 4], hasher: None };
+        (writer, UploadBody { body, queued_len: 0, digest: None })
     }
 
     #[test]
@@ -169,7 +197,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let path = directory.path().join("file");
         std::fs::write(&path, "content").expect("a file");
-        let open = |path: &Path| UploadBody::open(&Payload::Source(Source::File(path.to_owned())));
+        let open = |path: &Path| UploadBody::open(&Payload::Source(Source::File(path.to_owned())), None);
         let mut upload = open(&path).expect("it opens");
         let mut send_queue = SendQueue::default();
         assert_eq!(upload.len(), Some(7));

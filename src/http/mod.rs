@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod date;
+mod digest;
 pub mod fields;
 mod limits;
 pub mod method;
@@ -26,6 +27,7 @@ pub use body::decoder::BodyDecoder;
 pub use body::framing::{RequestBody, ResponseBody};
 pub use body::multipart::Multipart;
 pub use date::{imf_fixdate, parse_http_date};
+pub(crate) use digest::{DigestAlgorithm, DigestHasher, DigestValue};
 pub use fields::{FieldBuf, Fields};
 pub use limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 pub use method::Method;

@@ -67,6 +67,8 @@ pub struct Settings {
     pub method: String,
     /// Field edits; values may have placeholders.
     pub fields: Vec<(String, FieldEdit)>,
+    /// User whose password is asked for.
+    pub login_user: Option<OsString>,
     /// Body: raw file, or text with placeholders.
     pub payload: Option<Payload>,
     /// Report format.
@@ -122,6 +124,9 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     let (overrides, list) = (overrides(parsed, true)?, file_name(parsed, "--urls")?);
     let list = list.map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file) });
     let request = read_request(parsed, &overrides, list.is_some())?;
+    if !request.more_uploads.is_empty() {
+        return Err("-T names several files, and load mode sends one: leave out the others".to_owned());
+    }
     if request.method == "HEAD" && request.payload.is_some() {
         return Err("-d sends a body, and HEAD has none: leave one out".to_owned());
     }
@@ -141,6 +146,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
         },
         method: request.method,
         fields: request.fields,
+        login_user: request.login_user,
         payload: request.payload,
         format,
         report_path: report_path(parsed)?,

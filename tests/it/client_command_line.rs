@@ -123,7 +123,7 @@ fn method_is_sent_as_given() {
         (&["-X", "PURGE", "/x"], "PURGE /x HTTP/1.1"),
         (&["--request=purge", "/x"], "purge /x HTTP/1.1"),
         (&["-I", "/x"], "HEAD /x HTTP/1.1"),
-        (&["DELETE", "/x"], "DELETE /x HTTP/1.1"),
+        (&["-y", "DELETE", "/x"], "DELETE /x HTTP/1.1"),
         (&["OPTIONS", "*"], "OPTIONS * HTTP/1.1"),
     ];
     for (args, line) in rows {
@@ -220,8 +220,8 @@ fn version_prints_program_name_and_number() {
 fn usage_error_is_one_line_with_cause_and_remedy() {
     let rows: [(&[&str], &str); 29] = [
         (&["--frobnicate"], "'--frobnicate'"),
-        (&["-y"], "'-y'"),
-        (&["-sy"], "'-y'"),
+        (&["-w"], "'-w'"),
+        (&["-sw"], "'-w'"),
         (&["-p"], "'-p' needs a value"),
         (&["--output"], "'--output' needs a value"),
         (&["--silent=yes"], "'--silent' takes no value"),
@@ -232,7 +232,7 @@ fn usage_error_is_one_line_with_cause_and_remedy() {
         (&["localhost", "8080", "get", "/x"], "'get'"),
         (&["--key", "k", "http://localhost/"], "--cert"),
         (&["ftp://localhost/"], "'ftp://'"),
-        (&["http://u:p@localhost/"], "Authorization"),
+        (&["u:p@localhost/"], "give it with -u"),
         (&["-H", "no colon"], "'no colon'"),
         (&["-H", "A: b\r\nC: d"], "'--header'"),
         (&["-X", "G T"], "'G T'"),
@@ -242,7 +242,7 @@ fn usage_error_is_one_line_with_cause_and_remedy() {
         (&["-o", "x", "-O", "/x"], "-o and -O"),
         (&["-O", "/"], "use -o FILE"),
         (&["99999"], "'99999' is not a port"),
-        (&["-T", "a", "-T", "b", "/x"], "--upload-file is given twice, 'a' and 'b'"),
+        (&["-T", "a", "-T", "b", "/x"], "several -T need a path that ends with a slash"),
         (&["-o", "a", "-o", "b"], "--output is given twice, 'a' and 'b'"),
         (&["-p", "1", "--port=2"], "--port is given twice, '1' and '2'"),
         (&["-X", "A", "-X", "B"], "--request is given twice, 'A' and 'B'"),

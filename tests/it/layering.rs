@@ -35,7 +35,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "http",
         rooms: &[],
-        crates: &["httparse", "httpdate", "memchr", "percent_encoding", "base64"],
+        crates: &["base64", "httparse", "httpdate", "memchr", "percent_encoding", "sha2"],
         never: &["std::net", "std::fs", CLOCKS[0], CLOCKS[1], CLOCKS[2]],
     },
     Room {
@@ -94,7 +94,17 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "client",
         rooms: &["reactor", "net", "http", "access_log", "cli", "text"],
-        crates: &["mio", "log", "rustix", "percent_encoding", "indicatif", "tempfile", "signal_hook"],
+        crates: &[
+            "mio",
+            "log",
+            "rustix",
+            "base64",
+            "percent_encoding",
+            "indicatif",
+            "serde_json",
+            "tempfile",
+            "signal_hook",
+        ],
         never: &["std::thread", "std::net::TcpStream"],
     },
     Room {

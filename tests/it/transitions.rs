@@ -117,6 +117,11 @@ fn client_makes_exactly_the_transitions_of_its_table() {
     {
         rows.extend(seen_by_client(&["-T", "-", &url], code));
     }
+    // The next file on the same connection.
+    let storing = Server::with(&[], &["--upload"]);
+    let file = |name: &str| format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    let url = format!("http://{}/", storing.address());
+    rows.extend(seen_by_client(&["-T", &file("Cargo.toml"), "-T", &file("README.md"), &url], 0));
     let (from, to) = an_attempt_that_is_overdue();
     rows.insert(row(from, to));
     assert_eq!(rows, table(client::connection::TRANSITIONS));

@@ -189,7 +189,7 @@ fn every_usage_error_is_one_line_with_its_cause() {
     let rows: &[(&[&str], &str)] = &[
         (&["--quux"], "unknown option '--quux'"),
         (&["--quux=bar"], "unknown option '--quux'"),
-        (&["-sy"], "unknown option '-y'"),
+        (&["-sw"], "unknown option '-w'"),
         (&["-é"], "unknown option '-é'"),
         (&["--f\noo"], "unknown option '--f\\noo'"),
         (&["-o"], "'-o' needs a value, such as -o page.html"),
@@ -244,6 +244,31 @@ fn every_usage_error_is_one_line_with_its_cause() {
 }
 
 #[test]
+fn contradicting_request_options_are_usage_errors() {
+    let rows: &[(&[&str], &str)] = &[
+        (&["-T", "x", "-T", "y", "/a"], "several -T need a path that ends with a slash, and no -"),
+        (&["-T", "x", "-T", "-", "/a/"], "several -T need a path that ends with a slash, and no -"),
+        (&["-u", "a:b", "-H", "authorization: c", "/"], "-u and -H both set Authorization: leave one out"),
+        (
+            &["--create-only", "--if-none-match", "a", "/"],
+            "--create-only and --if-none-match set the same field: leave one out",
+        ),
+        (
+            &["--if-match", "a\nb", "/"],
+            "option '--if-match' with 'a\\nb': a field value cannot hold line ends or control characters",
+        ),
+        (
+            &["--repr-digest", "md5", "/"],
+            "option '--repr-digest' with 'md5': the digest is sha-256 or sha-512",
+        ),
+    ];
+    for &(args, text) in rows {
+        let error = try_parse(args).unwrap_err().to_string();
+        assert_eq!(error, format!("{text}; see reactor-client --help"), "{args:?}");
+    }
+}
+
+#[test]
 fn help_lists_every_option_in_100_columns() {
     check_table(&PROGRAM, HELP);
     assert!(HELP.ends_with('\n') && !HELP.contains('\t'));
@@ -279,4 +304,37 @@ fn data_defaults_to_post_with_form_content_type() {
         let [(_, FieldEdit::Set(value))] = config.fields.as_slice() else { panic!("{args:?}") };
         assert_eq!(value, media_type, "{args:?}");
     }
+}
+
+#[test]
+fn login_and_conditions_become_header_fields() {
+    let rows: [(&[&str], &str, &str); 9] = [
+        (&["-u", "al:a b:c"], "Authorization", "Basic YWw6YSBiOmM="),
+        (&["-u", "x:y", "-u", "al:"], "Authorization", "Basic YWw6"),
+        (&["http://al:p%40%2F@h/a@b"], "Authorization", "Basic YWw6cEAv"),
+        (&["-u", "al:", "http://x:y@h/"], "Authorization", "Basic YWw6"),
+        (&["--if-match", "v1"], "If-Match", "\"v1\""),
+        (&["--if-match", "*"], "If-Match", "*"),
+        (&["--if-none-match", "W/\"v1\""], "If-None-Match", "W/\"v1\""),
+        (&["--create-only", "PUT", "/a"], "If-None-Match", "*"),
+        (&["--repr-digest", "sha-512"], "Want-Repr-Digest", "sha-512=10"),
+    ];
+    for (args, name, value) in rows {
+        let fields = config(args).fields;
+        assert_eq!(fields, [(name.to_owned(), FieldEdit::Set(value.to_owned()))], "{args:?}");
+    }
+    for args in [&["-u", "al"][..], &["http://al@h/"]] {
+        let config = config(args);
+        assert_eq!((config.login_user, config.fields.len()), (Some("al".into()), 0), "{args:?}");
+    }
+    assert_eq!(config(&["/a?to=http://x:y@h/"]).target.path, "/a?to=http://x:y@h/");
+}
+
+#[test]
+fn several_files_have_their_own_paths() {
+    let config = config(&["-T", "d/a", "-T", "e/", "-T", "b c", "/in/?q"]);
+    let source = |name: &str| Payload::Source(Source::File(name.into()));
+    assert_eq!((config.upload, config.target.path.as_str()), (Some(source("d/a")), "/in/a?q"));
+    let more = [(source("e/"), "/in/?q".to_owned()), (source("b c"), "/in/b%20c?q".to_owned())];
+    assert_eq!(config.more_uploads, more);
 }

@@ -212,6 +212,8 @@ fn out_of_range_values_get_one_line_errors() {
             "-n 5 --order ramdom",
             "option '--order' with 'ramdom': the order is sequential or random; did you mean 'random'?",
         ),
+        ("-n 5 -T a -T b /in/", "-T names several files, and load mode sends one: leave out the others"),
+        ("-n 5 -y", "option '--yes' is for a single request; in load mode, nothing is asked"),
         ("-n 5 -I -d a", "-d sends a body, and HEAD has none: leave one out"),
         ("-n 5 -d a -X HEAD", "-d sends a body, and HEAD has none: leave one out"),
         ("-n 5 --threads 0", "option '--threads' with '0': it is a whole number above 0, such as 50"),

@@ -4,7 +4,7 @@
 //! a deadline, after which the test fails.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -33,6 +33,7 @@ pub(crate) struct Outcome {
 /// A client under way. Dropping it kills the process.
 pub(crate) struct Client {
     child: Option<Child>,
+    keyboard: Option<File>,
     stdout: Tape,
     stderr: Tape,
 }
@@ -48,6 +49,8 @@ pub(crate) enum Screen {
     Narrow,
     /// Both are one terminal; what appears there counts as standard error.
     Both,
+    /// Standard input and standard error are a terminal, on which a test can type.
+    Keyboard,
 }
 
 /// What a stream brings, recorded as it comes.
@@ -99,9 +102,12 @@ impl Client {
         let columns = if screen == Screen::Narrow { 40 } else { 100 };
         let terminal = (screen != Screen::None).then(|| open_terminal(columns));
         let master = terminal.map(|(master, slave)| {
-            if screen == Screen::Both {
-                command.stdout(slave.try_clone().expect("a second descriptor"));
-            }
+            let second = || slave.try_clone().expect("a second descriptor");
+            match screen {
+                Screen::Both => command.stdout(second()),
+                Screen::Keyboard => command.stdin(second()),
+                _ => &mut command,
+            };
             command.stderr(slave);
             master
         });
@@ -109,7 +115,8 @@ impl Client {
         let mut child = command.spawn().expect("the client starts");
         let stdout = child.stdout.take().map_or_else(Tape::empty, Tape::record);
         let stderr = child.stderr.take().map_or_else(Tape::empty, Tape::record);
-        Self { child: Some(child), stdout, stderr: master.map_or(stderr, Tape::record) }
+        let keyboard = master.as_ref().map(|master: &File| master.try_clone().expect("a second descriptor"));
+        Self { child: Some(child), keyboard, stdout, stderr: master.map_or(stderr, Tape::record) }
     }
 
     /// Starts the client in this working directory.
@@ -117,6 +124,13 @@ impl Client {
         Self::start(args, screen, |command| {
             command.current_dir(folder);
         })
+    }
+
+    /// Types on its terminal, which is returned.
+    pub(crate) fn type_text(&self, text: &str) -> File {
+        let mut keyboard = self.keyboard.as_ref().expect("a terminal").try_clone().expect("a descriptor");
+        keyboard.write_all(text.as_bytes()).expect("the terminal takes it");
+        keyboard
     }
 
     /// What it writes to standard output.

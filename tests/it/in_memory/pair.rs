@@ -363,8 +363,9 @@ impl ResponseHandler for Ear {
         true
     }
 
-    fn on_finished(&mut self, outcome: Result<(), FetchError>, _: Now) {
+    fn on_finished(&mut self, outcome: Result<(), FetchError>, _: bool, _: Now) -> bool {
         assert_eq!(self.outcome.replace(outcome), None, "an exchange ends once");
+        false
     }
 }
 
