@@ -1,10 +1,11 @@
 //! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
 //!
 //! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
-//! `disk` what happens when there is no room, and `durable` what a power loss leaves.
+//! `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
 
 mod disk;
 mod durable;
+mod power_loss;
 pub(crate) mod refused;
 pub(crate) mod whole;
 

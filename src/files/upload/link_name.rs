@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, linkat, openat, statx};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, linkat, openat, statx, unlinkat};
 use rustix::io::Errno;
 
 use super::UploadError;
@@ -80,6 +80,12 @@ pub(super) fn retry_hidden<T>(
         }
     }
     Err(Errno::AGAIN)
+}
+
+pub(super) fn remove_hidden(dir: &OwnedFd, hidden: &CString) {
+    if let Err(errno) = unlinkat(dir, hidden, AtFlags::empty()) {
+        log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
+    }
 }
 
 pub(super) fn open_existing(dir: &OwnedFd, name: &CString) -> Result<Option<File>, UploadError> {

@@ -12,14 +12,15 @@ pub use self::writer::SpacePolicy;
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{Mode, OFlags, RenameFlags, fchmod, openat, renameat, renameat_with};
 use rustix::io::Errno;
 
 use self::link_name::{
     LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, other_fs_is_stale,
-    retry_hidden,
+    remove_hidden, retry_hidden,
 };
 use self::writer::UploadWriter;
 use super::cache::is_usable;
@@ -59,7 +60,7 @@ pub enum ExistingFile {
 #[derive(Debug)]
 pub struct Upload {
     path: RelativePath<'static>,
-    dir: OwnedFd,
+    dir: Arc<OwnedFd>,
     name: CString,
     file: UploadWriter,
     hidden_name: Option<CString>,
@@ -118,15 +119,11 @@ impl Upload {
         };
         let closer = store.root().map(|root| root.closer.clone()).unwrap_or_default();
         let file = OpenFile::for_writing(file, closer.clone());
-        let file = match UploadWriter::new(file, closer.clone(), space) {
-            Ok(file) => file,
-            Err(error) => {
-                hidden.iter().for_each(|hidden| remove_hidden(&dir, hidden));
-                return Err(error);
-            }
-        };
+        let file = UploadWriter::new(file, closer.clone(), space)
+            .inspect_err(|_| hidden.iter().for_each(|hidden| remove_hidden(&dir, hidden)))?;
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-        Ok(Upload { path: path.to_owned(), closer, dir, name, file, hidden_name: hidden, hash })
+        let (path, dir) = (path.to_owned(), Arc::new(dir));
+        Ok(Upload { path, closer, dir, name, file, hidden_name: hidden, hash })
     }
 
     /// Appends content.
@@ -147,8 +144,8 @@ impl Upload {
     }
 
     /// For [`DirSync`](super::DirSync), once the file has its name.
-    pub fn directory(&self) -> &OwnedFd {
-        &self.dir
+    pub fn directory(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.dir)
     }
 
     /// File with the target name, or its precompressed file, with validators reliable at `now`.
@@ -196,7 +193,7 @@ impl Upload {
         if let Some(hidden) = &self.hidden_name {
             renameat(&self.dir, hidden, &dir, hidden).map_err(other_fs_is_stale)?;
         }
-        let old = std::mem::replace(&mut self.dir, dir);
+        let old = std::mem::replace(&mut self.dir, Arc::new(dir));
         Ok(FileStat::of(&old)?.id() == FileStat::of(&self.dir)?.id())
     }
 
@@ -266,12 +263,6 @@ impl Drop for Upload {
     }
 }
 
-fn remove_hidden(dir: &OwnedFd, hidden: &CString) {
-    if let Err(errno) = unlinkat(dir, hidden, AtFlags::empty()) {
-        log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,9 +301,8 @@ mod tests {
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
         let closer = FileCloser::default();
-        let file = UploadWriter::new(OpenFile::from(file), closer.clone(), SpacePolicy::default());
-        let file = file.expect("space");
-        Upload { path, dir, name, file, hidden_name: Some(hidden), hash, closer }
+        let file = UploadWriter::new(file.into(), closer.clone(), SpacePolicy::default()).expect("space");
+        Upload { path, dir: Arc::new(dir), name, file, hidden_name: Some(hidden), hash, closer }
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -353,7 +343,6 @@ mod tests {
         assert_eq!(names(directory.path()), ["in", "old"]);
         assert_eq!(fs::read(directory.path().join("old")).expect("the file"), b"old");
     }
-
     #[test]
     fn commit_renames_hidden_file_and_keeps_old_mode() {
         let (directory, _store) = site();

@@ -1,4 +1,6 @@
 //! File of an upload: reserved space, buffered writes, early write-back.
+//!
+//! It never names the file.
 
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU64;

@@ -19,29 +19,13 @@ use crate::server::rules::{client_address, is_trusted};
 /// Requests per connection and tick: a long pipeline must not starve others.
 const REQUESTS_PER_TICK_MAX: u32 = 16;
 
-#[derive(Debug)]
-pub(super) struct RequestBudget {
-    tick: Instant,
-    requests: u32,
-}
-
-impl RequestBudget {
-    pub(super) fn new(now: Now) -> Self {
-        Self { tick: now.instant, requests: 0 }
+/// `false`: the request waits for the next tick.
+pub(super) fn count_request(tick: &mut Instant, tick_requests: &mut u32, now: Now) -> bool {
+    if *tick != now.instant {
+        (*tick, *tick_requests) = (now.instant, 0);
     }
-
-    /// `false`: the request waits for the next tick.
-    pub(super) fn take(&mut self, now: Now) -> bool {
-        if self.tick != now.instant {
-            *self = Self::new(now);
-        }
-        self.requests += 1;
-        self.requests <= REQUESTS_PER_TICK_MAX
-    }
-
-    pub(super) fn give_back(&mut self) {
-        self.requests -= 1;
-    }
+    *tick_requests += 1;
+    *tick_requests <= REQUESTS_PER_TICK_MAX
 }
 
 #[derive(Debug, Default)]

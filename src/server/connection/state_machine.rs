@@ -19,7 +19,7 @@ use super::access::RequestOrigin;
 use super::deadlines::Deadlines;
 use super::exchange::{BoxedPipeline, ConnInfo, RequestSummary};
 use super::phase::{HttpServerState, ServerPhase, TRANSITIONS};
-use super::read_request::{self, HeadProgress, NextRequest, RequestBudget, has_head_bytes};
+use super::read_request::{self, HeadProgress, NextRequest, count_request, has_head_bytes};
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
@@ -50,14 +50,14 @@ pub struct HttpServerProtocol {
     peer: SocketAddr,
     number: u64,
     pub(in crate::server) checks_host: bool,
-    /// `None` over plain TCP.
     tls: Option<Box<TlsSession>>,
     state: HttpServerState,
     deadlines: Deadlines,
     head_progress: HeadProgress,
     pipeline: Option<BoxedPipeline>,
     close_reason: Option<CloseReason>,
-    budget: RequestBudget,
+    tick: Instant,
+    tick_requests: u32,
 }
 
 impl HttpServerProtocol {
@@ -73,7 +73,8 @@ impl HttpServerProtocol {
             head_progress: HeadProgress::default(),
             pipeline: None,
             close_reason: None,
-            budget: RequestBudget::new(now),
+            tick: now.instant,
+            tick_requests: 0,
         }
     }
 
@@ -159,11 +160,11 @@ impl HttpServerProtocol {
     /// Not inlined: the other steps are short and run more often.
     #[inline(never)]
     fn parse(&mut self, cx: &mut StepContext<'_>) -> StateChange {
-        if !self.budget.take(cx.now) {
+        if !count_request(&mut self.tick, &mut self.tick_requests, cx.now) {
             return StateChange::Stay(Want::Tick);
         }
-        let origin =
-            RequestOrigin { peer: self.peer, is_tls: self.tls.is_some(), checks_host: self.checks_host };
+        let (is_tls, checks_host) = (self.tls.is_some(), self.checks_host);
+        let origin = RequestOrigin { peer: self.peer, is_tls, checks_host };
         let HttpServerState::Parsing(login) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         match read_request::read_request(
             cx.recv_buf.bytes(),
@@ -192,7 +193,7 @@ impl HttpServerProtocol {
     }
 
     fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
-        self.budget.give_back();
+        self.tick_requests -= 1;
         if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
             let message = "The request ended before its head was complete.";
             return self.reject(&Reject::new(Status::BAD_REQUEST, message), cx);
@@ -207,7 +208,6 @@ impl HttpServerProtocol {
 
     fn reject(&mut self, reject: &Reject, cx: &mut StepContext<'_>) -> StateChange {
         let bytes = cx.recv_buf.bytes();
-        // Empty lines are skipped; the next line is the rejected line.
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let format = error_format_of_rejected(bytes);
         let summary = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
