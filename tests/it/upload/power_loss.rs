@@ -113,7 +113,7 @@ fn write_files(address: SocketAddr, seed: u64, stored: &Sender<()>) -> HashMap<S
         let promise = promises.entry(name.clone()).or_default();
         promise.in_flight = Some(bytes);
         let bytes = promise.in_flight.as_deref().unwrap_or_default();
-        if !put(&mut stream, &name, bytes).is_some_and(|status| status < 300) {
+        if put(&mut stream, &name, bytes).is_none_or(|status| status >= 300) {
             return promises;
         }
         promise.stored = promise.in_flight.take();
