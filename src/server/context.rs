@@ -31,6 +31,8 @@ pub(super) struct ServerContext {
     /// Of the running connection.
     pub(super) key: Option<Key>,
     pub(super) host_names: Vec<HostName>,
+    /// Last `Host` that was answered.
+    pub(super) answered_authority: Vec<u8>,
     /// By listener.
     pub(super) loopback_listeners: Vec<bool>,
     pub(super) https_port: Option<u16>,
@@ -42,6 +44,7 @@ impl ServerContext {
         let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
         Self {
             cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
+            answered_authority: Vec::new(),
             host_names: local_names().chain(config.hosts.iter().cloned()).collect(),
             loopback_listeners: Vec::new(),
             config,

@@ -44,6 +44,8 @@ pub struct RequestHead<'h, 'b> {
     pub http10_keep_alive: bool,
     /// The client sends its body only after 100; never after a final response.
     pub expects_continue: bool,
+    /// Host field.
+    pub host: Option<&'b [u8]>,
     /// First Accept field.
     pub accept: Option<&'b [u8]>,
     /// Accepted content codings.
@@ -145,6 +147,7 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         http10_keep_alive: version == Version::Http10 && summary.persistence.persists(version),
         // Only a client with a body can wait to send it.
         expects_continue: expects_continue && body != RequestBody::None,
+        host: summary.host,
         accept: summary.accept,
         content_codings: summary.content_codings.accepted(),
         referer: summary.referer,
@@ -176,7 +179,8 @@ impl From<HeadError> for Reject {
 
 #[derive(Default, Debug)]
 struct HeaderSummary<'b> {
-    host: Option<Result<(), Reject>>,
+    host: Option<&'b [u8]>,
+    host_fault: Option<Reject>,
     expect: Option<bool>,
     framing: Framing,
     persistence: Persistence,
@@ -210,19 +214,19 @@ impl<'b> HeaderSummary<'b> {
         }
     }
 
-    fn add_host(&mut self, value: &[u8]) {
-        self.host = Some(match self.host {
-            None if is_authority(value) => Ok(()),
-            None => Err(BAD_HOST),
-            Some(_) => Err(Reject::bad_request("The request has more than one Host field: send it once.")),
-        });
+    fn add_host(&mut self, value: &'b [u8]) {
+        let repeated = Reject::bad_request("The request has more than one Host field: send it once.");
+        self.host_fault = match self.host.replace(value) {
+            Some(_) => Some(repeated),
+            None => (!is_authority(value)).then_some(BAD_HOST),
+        };
     }
 
     /// HTTP/1.1 needs one valid Host, HTTP/1.0 at most one (RFC 9112 section 3.2).
     fn check_host(&self, version: Version) -> Result<(), Reject> {
-        match self.host {
-            Some(checked) => checked,
-            None if version == Version::Http10 => Ok(()),
+        match self.host_fault {
+            Some(fault) => Err(fault),
+            None if self.host.is_some() || version == Version::Http10 => Ok(()),
             None => Err(Reject::bad_request("The request has no Host field, which HTTP/1.1 requires.")),
         }
     }

@@ -30,7 +30,8 @@ enum NoLogin {
     Refused(ErrorResponse),
 }
 
-/// `Err`: until then, a login is pending.
+/// `Err`: until then, a login is pending. Not inlined: a cached response comes without it.
+#[inline(never)]
 pub(super) fn route_if_allowed<'b>(
     bytes: &'b [u8],
     (head, summary): (&RequestHead<'_, 'b>, &mut RequestSummary),

@@ -49,6 +49,8 @@ pub(super) enum NextRequest {
     },
 }
 
+/// Inlined: its result is large, and its one caller takes it apart.
+#[inline(always)]
 pub(super) fn read_request(
     bytes: &[u8],
     head_progress: &mut HeadProgress,

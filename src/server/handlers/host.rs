@@ -12,7 +12,7 @@ const HTTPS_PORT: u16 = 443;
 
 /// 308 to the same path on the TLS port (RFC 9110 section 4.2.2); a relative path cannot name the scheme.
 pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
-    let Some(host) = host_of(head) else {
+    let Some(host) = without_port(authority_of(head)) else {
         let message = "This server speaks HTTPS, and the request names no host.";
         return Action::Respond(ErrorResponse::for_request(head, Status::BAD_REQUEST, message).into());
     };
@@ -30,19 +30,32 @@ pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: 
 }
 
 /// 421: a page of this name could read and write here (DNS rebinding).
-pub(in crate::server) fn refuse_host(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Action> {
-    let is_served = host_of(head).is_none_or(|host| answers_to(&context.host_names, host));
+pub(in crate::server) fn refuse_host(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+) -> Option<Action> {
+    let authority = authority_of(head);
+    // Nearly all requests name the host of the one before.
+    if context.answered_authority == authority {
+        return None;
+    }
+    if without_port(authority).is_none_or(|host| answers_to(&context.host_names, host)) {
+        context.answered_authority = authority.to_vec();
+        return None;
+    }
     let message = "This server does not answer to the host name in the request: --host NAME adds a name.";
-    let error = || ErrorResponse::for_request(head, Status::MISDIRECTED_REQUEST, message);
-    (!is_served).then(|| Action::Respond(error().into()))
+    Some(Action::Respond(ErrorResponse::for_request(head, Status::MISDIRECTED_REQUEST, message).into()))
 }
 
-/// Without port (RFC 9112 section 3.2.2). `None` if empty.
-fn host_of<'b>(head: &RequestHead<'_, 'b>) -> Option<&'b [u8]> {
-    let authority = match head.target {
+fn authority_of<'b>(head: &RequestHead<'_, 'b>) -> &'b [u8] {
+    match head.target {
         RequestTarget::Absolute { authority, .. } => authority,
-        _ => head.fields.first("host")?,
-    };
+        _ => head.host.unwrap_or_default(),
+    }
+}
+
+/// RFC 9112 section 3.2.2. `None` if empty.
+fn without_port(authority: &[u8]) -> Option<&[u8]> {
     let host = match authority.iter().rposition(|&byte| byte == b':') {
         Some(at) if !authority.ends_with(b"]") => authority.get(..at)?,
         _ => authority,
