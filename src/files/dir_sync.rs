@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags, fsync, openat, syncfs};
 use rustix::io::Errno;
@@ -31,6 +31,15 @@ impl DirSync {
             Ok(stat) => self.run((stat.device, stat.inode), Box::new(on_synced), || sync_directory(&dir)),
             Err(errno) => on_synced(Err(errno)),
         }
+    }
+
+    /// Syncs each of `dirs`.
+    pub fn sync_all(self: Arc<Self>, mut dirs: Vec<Arc<OwnedFd>>, on_synced: OnSynced) {
+        let Some(dir) = dirs.pop() else { return on_synced(Ok(())) };
+        Arc::clone(&self).sync(dir, move |synced| match synced {
+            Ok(()) => self.sync_all(dirs, on_synced),
+            Err(_) => on_synced(synced),
+        });
     }
 
     fn run(&self, id: DirId, on_synced: OnSynced, sync: impl Fn() -> Result<(), Errno>) {
@@ -74,7 +83,7 @@ impl std::fmt::Debug for DirSync {
 mod tests {
     use super::*;
     use std::cell::Cell;
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
 
     #[test]
     fn waiters_of_a_running_sync_share_the_next_one() {

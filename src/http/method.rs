@@ -15,6 +15,8 @@ pub enum Method {
     Patch,
     Trace,
     Connect,
+    /// RFC 4918 section 9.3.
+    Mkcol,
     /// Any other well-formed method.
     Unknown,
 }
@@ -32,6 +34,7 @@ impl Method {
             b"PATCH" => Method::Patch,
             b"TRACE" => Method::Trace,
             b"CONNECT" => Method::Connect,
+            b"MKCOL" => Method::Mkcol,
             _ => Method::Unknown,
         }
     }
@@ -43,7 +46,8 @@ mod tests {
 
     #[test]
     fn method_names_round_trip_and_are_case_sensitive() {
-        for name in ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH", "TRACE", "CONNECT"] {
+        for name in ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH", "TRACE", "CONNECT", "MKCOL"]
+        {
             let method = Method::from_token(name.as_bytes());
             assert_eq!(format!("{method:?}").to_uppercase(), name);
             let lower = name.to_ascii_lowercase();

@@ -28,9 +28,11 @@ impl Status {
     pub const PRECONDITION_FAILED: Status = Status(&(412, "Precondition Failed"));
     pub const CONTENT_TOO_LARGE: Status = Status(&(413, "Content Too Large"));
     pub const URI_TOO_LONG: Status = Status(&(414, "URI Too Long"));
+    pub const UNSUPPORTED_MEDIA_TYPE: Status = Status(&(415, "Unsupported Media Type"));
     pub const RANGE_NOT_SATISFIABLE: Status = Status(&(416, "Range Not Satisfiable"));
     pub const EXPECTATION_FAILED: Status = Status(&(417, "Expectation Failed"));
     pub const MISDIRECTED_REQUEST: Status = Status(&(421, "Misdirected Request"));
+    pub const PRECONDITION_REQUIRED: Status = Status(&(428, "Precondition Required"));
     pub const HEADER_FIELDS_TOO_LARGE: Status = Status(&(431, "Request Header Fields Too Large"));
     pub const INTERNAL_SERVER_ERROR: Status = Status(&(500, "Internal Server Error"));
     pub const NOT_IMPLEMENTED: Status = Status(&(501, "Not Implemented"));
@@ -45,7 +47,7 @@ impl Status {
         self.0.0
     }
 
-    /// Reason phrase (RFC 9110 section 15; 431: RFC 6585; 507: RFC 4918).
+    /// Reason phrase (RFC 9110 section 15; 428, 431: RFC 6585; 507: RFC 4918).
     pub const fn reason(self) -> &'static str {
         self.0.1
     }

@@ -15,7 +15,7 @@ pub(super) struct Shared {
     pub(super) connections: Arc<AtomicUsize>,
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
-    pub(super) dir_sync: DirSync,
+    pub(super) dir_sync: Arc<DirSync>,
     /// `None` before the first log line of it.
     reported_root: Mutex<Option<RootId>>,
     /// Counters since SIGUSR2, by worker index.

@@ -157,7 +157,7 @@ TEXTS: list[tuple[str, str]] = [
     ),
     (
         "What has this name is not a regular file, so it is not replaced.",
-        "The path is not a regular file, so it is not replaced.",
+        "The path is not a regular file, so it is left as it is.",
     ),
     (
         "-q, --steps and --ramp each say the rate: leave out all but one",

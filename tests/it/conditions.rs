@@ -198,7 +198,7 @@ fn errors_and_redirects_ignore_conditions() {
             ("GET", "/d", 301),
             ("GET", "/d/", 404),
             ("GET", "/%", 400),
-            ("DELETE", "/d/x", 405),
+            ("PATCH", "/d/x", 405),
             ("BREW", "/d/x", 501),
             ("PUT", "/d/x", 403),
             ("OPTIONS", "/d/x", 204),

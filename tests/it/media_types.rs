@@ -155,7 +155,7 @@ fn every_response_has_nosniff() {
         ("HEAD /a.txt", 200),
         ("GET /d", 301),
         ("GET /missing", 404),
-        ("DELETE /a.txt", 405),
+        ("DELETE /a.txt", 403),
         ("OPTIONS /a.txt", 204),
         ("BREW /a.txt", 501),
     ] {

@@ -1,12 +1,15 @@
 //! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
 //!
+//! `names` is about DELETE, MKCOL and the directories of a PUT, `rules` about what an option or a field asks for,
 //! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
 //! `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
 
 mod disk;
 mod durable;
+mod names;
 mod power_loss;
 pub(crate) mod refused;
+mod rules;
 pub(crate) mod whole;
 
 use std::fs;
@@ -172,7 +175,7 @@ fn allow_names_put_only_with_uploads_on() {
     for (options, allow) in [(&["-u"][..], "GET, HEAD, OPTIONS, PUT"), (&[], "GET, HEAD, OPTIONS")] {
         let server = Server::with(&[("a", b"")], options);
         for (line, status) in
-            [("OPTIONS * ", 204), ("OPTIONS /a ", 204), ("DELETE /a ", 405), ("POST /a ", 405)]
+            [("OPTIONS * ", 204), ("OPTIONS /a ", 204), ("PATCH /a ", 405), ("POST /a ", 405)]
         {
             let request = format!("{line}HTTP/1.1\r\nHost: test\r\n\r\n");
             let reply = server.connect().send(request).reply();

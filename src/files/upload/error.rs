@@ -1,10 +1,10 @@
 //! Upload errors that a client must distinguish.
-//!
-//! The server maps them to statuses.
 
 use std::io;
 
 use rustix::io::Errno;
+
+use crate::files::file_version::FileVersion;
 
 /// Upload error.
 #[derive(Debug)]
@@ -15,6 +15,12 @@ pub enum UploadError {
     NoParent,
     /// Directory.
     Directory,
+    /// No file or directory to remove.
+    Absent,
+    /// Directory that is not empty.
+    NotEmpty,
+    /// File that must not be replaced: length and version, if it is readable.
+    Taken(Option<(u64, Option<FileVersion>)>),
     /// Symlink, FIFO, socket or device.
     NotRegular,
     /// Embedded page, which would hide the file.
@@ -53,6 +59,7 @@ impl From<Errno> for UploadError {
             // EXDEV: the path leaves the root or upload directory.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV => UploadError::NoParent,
             Errno::NAMETOOLONG => UploadError::NameTooLong,
+            Errno::NOTEMPTY => UploadError::NotEmpty,
             Errno::ISDIR => UploadError::Directory,
             Errno::ACCESS | Errno::PERM => UploadError::Forbidden,
             Errno::ROFS => UploadError::ReadOnly,

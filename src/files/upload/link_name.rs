@@ -8,7 +8,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, linkat, openat, statx, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, Timespec, Timestamps, UTIME_OMIT, futimens, linkat,
+    openat, statx, unlinkat,
+};
 use rustix::io::Errno;
 
 use super::UploadError;
@@ -17,7 +20,6 @@ use super::UploadError;
 pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
 /// Inherited mode bits. Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
-/// Whether /proc is mounted.
 static HAS_PROC: OnceLock<bool> = OnceLock::new();
 
 pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
@@ -56,6 +58,12 @@ pub(super) fn link(file: impl AsFd, dir: &OwnedFd, name: &CString) -> Result<(),
     linkat(CWD, proc_path(&file.as_fd()), dir, name, AtFlags::SYMLINK_FOLLOW).map_err(other_fs_is_stale)
 }
 
+pub(super) fn set_modified(file: impl AsFd, unix_secs: i64) -> Result<(), Errno> {
+    let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let last_modification = Timespec { tv_sec: unix_secs, tv_nsec: 0 };
+    futimens(file, &Timestamps { last_access, last_modification })
+}
+
 /// The directory of an upload was replaced by one of another file system.
 pub(super) fn other_fs_is_stale(errno: Errno) -> Errno {
     if errno == Errno::XDEV { Errno::STALE } else { errno }
@@ -82,8 +90,10 @@ pub(super) fn retry_hidden<T>(
     Err(Errno::AGAIN)
 }
 
-pub(super) fn remove_hidden(dir: &OwnedFd, hidden: &CString) {
-    if let Err(errno) = unlinkat(dir, hidden, AtFlags::empty()) {
+pub(super) fn remove_hidden(dir: &OwnedFd, hidden: Option<CString>) {
+    if let Some(hidden) = hidden
+        && let Err(errno) = unlinkat(dir, &hidden, AtFlags::empty())
+    {
         log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
     }
 }

@@ -5,31 +5,30 @@
 
 mod error;
 mod link_name;
+mod target;
 mod writer;
 
 pub use self::error::UploadError;
+pub use self::target::{ExistingFile, UploadTarget, is_upload_directory};
 pub use self::writer::SpacePolicy;
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use rustix::fs::{Mode, OFlags, RenameFlags, fchmod, openat, renameat, renameat_with};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
 use self::link_name::{
-    LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, mode_of, open_existing, other_fs_is_stale,
-    remove_hidden, retry_hidden,
+    LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, other_fs_is_stale, remove_hidden, retry_hidden,
 };
+use self::target::MadeDirectory;
 use self::writer::UploadWriter;
-use super::cache::is_usable;
-use super::coding::Coding;
 use super::file_version::{ContentHash, FileVersion};
-use super::open_file::{FileCloser, OpenFile};
-use super::path::{RelativePath, beneath, split_last};
-use super::root::{FileKind, FileStat, LookupError};
-use super::source::{ContentSource, Resource, SMALL_FILE_LEN_MAX, load};
+use super::open_file::OpenFile;
+use super::path::RelativePath;
+use super::root::FileStat;
+use super::source::{ContentSource, SMALL_FILE_LEN_MAX};
 
 /// Before the umask.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -41,174 +40,130 @@ pub struct StoredFile {
     pub created: bool,
     /// `None` for a large file: its times are not stable yet.
     pub version: Option<FileVersion>,
-}
-
-/// File with the target name.
-#[derive(Debug)]
-pub enum ExistingFile {
-    /// No file.
-    Absent,
-    /// Replaceable but not readable.
-    Unreadable,
-    /// Readable file.
-    File(Box<Resource>),
+    /// mtime in Unix seconds.
+    pub modified_secs: i64,
 }
 
 /// Upload in progress; leaves nothing if dropped.
-///
-/// Extension points: resuming in [`Upload::begin`], digests in [`Upload::write`].
 #[derive(Debug)]
 pub struct Upload {
     path: RelativePath<'static>,
-    dir: Arc<OwnedFd>,
-    name: CString,
+    target: UploadTarget,
+    may_make: bool,
     file: UploadWriter,
     hidden_name: Option<CString>,
     hash: ContentHash,
-    closer: FileCloser,
+    changed: Vec<Arc<OwnedFd>>,
 }
-
-/// True if the directory exists; empty for the root.
-pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
-    store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileKind::Directory))
-}
-
-/// As [`Upload::begin`], except for permissions and space, which only an attempt shows.
-pub fn may_store(store: &ContentSource, upload_dir: &[u8], path: &RelativePath<'_>) -> bool {
-    open_parent(store, upload_dir, path).is_ok_and(|(dir, name)| mode_of(&dir, &name).is_ok())
-}
-
-fn open_parent(
-    store: &ContentSource,
-    upload_dir: &[u8],
-    path: &RelativePath<'_>,
-) -> Result<(OwnedFd, CString), UploadError> {
-    let root = store.root().ok_or(UploadError::Embedded)?;
-    let is_directory_itself = path.as_bytes() == upload_dir;
-    let outside = if is_directory_itself { UploadError::Directory } else { UploadError::Outside };
-    let inner = beneath(upload_dir, path.as_bytes()).ok_or(outside)?;
-    if path.has_trailing_slash() {
-        return Err(UploadError::Directory);
-    }
-    if store.is_embedded(path.as_bytes()) {
-        return Err(UploadError::Embedded);
-    }
-    let (parent, name) = split_last(inner);
-    // A `RelativePath` has no NUL.
-    let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
-    Ok((root.open_directory(upload_dir, parent)?, name))
-}
-
 impl Upload {
     /// Open descriptors: file and directory.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins an upload below `upload_dir`, empty for the root.
+    /// Begins an upload below `upload_dir`, empty for the root. Missing directories, if it `may_make` them, are made
+    /// when the file gets its name.
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
         path: &RelativePath<'_>,
+        may_make: bool,
         space: SpacePolicy,
     ) -> Result<Upload, UploadError> {
-        let (dir, name) = open_parent(store, upload_dir, path)?;
+        let target = UploadTarget::open(store, upload_dir, path, may_make)?;
         // Never more readable than the replaced file.
-        let mode = mode_of(&dir, &name)?.unwrap_or(NEW_FILE_MODE);
-        let (file, hidden) = match create_tmpfile(&dir, mode)? {
+        let mode = target.mode()?.unwrap_or(NEW_FILE_MODE);
+        let (file, hidden_name) = match create_tmpfile(&target.dir, mode)? {
             Some(file) => (file, None),
-            None => create_hidden(&dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
+            None => create_hidden(&target.dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
-        let closer = store.root().map(|root| root.closer.clone()).unwrap_or_default();
-        let file = OpenFile::for_writing(file, closer.clone());
-        let file = UploadWriter::new(file, closer.clone(), space)
-            .inspect_err(|_| hidden.iter().for_each(|hidden| remove_hidden(&dir, hidden)))?;
-        let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-        let (path, dir) = (path.to_owned(), Arc::new(dir));
-        Ok(Upload { path, closer, dir, name, file, hidden_name: hidden, hash })
+        let file = OpenFile::for_writing(file, target.closer.clone());
+        let file = match UploadWriter::new(file, target.closer.clone(), space) {
+            Ok(file) => file,
+            Err(error) => {
+                remove_hidden(&target.dir, hidden_name);
+                return Err(error);
+            }
+        };
+        let (hash, changed) = (ContentHash::new(SMALL_FILE_LEN_MAX), Vec::new());
+        Ok(Upload { path: path.to_owned(), target, may_make, file, hidden_name, hash, changed })
     }
 
     /// Appends content.
-    ///
-    /// # Errors
-    /// `Full`, `Busy` or `Failed`; the upload is useless then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         self.hash.update(bytes);
         self.file.write(bytes)
     }
 
     /// Makes the content durable. Blocks. Not to be repeated: a failed sync may have dropped the data.
-    ///
-    /// # Errors
-    /// As [`Upload::write`].
     pub fn sync(&mut self) -> Result<(), UploadError> {
         self.file.sync()
     }
 
-    /// For [`DirSync`](super::DirSync), once the file has its name.
-    pub fn directory(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.dir)
+    /// Directories to sync once the file has its name.
+    pub fn changed_directories(&mut self) -> Vec<Arc<OwnedFd>> {
+        self.changed.push(self.target.directory());
+        std::mem::take(&mut self.changed)
     }
 
-    /// File with the target name, or its precompressed file, with validators reliable at `now`.
-    ///
-    /// # Errors
-    /// `Directory` or `NotRegular`; `Busy` or `Failed` if unreadable.
-    pub fn existing(&self, coding: Option<Coding>, now: SystemTime) -> Result<ExistingFile, UploadError> {
-        let name = [self.name.as_bytes(), coding.map_or("", Coding::suffix).as_bytes()].concat();
-        let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
-        let file = match open_existing(&self.dir, &name) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Ok(ExistingFile::Absent),
-            Err(UploadError::Forbidden) => return Ok(ExistingFile::Unreadable),
-            Err(error) => return Err(error),
-        };
-        let stat = FileStat::of(&file)?;
-        if stat.kind != FileKind::File {
-            return Err(UploadError::NotRegular);
-        }
-        match load(OpenFile::new(file, stat.len, &self.closer), stat, name.as_bytes()) {
-            Ok(resource) => Ok(ExistingFile::File(Box::new(resource.with_validators_at(now)))),
-            Err(LookupError::Failed(error)) => Err(error.into()),
-            Err(_) => Err(UploadError::Busy),
-        }
+    /// The stored file gets this mtime, in Unix seconds.
+    pub fn set_modified(&mut self, unix_secs: i64) {
+        self.file.modified_secs = Some(unix_secs);
     }
 
-    /// Files that a GET may get in place of `original`: precompressed, or with a generated gzip.
-    pub fn encoded_files(&self, original: &Resource, now: SystemTime) -> impl Iterator<Item = Resource> {
-        let precompressed = move |coding| match self.existing(Some(coding), now) {
-            Ok(ExistingFile::File(file)) if is_usable(&file.stat?, &original.stat?) => {
-                Some(Resource { coding: Some(coding), ..*file })
-            }
-            _ => None,
-        };
-        let gzip = Resource { coding: Some(Coding::Gzip), ..original.clone() };
-        Coding::ALL.into_iter().filter_map(precompressed).chain([gzip])
+    /// What has the target name.
+    pub fn target(&self) -> &UploadTarget {
+        &self.target
     }
 
     /// Finds the directory anew: it may have been moved or replaced since the last time. True if it was not.
-    ///
-    /// # Errors
-    /// `NoParent`, `Busy`; `Stale` without a root.
     pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<bool, UploadError> {
-        let (dir, _) = open_parent(store, upload_dir, &self.path)?;
+        let target = UploadTarget::open(store, upload_dir, &self.path, self.may_make)?;
         if let Some(hidden) = &self.hidden_name {
-            renameat(&self.dir, hidden, &dir, hidden).map_err(other_fs_is_stale)?;
+            renameat(&self.target.dir, hidden, &target.dir, hidden).map_err(other_fs_is_stale)?;
         }
-        let old = std::mem::replace(&mut self.dir, Arc::new(dir));
-        Ok(FileStat::of(&old)?.id() == FileStat::of(&self.dir)?.id())
+        let old = std::mem::replace(&mut self.target, target);
+        Ok(FileStat::of(&old.dir)?.id() == FileStat::of(&self.target.dir)?.id())
     }
 
     /// Names the complete file, replacing any old file, if `condition` holds: checked again after each lost race.
-    ///
-    /// # Errors
-    /// Every [`UploadError`] except `Outside`; an old file is unchanged.
     pub fn commit_if(
         &mut self,
-        mut condition: impl FnMut(&Upload) -> Result<bool, UploadError>,
+        condition: impl FnMut(&UploadTarget) -> Result<bool, UploadError>,
     ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
+        let mut made = Vec::new();
+        let made_all = self.make_missing(&mut made).map_err(UploadError::from);
+        let stored = made_all.and_then(|()| self.name_if(condition));
+        if stored.is_err() {
+            remove_hidden(&self.target.dir, self.hidden_name.take());
+            for (dir, name) in made.drain(..).rev() {
+                // Others may use it by now.
+                let _ = unlinkat(dir, name, AtFlags::REMOVEDIR);
+            }
+        }
+        self.changed.extend(made.into_iter().map(|(dir, _)| dir));
+        stored
+    }
+
+    /// A hidden file moves to the last directory.
+    fn make_missing(&mut self, made: &mut Vec<MadeDirectory>) -> Result<(), Errno> {
+        let old = Arc::clone(&self.target.dir);
+        let mut outcome = self.target.make_missing(made);
+        if let (Ok(()), Some(hidden)) = (outcome, &self.hidden_name) {
+            outcome = renameat(&old, hidden, &self.target.dir, hidden);
+        }
+        if outcome.is_err() {
+            self.target.dir = old;
+        }
+        outcome
+    }
+
+    fn name_if(
+        &mut self,
+        mut condition: impl FnMut(&UploadTarget) -> Result<bool, UploadError>,
+    ) -> Result<StoredFile, UploadError> {
         for _ in 0..LINK_ATTEMPTS_MAX {
-            let mode = mode_of(&self.dir, &self.name)?;
-            if !condition(self)? {
+            let mode = self.target.mode()?;
+            if !condition(&self.target)? {
                 return Err(UploadError::PreconditionFailed);
             }
             let created = mode.is_none();
@@ -223,16 +178,18 @@ impl Upload {
                 },
             }
             let stat = FileStat::of(&self.file)?;
-            return Ok(StoredFile { created, version: self.hash.version(&stat) });
+            let (version, modified_secs) = (self.hash.version(&stat), stat.modified_secs);
+            return Ok(StoredFile { created, version, modified_secs });
         }
         Err(UploadError::Busy)
     }
 
     fn link_new(&mut self) -> Result<(), Errno> {
-        let Some(hidden) = &self.hidden_name else { return link(&self.file, &self.dir, &self.name) };
-        match renameat_with(&self.dir, hidden, &self.dir, &self.name, RenameFlags::NOREPLACE) {
+        let UploadTarget { dir, name, .. } = &self.target;
+        let Some(hidden) = &self.hidden_name else { return link(&self.file, dir, name) };
+        match renameat_with(dir, hidden, dir, name, RenameFlags::NOREPLACE) {
             // Not every file system supports this.
-            Err(Errno::INVAL | Errno::NOSYS) => renameat(&self.dir, hidden, &self.dir, &self.name)?,
+            Err(Errno::INVAL | Errno::NOSYS) => renameat(dir, hidden, dir, name)?,
             result => result?,
         }
         self.hidden_name = None;
@@ -240,18 +197,18 @@ impl Upload {
     }
 
     fn rename_over(&mut self) -> Result<(), Errno> {
+        let UploadTarget { dir, name, closer, .. } = &self.target;
         let hidden = match self.hidden_name.take() {
             Some(hidden) => hidden,
-            None => retry_hidden(|hidden| link(&self.file, &self.dir, hidden))?.1,
+            None => retry_hidden(|hidden| link(&self.file, dir, hidden))?.1,
         };
         let hidden = self.hidden_name.insert(hidden);
         // A rename over the last link of a file frees its blocks, unless the file is open.
-        let old =
-            openat(&self.dir, &self.name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-        renameat(&self.dir, &*hidden, &self.dir, &self.name)?;
+        let old = openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        renameat(dir, &*hidden, dir, name)?;
         self.hidden_name = None;
         if let Ok(old) = old {
-            self.closer.close(old);
+            closer.close(old);
         }
         Ok(())
     }
@@ -259,7 +216,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        self.hidden_name.iter().for_each(|hidden| remove_hidden(&self.dir, hidden));
+        remove_hidden(&self.target.dir, self.hidden_name.take());
     }
 }
 
@@ -272,6 +229,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::super::Root;
+    use std::time::SystemTime;
 
     impl Upload {
         fn commit(mut self) -> Result<StoredFile, UploadError> {
@@ -289,7 +247,7 @@ mod tests {
 
     fn begin(store: &ContentSource, upload_dir: &str, path: &str) -> Result<Upload, UploadError> {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
-        Upload::begin(store, upload_dir.as_bytes(), &path, SpacePolicy::default())
+        Upload::begin(store, upload_dir.as_bytes(), &path, false, SpacePolicy::default())
     }
 
     /// Upload as on a file system without `O_TMPFILE`.
@@ -300,9 +258,11 @@ mod tests {
         let path = RelativePath::parse_plain(name.as_bytes()).expect("a path");
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
-        let closer = FileCloser::default();
-        let file = UploadWriter::new(file.into(), closer.clone(), SpacePolicy::default()).expect("space");
-        Upload { path, dir: Arc::new(dir), name, file, hidden_name: Some(hidden), hash, closer }
+        let target = UploadTarget::in_directory(dir, name);
+        let file = UploadWriter::new(OpenFile::from(file), target.closer.clone(), SpacePolicy::default())
+            .expect("space");
+        let (hidden_name, changed) = (Some(hidden), Vec::new());
+        Upload { path, target, may_make: false, file, hidden_name, hash, changed }
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -343,6 +303,7 @@ mod tests {
         assert_eq!(names(directory.path()), ["in", "old"]);
         assert_eq!(fs::read(directory.path().join("old")).expect("the file"), b"old");
     }
+
     #[test]
     fn commit_renames_hidden_file_and_keeps_old_mode() {
         let (directory, _store) = site();
@@ -356,6 +317,20 @@ mod tests {
         assert_eq!(names(directory.path()), ["in", "new", "old"]);
         let mode = fs::metadata(directory.path().join("old")).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[test]
+    fn commit_moves_hidden_file_into_made_directories() {
+        let (directory, store) = site();
+        for (last, is_stored) in [("a/b/new", true), ("c/d/new", false)] {
+            let mut upload = begin_hidden(directory.path(), "new");
+            let path = RelativePath::parse_plain(last.as_bytes()).expect("a path");
+            upload.target = UploadTarget::open(&store, b"", &path, true).expect("it may be made");
+            assert_eq!(upload.commit_if(|_| Ok(is_stored)).is_ok(), is_stored);
+            assert_eq!(upload.changed_directories().len(), if is_stored { 3 } else { 1 });
+        }
+        assert_eq!(names(&directory.path().join("a/b")), ["new"]);
+        assert_eq!(names(directory.path()), ["a", "in", "old"]);
     }
 
     #[test]
@@ -391,31 +366,32 @@ mod tests {
             content.as_bytes().chunks(3).for_each(|piece| upload.write(piece).expect("it takes it"));
             let stored = upload.commit().expect("it is stored");
             let upload = begin(&store, "", "/old").expect("it begins");
-            let Ok(ExistingFile::File(existing)) = upload.existing(None, SystemTime::UNIX_EPOCH) else {
+            let Ok(ExistingFile::File(existing)) = upload.target.existing(None, SystemTime::UNIX_EPOCH)
+            else {
                 panic!("it is there")
             };
             assert!(stored.version.is_some() && stored.version == existing.version, "{content}");
         }
         let upload = begin(&store, "", "/new").expect("it begins");
-        assert!(matches!(upload.existing(None, SystemTime::UNIX_EPOCH), Ok(ExistingFile::Absent)));
+        assert!(matches!(upload.target.existing(None, SystemTime::UNIX_EPOCH), Ok(ExistingFile::Absent)));
     }
 
     #[test]
     fn commit_if_rechecks_condition_after_race() {
         let (directory, store) = site();
-        let target = directory.path().join("new");
-        let nothing = |upload: &Upload| match upload.existing(None, SystemTime::UNIX_EPOCH)? {
+        let path = directory.path().join("new");
+        let nothing = |target: &UploadTarget| match target.existing(None, SystemTime::UNIX_EPOCH)? {
             ExistingFile::Absent => Ok(true),
             ExistingFile::Unreadable | ExistingFile::File(_) => Ok(false),
         };
-        let quicker = |upload: &Upload| {
-            let condition = nothing(upload);
-            fs::write(&target, "quicker").expect("a file");
+        let quicker = |target: &UploadTarget| {
+            let condition = nothing(target);
+            fs::write(&path, "quicker").expect("a file");
             condition
         };
         let mut upload = begin(&store, "", "/new").expect("it begins");
         assert!(matches!(upload.commit_if(quicker), Err(UploadError::PreconditionFailed)));
-        assert_eq!(fs::read(&target).expect("the file"), b"quicker");
+        assert_eq!(fs::read(&path).expect("the file"), b"quicker");
         let mut upload = begin(&store, "", "/newer").expect("it begins");
         assert!(upload.commit_if(nothing).expect("it is stored").created);
         assert_eq!(names(directory.path()), ["in", "new", "newer", "old"]);
@@ -487,7 +463,9 @@ mod tests {
             let error = begin(&store, upload_dir, path).err().map(|error| format!("{error:?}"));
             assert_eq!(error.unwrap_or_default(), expected, "{path} within {upload_dir:?}");
             let name = RelativePath::parse(path.as_bytes()).expect(path);
-            assert_eq!(may_store(&store, upload_dir.as_bytes(), &name), expected.is_empty(), "{path}");
+            let target = UploadTarget::open(&store, upload_dir.as_bytes(), &name, false);
+            let may_store = target.is_ok_and(|target| target.may_store(true));
+            assert_eq!(may_store, expected.is_empty(), "{path}");
         }
         assert!(matches!(begin(&ContentSource::Embedded, "", "/x"), Err(UploadError::Embedded)));
         let ContentSource::Disk(root) = store else { panic!("it is a directory") };

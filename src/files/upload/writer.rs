@@ -7,11 +7,12 @@ use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, fstatfs};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, fstatfs, fsync};
 use rustix::io::Errno;
 
 use super::super::open_file::{FileCloser, OpenFile};
 use super::UploadError;
+use super::link_name::set_modified;
 
 /// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
 const WRITE_BUFFER_LEN: usize = 16 * 1024;
@@ -43,13 +44,14 @@ pub(super) struct UploadWriter {
     written_len: u64,
     checked_len: u64,
     closer: FileCloser,
+    pub(super) modified_secs: Option<i64>,
 }
 
 impl UploadWriter {
     pub(super) fn new(file: OpenFile, closer: FileCloser, policy: SpacePolicy) -> Result<Self, UploadError> {
         reserve(&file, policy)?;
         let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, SharedFile(Arc::new(file)));
-        Ok(Self { file, policy, written_len: 0, checked_len: 0, closer })
+        Ok(Self { file, policy, written_len: 0, checked_len: 0, closer, modified_secs: None })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
@@ -77,12 +79,15 @@ impl UploadWriter {
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.flush()?;
+        self.modified_secs.take().map_or(Ok(()), |secs| Ok(set_modified(self.as_fd(), secs)?))
     }
 
     pub(super) fn sync(&mut self) -> Result<(), UploadError> {
+        let has_time = self.modified_secs.is_some();
         self.flush()?;
-        Ok(fdatasync(self.as_fd())?)
+        // `fdatasync` leaves out times.
+        Ok(if has_time { fsync(self.as_fd()) } else { fdatasync(self.as_fd()) }?)
     }
 }
 

@@ -147,14 +147,21 @@ impl ListingFormat {
     }
 
     fn weight(self, accept: &[u8]) -> Option<(MatchedBy, Weight)> {
-        let named = elements(accept).filter_map(|range| {
-            let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
-            let matched_by = self.matched_by(parts.next().unwrap_or_default())?;
-            let weight = parts.find(|parameter| matches!(parameter, [b'q' | b'Q', b'=', ..]));
-            Some((matched_by, weight.map_or(Some(WEIGHT_MAX), parse_weight)?))
-        });
-        named.max()
+        best_weight(accept, |range| self.matched_by(range))
     }
+}
+
+fn best_weight(
+    accept: &[u8],
+    matched_by: impl Fn(&[u8]) -> Option<MatchedBy>,
+) -> Option<(MatchedBy, Weight)> {
+    let named = elements(accept).filter_map(|range| {
+        let mut parts = range.split(|&byte| byte == b';').map(trim_ows);
+        let matched_by = matched_by(parts.next().unwrap_or_default())?;
+        let weight = parts.find(|parameter| matches!(parameter, [b'q' | b'Q', b'=', ..]));
+        Some((matched_by, weight.map_or(Some(WEIGHT_MAX), parse_weight)?))
+    });
+    named.max()
 }
 
 /// Listing format with the highest weight, then the most exact match.
@@ -192,19 +199,27 @@ pub enum ErrorFormat {
     Html,
     /// `text/plain`, for terminals and scripts.
     Text,
+    /// `application/problem+json` (RFC 9457), for programs.
+    Json,
 }
 
-/// HTML if named (or `text/*`) with at least the weight of plain text.
+/// JSON if named with at least the weight of the others; HTML if named (or `text/*`) with that of plain text.
 ///
-/// Browsers name it; curl, wget and scripts send `*/*` or nothing, and get plain text.
+/// Browsers name HTML; curl, wget and scripts send `*/*` or nothing, and get plain text.
 pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
     let accept = accept.unwrap_or_default();
     let plain = ListingFormat::Plain.weight(accept).map_or(0, |(_, weight)| weight);
-    match ListingFormat::Html.weight(accept) {
-        Some((MatchedBy::TypeWildcard | MatchedBy::Exact, html)) if html > 0 && html >= plain => {
-            ErrorFormat::Html
-        }
-        _ => ErrorFormat::Text,
+    let html = ListingFormat::Html.weight(accept).filter(|(matched_by, _)| *matched_by > MatchedBy::Wildcard);
+    let html = html.map_or(0, |(_, weight)| weight);
+    let is_json = |range: &[u8]| {
+        let mut names = ["application/json", "application/problem+json"].into_iter();
+        names.any(|name| range.eq_ignore_ascii_case(name.as_bytes())).then_some(MatchedBy::Exact)
+    };
+    let json = best_weight(accept, is_json).map_or(0, |(_, weight)| weight);
+    match () {
+        () if json > 0 && json >= html.max(plain) => ErrorFormat::Json,
+        () if html > 0 && html >= plain => ErrorFormat::Html,
+        () => ErrorFormat::Text,
     }
 }
 

@@ -91,6 +91,14 @@ pub struct ServerConfig {
     pub free_min: u64,
     /// What is synced.
     pub durability: Durability,
+    /// Whether a change needs a condition.
+    pub require_conditions: bool,
+    /// Whether uploads replace no file.
+    pub no_overwrite: bool,
+    /// Whether DELETE is served.
+    pub allow_delete: bool,
+    /// Whether MKCOL is served, and PUT makes directories.
+    pub allow_mkdir: bool,
     /// Login, if required.
     pub auth: Option<AuthConfig>,
     /// TLS, if served.
@@ -210,17 +218,11 @@ impl ServerConfig {
     }
 
     /// Path of a GET.
-    ///
-    /// # Errors
-    /// See [`PathError`].
     pub fn parse_path<'a>(&self, raw: &'a [u8]) -> Result<RelativePath<'a>, PathError> {
         if self.hidden { RelativePath::parse_with_hidden(raw) } else { RelativePath::parse(raw) }
     }
 
     /// Path of a PUT: whoever stores a well-known file speaks for the whole host.
-    ///
-    /// # Errors
-    /// See [`PathError`].
     pub fn parse_upload_path<'a>(&self, raw: &'a [u8]) -> Result<RelativePath<'a>, PathError> {
         let path = self.parse_path(raw)?;
         if path.as_bytes().starts_with(b".") && !self.hidden { Err(PathError::Hidden) } else { Ok(path) }

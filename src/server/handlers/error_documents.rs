@@ -5,7 +5,7 @@
 use super::pending::HandlerError;
 use super::static_file::{accepted_encodings, find, pending_lookup};
 use crate::files::{ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError};
-use crate::http::{Method, RequestHead, Status, accepts_page, error_format};
+use crate::http::{ErrorFormat, Method, RequestHead, Status, accepts_page, error_format};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -72,7 +72,9 @@ pub(in crate::server) fn error_page(
 ) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
-    let page = config.error_pages.iter().find(|page| page.status == status);
+    // A program cannot read a page.
+    let is_for_program = error.format == ErrorFormat::Json;
+    let page = config.error_pages.iter().find(|page| page.status == status && !is_for_program);
     let Some(page) = page.filter(|_| is_get_or_head(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return error.into();
     };

@@ -6,6 +6,7 @@ mod archive;
 pub(super) mod error_documents;
 mod host;
 mod listing;
+mod names;
 mod options;
 mod pending;
 mod preconditions;

@@ -1,11 +1,10 @@
 //! OPTIONS, 405 and `Allow` (RFC 9110 sections 9.1, 9.3.7 and 10.2.1).
-//!
-//! `files` checks whether PUT is possible; only an upload shows permissions and free space.
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use super::pending::HandlerError;
-use crate::files::{PathError, may_store};
+use crate::files::{PathError, UploadTarget};
 use crate::http::{Method, RequestHead, RequestTarget, Status, field};
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
@@ -14,9 +13,10 @@ use crate::server::rules::preflight_fields;
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Response, HandlerError> {
     let allow = allow(head, context).map_err(|error| path_error(head, &error))?;
     let mut fields = Vec::new();
-    field(&mut fields, "Allow", allow.as_bytes());
+    let methods = allow.to_bytes();
+    field(&mut fields, "Allow", &methods);
     if context.config.cors.is_some() {
-        fields.extend(preflight_fields(head.fields, allow.as_bytes()).unwrap_or_default());
+        fields.extend(preflight_fields(head.fields, &methods).unwrap_or_default());
     }
     Ok(Response::empty(Status::NO_CONTENT, fields))
 }
@@ -30,10 +30,12 @@ pub(in crate::server) fn is_preflight(head: &RequestHead<'_, '_>, context: &Serv
 
 pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> ErrorResponse {
     // An invalid path has no other methods.
-    let allow = allow(head, context).unwrap_or(Allow::Fetch);
+    let allow = allow(head, context).unwrap_or_default();
     let message = match allow {
-        Allow::Fetch => "This resource can be fetched with GET and HEAD, not changed.",
-        Allow::FetchAndStore => "Files here can be fetched with GET and HEAD, and stored with PUT.",
+        Allow { put: false, delete: false, mkcol: false } => {
+            "This resource can be fetched with GET and HEAD, not changed."
+        }
+        _ => "This path does not have this method; the Allow field of this response names those that it has.",
     };
     let error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);
     ErrorResponse { allow: Some(allow), ..error }
@@ -41,17 +43,23 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
 
 /// A file that PUT could create counts.
 fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
-    let directory = context.config.upload.as_ref().map(|directory| directory.as_os_str().as_bytes());
-    let may_be_stored = match (head.target, directory) {
-        // `*` is the whole server. CONNECT names no resource of it.
-        (RequestTarget::Asterisk | RequestTarget::Authority(_), directory) => directory.is_some(),
-        (RequestTarget::Origin(_) | RequestTarget::Absolute { .. }, directory) => {
-            match (context.config.parse_upload_path(head.target.path()), directory) {
-                (Ok(path), Some(directory)) => may_store(&context.store, directory, &path),
-                (Ok(_) | Err(PathError::Hidden | PathError::NotFound), _) => false,
-                (Err(error), _) => return Err(error),
-            }
-        }
+    let config = &context.config;
+    // `*` is the whole server. CONNECT names no resource of it.
+    if matches!(head.target, RequestTarget::Asterisk | RequestTarget::Authority(_)) {
+        let put = config.upload.is_some();
+        return Ok(Allow { put, delete: put && config.allow_delete, mkcol: put && config.allow_mkdir });
+    }
+    let path = match config.parse_upload_path(head.target.path()) {
+        Err(PathError::Hidden | PathError::NotFound) => return Ok(Allow::default()),
+        path => path?,
     };
-    Ok(if may_be_stored { Allow::FetchAndStore } else { Allow::Fetch })
+    let open = |directory: &PathBuf| {
+        UploadTarget::open(&context.store, directory.as_os_str().as_bytes(), &path, config.allow_mkdir).ok()
+    };
+    let Some(target) = config.upload.as_ref().and_then(open) else { return Ok(Allow::default()) };
+    Ok(Allow {
+        put: target.may_store(!config.no_overwrite),
+        delete: config.allow_delete && target.may_remove(),
+        mkcol: config.allow_mkdir && target.may_make_directory(),
+    })
 }

@@ -4,12 +4,18 @@
 //! other connections run in between.
 
 use std::fmt;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::io;
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::files::{EncodingPreferences, RelativePath};
+use super::upload_error::upload_error;
+use crate::files::{EncodingPreferences, RelativePath, UploadError};
 use crate::http::{ErrorFormat, Status};
-use crate::reactor::{Helpers, Key, Now};
+use crate::reactor::Now;
+use crate::server::Durability;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
@@ -56,7 +62,14 @@ impl From<ErrorResponse> for HandlerError {
     }
 }
 
-pub(super) type ChangeResult = Result<(Status, Vec<u8>), ErrorResponse>;
+/// Change of the file system: its response, and the directories to sync before that.
+pub(super) struct Changed {
+    pub(super) status: Status,
+    pub(super) fields: Vec<u8>,
+    pub(super) directories: Vec<Arc<OwnedFd>>,
+}
+
+pub(super) type ChangeResult = Result<Changed, ErrorResponse>;
 
 /// Change of the file system on a helper thread. It ends even if the connection is gone.
 pub(super) struct PendingChange {
@@ -64,51 +77,62 @@ pub(super) struct PendingChange {
     error_format: ErrorFormat,
 }
 
-pub(super) struct ChangeSender {
-    results: Sender<ChangeResult>,
-    connection: Option<(Helpers, Key)>,
-}
-
-impl ChangeSender {
-    pub(super) fn send(self, result: ChangeResult) {
-        let _ = self.results.send(result);
-        if let Some((helpers, key)) = self.connection {
-            helpers.wake(key);
+impl PendingChange {
+    /// Makes `change`, which gets `rename_lock`, and syncs its directories if `--durability` says so.
+    ///
+    /// Without a sync, or without helper threads, it runs here.
+    pub(super) fn start(
+        context: &mut ServerContext,
+        error_format: ErrorFormat,
+        change: impl FnOnce(&Mutex<()>) -> ChangeResult + Send + 'static,
+    ) -> Result<Response, Box<dyn PendingResponse>> {
+        let (shared, durability) = (Arc::clone(&context.shared), context.config.durability);
+        if durability == Durability::None {
+            let result = change(&shared.rename_lock);
+            return Ok(change_response(result, context));
         }
+        let (sender, results) = channel();
+        let connection = context.helpers.clone().zip(context.key);
+        let job = move || {
+            let mut result = change(&shared.rename_lock);
+            let mut directories = Vec::new();
+            if let (Ok(changed), Durability::Full) = (&mut result, durability) {
+                directories = mem::take(&mut changed.directories);
+            }
+            let respond = move |synced: Result<(), rustix::io::Errno>| {
+                let error =
+                    |cause: io::Error| upload_error(&UploadError::DirectoryNotSynced(cause), error_format);
+                let _ = sender.send(synced.map_err(|errno| error(errno.into())).and(result));
+                if let Some((helpers, key)) = connection {
+                    helpers.wake(key);
+                }
+            };
+            Arc::clone(&shared.dir_sync).sync_all(directories, Box::new(respond));
+        };
+        match &context.helpers {
+            Some(helpers) => helpers.submit(context.key, job),
+            None => job(),
+        }
+        Err(Box::new(Self { results, error_format }))
     }
 }
 
-impl PendingChange {
-    /// Without helper threads, `job` runs here.
-    pub(super) fn start(
-        context: &ServerContext,
-        error_format: ErrorFormat,
-        job: impl FnOnce(ChangeSender) + Send + 'static,
-    ) -> Box<dyn PendingResponse> {
-        let (sender, results) = channel();
-        let connection = context.helpers.clone().zip(context.key);
-        let sender = ChangeSender { results: sender, connection };
-        match &context.helpers {
-            Some(helpers) => helpers.submit(context.key, || job(sender)),
-            None => job(sender),
-        }
-        Box::new(Self { results, error_format })
+fn change_response(result: ChangeResult, context: &mut ServerContext) -> Response {
+    // The next request may be received already.
+    context.cache.mark_events_pending();
+    match result {
+        Ok(Changed { status, fields, .. }) => Response::empty(status, fields),
+        Err(error) => error.into(),
     }
 }
 
 impl PendingResponse for PendingChange {
     fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
-        let result = match self.results.try_recv() {
-            Ok(result) => result,
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => return Some(self.on_timeout()),
-        };
-        // The next request may be received already.
-        context.cache.mark_events_pending();
-        Some(match result {
-            Ok((status, fields)) => Response::empty(status, fields),
-            Err(error) => error.into(),
-        })
+        match self.results.try_recv() {
+            Ok(result) => Some(change_response(result, context)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(self.on_timeout()),
+        }
     }
 
     fn on_timeout(&mut self) -> Response {

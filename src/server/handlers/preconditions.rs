@@ -6,19 +6,18 @@ use std::hash::BuildHasher;
 use std::time::SystemTime;
 
 use super::pending::{HandlerError, PendingResponse};
-use crate::files::{CachedFile, ExistingFile, Resource, Upload, UploadError};
+use super::upload_error::PRECONDITION_FAILED_MESSAGE;
+use crate::files::{CachedFile, ExistingFile, Resource, UploadError, UploadTarget};
 use crate::http::{
     ByteRange, Method, Modified, PreconditionResult, Preconditions, RangeSelection, RequestHead, Status,
     Validators, if_range_matches, select_ranges, unsatisfied_range,
 };
 use crate::reactor::Now;
+use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{
     Body, ErrorResponse, FileHead, FilePart, Response, entity_tag, file_head, multipart,
 };
-
-pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
-    "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
 
 pub(super) fn apply_conditions_and_range(
     response: Response,
@@ -104,31 +103,55 @@ fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validator
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tags: &[], modified }
 }
 
+/// 428 (RFC 6585 section 3) for a change without a condition, if the option requires one.
+pub(super) fn check_required(head: &RequestHead<'_, '_>, config: &ServerConfig) -> Result<(), ErrorResponse> {
+    let mut guards = ["if-match", "if-none-match", "if-unmodified-since"].into_iter();
+    if !config.require_conditions || guards.any(|name| head.fields.first(name).is_some()) {
+        return Ok(());
+    }
+    let message = "Changes need a condition here: send If-Match with the ETag of the file, or If-None-Match: * \
+                   for a new one.";
+    Err(ErrorResponse::for_request(head, Status::PRECONDITION_REQUIRED, message))
+}
+
 #[derive(Debug)]
 pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
     /// A file modified later is unstable and counts as changed.
     began_at: Now,
+    may_replace: bool,
 }
 
 impl UploadPreconditions {
-    pub(super) fn from_head(head: &RequestHead<'_, '_>, now: Now) -> Option<Box<UploadPreconditions>> {
+    pub(super) fn from_head(
+        head: &RequestHead<'_, '_>,
+        may_replace: bool,
+        now: Now,
+    ) -> Option<Box<UploadPreconditions>> {
         let conditions = || Preconditions::from_fields(head.fields).into_owned();
-        head.has_conditions_or_range
-            .then(|| Box::new(UploadPreconditions { conditions: conditions(), began_at: now }))
+        (head.has_conditions_or_range || !may_replace)
+            .then(|| Box::new(UploadPreconditions { conditions: conditions(), began_at: now, may_replace }))
     }
 
-    pub(super) fn are_met(&self, upload: &Upload) -> Result<bool, UploadError> {
+    pub(super) fn are_met(&self, target: &UploadTarget) -> Result<bool, UploadError> {
         let now = SystemTime::UNIX_EPOCH + self.began_at.unix;
-        let existing = upload.existing(None, now)?;
+        let existing = match target.existing(None, now) {
+            // It is there, without validators.
+            Err(UploadError::Directory | UploadError::NotRegular) => ExistingFile::Unreadable,
+            existing => existing?,
+        };
         let (tag, encoded_tags);
         let current = match &existing {
             ExistingFile::Absent => None,
+            ExistingFile::File(file) if !self.may_replace => {
+                return Err(UploadError::Taken(Some((file.len, file.version))));
+            }
+            ExistingFile::Unreadable if !self.may_replace => return Err(UploadError::Taken(None)),
             ExistingFile::Unreadable => Some(Validators::default()),
             ExistingFile::File(resource) => {
                 tag = resource.version.map(|version| entity_tag(version, None));
                 // A client with Accept-Encoding, such as a browser, knows this version by the tag of an encoding.
-                let encoded = upload.encoded_files(resource, now);
+                let encoded = target.encoded_files(resource, now);
                 encoded_tags =
                     encoded.filter_map(|file| file_head(&file, None, false).entity_tag).collect::<Vec<_>>();
                 Some(Validators { encoded_tags: &encoded_tags, ..validators(resource, tag.as_deref()) })

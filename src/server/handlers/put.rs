@@ -1,35 +1,32 @@
 //! PUT: start of an upload, body and response.
-//!
-//! `files` writes the file.
 
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::pending::{ChangeResult, PendingChange, PendingResponse};
-use super::preconditions::UploadPreconditions;
-use super::upload_error::upload_error;
+use super::pending::{Changed, PendingChange, PendingResponse};
+use super::preconditions::{UploadPreconditions, check_required};
+use super::upload_error::{upload_error, upload_path_error};
 use crate::cli::quote;
-use crate::files::{
-    ContentSource, PathError, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory,
-};
+use crate::files::{ContentSource, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory};
 use crate::http::{
     ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Response, entity_tag, path_error};
+use crate::server::response::{ErrorResponse, Problem, Response, entity_tag};
 use crate::server::{Durability, ServerConfig};
 
-const TOO_LARGE: &str = "The file is larger than this server accepts: --max-upload sets the limit.";
+/// End of the year 9999: HTTP dates have four digits.
+const MODIFIED_SECS_MAX: i64 = 253_402_300_799;
 
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
     upload: Upload,
     preconditions: Option<Box<UploadPreconditions>>,
     location: Vec<u8>,
+    modified_secs: Option<i64>,
     pub(in crate::server) error_format: ErrorFormat,
     remaining_len: u64,
     began_at: Instant,
@@ -60,31 +57,42 @@ pub(super) fn begin(
     now: Now,
 ) -> Result<UploadInProgress, ErrorResponse> {
     if context.config.upload.is_none() {
-        let message = "Uploads are turned off on this server: starting it with --upload turns them on.";
-        return Err(ErrorResponse::for_request(head, Status::FORBIDDEN, message));
+        return Err(ErrorResponse::for_problem(head, Problem::UPLOADS_OFF));
     }
     let path = context.config.parse_upload_path(head.target.path());
     let path = path.map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
+    check_required(head, &context.config)?;
+    let modified_secs = modified_secs(head)?;
     context.follow_root(now, true);
+    let config = &context.config;
     let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
     let space = SpacePolicy {
         len: if let RequestBody::Length(len) = head.body { len } else { 0 },
-        free_min: context.config.free_min,
-        is_synced: context.config.durability != Durability::None,
+        free_min: config.free_min,
+        is_synced: config.durability != Durability::None,
     };
-    let upload = Upload::begin(&context.store, upload_dir(&context.config), &path, space).map_err(refused)?;
-    let preconditions = UploadPreconditions::from_head(head, now);
+    let upload = Upload::begin(&context.store, upload_dir(config), &path, config.allow_mkdir, space);
+    let mut upload = upload.map_err(refused)?;
+    modified_secs.inspect(|secs| upload.set_modified(*secs));
+    let preconditions = UploadPreconditions::from_head(head, !config.no_overwrite, now);
     if let Some(preconditions) = &preconditions
-        && !preconditions.are_met(&upload).map_err(refused)?
+        && !preconditions.are_met(upload.target()).map_err(refused)?
     {
         return Err(refused(UploadError::PreconditionFailed));
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
-    let (error_format, remaining_len) = (error_format(head.accept), context.config.upload_len_max);
-    let began_at = now.instant;
-    Ok(UploadInProgress { upload, preconditions, location, error_format, remaining_len, began_at })
+    let (error_format, remaining_len) = (error_format(head.accept), config.upload_len_max);
+    Ok(UploadInProgress {
+        upload,
+        preconditions,
+        location,
+        modified_secs,
+        error_format,
+        remaining_len,
+        began_at: now.instant,
+    })
 }
 
 fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
@@ -101,30 +109,29 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorRespo
             Err(ErrorResponse::for_request(head, Status::LENGTH_REQUIRED, message))
         }
         RequestBody::Length(len) if len > len_max => {
-            Err(ErrorResponse::for_request(head, Status::CONTENT_TOO_LARGE, TOO_LARGE))
+            Err(ErrorResponse::for_problem(head, Problem::UPLOAD_TOO_LARGE))
         }
         RequestBody::None | RequestBody::Length(_) | RequestBody::Chunked => Ok(()),
     }
 }
 
-fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResponse {
-    let (status, message) = match cause {
-        PathError::Hidden => (
-            Status::FORBIDDEN,
-            "Names that begin with a dot are not stored on this server: --hidden sets that.",
-        ),
-        PathError::NotFound => {
-            (Status::BAD_REQUEST, "No file can have this name: it is too long, or has a slash in it.")
-        }
-        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => return path_error(head, cause),
-    };
-    ErrorResponse::for_request(head, status, message)
+/// `X-OC-Mtime` of ownCloud clients: Unix seconds.
+fn modified_secs(head: &RequestHead<'_, '_>) -> Result<Option<i64>, ErrorResponse> {
+    let mut values = head.fields.all("x-oc-mtime");
+    let Some(value) = values.next() else { return Ok(None) };
+    let digits = str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let secs = digits.and_then(|digits| digits.parse().ok()).filter(|secs| *secs <= MODIFIED_SECS_MAX);
+    if secs.is_some() && values.next().is_none() {
+        return Ok(secs);
+    }
+    let message = "X-OC-Mtime must be one number: seconds since 1970, up to the year 9999.";
+    Err(ErrorResponse::for_request(head, Status::BAD_REQUEST, message))
 }
 
 impl UploadInProgress {
     pub(in crate::server) fn write(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
-        let too_large = ErrorResponse::new(Status::CONTENT_TOO_LARGE, TOO_LARGE, self.error_format);
+        let too_large = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, self.error_format);
         self.remaining_len = remaining_len.ok_or(too_large)?;
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
@@ -134,37 +141,17 @@ impl UploadInProgress {
         context: &mut ServerContext,
         now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
-        let (mut store, shared) = (context.store.clone(), Arc::clone(&context.shared));
-        let (durability, error_format) = (context.config.durability, self.error_format);
-        if durability == Durability::None {
-            // The next request may be received already.
-            context.cache.mark_events_pending();
-            let is_new = self.began_at == now.instant;
-            let stored = self.place(&mut store, upload_dir(&context.config), &shared.rename_lock, is_new);
-            return Ok(match self.result(stored) {
-                Ok((status, fields)) => Response::empty(status, fields),
-                Err(error) => error.into(),
-            });
-        }
+        let (mut store, error_format) = (context.store.clone(), self.error_format);
         let directory = context.config.upload.clone().unwrap_or_default();
-        Err(PendingChange::start(context, error_format, move |sender| {
-            let stored = self
-                .upload
-                .sync()
-                .and_then(|()| self.place(&mut store, path_bytes(&directory), &shared.rename_lock, false));
-            let (result, dir) = (self.result(stored), self.upload.directory());
-            // Its files are closed before the response.
-            drop(self);
-            if durability == Durability::File || result.is_err() {
-                return sender.send(result);
-            }
-            shared.dir_sync.sync(dir, move |synced| {
-                let error =
-                    |cause: io::Error| upload_error(&UploadError::DirectoryNotSynced(cause), error_format);
-                let synced = synced.map_err(|errno| error(errno.into()));
-                sender.send(synced.and(result));
-            });
-        }))
+        let is_synced = context.config.durability != Durability::None;
+        let is_new = !is_synced && self.began_at == now.instant;
+        PendingChange::start(context, error_format, move |rename_lock| {
+            let synced = if is_synced { self.upload.sync() } else { Ok(()) };
+            let stored = synced
+                .and_then(|()| self.place(&mut store, path_bytes(&directory), rename_lock, is_new))
+                .map_err(|cause| upload_error(&cause, error_format))?;
+            Ok(self.changed(&stored))
+        })
     }
 
     /// Gives the file its name. `is_new`: the directory was opened in this tick.
@@ -188,7 +175,7 @@ impl UploadInProgress {
         let preconditions = &self.preconditions;
         let stored = self
             .upload
-            .commit_if(|upload| preconditions.as_ref().map_or(Ok(true), |required| required.are_met(upload)));
+            .commit_if(|target| preconditions.as_ref().map_or(Ok(true), |required| required.are_met(target)));
         drop(rename_guard);
         // It may have been moved before the file got its name.
         let is_in_place = follow_path(&mut self.upload);
@@ -196,8 +183,7 @@ impl UploadInProgress {
     }
 
     /// No Last-Modified: the file may change again within this second.
-    fn result(&self, stored: Result<StoredFile, UploadError>) -> ChangeResult {
-        let stored = stored.map_err(|cause| upload_error(&cause, self.error_format))?;
+    fn changed(&mut self, stored: &StoredFile) -> Changed {
         let mut fields = Vec::new();
         if stored.created {
             content_length(&mut fields, 0);
@@ -206,11 +192,16 @@ impl UploadInProgress {
         if let Some(version) = stored.version {
             field(&mut fields, "ETag", entity_tag(version, None).as_bytes());
         }
-        Ok((if stored.created { Status::CREATED } else { Status::NO_CONTENT }, fields))
+        // The file system may have another range.
+        if self.modified_secs == Some(stored.modified_secs) {
+            field(&mut fields, "X-OC-Mtime", b"accepted");
+        }
+        let status = if stored.created { Status::CREATED } else { Status::NO_CONTENT };
+        Changed { status, fields, directories: self.upload.changed_directories() }
     }
 }
 
-fn upload_dir(config: &ServerConfig) -> &[u8] {
+pub(super) fn upload_dir(config: &ServerConfig) -> &[u8] {
     config.upload.as_deref().map(path_bytes).unwrap_or_default()
 }
 

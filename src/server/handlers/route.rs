@@ -3,6 +3,7 @@
 //! Order: redirects, method, error documents, conditions and Range.
 
 use super::error_documents;
+use super::names;
 use super::options;
 use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
@@ -136,11 +137,13 @@ fn dispatch_by_method(
     match head.method {
         Method::Get | Method::Head => static_file::get(head, context, now),
         Method::Options => options::options(head, context),
+        Method::Delete => names::delete(head, context, now),
+        Method::Mkcol => names::mkcol(head, context, now),
         Method::Unknown => {
             let message = "This server does not support this method.";
             Err(ErrorResponse::for_request(head, Status::NOT_IMPLEMENTED, message).into())
         }
-        Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Trace | Method::Connect => {
+        Method::Put | Method::Post | Method::Patch | Method::Trace | Method::Connect => {
             Err(options::not_allowed(head, context).into())
         }
     }
@@ -155,7 +158,9 @@ fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Opt
     }
     let status = match head.method {
         Method::Get | Method::Head => Status::MOVED_PERMANENTLY,
-        Method::Put | Method::Post | Method::Delete | Method::Patch => Status::PERMANENT_REDIRECT,
+        Method::Put | Method::Post | Method::Delete | Method::Patch | Method::Mkcol => {
+            Status::PERMANENT_REDIRECT
+        }
         Method::Options | Method::Trace | Method::Connect | Method::Unknown => return None,
     };
     let location = find_redirect(&context.config.redirects, head.target.path(), head.target.query())?;

@@ -1,70 +1,69 @@
-//! Status and message of each upload error.
-//!
-//! Details of disk errors are for the log only.
+//! Errors of requests that store or remove: status, problem type, sentence.
 
-use super::preconditions::PRECONDITION_FAILED_MESSAGE;
-use crate::files::UploadError;
-use crate::http::{ErrorFormat, Status};
-use crate::server::response::ErrorResponse;
+use crate::files::{PathError, UploadError};
+use crate::http::{ErrorFormat, RequestHead, Status};
+use crate::server::response::{ErrorResponse, Problem, path_error};
+
+pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
+    "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
+
+pub(super) fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResponse {
+    match cause {
+        PathError::Hidden => ErrorResponse::for_problem(head, Problem::HIDDEN_NAME),
+        PathError::NotFound => {
+            let message = "No file can have this name: it is too long, or has a slash in it.";
+            ErrorResponse::for_request(head, Status::BAD_REQUEST, message)
+        }
+        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, cause),
+    }
+}
 
 pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse {
-    let (status, message) = match cause {
-        UploadError::Outside => {
-            (Status::FORBIDDEN, "Uploads are limited to the directory that --upload names.")
+    let other = |status, message| ErrorResponse::new(status, message, error_format);
+    let problem = match cause {
+        UploadError::Outside => Problem::OUTSIDE_UPLOAD_DIRECTORY,
+        UploadError::NoParent => Problem::DIRECTORY_MISSING,
+        UploadError::Directory => Problem::IS_A_DIRECTORY,
+        UploadError::NotEmpty => Problem::DIRECTORY_NOT_EMPTY,
+        UploadError::Taken(_) => Problem::NAME_TAKEN,
+        UploadError::NotRegular => Problem::NOT_A_REGULAR_FILE,
+        UploadError::Embedded => Problem::BUILT_IN_FILE,
+        UploadError::Forbidden => Problem::NO_PERMISSION,
+        UploadError::Full => Problem::DISK_FULL,
+        UploadError::Stale => Problem::DIRECTORY_REPLACED,
+        UploadError::OverQuota => Problem::OVER_QUOTA,
+        UploadError::BelowMinFree => Problem::BELOW_MIN_FREE,
+        UploadError::Absent => return other(Status::NOT_FOUND, "There is no such file or directory here."),
+        UploadError::PreconditionFailed => {
+            return other(Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
         }
-        UploadError::NoParent => {
-            (Status::CONFLICT, "The directory of the file does not exist; create it first.")
-        }
-        UploadError::Directory => {
-            (Status::CONFLICT, "The path names a directory: it must end in the name of a file.")
-        }
-        UploadError::NotRegular => {
-            (Status::FORBIDDEN, "The path is not a regular file, so it is not replaced.")
-        }
-        UploadError::Embedded => {
-            (Status::FORBIDDEN, "The file is built into the server, so it is not replaced.")
-        }
-        UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE),
-        UploadError::Forbidden => {
-            (Status::FORBIDDEN, "The server has no permission to write in this directory.")
-        }
-        UploadError::ReadOnly => (Status::FORBIDDEN, "The disk of the server is read-only."),
+        UploadError::ReadOnly => return other(Status::FORBIDDEN, "The disk of the server is read-only."),
         UploadError::InUse => {
-            (Status::CONFLICT, "The file is in use by the system of the server, so it is not replaced.")
+            let message = "The system of the server uses this file or directory, so it is left as it is.";
+            return other(Status::CONFLICT, message);
         }
         UploadError::NameTooLong => {
-            (Status::BAD_REQUEST, "The name is longer than the disk of the server allows.")
+            return other(Status::BAD_REQUEST, "The name is longer than the disk of the server allows.");
         }
         UploadError::TooLarge => {
-            (Status::CONTENT_TOO_LARGE, "The file is larger than the disk of the server allows.")
-        }
-        UploadError::OverQuota => {
-            (Status::INSUFFICIENT_STORAGE, "The disk quota of the server is used up; nothing was stored.")
-        }
-        UploadError::BelowMinFree => (
-            Status::INSUFFICIENT_STORAGE,
-            "The server keeps the rest of its disk free: --min-free sets how much; nothing was stored.",
-        ),
-        UploadError::Full => {
-            (Status::INSUFFICIENT_STORAGE, "The disk of the server is full; nothing was stored.")
+            let message = "The file is larger than the disk of the server allows.";
+            return other(Status::CONTENT_TOO_LARGE, message);
         }
         UploadError::Busy => {
-            (Status::SERVICE_UNAVAILABLE, "The server is short of file descriptors or memory; try again.")
+            let message = "The server is short of file descriptors or memory; try again.";
+            return other(Status::SERVICE_UNAVAILABLE, message);
         }
-        UploadError::Stale => (
-            Status::SERVICE_UNAVAILABLE,
-            "The directory of the file is missing or was replaced; the file is not at its path. Try again.",
-        ),
         UploadError::DirectoryNotSynced(cause) => {
-            log::error!("cannot sync the directory of an upload: {cause}");
+            log::error!("cannot sync a directory of uploads: {cause}");
             let message =
-                "The file is there, but its directory could not be synced: a power loss may undo it.";
-            (Status::INTERNAL_SERVER_ERROR, message)
+                "The change is made, but its directory could not be synced: a power loss may undo it.";
+            return other(Status::INTERNAL_SERVER_ERROR, message);
         }
         UploadError::Failed(cause) => {
             log::error!("cannot store an upload: {cause}");
-            (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
+            return other(Status::INTERNAL_SERVER_ERROR, "The server could not store the file.");
         }
     };
-    ErrorResponse::new(status, message, error_format)
+    let existing = if let UploadError::Taken(existing) = cause { *existing } else { None };
+    ErrorResponse { existing, ..ErrorResponse::of_problem(problem, error_format) }
 }

@@ -1,14 +1,18 @@
-//! Error responses: status, message, and page as text or HTML.
+//! Error responses: status, message, and body as text, HTML or JSON.
 //!
 //! A file of the site may replace the page.
 
+use std::fmt::Write;
+
 use super::common_headers::HeadEnd;
-use crate::files::{LookupError, PathError};
+use super::file::entity_tag;
+use super::problem::Problem;
+use crate::files::{FileVersion, LookupError, PathError};
 use crate::http::{
     BASIC_CHALLENGE, ErrorFormat, RequestHead, Status, content_length, error_format, field, status_line,
 };
 use crate::net::SendQueue;
-use crate::text::{HtmlText, OneLine, append};
+use crate::text::{HtmlText, OneLine, append, json_string};
 
 const NOT_FOUND_MESSAGE: &str = "There is no such page here.";
 
@@ -29,36 +33,47 @@ const STYLE: &str = "</title>\n<style>\n\
 
 const FOOT: &str = "</main>\n</body>\n</html>\n";
 
-/// RFC 9110 section 10.2.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Allow {
-    Fetch,
-    FetchAndStore,
+/// Methods of a path besides GET, HEAD and OPTIONS (RFC 9110 section 10.2.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::server) struct Allow {
+    pub(in crate::server) put: bool,
+    pub(in crate::server) delete: bool,
+    pub(in crate::server) mkcol: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) status: Status,
     pub(in crate::server) message: &'static str,
+    /// URI, if programs tell this error apart by more than its status.
+    pub(in crate::server) problem: Option<&'static str>,
     pub(in crate::server) format: ErrorFormat,
-    /// Only for a 405.
     pub(in crate::server) allow: Option<Allow>,
+    /// Length and version of the file that is in the way.
+    pub(in crate::server) existing: Option<(u64, Option<FileVersion>)>,
     /// Directories between the request path and the root; `None` if unknown.
     pub(in crate::server) depth: Option<u8>,
 }
 
 impl Allow {
-    pub(in crate::server) fn as_bytes(self) -> &'static [u8] {
-        match self {
-            Self::Fetch => b"GET, HEAD, OPTIONS",
-            Self::FetchAndStore => b"GET, HEAD, OPTIONS, PUT",
-        }
+    pub(in crate::server) fn to_bytes(self) -> Vec<u8> {
+        let more = [(self.put, ", PUT"), (self.delete, ", DELETE"), (self.mkcol, ", MKCOL")];
+        let more = more.into_iter().filter_map(|(is_allowed, name)| is_allowed.then_some(name));
+        "GET, HEAD, OPTIONS".chars().chain(more.flat_map(str::chars)).collect::<String>().into_bytes()
     }
 }
 
 impl ErrorResponse {
     pub(in crate::server) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
-        Self { status, message, format, allow: None, depth: None }
+        // RFC 9457 is about errors.
+        let is_problem = format != ErrorFormat::Json || status.is_error();
+        let format = if is_problem { format } else { ErrorFormat::Text };
+        Self { status, message, problem: None, format, allow: None, existing: None, depth: None }
+    }
+
+    pub(in crate::server) fn of_problem(problem: Problem, format: ErrorFormat) -> Self {
+        let Problem { uri, status, message } = problem;
+        Self { problem: Some(uri), ..Self::new(status, message, format) }
     }
 
     pub(in crate::server) fn for_request(
@@ -69,6 +84,10 @@ impl ErrorResponse {
         Self::new(status, message, error_format(head.accept)).at(head.target.path())
     }
 
+    pub(in crate::server) fn for_problem(head: &RequestHead<'_, '_>, problem: Problem) -> Self {
+        Self::of_problem(problem, error_format(head.accept)).at(head.target.path())
+    }
+
     fn at(self, path: &[u8]) -> Self {
         let depth = path.strip_prefix(b"/").map(|rest| rest.iter().filter(|&&byte| byte == b'/').count());
         Self { depth: depth.and_then(|depth| depth.try_into().ok()), ..self }
@@ -76,7 +95,7 @@ impl ErrorResponse {
 
     pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
         if let Some(allow) = self.allow {
-            field(out, "Allow", allow.as_bytes());
+            field(out, "Allow", &allow.to_bytes());
         }
         if self.status == Status::UNAUTHORIZED {
             field(out, "WWW-Authenticate", BASIC_CHALLENGE);
@@ -97,7 +116,6 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathErro
     ErrorResponse::for_request(head, status, message)
 }
 
-/// Logs server failures.
 pub(in crate::server) fn lookup_error(
     error: &LookupError,
     path: &[u8],
@@ -123,7 +141,6 @@ pub(in crate::server) fn lookup_error(
     ErrorResponse::new(status, message, format).at(path)
 }
 
-/// Last error page: the next is often equal.
 #[derive(Debug, Default)]
 pub(super) struct RenderedPage {
     error: Option<ErrorResponse>,
@@ -172,19 +189,35 @@ fn media_type(format: ErrorFormat) -> &'static str {
     match format {
         ErrorFormat::Html => "text/html; charset=utf-8",
         ErrorFormat::Text => "text/plain; charset=utf-8",
+        ErrorFormat::Json => "application/problem+json",
     }
 }
 
 fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     let (code, reason) = (error.status.code(), error.status.reason());
+    let mut sentence = error.message.to_owned();
+    if let Some((len, version)) = error.existing {
+        let tag = version.map(|version| format!(" and the ETag {}", entity_tag(version, None)));
+        sentence += &format!(" It has {len} bytes{}.", tag.unwrap_or_default());
+    }
     match error.format {
-        ErrorFormat::Html => render_html(out, code, reason, error),
-        ErrorFormat::Text => append(out, format_args!("{code} {reason}\n{}\n", error.message)),
+        ErrorFormat::Html => render_html(out, (code, reason), &sentence, error.depth),
+        ErrorFormat::Text => append(out, format_args!("{code} {reason}\n{sentence}\n")),
+        ErrorFormat::Json => {
+            let uri = error.problem.unwrap_or("about:blank");
+            let title = error.problem.map_or_else(|| reason.to_owned(), Problem::title);
+            append(
+                out,
+                format_args!("{{\"type\":\"{uri}\",\"title\":\"{title}\",\"status\":{code},\"detail\":"),
+            );
+            json_string(out, |content| content.write_str(&sentence));
+            out.extend_from_slice(b"}\n");
+        }
     }
 }
 
-fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, error: &ErrorResponse) {
-    let (reason, sentence) = (HtmlText(reason), HtmlText(error.message));
+fn render_html(out: &mut Vec<u8>, (status_code, reason): (u16, &str), sentence: &str, depth: Option<u8>) {
+    let (reason, sentence) = (HtmlText(reason), HtmlText(sentence));
     append(
         out,
         format_args!(
@@ -192,7 +225,7 @@ fn render_html(out: &mut Vec<u8>, status_code: u16, reason: &str, error: &ErrorR
         ),
     );
     // Relative: a proxy may serve the root elsewhere.
-    if let Some(depth) = error.depth {
+    if let Some(depth) = depth {
         let home = if depth == 0 { "./" } else { &"../".repeat(depth.into()) };
         append(out, format_args!("<p><a href=\"{home}\">Go to the home page</a></p>\n"));
     }
@@ -209,7 +242,7 @@ mod tests {
     fn rendered(status_code: u16, reason: &str, sentence: &'static str) -> String {
         let mut out = b"before".to_vec();
         let error = ErrorResponse::new(Status::NOT_FOUND, sentence, ErrorFormat::Html).at(b"/a/b//c");
-        render_html(&mut out, status_code, reason, &error);
+        render_html(&mut out, (status_code, reason), sentence, error.depth);
         let text = String::from_utf8(out).unwrap();
         text.strip_prefix("before").unwrap().to_owned()
     }

@@ -5,12 +5,14 @@
 mod common_headers;
 mod error;
 mod file;
+mod problem;
 mod stream;
 mod types;
 mod write;
 
 pub(super) use error::{Allow, ErrorResponse, lookup_error, path_error};
 pub(super) use file::{FileHead, FilePart, entity_tag, file_head, multipart};
+pub(super) use problem::Problem;
 pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedBody};
 pub(super) use types::{Body, RequestFlags, Response};
 pub(super) use write::{ResponseSpan, ResponseWriter, queue_continue};

@@ -24,7 +24,8 @@ fn cases() -> Vec<(String, u16, &'static str, After)> {
         (line("GET /% HTTP/1.1"), 400, "Bad Request", GoesOn),
         (line("POST /hello.txt HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
         (line("PUT /new HTTP/1.1"), 403, "Forbidden", GoesOn),
-        (line("DELETE /hello.txt HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
+        (line("DELETE /hello.txt HTTP/1.1"), 403, "Forbidden", GoesOn),
+        (line("MKCOL /new HTTP/1.1"), 403, "Forbidden", GoesOn),
         (line("PATCH /hello.txt HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
         (line("TRACE / HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
         (line("CONNECT test:80 HTTP/1.1"), 405, "Method Not Allowed", GoesOn),
@@ -109,6 +110,39 @@ fn errors_for_browsers_have_small_html_body() {
 }
 
 #[test]
+fn program_gets_problem_json_for_errors_only() {
+    let files: &[(&str, &[u8])] = &[("d/x", b""), ("lost.html", b"a page")];
+    let server = Server::with(files, &["--error-page=404=lost.html", "--fallback=lost.html"]);
+    let mut client = server.connect();
+    for accept in ["application/problem+json", "application/json, text/plain, */*"] {
+        for (line, status, body) in [
+            (
+                "GET /missing",
+                404,
+                "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"There is no such page \
+                 here.\"}\n",
+            ),
+            (
+                "PUT /x",
+                403,
+                "{\"type\":\"urn:reactor-http:uploads-off\",\"title\":\"Uploads off\",\"status\":403,\"detail\":\"Uploads \
+                 are turned off on this server: starting it with --upload turns them on.\"}\n",
+            ),
+        ] {
+            let reply = client.ask(line, &format!("Accept: {accept}"));
+            assert_eq!((reply.status, reply.text()), (status, body), "{line} {accept}");
+            assert_eq!(reply.field("Content-Type"), Some("application/problem+json"));
+            assert_eq!(reply.field("Vary"), Some("Accept"));
+        }
+        let moved = client.ask("GET /d", &format!("Accept: {accept}"));
+        assert_eq!(moved.field("Content-Type"), Some("text/plain; charset=utf-8"), "it is no error");
+    }
+    assert_eq!(client.ask("GET /d/x", "Accept: application/problem+json").status, 200);
+    let rejected = server.connect().send("GET /\r\nAccept: application/json\r\n\r\n").reply();
+    assert_eq!((rejected.status, rejected.field("Content-Type")), (400, Some("application/problem+json")));
+}
+
+#[test]
 fn error_and_redirect_format_follows_accept() {
     let server = Server::serving(&[("d/x", b"")]);
     let mut client = server.connect();
@@ -122,7 +156,6 @@ fn error_and_redirect_format_follows_accept() {
         ("Accept: text/plain".to_owned(), plain),
         ("Accept: text/plain, text/html;q=0.5".to_owned(), plain),
         ("Accept: text/html;q=0".to_owned(), plain),
-        ("Accept: application/json".to_owned(), plain),
         ("Accept: image/avif,image/webp,*/*".to_owned(), plain),
         ("Accept:".to_owned(), plain),
         ("User-Agent: curl/8.0".to_owned(), plain),

@@ -61,7 +61,7 @@ fn redirect_rule_wins_over_file_with_301() {
 fn redirect_of_unsafe_method_gets_308() {
     let server = Server::with(&[("a.txt", b"a")], &["--upload", "--redirect=/old=/new"]);
     let mut client = server.connect();
-    for method in ["PUT", "POST", "DELETE", "PATCH"] {
+    for method in ["PUT", "POST", "DELETE", "PATCH", "MKCOL"] {
         let reply = client
             .send(format!("{method} /old HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"))
             .reply();

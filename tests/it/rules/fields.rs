@@ -38,7 +38,7 @@ fn header_option_in_every_response() {
         ("HEAD /missing", "", 404),
         ("GET /%", "", 400),
         ("OPTIONS *", "", 204),
-        ("DELETE /a.txt", "", 405),
+        ("DELETE /a.txt", "", 403),
         ("PUT /new", "Content-Length: 0", 201),
         ("PUT /new", "Content-Length: 0", 204),
         ("PUT /new", "", 411),
@@ -136,7 +136,7 @@ fn cache_control_absent_on_errors_and_redirects() {
         ("GET /old", "", 301),
         ("GET /%", "", 400),
         ("OPTIONS /a.txt", "", 204),
-        ("DELETE /a.txt", "", 405),
+        ("DELETE /a.txt", "", 403),
         ("PUT /new", "Content-Length: 0", 201),
     ] {
         let reply = client.ask(line, fields);

@@ -20,7 +20,7 @@ fn cors_origin_in_every_response() {
             ("GET /d", "", 301),
             ("GET /old", "", 301),
             ("GET /missing", "", 404),
-            ("DELETE /a.txt", "", 405),
+            ("DELETE /a.txt", "", 403),
             ("OPTIONS /a.txt", "", 204),
             ("OPTIONS /a.txt", PREFLIGHT, 204),
             ("PUT /new", "Content-Length: 0", 201),
@@ -40,12 +40,12 @@ fn cors_origin_in_every_response() {
 
 #[test]
 fn preflight_gets_methods_and_requested_headers() {
-    let server = Server::with(FILES, &["--cors", "--upload=d"]);
+    let server = Server::with(FILES, &["--cors", "--upload=d", "--allow-delete", "--allow-mkdir"]);
     let mut client = server.connect();
     for (target, methods) in [
         ("/a.txt", "GET, HEAD, OPTIONS"),
-        ("/d/x", "GET, HEAD, OPTIONS, PUT"),
-        ("/d/new", "GET, HEAD, OPTIONS, PUT"),
+        ("/d/x", "GET, HEAD, OPTIONS, PUT, DELETE"),
+        ("/d/new", "GET, HEAD, OPTIONS, PUT, MKCOL"),
         ("/d/", "GET, HEAD, OPTIONS"),
     ] {
         let reply = client.ask(&format!("OPTIONS {target}"), PREFLIGHT);

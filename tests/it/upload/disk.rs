@@ -10,10 +10,10 @@ use super::{head, put, serve};
 use crate::harness::{Server, WAIT_MAX, names_in, pattern, unset_settings};
 
 /// A small file system, unmounted at the end.
-struct Disk(PathBuf);
+pub(super) struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: &Path) -> Option<Self> {
+    pub(super) fn mount(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder");
         let mut command = Command::new("mount");
         let mounted = command.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();

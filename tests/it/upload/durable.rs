@@ -30,7 +30,14 @@ impl TracedServer {
         let server = Server::spawn(&[("d/old", b"old")], options, |command| {
             let mut strace = Command::new("strace");
             // The tracer is a grandchild: signals reach the server.
-            strace.args(["-D", "-f", "-y", "-e", "trace=fdatasync,fsync,linkat,renameat,sendto", "-o"]);
+            strace.args([
+                "-D",
+                "-f",
+                "-y",
+                "-e",
+                "trace=fdatasync,fsync,linkat,renameat,unlinkat,mkdirat,utimensat,sendto",
+                "-o",
+            ]);
             strace.arg(calls.path()).args(inject).arg(command.get_program()).args(command.get_args());
             strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             *command = strace;
@@ -38,7 +45,7 @@ impl TracedServer {
         Some(Self { server, calls })
     }
 
-    /// The names of the calls until the server ends, without repetitions; `fsync` is that of a directory.
+    /// The names of the calls until the server ends, without repetitions.
     fn calls(self) -> Vec<String> {
         self.server.stop();
         let text = fs::read_to_string(self.calls.path()).expect("the calls");
@@ -66,6 +73,52 @@ fn put_syncs_file_before_name_and_directory_before_response() {
             let calls = traced.calls();
             assert_eq!(calls, [synced, named, dir_synced, &["sendto"]].concat(), "{durability} {path}");
         }
+    }
+}
+
+#[test]
+fn changes_of_names_are_synced_before_their_responses() {
+    for (durability, is_left_out) in
+        [("full", &[][..]), ("file", &["fsync"]), ("none", &["fsync", "fdatasync"])]
+    {
+        let options = ["-u", "--allow-delete", "--allow-mkdir", "--durability", durability];
+        let Some(traced) = TracedServer::start(&options, &[]) else { return };
+        let mut client = traced.server.connect();
+        assert_eq!(client.ask("DELETE /d/old", "").status, 204);
+        assert_eq!(client.ask("MKCOL /d/made", "").status, 201);
+        assert_eq!(put(&mut client, "/d/made/on/the/way", b"new").status, 201);
+        let made = ["fdatasync", "mkdirat", "mkdirat", "linkat", "fsync", "fsync", "fsync", "sendto"];
+        let full = [&["unlinkat", "fsync", "sendto", "mkdirat", "fsync", "sendto"][..], &made].concat();
+        let expected: Vec<_> = full.into_iter().filter(|call| !is_left_out.contains(call)).collect();
+        assert_eq!(traced.calls(), expected, "{durability}");
+    }
+}
+
+#[test]
+fn put_with_time_syncs_time_with_the_file() {
+    for (durability, calls) in [
+        ("full", &["utimensat", "fsync", "linkat", "fsync", "sendto"][..]),
+        ("file", &["utimensat", "fsync", "linkat", "sendto"]),
+        ("none", &["utimensat", "linkat", "sendto"]),
+    ] {
+        let Some(traced) = TracedServer::start(&["-u", "--durability", durability], &[]) else { return };
+        let mut client = traced.server.connect();
+        client.send(head("/d/new", "Content-Length: 1\r\nX-OC-Mtime: 1000000000") + "x");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.field("X-OC-Mtime")), (201, Some("accepted")));
+        assert_eq!(traced.calls(), calls, "{durability}");
+    }
+}
+
+#[test]
+fn failed_sync_of_delete_and_mkcol_gets_500_and_they_are_done() {
+    let options = ["-u", "--allow-delete", "--allow-mkdir"];
+    for (line, path, status) in [("DELETE /d/old", "/d/old", 404), ("MKCOL /d/new", "/d/new", 301)] {
+        let Some(traced) = TracedServer::start(&options, &["-e", "inject=fsync:error=EIO"]) else { return };
+        let reply = traced.server.connect().ask(line, "");
+        assert_eq!(reply.status, 500, "{line}");
+        assert!(reply.text().contains("a power loss may undo it"), "{}", reply.text());
+        assert_eq!(traced.server.get(path).status, status, "{line}");
     }
 }
 

@@ -236,13 +236,23 @@ fn accepts_page_unless_only_other_types_are_named() {
 }
 
 #[test]
-fn error_format_is_html_only_if_accept_names_it() {
-    use ErrorFormat::{Html, Text};
+fn error_format_is_html_or_json_only_if_accept_names_it() {
+    use ErrorFormat::{Html, Json, Text};
     for (accept, format) in [
         ("", Text),
         ("*/*", Text),
         ("text/plain", Text),
-        ("application/json", Text),
+        ("application/json", Json),
+        ("Application/Problem+JSON; charset=utf-8", Json),
+        ("application/json, text/plain, */*", Json),
+        ("text/html, application/problem+json", Json),
+        ("application/json, text/javascript, */*;q=0.01", Json),
+        ("application/json;q=0.5, application/problem+json;q=0.9, text/html;q=0.8", Json),
+        ("application/json;q=0.5, text/html", Html),
+        ("application/json;q=0.5, */*", Text),
+        ("application/json;q=0", Text),
+        ("application/*", Text),
+        ("application/jsonx", Text),
         ("text/html", Html),
         ("TEXT/HTML", Html),
         ("text/*", Html),

@@ -25,6 +25,16 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
+const UPLOAD_OPTIONS: [&str; 7] = [
+    "--max-upload",
+    "--min-free",
+    "--durability",
+    "--require-conditions",
+    "--no-overwrite",
+    "--allow-delete",
+    "--allow-mkdir",
+];
+
 pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> {
     let len_max = parsed.value("--cache-size", |text| parse_size("--cache-size", text))?;
     if parsed.peek("--cache-size").is_some() && parsed.peek("--cache") == Some(OsStr::new("off")) {
@@ -36,8 +46,7 @@ pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> 
 
 pub(super) fn check_upload_options(parsed: &ParsedArgs) -> Result<(), String> {
     let is_unset = parsed.peek("--upload").is_none() && !parsed.is_turned_off("--upload");
-    let mut options = ["--max-upload", "--min-free", "--durability"].into_iter();
-    match options.find(|name| is_unset && parsed.peek(name).is_some()) {
+    match UPLOAD_OPTIONS.iter().find(|name| is_unset && parsed.peek(name).is_some()) {
         Some(name) => Err(format!("{name} is for uploads, which are off; turn them on with --upload")),
         None => Ok(()),
     }

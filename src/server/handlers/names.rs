@@ -1,0 +1,108 @@
+//! DELETE and MKCOL: names below the upload directory.
+
+use std::sync::PoisonError;
+
+use super::options::not_allowed;
+use super::pending::{Changed, HandlerError, PendingChange};
+use super::preconditions::{UploadPreconditions, check_required};
+use super::put::upload_dir;
+use super::upload_error::{upload_error, upload_path_error};
+use crate::files::{RelativePath, UploadError, UploadTarget};
+use crate::http::{
+    RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
+};
+use crate::reactor::Now;
+use crate::server::context::ServerContext;
+use crate::server::response::{Allow, ErrorResponse, Problem, Response};
+
+pub(super) fn delete(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<Response, HandlerError> {
+    if !context.config.allow_delete || context.config.upload.is_none() {
+        return Err(ErrorResponse::for_problem(head, Problem::DELETING_OFF).into());
+    }
+    check_required(head, &context.config)?;
+    let path = changed_path(head, context, now)?;
+    let error_format = error_format(head.accept);
+    let target = UploadTarget::open(&context.store, upload_dir(&context.config), &path, false);
+    let target = target.map_err(|cause| match cause {
+        UploadError::Directory => ErrorResponse::for_problem(head, Problem::UPLOAD_DIRECTORY),
+        UploadError::NoParent => upload_error(&UploadError::Absent, error_format),
+        cause => upload_error(&cause, error_format),
+    })?;
+    let conditions = UploadPreconditions::from_head(head, true, now);
+    let changed = PendingChange::start(context, error_format, move |rename_lock| {
+        let _rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = check_conditions(conditions.as_deref(), &target).and_then(|()| target.remove());
+        removed.map_err(|cause| upload_error(&cause, error_format))?;
+        Ok(Changed { status: Status::NO_CONTENT, fields: Vec::new(), directories: vec![target.directory()] })
+    });
+    changed.map_err(HandlerError::Job)
+}
+
+/// Makes a directory (RFC 4918 section 9.3).
+pub(super) fn mkcol(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<Response, HandlerError> {
+    if !context.config.allow_mkdir || context.config.upload.is_none() {
+        return Err(ErrorResponse::for_problem(head, Problem::MAKING_DIRECTORIES_OFF).into());
+    }
+    let path = changed_path(head, context, now)?;
+    let (error_format, config) = (error_format(head.accept), &context.config);
+    let (may_replace, may_delete) = (!config.no_overwrite, config.allow_delete);
+    let taken = not_allowed(head, context);
+    let refused = move |cause: UploadError| match cause {
+        UploadError::Directory => taken,
+        cause => upload_error(&cause, error_format),
+    };
+    let target = UploadTarget::open(&context.store, upload_dir(config), &path, false).map_err(refused)?;
+    if !target.may_make_directory() {
+        return Err(taken.into());
+    }
+    let conditions = UploadPreconditions::from_head(head, true, now);
+    let (mut fields, mut location) = (Vec::new(), b"/".to_vec());
+    percent_encode_path(&mut location, path.as_bytes());
+    location.push(b'/');
+    content_length(&mut fields, 0);
+    field(&mut fields, "Location", &location);
+    let changed = PendingChange::start(context, error_format, move |_| {
+        let made = check_conditions(conditions.as_deref(), &target).and_then(|()| target.make_directory());
+        made.map_err(|cause| {
+            // Another request was first.
+            let (put, delete) = (target.may_store(may_replace), may_delete && target.may_remove());
+            let error = refused(cause);
+            ErrorResponse { allow: error.allow.map(|_| Allow { put, delete, mkcol: false }), ..error }
+        })?;
+        Ok(Changed { status: Status::CREATED, fields, directories: vec![target.directory()] })
+    });
+    changed.map_err(HandlerError::Job)
+}
+
+fn changed_path<'b>(
+    head: &RequestHead<'_, 'b>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<RelativePath<'b>, ErrorResponse> {
+    // The change comes before a body could be received.
+    if head.body != RequestBody::None {
+        let message = "The request has a body, which this method does not take.";
+        return Err(ErrorResponse::for_request(head, Status::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    context.follow_root(now, true);
+    let path = context.config.parse_upload_path(head.target.path());
+    path.map_err(|cause| upload_path_error(head, &cause))
+}
+
+fn check_conditions(
+    conditions: Option<&UploadPreconditions>,
+    target: &UploadTarget,
+) -> Result<(), UploadError> {
+    match conditions {
+        Some(conditions) if !conditions.are_met(target)? => Err(UploadError::PreconditionFailed),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Problem types (RFC 9457): errors that a program tells apart by more than the status.
+
+use crate::http::Status;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) struct Problem {
+    pub(super) uri: &'static str,
+    pub(super) status: Status,
+    pub(super) message: &'static str,
+}
+
+const fn problem(uri: &'static str, status: Status, message: &'static str) -> Problem {
+    Problem { uri, status, message }
+}
+
+#[rustfmt::skip]
+impl Problem {
+    pub(in crate::server) const UPLOADS_OFF: Self = problem("urn:reactor-http:uploads-off", Status::FORBIDDEN,
+        "Uploads are turned off on this server: starting it with --upload turns them on.");
+    pub(in crate::server) const DELETING_OFF: Self = problem("urn:reactor-http:deleting-off", Status::FORBIDDEN,
+        "Nothing is deleted on this server: starting it with --upload and --allow-delete turns that on.");
+    pub(in crate::server) const MAKING_DIRECTORIES_OFF: Self = problem("urn:reactor-http:making-directories-off", Status::FORBIDDEN,
+        "No directory is made on this server: starting it with --upload and --allow-mkdir turns that on.");
+    pub(in crate::server) const OUTSIDE_UPLOAD_DIRECTORY: Self = problem("urn:reactor-http:outside-upload-directory", Status::FORBIDDEN,
+        "Uploads are limited to the directory that --upload names.");
+    pub(in crate::server) const UPLOAD_DIRECTORY: Self = problem("urn:reactor-http:upload-directory", Status::FORBIDDEN,
+        "This is the directory of uploads itself, which is not deleted.");
+    pub(in crate::server) const HIDDEN_NAME: Self = problem("urn:reactor-http:hidden-name", Status::FORBIDDEN,
+        "Names that begin with a dot are not stored on this server: --hidden sets that.");
+    pub(in crate::server) const NOT_A_REGULAR_FILE: Self = problem("urn:reactor-http:not-a-regular-file", Status::FORBIDDEN,
+        "The path is not a regular file, so it is left as it is.");
+    pub(in crate::server) const BUILT_IN_FILE: Self = problem("urn:reactor-http:built-in-file", Status::FORBIDDEN,
+        "The file is built into the server, so it is left as it is.");
+    pub(in crate::server) const NO_PERMISSION: Self = problem("urn:reactor-http:no-permission", Status::FORBIDDEN,
+        "The server has no permission to write in this directory.");
+    pub(in crate::server) const DIRECTORY_MISSING: Self = problem("urn:reactor-http:directory-missing", Status::CONFLICT,
+        "The directory of the file does not exist; create it first.");
+    pub(in crate::server) const IS_A_DIRECTORY: Self = problem("urn:reactor-http:is-a-directory", Status::CONFLICT,
+        "The path names a directory: it must end in the name of a file.");
+    pub(in crate::server) const NAME_TAKEN: Self = problem("urn:reactor-http:name-taken", Status::CONFLICT,
+        "There is a file of this name already, and --no-overwrite keeps it.");
+    pub(in crate::server) const DIRECTORY_NOT_EMPTY: Self = problem("urn:reactor-http:directory-not-empty", Status::CONFLICT,
+        "The directory is not empty; it may have hidden names. Delete what is in it first.");
+    pub(in crate::server) const UPLOAD_TOO_LARGE: Self = problem("urn:reactor-http:upload-too-large", Status::CONTENT_TOO_LARGE,
+        "The file is larger than this server accepts: --max-upload sets the limit.");
+    pub(in crate::server) const DIRECTORY_REPLACED: Self = problem("urn:reactor-http:directory-replaced", Status::SERVICE_UNAVAILABLE,
+        "The directory of the file is missing or was replaced; the file is not at its path. Try again.");
+    pub(in crate::server) const DISK_FULL: Self = problem("urn:reactor-http:disk-full", Status::INSUFFICIENT_STORAGE,
+        "The disk of the server is full; nothing was stored.");
+
+    pub(in crate::server) const OVER_QUOTA: Self = problem("urn:reactor-http:over-quota", Status::INSUFFICIENT_STORAGE,
+        "The disk quota of the server is used up; nothing was stored.");
+    pub(in crate::server) const BELOW_MIN_FREE: Self = problem("urn:reactor-http:below-min-free", Status::INSUFFICIENT_STORAGE,
+        "The server keeps the rest of its disk free: --min-free sets how much; nothing was stored.");
+
+    pub(super) fn title(uri: &str) -> String {
+        let name = uri.rsplit([':', '#']).next().unwrap_or_default().replace('-', " ");
+        let first = name.get(..1).unwrap_or_default().to_ascii_uppercase();
+        first + name.get(1..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Problem; 18] = [
+        Problem::UPLOADS_OFF,
+        Problem::DELETING_OFF,
+        Problem::MAKING_DIRECTORIES_OFF,
+        Problem::OUTSIDE_UPLOAD_DIRECTORY,
+        Problem::UPLOAD_DIRECTORY,
+        Problem::HIDDEN_NAME,
+        Problem::NOT_A_REGULAR_FILE,
+        Problem::BUILT_IN_FILE,
+        Problem::NO_PERMISSION,
+        Problem::DIRECTORY_MISSING,
+        Problem::IS_A_DIRECTORY,
+        Problem::NAME_TAKEN,
+        Problem::DIRECTORY_NOT_EMPTY,
+        Problem::UPLOAD_TOO_LARGE,
+        Problem::DIRECTORY_REPLACED,
+        Problem::DISK_FULL,
+        Problem::OVER_QUOTA,
+        Problem::BELOW_MIN_FREE,
+    ];
+
+    #[test]
+    fn problems_are_listed_in_the_docs_as_one_table() {
+        let row = |Problem { uri, status, message }: &Problem| {
+            format!("| `{uri}` | {} | {} | {message} |\n", status.code(), Problem::title(uri))
+        };
+        let table = ALL.iter().map(row).collect::<String>();
+        let is_listed = include_str!("../../../docs/security.md").contains(&table);
+        assert!(is_listed, "docs/security.md needs these rows:\n{table}");
+        assert_eq!(include_str!("problem.rs").matches(concat!("= problem", "(")).count(), ALL.len());
+    }
+
+    #[test]
+    fn title_is_the_name_in_words() {
+        assert_eq!(Problem::title("urn:reactor-http:disk-full"), "Disk full");
+        assert_eq!(Problem::title("https://example.com/types#name-taken"), "Name taken");
+    }
+}
