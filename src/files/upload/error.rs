@@ -1,4 +1,6 @@
 //! Upload errors that a client must distinguish.
+//!
+//! Each has its own status or sentence.
 
 use std::io;
 

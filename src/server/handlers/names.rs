@@ -1,4 +1,6 @@
 //! DELETE and MKCOL: names below the upload directory.
+//!
+//! The change runs on a helper thread, then its directories are synced.
 
 use std::sync::PoisonError;
 

@@ -1,4 +1,6 @@
 //! OPTIONS, 405 and `Allow` (RFC 9110 sections 9.1, 9.3.7 and 10.2.1).
+//!
+//! They tell what the methods do on this path.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;

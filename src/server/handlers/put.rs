@@ -1,4 +1,6 @@
 //! PUT: start of an upload, body and response.
+//!
+//! `files` writes the file.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

@@ -1,4 +1,6 @@
 //! Errors of requests that store or remove: status, problem type, sentence.
+//!
+//! Details of disk errors are for the log only.
 
 use crate::files::{PathError, UploadError};
 use crate::http::{ErrorFormat, RequestHead, Status};

@@ -1,4 +1,6 @@
 //! Problem types (RFC 9457): errors that a program tells apart by more than the status.
+//!
+//! Their table is in docs/security.md.
 
 use crate::http::Status;
 
