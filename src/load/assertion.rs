@@ -63,9 +63,7 @@ impl Assertion {
     /// # Errors
     /// The invalid clause and why, to follow a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let limit = |metric: Metric, text: &str| metric.unit().parse(text);
-        let clause = |text| Clause::parse(text, "a number: p99<10ms", limit);
-        split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
+        Clause::parse_list(text, "a number: p99<10ms", |metric, text| metric.unit().parse(text)).map(Self)
     }
 
     /// Failed clauses in order, with measured values.
@@ -74,24 +72,22 @@ impl Assertion {
     }
 }
 
-pub(super) fn split_clauses(text: &str) -> Result<impl Iterator<Item = &str>, String> {
-    let clauses = || text.split(',').map(str::trim);
-    if clauses().any(str::is_empty) {
-        return Err(format!("'{text}' has an empty clause; a clause is written 'p99<10ms'"));
-    }
-    if clauses().count() > CLAUSES_MAX {
-        return Err(format!("there are more than {CLAUSES_MAX} clauses"));
-    }
-    Ok(clauses())
-}
+type ParseLimit = fn(Metric, &str) -> Result<f64, String>;
 
 impl Clause {
     /// `limit` parses the part after the operator; `shape` describes it.
-    pub(super) fn parse(
-        text: &str,
-        shape: &str,
-        limit: impl Fn(Metric, &str) -> Result<f64, String>,
-    ) -> Result<Self, String> {
+    pub(super) fn parse_list(text: &str, shape: &str, limit: ParseLimit) -> Result<Vec<Self>, String> {
+        let clauses: Vec<_> = text.split(',').map(str::trim).collect();
+        if clauses.contains(&"") {
+            return Err(format!("'{text}' has an empty clause; a clause is written 'p99<10ms'"));
+        }
+        if clauses.len() > CLAUSES_MAX {
+            return Err(format!("there are more than {CLAUSES_MAX} clauses"));
+        }
+        clauses.into_iter().map(|clause| Self::parse(clause, shape, limit)).collect()
+    }
+
+    fn parse(text: &str, shape: &str, limit: ParseLimit) -> Result<Self, String> {
         let named = |error: String| format!("'{text}': {error}");
         let (metric, relation, value) = Relation::split(text)
             .ok_or_else(|| named(format!("a clause is a metric, < or >, and {shape}")))?;

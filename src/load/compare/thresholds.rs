@@ -3,7 +3,7 @@
 //! A clause fires if the change is beyond its limit *and* beyond chance. If a run got no response, every clause fires.
 
 use super::{Comparison, Row};
-use crate::load::assertion::{Clause, split_clauses};
+use crate::load::assertion::Clause;
 use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
 
 /// Exit code if a clause fired.
@@ -20,8 +20,7 @@ impl Thresholds {
     ///
     /// The wrong clause and the reason, to follow the option and a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let clause = |text| Clause::parse(text, "a change in percent: p99>+10%", parse_change);
-        split_clauses(text)?.map(clause).collect::<Result<_, _>>().map(Self)
+        Clause::parse_list(text, "a change in percent: p99>+10%", parse_change).map(Self)
     }
 
     /// Fired clauses in order, with values.
