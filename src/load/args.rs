@@ -41,6 +41,7 @@ const LOAD_MODE_OPTIONS: [&str; 7] =
 /// # Errors
 /// The invalid option or word.
 pub fn parse(args: Vec<OsString>) -> Result<Command<ClientTask>, UsageError> {
+    let is_load_mode = |parsed: &ParsedArgs| LOAD_MODE_OPTIONS.iter().any(|name| parsed.peek(name).is_some());
     client::args::PROGRAM.command(args, |parsed| match is_load_mode(parsed) {
         true => read_settings(parsed).map(|settings| ClientTask::Load(Box::new(settings))),
         false => client::args::read_config(parsed).map(|config| ClientTask::Fetch(Box::new(config))),
@@ -107,10 +108,6 @@ pub enum TargetSelection {
         /// Value of `--port`.
         port: Option<u16>,
     },
-}
-
-pub(crate) fn is_load_mode(parsed: &ParsedArgs) -> bool {
-    LOAD_MODE_OPTIONS.iter().any(|name| parsed.peek(name).is_some())
 }
 
 pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String> {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::cli::quote;
@@ -117,8 +117,7 @@ fn read_targets(target_selection: &TargetSelection) -> Result<Vec<ClientTarget>,
         TargetSelection::One(target) => Ok(vec![target.clone()]),
         TargetSelection::List { list, host, port } => {
             let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
-            let read = |mut from| read_bounded(&mut from, LIST_LEN_MAX);
-            let bytes = open(list).and_then(read).map_err(|error| read_error(list, &error))?;
+            let bytes = read(list, LIST_LEN_MAX)?;
             let usage = |error| LoadError::Usage(format!("{list}: {error}"));
             parse_list(&bytes, &overrides).map_err(usage)
         }
@@ -126,6 +125,7 @@ fn read_targets(target_selection: &TargetSelection) -> Result<Vec<ClientTarget>,
 }
 
 fn read_body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
+    let read = |source: &Source| read(source, BODY_LEN_MAX);
     match payload {
         None => Ok(None),
         Some(Payload::Source(source)) => Ok(Some(Template::from_bytes(read(source)?))),
@@ -137,20 +137,12 @@ fn read_body(payload: Option<&Payload>) -> Result<Option<Template>, LoadError> {
     }
 }
 
-fn read(source: &Source) -> Result<Vec<u8>, LoadError> {
-    let read = |mut from| read_bounded(&mut from, BODY_LEN_MAX);
-    open(source).and_then(read).map_err(|error| read_error(source, &error))
-}
-
-fn open(source: &Source) -> io::Result<Box<dyn Read>> {
-    match source {
-        Source::Stdin => Ok(Box::new(io::stdin())),
-        Source::File(path) => Ok(Box::new(File::open(path)?)),
-    }
-}
-
-fn read_error(source: &Source, error: &io::Error) -> LoadError {
-    LoadError::Failed(format!("cannot read {source}: {error}"))
+fn read(source: &Source, len_max: u64) -> Result<Vec<u8>, LoadError> {
+    let bytes = match source {
+        Source::Stdin => read_bounded(&mut io::stdin(), len_max),
+        Source::File(path) => File::open(path).and_then(|mut file| read_bounded(&mut file, len_max)),
+    };
+    bytes.map_err(|error| LoadError::Failed(format!("cannot read {source}: {error}")))
 }
 
 /// Each name once.
