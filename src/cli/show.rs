@@ -77,13 +77,11 @@ fn toml_array(texts: &[OsString]) -> String {
 }
 
 fn absolute_path(kind: OptionKind, text: &OsStr, directory: &Path) -> OsString {
-    match kind {
-        kind if kind.is_path(text) => {
-            // Removes `.` and doubled slashes.
-            directory.join(text).components().collect::<PathBuf>().into()
-        }
-        _ => text.to_owned(),
+    if !kind.is_path(text) {
+        return text.to_owned();
     }
+    // Removes `.` and doubled slashes.
+    directory.join(text).components().collect::<PathBuf>().into()
 }
 
 /// Integer if it reads back equal, else a quoted string.
