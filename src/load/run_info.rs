@@ -13,7 +13,7 @@ use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
 use crate::load::plan::template::Template;
 use crate::load::stats::latency_histogram::{maybe_micros, micros};
-use crate::text::units::{bytes, count, time};
+use crate::text::units::{bytes, count, duration};
 
 /// Limit of steps shown as text.
 const STEPS_SHOWN_MAX: usize = 4;
@@ -278,7 +278,7 @@ impl LoadProfile {
 }
 
 fn time_text(len: Duration) -> String {
-    if len.is_zero() { "none".to_owned() } else { time(len.as_secs_f64() * 1e6) }
+    if len.is_zero() { "none".to_owned() } else { duration(len) }
 }
 
 impl CpuUsage {

@@ -4,13 +4,11 @@
 
 use std::fmt::{self, Write};
 
+use super::text::written;
 use crate::load::compare::Comparison;
 
 pub(super) fn text(comparison: &Comparison) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    write(&mut out, comparison).expect("a string takes all");
-    out
+    written(|out| write(out, comparison))
 }
 
 fn write(out: &mut String, comparison: &Comparison) -> fmt::Result {

@@ -12,7 +12,7 @@ use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::{StatusCount, Summary};
 
 /// CSV of a run.
-pub fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
+pub(super) fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
     let mut table = CsvTable::new();
     totals(&mut table, summary);
     table.object("run", &json!(RunReport::of(&summary.info)));

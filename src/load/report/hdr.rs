@@ -16,7 +16,7 @@ use crate::text::is_deceptive;
 const US_PER_MS: f64 = 1000.0;
 
 /// Interval log.
-pub fn hdr(summary: &Summary) -> String {
+pub(super) fn hdr(summary: &Summary) -> String {
     let mut out = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(summary.info.started_unix_secs);

@@ -23,7 +23,7 @@ pub(in crate::load) fn escaped(text: &str) -> String {
 }
 
 /// HTML of a run.
-pub fn html(summary: &Summary) -> String {
+pub(super) fn html(summary: &Summary) -> String {
     let latency = [
         sections::latency(summary, &figure(plots::curve(summary))),
         figure(plots::histogram(summary)),
@@ -37,9 +37,8 @@ pub fn html(summary: &Summary) -> String {
         "</div>\n".to_owned(),
         sections::slices(summary),
     ];
-    let body = [
-        header("Load report", &summary.info.target, &asked(summary), summary.info.started_unix_secs),
-        "<main>\n".to_owned(),
+    let header = header("Load report", &summary.info.target, &asked(summary), summary.info.started_unix_secs);
+    let main = [
         sections::verdict(summary),
         sections::tiles(summary),
         section("Latency", &latency.concat()),
@@ -49,10 +48,9 @@ pub fn html(summary: &Summary) -> String {
         sections::phases(summary),
         sections::urls(summary),
         sections::settings(summary),
-        "</main>\n".to_owned(),
     ];
     let verdict = if summary.validity.is_valid() { "" } else { "INVALID: client-bound - " };
-    page(&format!("{verdict}{} - load report", summary.info.target), &body.concat())
+    page(&format!("{verdict}{} - load report", summary.info.target), &header, &main.concat())
 }
 
 fn figure(chart: Option<Chart>) -> String {
@@ -85,13 +83,13 @@ pub(in crate::load) fn began(unix_secs: u64) -> String {
     String::from_utf8_lossy(&imf_fixdate(unix_secs)).into_owned()
 }
 
-/// `body` is HTML, `title` is text.
-pub(in crate::load) fn page(title: &str, body: &str) -> String {
+/// `header` and `main` are HTML, `title` is text.
+pub(in crate::load) fn page(title: &str, header: &str, main: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n\
-         </head>\n<body>\n{body}<footer>\n<p>reactor-client {}. Times have three digits, from 1 µs to 1 h.\
+         </head>\n<body>\n{header}<main>\n{main}</main>\n<footer>\n<p>reactor-client {}. Times have three digits, from 1 µs to 1 h.\
          </p>\n</footer>\n</body>\n</html>\n",
         escaped(title),
         env!("CARGO_PKG_VERSION")

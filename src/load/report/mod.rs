@@ -12,9 +12,6 @@ mod settings;
 mod text;
 mod verdict;
 
-pub use csv::csv;
-pub use hdr::hdr;
-pub use html::html;
 pub use json::{SCHEMA, json};
 pub(super) use text::percentile;
 pub use text::text;
@@ -59,9 +56,9 @@ impl ReportFormat {
                 text(summary) + &suffix
             }
             Self::Json => json(summary, comparison),
-            Self::Csv => csv(summary, comparison),
-            Self::Hdr => hdr(summary),
-            Self::Html => html(summary),
+            Self::Csv => csv::csv(summary, comparison),
+            Self::Hdr => hdr::hdr(summary),
+            Self::Html => html::html(summary),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::load::stats::latency_histogram::HistogramBar;
 use crate::load::stats::metric::statistics;
 use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::{StatusCount, Summary, ratio};
-use crate::text::units::{bytes, count, plural, rate, share, time};
+use crate::text::units::{bytes, count, duration, plural, rate, share, time};
 
 const BAR_LEN_MAX: usize = 40;
 /// Listed URLs; other formats list all.
@@ -29,9 +29,13 @@ pub(super) const CORRECTED_NOTE: &str =
 
 /// Text of a run.
 pub fn text(summary: &Summary) -> String {
+    written(|out| write(out, summary))
+}
+
+pub(super) fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    write(&mut out, summary).expect("a string takes all");
+    write(&mut out).expect("a string takes all");
     out
 }
 
@@ -50,7 +54,6 @@ fn write(out: &mut String, summary: &Summary) -> fmt::Result {
 
 pub(super) fn asked(summary: &Summary) -> String {
     let info = &summary.info;
-    let wall_secs = info.wall.as_secs_f64();
     let pacing = match info.due {
         Some(due) => format!(
             "open loop ({}{}), {} due ({})",
@@ -63,23 +66,25 @@ pub(super) fn asked(summary: &Summary) -> String {
     };
     let connections = plural(info.concurrency, "connection");
     let threads = plural(info.threads, "thread");
-    let pipeline = match info.pipeline {
-        0 | 1 => String::new(),
-        pipeline => format!(", {pipeline} requests in flight per connection"),
-    };
-    let runs = info
-        .merged
-        .as_ref()
-        .map_or_else(String::new, |merged| format!(", {} as one", plural(merged.runs, "run")));
+    let in_flight = in_flight_text(info.pipeline);
+    let runs = info.merged.as_ref().map(|merged| format!(", {} as one", plural(merged.runs, "run")));
+    let runs = runs.unwrap_or_default();
     let end = if info.was_interrupted { ", interrupted" } else { "" };
     let gave_up = if info.gave_up { ", given up" } else { "" };
-    format!("{pacing}, {connections}, {threads}, {}{pipeline}{runs}{end}{gave_up}", time(wall_secs * 1e6))
+    format!("{pacing}, {connections}, {threads}, {}{in_flight}{runs}{end}{gave_up}", duration(info.wall))
+}
+
+pub(super) fn in_flight_text(pipeline: u64) -> String {
+    match pipeline {
+        0 | 1 => String::new(),
+        pipeline => format!(", {pipeline} requests in flight per connection"),
+    }
 }
 
 pub(super) fn setup_line(info: &RunInfo) -> String {
     let warmup = match info.profile.warmup {
         Duration::ZERO => String::new(),
-        warmup => format!("warm-up {}, ", time(warmup.as_secs_f64() * 1e6)),
+        warmup => format!("warm-up {}, ", duration(warmup)),
     };
     format!("{warmup}{}", info.setup.summary_line())
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::load::stats::metric::MetricUnit;
 use crate::load::stats::validity::{CPU_SHARE_MAX, ClientBound, UnfinishedBias, Validity, Warning};
-use crate::text::units::{count, plural, share, time};
+use crate::text::units::{count, duration, plural, share, time};
 
 /// Reason or remark.
 #[derive(Serialize)]
@@ -29,14 +29,9 @@ pub(super) struct Number {
 }
 
 pub(super) fn findings(validity: &Validity) -> (Vec<Finding>, Vec<Finding>) {
-    let reasons = validity.reasons.iter().map(|reason| {
-        let (name, figures) = reason_figures(*reason);
-        Finding { name, meaning: in_words(*reason), figures }
-    });
-    let warnings = validity.warnings.iter().map(|warning| {
-        let (name, figures) = warning_figures(warning);
-        Finding { name, meaning: describe_warning(warning), figures }
-    });
+    let finding = |(name, figures), meaning| Finding { name, meaning, figures };
+    let reasons = validity.reasons.iter().map(|its| finding(reason_figures(*its), in_words(*its)));
+    let warnings = validity.warnings.iter().map(|its| finding(warning_figures(its), describe_warning(its)));
     (reasons.collect(), warnings.collect())
 }
 
@@ -175,8 +170,8 @@ pub(in crate::load) fn describe_warning(warning: &Warning) -> String {
         Warning::TooShort => "the run is too short to show how busy the client was".to_owned(),
         Warning::UnequalDurations { shortest, longest } => format!(
             "the merged runs took from {} to {}; the rate is over the longest",
-            time(shortest.as_secs_f64() * 1e6),
-            time(longest.as_secs_f64() * 1e6)
+            duration(shortest),
+            duration(longest)
         ),
         Warning::DifferentSettings { ref difference } => {
             format!("the merged runs differ in {difference}; the report shows the settings of the first")

@@ -117,6 +117,10 @@ impl RateStep {
         }
     }
 
+    pub(in crate::load) fn percentile_us(&self, name: &str) -> Option<f64> {
+        self.latency?.percentile_us(name).map(|us| us as f64)
+    }
+
     /// Rate and verdict.
     pub fn result(&self) -> StepResult {
         StepResult { rate: self.rate, verdict: self.slo_result.verdict }

@@ -126,7 +126,7 @@ impl RateSearch<'_> {
 
     fn step(&mut self, number: usize, rate: f64) -> Result<Option<RateStep>, LoadError> {
         let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.slo.step_len(rate));
-        let (rate_text, len_text) = (units::rate(rate), units::time(len.as_secs_f64() * 1e6));
+        let (rate_text, len_text) = (units::rate(rate), units::duration(len));
         self.say(&format!("step {number}: {rate_text} for {len_text}\n"));
         let plan = self.plan(Schedule::Constant { per_sec: rate }, len);
         Ok(self.run(&plan)?.map(|summary| self.judged(rate, &summary)))

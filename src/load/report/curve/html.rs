@@ -11,25 +11,23 @@ use crate::load::report::html::{banner, began, escaped, header, page, section};
 use crate::load::report::text::percentile as shown;
 use crate::load::search::bracket::SearchOutcome;
 use crate::load::search::curve::{Curve, RateStep};
-use crate::text::units::{count, rate, share, time};
+use crate::text::units::{count, duration, rate, share, time};
 
 const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
 
 /// HTML of a search.
-pub fn html(curve: &Curve) -> String {
+pub(super) fn html(curve: &Curve) -> String {
     let chart = chart(curve).map_or_else(String::new, |chart| chart.figure());
     let words = format!("the highest rate that meets {}", curve.objective);
-    let body = [
-        header("Rate search", &curve.target, &words, curve.started_unix_secs),
-        "<main>\n".to_owned(),
+    let header = header("Rate search", &curve.target, &words, curve.started_unix_secs);
+    let main = [
         answer(curve),
         tiles(curve),
         section("The curve", &format!("{chart}{}", note(curve))),
         section("Steps", &steps(curve)),
         section("Settings", &settings(curve)),
-        "</main>\n".to_owned(),
     ];
-    page(&format!("{}: {} - rate search", curve.target, curve.outcome_name()), &body.concat())
+    page(&format!("{}: {} - rate search", curve.target, curve.outcome_name()), &header, &main.concat())
 }
 
 fn answer(curve: &Curve) -> String {
@@ -64,14 +62,9 @@ fn tiles(curve: &Curve) -> String {
         tiles.push(tile("errors", &share(best.error_share), &its));
         tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
     }
-    let wall = format!("{} in total", time(curve.wall.as_secs_f64() * 1e6));
+    let wall = format!("{} in total", duration(curve.wall));
     tiles.push(tile("steps", &count(curve.steps.len() as u64), &wall));
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
-}
-
-fn percentile(step: &RateStep, name: &str) -> Option<f64> {
-    let us = step.latency.as_ref()?.percentile_us(name)?;
-    Some(us as f64)
 }
 
 fn chart(curve: &Curve) -> Option<Chart> {
@@ -79,7 +72,9 @@ fn chart(curve: &Curve) -> Option<Chart> {
     let limit = curve.latency_limit.as_ref();
     let (first, last) = (steps.first()?.rate, steps.last()?.rate);
     let times = || {
-        steps.iter().flat_map(|step| PERCENTILES_SHOWN.into_iter().filter_map(|name| percentile(step, name)))
+        steps
+            .iter()
+            .flat_map(|step| PERCENTILES_SHOWN.into_iter().filter_map(|name| step.percentile_us(name)))
     };
     let (low, high) = times()
         .chain(limit.map(|(_, us)| *us))
@@ -108,7 +103,7 @@ fn chart(curve: &Curve) -> Option<Chart> {
 }
 
 fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
-    let points: Vec<_> = steps.iter().map(|step| Some((step.rate, percentile(step, name)?))).collect();
+    let points: Vec<_> = steps.iter().map(|step| Some((step.rate, step.percentile_us(name)?))).collect();
     let dots = points.iter().flatten();
     let dots = dots.map(|(x, y)| ChartDot {
         x: *x,
@@ -170,10 +165,7 @@ fn settings(curve: &Curve) -> String {
         ("threads", count(curve.threads)),
     ];
     entries.extend(curve.setup.entries().into_iter().filter(|(_, value)| !value.is_empty()));
-    entries.extend([
-        ("duration", time(curve.wall.as_secs_f64() * 1e6)),
-        ("started", began(curve.started_unix_secs)),
-    ]);
+    entries.extend([("duration", duration(curve.wall)), ("started", began(curve.started_unix_secs))]);
     list(&entries)
 }
 

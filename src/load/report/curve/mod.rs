@@ -6,7 +6,6 @@ mod html;
 mod json;
 mod text;
 
-pub use html::html;
 pub use json::{SCHEMA, json};
 pub use text::text;
 
@@ -22,7 +21,7 @@ impl ReportFormat {
             Self::Text | Self::Hdr => text(curve),
             Self::Json => json(curve),
             Self::Csv => csv(curve),
-            Self::Html => html(curve),
+            Self::Html => html::html(curve),
         }
     }
 }
@@ -33,7 +32,7 @@ const HEADING: &str = "rate_per_sec,step,verdict,length_secs,due,sent,answered,a
 /// CSV with the names of the JSON report (RFC 4180).
 ///
 /// A latency never recorded is empty.
-pub fn csv(curve: &Curve) -> String {
+fn csv(curve: &Curve) -> String {
     let lines = curve.by_rate().into_iter().map(|(step, figures)| line(&json!(StepReport { step, figures })));
     HEADING.to_owned() + &lines.collect::<String>()
 }

@@ -4,10 +4,10 @@
 
 use std::fmt::{self, Write};
 
-use crate::load::report::text::percentile;
+use crate::load::report::text::{in_flight_text, percentile, written};
 use crate::load::search::bracket::SloVerdict;
 use crate::load::search::curve::{Curve, RateStep};
-use crate::text::units::{count, plural, rate, share, time};
+use crate::text::units::{count, duration, plural, rate, share};
 
 const BAR_LEN_MAX: usize = 24;
 const NAME_LEN: usize = 12;
@@ -18,27 +18,16 @@ pub(super) const SHORT_STEPS_NOTE: &str =
 
 /// Text of a search.
 pub fn text(curve: &Curve) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    write(&mut out, curve).expect("a string takes all");
-    out
-}
-
-fn write(out: &mut String, curve: &Curve) -> fmt::Result {
-    heading(out, curve)?;
-    steps(out, curve)?;
-    failed(out, curve)
+    written(|out| heading(out, curve).and(steps(out, curve)).and(failed(out, curve)))
 }
 
 fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
     writeln!(out, "{}", curve.target)?;
     let (connections, threads) = (plural(curve.concurrency, "connection"), plural(curve.threads, "thread"));
-    let (steps, wall) = (plural(curve.steps.len() as u64, "step"), time(curve.wall.as_secs_f64() * 1e6));
-    write!(out, "search in open loop, {connections}, {threads}, {steps}, {wall}")?;
-    if curve.pipeline > 1 {
-        write!(out, ", {} requests in flight per connection", curve.pipeline)?;
-    }
-    writeln!(out, "\n{}\n\n{:NAME_LEN$} {}", curve.setup.summary_line(), "objective", curve.objective)?;
+    let (steps, wall) = (plural(curve.steps.len() as u64, "step"), duration(curve.wall));
+    let in_flight = in_flight_text(curve.pipeline);
+    writeln!(out, "search in open loop, {connections}, {threads}, {steps}, {wall}{in_flight}")?;
+    writeln!(out, "{}\n\n{:NAME_LEN$} {}", curve.setup.summary_line(), "objective", curve.objective)?;
     writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
 }
 
@@ -51,14 +40,14 @@ fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
         "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:13} p99",
         "rate", "p50", "p99", "p99.9", "errors", "verdict"
     )?;
-    let logarithms = curve.steps.iter().filter_map(p99_us).map(logarithm);
+    let logarithms = curve.steps.iter().filter_map(p99_logarithm);
     let ends =
         logarithms.fold((f64::INFINITY, 0.0_f64), |(least, most), p99| (least.min(p99), most.max(p99)));
     for (_, step) in curve.by_rate() {
         let [p50, p99, rarest] = ["p50", "p99", "p99.9"].map(|name| percentile(step.latency.as_ref(), name));
         let (errors, verdict) = (share(step.error_share), verdict(step));
         let (rate, bar) =
-            (rate(step.rate), p99_us(step).map_or_else(String::new, |us| bar(logarithm(us), ends)));
+            (rate(step.rate), p99_logarithm(step).map_or_else(String::new, |p99| bar(p99, ends)));
         let line = format!("{rate:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}");
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -80,10 +69,6 @@ pub(super) fn verdict(step: &RateStep) -> String {
     format!("{}{}", step.slo_result.verdict, if step.has_enough_requests { "" } else { "*" })
 }
 
-fn p99_us(step: &RateStep) -> Option<u64> {
-    step.latency.as_ref()?.percentile_us("p99")
-}
-
 /// Bar of the logarithm of a p99, between the least and the most of all.
 fn bar(p99: f64, (least, most): (f64, f64)) -> String {
     let share = if most > least { (p99 - least) / (most - least) } else { 0.0 };
@@ -92,8 +77,8 @@ fn bar(p99: f64, (least, most): (f64, f64)) -> String {
     "#".repeat(len.min(BAR_LEN_MAX))
 }
 
-fn logarithm(us: u64) -> f64 {
-    (us.max(1) as f64).log10()
+fn p99_logarithm(step: &RateStep) -> Option<f64> {
+    step.percentile_us("p99").map(|us| us.max(1.0).log10())
 }
 
 fn failed(out: &mut String, curve: &Curve) -> fmt::Result {

@@ -13,7 +13,7 @@ use crate::load::stats::failure::FailureCounts;
 use crate::load::stats::metric::statistics;
 use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::{Summary, ratio};
-use crate::text::units::{bytes, count, rate, share, time};
+use crate::text::units::{bytes, count, duration, rate, share, time};
 
 pub(super) fn verdict(summary: &Summary) -> String {
     let validity = &summary.validity;
@@ -197,7 +197,6 @@ pub(super) fn urls(summary: &Summary) -> String {
 
 pub(super) fn settings(summary: &Summary) -> String {
     let info = &summary.info;
-    let wall_secs = info.wall.as_secs_f64();
     let pacing = match info.due {
         Some(due) => {
             let due_rate = rate(ratio(due as f64, info.scheduled().as_secs_f64()));
@@ -222,12 +221,12 @@ pub(super) fn settings(summary: &Summary) -> String {
     let told = info.profile.entries().into_iter().chain(info.setup.entries());
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
-        ("duration", time(wall_secs * 1e6)),
+        ("duration", duration(info.wall)),
         ("started", began(summary.info.started_unix_secs)),
         ("end", end.to_owned()),
     ]);
     let client = [
-        ("CPU time", time(info.cpu_usage.cpu.as_secs_f64() * 1e6)),
+        ("CPU time", duration(info.cpu_usage.cpu)),
         ("CPU", share(summary.client.cpu_share)),
         ("CPU of the busiest thread", share(summary.client.cpu_share_max)),
         ("CPU time per response", cpu_per_answer(summary).unwrap_or_else(|| "no responses".to_owned())),

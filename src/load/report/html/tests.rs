@@ -196,7 +196,7 @@ fn html_report_has_the_figures_of_the_json_report() {
 fn html_report_escapes_urls_and_title() {
     let page = html(&several(2, stalling_metrics(2)));
     assert!(page.contains("http://localhost/1?&lt;script src=x&gt;&quot;&#39;&amp;\u{fffd}</th>"), "{page}");
-    assert_eq!(super::page("<b>", ""), super::page("<b>", "").replace("<b>", "&lt;b&gt;"));
+    assert_eq!(super::page("<b>", "", ""), super::page("<b>", "", "").replace("<b>", "&lt;b&gt;"));
 }
 
 #[test]
