@@ -22,6 +22,8 @@ use crate::files::source::{ContentSource, Resource, load};
 
 /// Missing directories that one upload makes: each costs system calls on the loop.
 const DIRECTORIES_MADE_MAX: usize = 32;
+/// Attempts to open directories that other requests make meanwhile.
+const OPEN_RESTARTS_MAX: usize = 8;
 /// Before the umask.
 const NEW_DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 /// `getdents` buffer: some entries, of at most 280 bytes each.
@@ -224,7 +226,7 @@ fn open_parent(
     path: &[u8],
     may_make: bool,
 ) -> Result<(OwnedFd, Vec<CString>), UploadError> {
-    let (mut parent, mut missing) = (path, Vec::<CString>::new());
+    let (mut parent, mut missing, mut restarts) = (path, Vec::<CString>::new(), 0);
     loop {
         match root.open_directory(upload_dir, parent) {
             Err(Errno::NOENT) if may_make && !parent.is_empty() && missing.len() < DIRECTORIES_MADE_MAX => {
@@ -233,8 +235,12 @@ fn open_parent(
                 parent = above;
             }
             Ok(dir) if missing.last().is_some_and(|name| !Root::is_absent(&dir, name.as_bytes())) => {
-                // A dangling symlink has the name.
-                return Err(UploadError::NoParent);
+                // Another request has just made it, or a dangling symlink has the name.
+                restarts += 1;
+                if restarts > OPEN_RESTARTS_MAX {
+                    return Err(UploadError::NoParent);
+                }
+                (parent, missing) = (path, Vec::new());
             }
             dir => return Ok((dir?, missing)),
         }
