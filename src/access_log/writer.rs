@@ -207,7 +207,7 @@ impl<S: LogSink> Drop for LogWriter<S> {
 struct LogBuffer {
     bytes: Vec<u8>,
     record_end: &'static [u8],
-    /// Of the first record.
+    /// Written bytes of the first record.
     partial_len: usize,
 }
 

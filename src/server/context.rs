@@ -28,10 +28,10 @@ pub(super) struct ServerContext {
     pub(super) listing_budget: ListingBudget,
     /// Threads for blocking calls; `None` in tests without an event loop.
     pub(super) helpers: Option<Helpers>,
-    /// Of the running connection.
+    /// Key of the connection that runs.
     pub(super) key: Option<Key>,
     pub(super) host_names: Vec<HostName>,
-    /// Last `Host` that was answered.
+    /// `Host` of the last request that passed the check.
     pub(super) answered_authority: Vec<u8>,
     /// By listener.
     pub(super) loopback_listeners: Vec<bool>,

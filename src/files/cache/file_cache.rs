@@ -145,7 +145,7 @@ impl<V> FileCache<V> {
     /// Never older than the last [`FileCache::mark_events_pending`]. All calls pass equal `store` and
     /// `index`. `now` is not after the call.
     ///
-    /// Of the errors, only `NotFound` is cached.
+    /// `NotFound` is the only error that is cached.
     pub fn find(
         &mut self,
         store: &ContentSource,

@@ -109,7 +109,7 @@ impl Upload {
         self.file.modified_secs = Some(unix_secs);
     }
 
-    /// What has the target name.
+    /// Target directory and name.
     pub fn target(&self) -> &UploadTarget {
         &self.target
     }

@@ -1,4 +1,4 @@
-//! Name below the upload directory: what has it, and the file there.
+//! Target of an upload: an open directory and a name in it.
 //!
 //! All steps stay below the root; a symlink that has the name is never followed.
 

@@ -23,7 +23,7 @@ const PREALLOCATED_LEN_MIN: u64 = 1024 * 1024;
 /// `f_type` of tmpfs, where preallocation takes long: it clears the memory.
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// What an upload asks of the disk.
+/// Requirements of an upload on the disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpacePolicy {
     /// Length of the file; 0 if unknown.

@@ -57,7 +57,7 @@ pub(super) struct ConnectionSlots {
     pub(super) slots: Vec<LoadSlot>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,
     measured_from: Instant,
-    /// Of slots that could not connect, but now are connected.
+    /// Lost time of slots that could not connect and now are connected.
     lost: Duration,
     pub(super) taken: usize,
     pub(super) unanswered: usize,

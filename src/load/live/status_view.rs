@@ -20,7 +20,7 @@ const SPARKLINE_BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '�
 pub(super) struct StatusView {
     elapsed: Duration,
     totals: RequestTotals,
-    /// Of complete intervals, per second.
+    /// Requests per second of complete intervals.
     rates: Vec<f64>,
     /// Percentiles of the last interval.
     p50_us: u64,

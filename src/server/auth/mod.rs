@@ -34,7 +34,7 @@ type Mac = [u8; 32];
 #[derive(Debug)]
 pub(super) struct Authenticator {
     key: Hmac<Sha256>,
-    /// Of `--auth`.
+    /// Credentials of `--auth`.
     known: HashSet<Mac>,
     path: Option<PathBuf>,
     reload: FileReload,

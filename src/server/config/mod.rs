@@ -89,7 +89,7 @@ pub struct ServerConfig {
     pub upload_len_max: u64,
     /// Bytes that uploads leave free.
     pub free_min: u64,
-    /// What is synced.
+    /// Sync before the response to a change.
     pub durability: Durability,
     /// Whether a change needs a condition.
     pub require_conditions: bool,
@@ -107,7 +107,7 @@ pub struct ServerConfig {
     pub listing: Option<bool>,
 }
 
-/// What is synced before the response to an upload.
+/// Data that is synced before the response to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Content and name.

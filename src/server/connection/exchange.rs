@@ -35,7 +35,7 @@ pub(super) struct RequestSummary {
     line: Span,
     referer: Option<Span>,
     user_agent: Option<Span>,
-    /// Of a user who is logged in.
+    /// Set only after a login.
     authorization: Option<Span>,
 }
 

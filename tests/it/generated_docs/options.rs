@@ -111,6 +111,8 @@ fn code(text: &str) -> String {
 fn row(entry: &Entry, variables: &[String]) -> Vec<String> {
     let names = entry.names();
     let (value, is_optional) = entry.value();
+    // A description that follows its option after a single space would count as the value.
+    assert!(names.is_empty() || value.split(' ').count() <= 3, "{value} is no value of {names:?}");
     let (default, meaning) = entry.default_and_meaning();
     let placeholders: Vec<&str> =
         value.split(|c: char| !c.is_ascii_uppercase()).filter(|name| !name.is_empty()).collect();
