@@ -306,7 +306,9 @@ pub(crate) fn check_table(program: &Program, help: &str) {
             Some(letter) => format!("  -{letter}, {long}{next}"),
             None => format!("      {long}{next}"),
         };
-        assert!(help.lines().any(|line| line.starts_with(&shown)), "{long}");
+        // The description of a long flag begins in the next line.
+        let is_entry = |line: &str| line.starts_with(&shown) || line == shown.trim_end();
+        assert!(help.lines().any(is_entry), "{long}");
         assert!(default.is_none_or(|value| help.contains(&format!("[default: {value}"))), "{long}");
     }
 }

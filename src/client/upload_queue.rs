@@ -71,7 +71,7 @@ impl UploadQueue {
             Ok(metadata) if metadata.is_dir() => match directory_path(&path, file) {
                 Some((path, query)) => {
                     self.is_batch = true;
-                    self.walk(file, &path, query, &mut vec![identity(&metadata)]);
+                    self.walk(file, &path, query, &mut ancestors(file));
                 }
                 None => self.push(Err(error(
                     file,
@@ -129,6 +129,12 @@ fn directory_path<'a>(path: &'a str, directory: &Path) -> Option<(String, &'a st
         (false, true) => Some((format!("{start}/"), query)),
         (false, false) => None,
     }
+}
+
+/// The directory and all above it.
+fn ancestors(directory: &Path) -> Vec<(u64, u64)> {
+    let real = fs::canonicalize(directory).unwrap_or_default();
+    real.ancestors().filter_map(|above| fs::metadata(above).ok()).map(|above| identity(&above)).collect()
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {

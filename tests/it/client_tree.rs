@@ -63,6 +63,7 @@ fn failures_leave_other_files_and_the_first_sets_the_code() {
     let (server, folder) = (serve(), tree());
     let path = |name: &str| folder.path().join(name);
     symlink("..", path("d/sub/up")).expect("a link");
+    symlink("../../..", path("d/sub/upper")).expect("a link");
     symlink("nowhere", path("d/sub/zdangling")).expect("a link");
     assert!(Command::new("mkfifo").arg(path("d/fifo")).status().expect("mkfifo runs").success());
     fs::create_dir(path("d/new")).expect("a folder");
@@ -73,13 +74,15 @@ fn failures_leave_other_files_and_the_first_sets_the_code() {
         "cannot read 'd/fifo': it is neither a file nor a directory",
         "/in/new/file: not stored: the server refused it with 409 Conflict: The directory of the file does not exist",
         "cannot read 'd/sub/up': it is a link to a directory that it is in",
+        "cannot read 'd/sub/upper': it is a link to a directory that it is in",
         "cannot read 'd/sub/zdangling': No such file",
         "stored 7 bytes at /in/sub/c ",
-        "sent 5 of 9 files, 31 bytes, in ",
+        "sent 5 of 10 files, 31 bytes, in ",
     ] {
         assert!(outcome.stderr.lines().any(|said| said.starts_with(line)), "{line}: {}", outcome.stderr);
     }
-    let words = "reactor-client: 4 of 9 files not sent; the first error: cannot read 'd/fifo': it is neither";
+    let words =
+        "reactor-client: 5 of 10 files not sent; the first error: cannot read 'd/fifo': it is neither";
     assert!(outcome.complaint().starts_with(words), "{}", outcome.stderr);
     let args = ["-sS", "-T", "d/new", "-T", "none", "-T", "single", &url];
     let outcome = client_in(folder.path(), &args).expect(22);

@@ -113,7 +113,9 @@ fn write_files(address: SocketAddr, seed: u64, stored: &Sender<()>) -> HashMap<S
         let promise = promises.entry(name.clone()).or_default();
         promise.in_flight = Some(bytes);
         let bytes = promise.in_flight.as_deref().unwrap_or_default();
-        if put(&mut stream, &name, bytes).is_none_or(|status| status >= 300) {
+        let status = put(&mut stream, &name, bytes);
+        if status.is_none_or(|status| status >= 300) {
+            eprintln!("{name}, {} bytes: {status:?}", bytes.len());
             return promises;
         }
         promise.stored = promise.in_flight.take();
@@ -133,6 +135,8 @@ fn check(image: &Image, promises: Vec<HashMap<String, Promise>>, cut: usize) {
             len(&promise.stored),
             len(&promise.in_flight)
         );
+        // The next round needs the space.
+        let _ = fs::remove_file(image.mount_point().join(&name));
     }
 }
 
@@ -157,6 +161,7 @@ fn stored_files_survive_power_loss() {
                 thread::spawn(move || write_files(address, cut as u64 * WRITERS + seed, &sender))
             })
             .collect();
+        drop(sender);
         for _ in 0..random(60) + 1 {
             stored.recv_timeout(WAIT_MAX).expect("a file is stored");
         }

@@ -25,7 +25,7 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-const UPLOAD_OPTIONS: [&str; 7] = [
+const UPLOAD_OPTIONS: [&str; 8] = [
     "--max-upload",
     "--min-free",
     "--durability",
@@ -33,6 +33,7 @@ const UPLOAD_OPTIONS: [&str; 7] = [
     "--no-overwrite",
     "--allow-delete",
     "--allow-mkdir",
+    "--upload-open",
 ];
 
 pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> {

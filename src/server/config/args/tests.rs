@@ -286,6 +286,7 @@ fn each_mistake_gets_one_line_error() {
         ),
         (&["-u", "--max-upload=5x"], "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB"),
         (&["--max-upload=5k"], "--max-upload is for uploads, which are off; turn them on with --upload"),
+        (&["--upload-open"], "--upload-open is for uploads, which are off; turn them on with --upload"),
         (&["--allow-mkdir"], "--allow-mkdir is for uploads, which are off; turn them on with --upload"),
         (&["--durability=none"], "--durability is for uploads, which are off; turn them on with --upload"),
         (&["-u", "--durability=x"], "--durability: 'x' is neither full, file nor none; write one of them"),
