@@ -421,6 +421,8 @@ impl ResponseHandler for Session {
         if self.outcome.is_some() || !self.begin_next() {
             return false;
         }
+        // A stale connection would make a request that must not be sent twice fail (RFC 9110 section 9.2.2).
+        let is_reusable = is_reusable && self.config.method == "PUT";
         (self.is_reused, self.reconnects) = (is_reusable, !is_reusable);
         is_reusable
     }

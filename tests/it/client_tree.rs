@@ -118,6 +118,15 @@ fn connection_closed_between_files_is_opened_again() {
 }
 
 #[test]
+fn post_of_each_file_has_a_connection_of_its_own() {
+    let server = Server::with(&[], &[]);
+    let url = format!("http://{}/", server.address());
+    let args = ["-X", "POST", "-T", "d/a", "-T", "single", &url];
+    let outcome = client_in(tree().path(), &args).expect(22);
+    assert_eq!(outcome.stderr.matches("connected to ").count(), 2, "{}", outcome.stderr);
+}
+
+#[test]
 fn lost_server_ends_the_run() {
     let folder = tree();
     let created = Step::send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
