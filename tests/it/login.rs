@@ -207,6 +207,18 @@ fn preflight_needs_no_login_and_only_with_cors() {
 }
 
 #[test]
+fn preflight_without_login_tells_of_no_file() {
+    let options = ["--auth=u:p", "--cors", "--upload", "--allow-delete", "--allow-mkdir"];
+    let server = Server::with(&[FILE], &options);
+    let mut client = server.connect();
+    for path in ["/a.txt", "/missing", "/", "/.hidden", "/%zz"] {
+        let preflight = "Origin: http://b\r\nAccess-Control-Request-Method: PUT";
+        let reply = client.ask(&format!("OPTIONS {path}"), preflight);
+        assert_eq!(reply.field("Allow"), Some("GET, HEAD, OPTIONS, PUT, DELETE, MKCOL"), "{path}");
+    }
+}
+
+#[test]
 fn get_beside_a_running_verification_is_answered_first() {
     // In two workers; a hash of this cost takes a second or more.
     let users = Users::new(&format!("slow:{}\n", bcrypt("p", 14)));

@@ -46,8 +46,10 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
 /// A file that PUT could create counts.
 fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
     let config = &context.config;
-    // `*` is the whole server. CONNECT names no resource of it.
-    if matches!(head.target, RequestTarget::Asterisk | RequestTarget::Authority(_)) {
+    // `*` is the whole server. CONNECT names no resource of it. Without a login, nothing tells which files exist.
+    if matches!(head.target, RequestTarget::Asterisk | RequestTarget::Authority(_))
+        || (context.authenticator.is_some() && is_preflight(head, context))
+    {
         let put = config.upload.is_some();
         return Ok(Allow { put, delete: put && config.allow_delete, mkcol: put && config.allow_mkdir });
     }
