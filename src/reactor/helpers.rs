@@ -204,6 +204,11 @@ mod tests {
         pub(crate) fn is_awaited(&self) -> bool {
             !self.completions.keys.lock().expect("no panic").is_empty()
         }
+
+        pub(crate) fn wakes_loop(&self) -> bool {
+            let now = rustix::event::Timespec::default();
+            poll(&mut [PollFd::new(self.eventfd(), PollFlags::IN)], Some(&now)) == Ok(1)
+        }
     }
 
     /// Waits for a wake-up of the loop and takes the completed keys.

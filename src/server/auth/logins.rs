@@ -118,7 +118,7 @@ impl Logins {
             self.verified.insert(mac);
         }
         let _ = attempt.outcome.set(outcome);
-        waiting.into_iter().for_each(|(helpers, key)| helpers.wake_when_not_full(key));
+        waiting.into_iter().for_each(|(helpers, key)| helpers.wake(key));
     }
 
     fn count_wrong(&mut self, address: IpAddr, started: Instant) -> Duration {
@@ -147,6 +147,8 @@ fn subnet(ip: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reactor::HelperPool;
+    use std::sync::mpsc;
 
     const MAC: Mac = [1; 32];
 
@@ -207,6 +209,20 @@ mod tests {
         end(&mut logins, MAC, true);
         assert_eq!(first.outcome(now + LOGIN_TIMEOUT), LoginOutcome::Right);
         assert!(logins.begin([99; 32], ip("10.0.0.3"), None, now).is_some());
+    }
+
+    #[test]
+    fn end_wakes_connection_while_many_jobs_are_pending() {
+        let helpers = Helpers::new(HelperPool::new(1)).expect("an eventfd");
+        let (_release, released) = mpsc::channel::<()>();
+        helpers.submit(None, move || _ = released.recv());
+        while !helpers.is_full() {
+            helpers.submit(None, || {});
+        }
+        let (mut logins, waiter) = (Logins::default(), (helpers.clone(), Key::for_test(1)));
+        logins.begin(MAC, ip("::1"), Some(waiter), Instant::now()).expect("it may try");
+        end(&mut logins, MAC, true);
+        assert!(helpers.wakes_loop());
     }
 
     #[test]
