@@ -204,6 +204,7 @@ impl Session {
         match sent {
             // The field is about the stored file.
             Some(sent) if !has_body => return DigestCheck::compare_stored(head, sent),
+            _ if self.upload.is_some() && !has_body => {}
             _ if self.config.method == "HEAD" || head.body == ResponseBody::None => {}
             _ => self.digest_check = DigestCheck::new(head),
         }

@@ -95,6 +95,16 @@ fn upload_sends_the_digest_and_checks_the_stored_one() {
 }
 
 #[test]
+fn digest_of_a_stored_file_is_not_that_of_an_empty_body() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("file"), "hello").expect("a file");
+    for (line, code) in [("Content-Length: 0\r\n\r\n", 0), ("Content-Length: 3\r\n\r\nyes", 56)] {
+        let server = Scripted::answering(format!("HTTP/1.1 200 OK\r\nRepr-Digest: {GOOD}\r\n{line}"));
+        client_in(folder.path(), &["PUT", "-p", &server.port(), "/file"]).expect(code);
+    }
+}
+
+#[test]
 fn digest_of_standard_input_is_in_the_trailer() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/a", listener.local_addr().expect("its address"));
