@@ -44,8 +44,14 @@ pub(super) fn create_tmpfile(dir: &OwnedFd, mode: u32) -> Result<Option<File>, E
         }
         // The last two are from file systems that do not know `O_TMPFILE`.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        // ext4: the directory was removed after it was opened.
+        Err(Errno::PERM) if is_removed(dir) => Err(Errno::NOENT),
         Err(errno) => Err(errno),
     }
+}
+
+fn is_removed(dir: &OwnedFd) -> bool {
+    statx(dir, c"", AtFlags::EMPTY_PATH, StatxFlags::NLINK).is_ok_and(|stat| stat.stx_nlink == 0)
 }
 
 pub(super) fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString), Errno> {

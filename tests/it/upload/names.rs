@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -287,6 +288,23 @@ fn directories_of_concurrent_puts_are_made_once() {
     });
     assert_eq!(statuses, [201; 8]);
     assert_eq!(names_in(&server.root().join("in/n/m")).len(), 8);
+}
+
+#[test]
+fn put_into_directory_that_comes_and_goes_gets_no_403() {
+    let server = serve(&["--durability", "none"]);
+    let (directory, is_over) = (server.root().join("in/empty"), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let _ = fs::remove_dir_all(&directory).and_then(|()| fs::create_dir(&directory));
+            }
+        });
+        let statuses: Vec<u16> =
+            (0..500).map(|_| put(&mut server.connect(), "/in/empty/x", b"x").status).collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert!(!statuses.contains(&403), "{statuses:?}");
+    });
 }
 
 #[test]
