@@ -9,8 +9,6 @@ mod digest;
 pub mod fields;
 mod limits;
 pub mod method;
-#[cfg(test)]
-mod parser_proptests;
 pub mod reject;
 pub mod request;
 pub mod response;
@@ -19,6 +17,8 @@ pub mod status;
 mod syntax;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod version;
 pub mod write;
 

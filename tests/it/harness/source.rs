@@ -36,7 +36,6 @@ pub(crate) fn sources(folders: &[&str], extension: &str) -> Vec<Source> {
 pub(crate) fn is_test_only(path: &str) -> bool {
     let is_part = path.starts_with("src/") && path.contains("/tests/");
     is_part
-        || path == "src/http/parser_proptests.rs"
         || path.ends_with("/testing.rs")
         || path.ends_with("/tests.rs")
 }
