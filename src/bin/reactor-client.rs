@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reactor_http::cli::UsageError;
 use reactor_http::client::args::{self, Command, PROGRAM};
@@ -15,12 +16,31 @@ use reactor_http::load::saved::commands::SavedRunCommand;
 use reactor_http::load::{self, LoadError};
 use reactor_http::sum;
 use reactor_http::sum::args::SumClientConfig;
+use rustix::pipe::pipe;
+use rustix::stdio::{dup2_stdout, stdout};
 
 const EXIT_USAGE: u8 = 2;
 /// curl's exit code for a write error, here on standard output.
 const EXIT_WRITE: u8 = 23;
 
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+ctor::declarative::ctor! {
+    // Before `main`, std opens /dev/null in place of a closed standard output: every write succeeds.
+    #[ctor(unsafe)]
+    fn check_stdout() {
+        STDOUT_WAS_CLOSED.store(rustix::io::fcntl_getfd(stdout()).is_err(), Ordering::Relaxed);
+    }
+}
+
 fn main() -> ExitCode {
+    if STDOUT_WAS_CLOSED.load(Ordering::Relaxed) {
+        // A pipe without a reader. std takes EBADF for success.
+        let broken = pipe().and_then(|(_, writer)| dup2_stdout(writer));
+        if let Err(error) = broken {
+            return PROGRAM.fail(&format!("cannot replace a closed standard output: {error}"), EXIT_WRITE);
+        }
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if sum::args::is_sum_command(&args) {
@@ -67,10 +87,7 @@ fn finish_load(result: Result<(), LoadError>) -> ExitCode {
 
 fn run_sum(config: SumClientConfig) -> ExitCode {
     match sum::run_sum(config) {
-        Ok(outcome) => match io::stdout().lock().write_all(outcome.to_string().as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => PROGRAM.fail(&format!("cannot write to standard output: {error}"), EXIT_WRITE),
-        },
+        Ok(outcome) => print(&outcome.to_string()),
         Err(error) => PROGRAM.fail(&error, error.exit_code()),
     }
 }
@@ -78,6 +95,6 @@ fn run_sum(config: SumClientConfig) -> ExitCode {
 fn print(text: &str) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(EXIT_WRITE),
+        Err(error) => PROGRAM.fail(&format!("cannot write to standard output: {error}"), EXIT_WRITE),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Prints addresses and host name before serving.
 
+#![forbid(unsafe_code)]
+
 use std::io::{self, IsTerminal, Write};
 use std::path::absolute;
 use std::process::ExitCode;

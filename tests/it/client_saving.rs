@@ -457,3 +457,25 @@ fn file_is_written_as_its_mode_says_not_its_directory() {
     assert_eq!(fs::read(path("read-only")).expect("the file"), b"old, and longer");
     fs::set_permissions(path("fixed"), fs::Permissions::from_mode(0o755)).expect("it can be removed");
 }
+
+#[test]
+fn closed_standard_output_is_an_error() {
+    let server = Server::with(&[("hello.txt", b"hello\n")], &[]);
+    let url = format!("{}/hello.txt", server.address());
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" >&-", "sh", env!("CARGO_BIN_EXE_reactor-client")]);
+        let output = command.args(args).current_dir(folder.path()).output().expect("the client runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let rows: [(&[&str], i32); 4] =
+        [(&["--help"], 23), (&[&url], 23), (&["-o", "/dev/stdout", &url], 23), (&["-n", "1", &url], 1)];
+    for (args, wanted) in rows {
+        let (code, stderr) = run(args);
+        assert_eq!(code, Some(wanted), "{args:?}: {stderr}");
+        assert!(stderr.contains("Broken pipe"), "{args:?}: {stderr}");
+    }
+    assert_eq!(run(&["-s", "-o", "saved", &url]), (Some(0), String::new()));
+    assert_eq!(fs::read(folder.path().join("saved")).expect("the file"), b"hello\n");
+}

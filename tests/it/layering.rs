@@ -130,7 +130,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "bin",
         rooms: &["server", "client", "load", "reactor", "net", "access_log", "sum", "cli"],
-        crates: &["env_logger"],
+        crates: &["ctor", "env_logger", "rustix"],
         never: &[],
     },
     Room { name: "text", rooms: &[], crates: &[], never: &["std::net", "std::fs", "std::env"] },

@@ -35,9 +35,7 @@ pub(crate) fn sources(folders: &[&str], extension: &str) -> Vec<Source> {
 /// Whether a module is compiled for unit tests only.
 pub(crate) fn is_test_only(path: &str) -> bool {
     let is_part = path.starts_with("src/") && path.contains("/tests/");
-    is_part
-        || path.ends_with("/testing.rs")
-        || path.ends_with("/tests.rs")
+    is_part || path.ends_with("/testing.rs") || path.ends_with("/tests.rs")
 }
 
 /// The source with comments and the contents of literals blanked out.
