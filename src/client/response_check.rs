@@ -47,7 +47,7 @@ impl DigestCheck {
 
 fn find(head: &ResponseHead<'_>, name: &str) -> impl Iterator<Item = DigestValue> {
     let values = head.fields.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
-    values.flat_map(|(_, value)| DigestValue::parse_list(&value))
+    values.flat_map(|(_, value)| DigestValue::parse_list(&value).flatten().collect::<Vec<_>>())
 }
 
 /// `detail` (RFC 9457), or the first line that is not the status.

@@ -22,6 +22,7 @@ mod tests;
 pub mod version;
 pub mod write;
 
+pub(crate) use body::chunked::trailers;
 pub use body::chunked::{CHUNK_LINE_LEN_MAX, ChunkedDecoder, Decoded, TRAILERS_LEN_MAX};
 pub use body::decoder::BodyDecoder;
 pub use body::framing::{RequestBody, ResponseBody};

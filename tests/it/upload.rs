@@ -2,8 +2,9 @@
 //!
 //! `names` is about DELETE, MKCOL and the directories of a PUT, `rules` about what an option or a field asks for,
 //! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
-//! `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
+//! `digest` what has another digest than its sender gave, `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
 
+pub(crate) mod digest;
 mod disk;
 mod durable;
 mod names;

@@ -209,6 +209,16 @@ impl ChunkedDecoder {
     }
 }
 
+/// Trailers of a complete body, from its framing after the last data.
+pub(crate) fn trailers(framing: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    // The end of the data, and the size line.
+    let lines = framing.strip_prefix(b"\r\n").unwrap_or(framing).split(|&byte| byte == b'\n').skip(1);
+    lines.filter_map(|line| {
+        let mut parts = line.splitn(2, |&byte| byte == b':');
+        Some((parts.next()?, parts.next()?.trim_ascii()))
+    })
+}
+
 pub(super) fn take_up_to<'i>(left: &mut u64, input: &'i [u8]) -> &'i [u8] {
     let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
     *left -= len as u64;

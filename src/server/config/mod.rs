@@ -93,6 +93,8 @@ pub struct ServerConfig {
     pub durability: Durability,
     /// Whether a change needs a condition.
     pub require_conditions: bool,
+    /// Whether an upload needs a digest.
+    pub require_digest: bool,
     /// Whether uploads replace no file.
     pub no_overwrite: bool,
     /// Whether DELETE is served.

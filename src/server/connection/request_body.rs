@@ -57,7 +57,8 @@ impl BodyReceiver {
                     return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE));
                 }
                 Some(Action::Store(upload)) => {
-                    if let Err(error) = upload.write(decoded.data) {
+                    let framing = recv_buf.bytes().get(..consumed - decoded.data.len()).unwrap_or_default();
+                    if let Err(error) = upload.write(framing, decoded.data) {
                         return ReceiveProgress::Failed(error);
                     }
                 }

@@ -13,6 +13,7 @@ mod preconditions;
 pub(super) mod put;
 mod route;
 mod static_file;
+mod upload_digest;
 mod upload_error;
 
 pub(super) use host::{https_redirect, refuse_host};

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
+use super::upload_digest::UploadDigests;
 use super::upload_error::{upload_error, upload_path_error};
 use crate::cli::quote;
 use crate::files::{ContentSource, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory};
@@ -26,6 +27,7 @@ const MODIFIED_SECS_MAX: i64 = 253_402_300_799;
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
     upload: Upload,
+    digests: Option<Box<UploadDigests>>,
     preconditions: Option<Box<UploadPreconditions>>,
     location: Vec<u8>,
     modified_secs: Option<i64>,
@@ -66,6 +68,8 @@ pub(super) fn begin(
     check_body(head, context.config.upload_len_max)?;
     check_required(head, &context.config)?;
     let modified_secs = modified_secs(head)?;
+    let digests = UploadDigests::begin(head, context.config.require_digest)
+        .map_err(|problem| ErrorResponse::for_problem(head, problem))?;
     context.follow_root(now, true);
     let config = &context.config;
     let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
@@ -88,6 +92,7 @@ pub(super) fn begin(
     let (error_format, remaining_len) = (error_format(head.accept), config.upload_len_max);
     Ok(UploadInProgress {
         upload,
+        digests: digests.map(Box::new),
         preconditions,
         location,
         modified_secs,
@@ -131,7 +136,11 @@ fn modified_secs(head: &RequestHead<'_, '_>) -> Result<Option<i64>, ErrorRespons
 }
 
 impl UploadInProgress {
-    pub(in crate::server) fn write(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
+    /// Takes one step of the decoder: `data`, and the framing before it.
+    pub(in crate::server) fn write(&mut self, framing: &[u8], data: &[u8]) -> Result<(), ErrorResponse> {
+        if let Some(digests) = &mut self.digests {
+            digests.update(framing, data);
+        }
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
         let too_large = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, self.error_format);
         self.remaining_len = remaining_len.ok_or(too_large)?;
@@ -143,6 +152,9 @@ impl UploadInProgress {
         context: &mut ServerContext,
         now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
+        if let Some(Err(problem)) = self.digests.take().map(|digests| digests.finish()) {
+            return Ok(ErrorResponse::of_problem(problem, self.error_format).into());
+        }
         let (mut store, error_format) = (context.store.clone(), self.error_format);
         let directory = context.config.upload.clone().unwrap_or_default();
         let is_synced = context.config.durability != Durability::None;

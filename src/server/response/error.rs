@@ -100,6 +100,9 @@ impl ErrorResponse {
         if self.status == Status::UNAUTHORIZED {
             field(out, "WWW-Authenticate", BASIC_CHALLENGE);
         }
+        if self.problem == Some(Problem::DIGEST_MISSING.uri) {
+            field(out, "Want-Repr-Digest", b"sha-256=10");
+        }
         if self.status == Status::SERVICE_UNAVAILABLE {
             field(out, "Retry-After", b"1");
         }

@@ -55,6 +55,13 @@ impl Problem {
     pub(in crate::server) const BELOW_MIN_FREE: Self = problem("urn:reactor-http:below-min-free", Status::INSUFFICIENT_STORAGE,
         "The server keeps the rest of its disk free: --min-free sets how much; nothing was stored.");
 
+    pub(in crate::server) const DIGEST_MISMATCH: Self = problem("https://iana.org/assignments/http-problem-types#digest-mismatching-values", Status::BAD_REQUEST,
+        "The content does not have the digest that Content-Digest or Repr-Digest gives; nothing was stored.");
+    pub(in crate::server) const DIGEST_INVALID: Self = problem("https://iana.org/assignments/http-problem-types#digest-invalid-values", Status::BAD_REQUEST,
+        "A value in Content-Digest or Repr-Digest is no byte sequence; nothing was stored.");
+    pub(in crate::server) const DIGEST_MISSING: Self = problem("urn:reactor-http:digest-missing", Status::BAD_REQUEST,
+        "Uploads need a digest here: send Repr-Digest with sha-256 or sha-512, as a field or a trailer that Trailer names.");
+
     pub(super) fn title(uri: &str) -> String {
         let name = uri.rsplit([':', '#']).next().unwrap_or_default().replace('-', " ");
         let first = name.get(..1).unwrap_or_default().to_ascii_uppercase();
@@ -66,7 +73,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    const ALL: [Problem; 18] = [
+    const ALL: [Problem; 21] = [
         Problem::UPLOADS_OFF,
         Problem::DELETING_OFF,
         Problem::MAKING_DIRECTORIES_OFF,
@@ -85,6 +92,9 @@ mod tests {
         Problem::DISK_FULL,
         Problem::OVER_QUOTA,
         Problem::BELOW_MIN_FREE,
+        Problem::DIGEST_MISMATCH,
+        Problem::DIGEST_INVALID,
+        Problem::DIGEST_MISSING,
     ];
 
     #[test]

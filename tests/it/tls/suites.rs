@@ -63,6 +63,7 @@ fn uploads_over_tls() {
         upload::chunked_put_stores_decoded_body,
         upload::expect_100_continue_is_sent_only_if_upload_is_accepted,
         upload::pipelined_get_after_put_sees_new_content,
+        upload::digest::digest_in_a_trailer_is_checked_byte_by_byte,
         upload::whole::aborted_put_gets_400_and_leaves_no_file,
         upload::whole::killed_server_leaves_no_partial_upload,
         upload::whole::put_in_flight_finishes_after_sigterm,

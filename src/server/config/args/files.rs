@@ -25,11 +25,12 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-const UPLOAD_OPTIONS: [&str; 8] = [
+const UPLOAD_OPTIONS: [&str; 9] = [
     "--max-upload",
     "--min-free",
     "--durability",
     "--require-conditions",
+    "--require-digest",
     "--no-overwrite",
     "--allow-delete",
     "--allow-mkdir",

@@ -92,6 +92,7 @@ fn no_arguments_serve_content_directory_if_present() {
         free_min: 0,
         durability: Durability::Full,
         require_conditions: false,
+        require_digest: false,
         no_overwrite: false,
         allow_delete: false,
         allow_mkdir: false,
