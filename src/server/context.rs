@@ -26,6 +26,8 @@ pub(super) struct ServerContext {
     /// Clones count the running archives.
     pub(super) archive_permits: Rc<()>,
     pub(super) listing_budget: ListingBudget,
+    /// Threads for long directories, which delay no upload.
+    pub(super) listing_helpers: Option<Helpers>,
     /// Threads for blocking calls; `None` in tests without an event loop.
     pub(super) helpers: Option<Helpers>,
     /// Key of the connection that runs.
@@ -53,6 +55,7 @@ impl ServerContext {
             shared: Arc::default(),
             archive_permits: Rc::new(()),
             listing_budget: ListingBudget::default(),
+            listing_helpers: None,
             helpers: None,
             key: None,
             https_port: None,

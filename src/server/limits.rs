@@ -10,6 +10,9 @@ use crate::reactor::Watermarks;
 pub(super) const WORKERS_MAX: usize = 256;
 /// Most helper threads: one suffices to close files, and three more continue if a disk hangs.
 pub(super) const HELPER_THREADS_MAX: usize = 4;
+/// Threads of a worker that read long directories: fewer finish sooner.
+pub(super) const LISTING_THREADS_MAX: usize = 2;
+
 /// Descriptors reserved for everything except connections and cached files.
 ///
 /// Some 20 are usual: standard streams (3), epoll, waker, helpers, signal pipe (6), inotify, root, log, listeners.

@@ -16,7 +16,8 @@ use super::app::{ControlMessage, ServerApp, TlsListeners, signals};
 use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
-    DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, cached_files_max, connection_watermarks, file_len_max,
+    DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, LISTING_THREADS_MAX, cached_files_max, connection_watermarks,
+    file_len_max,
 };
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
@@ -265,6 +266,7 @@ impl WorkerConfig {
         worker.context.authenticator = authenticator;
         worker.context.shared = shared;
         worker.context.helpers = Some(helpers.clone());
+        worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
         let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id, tls), now)?;
         reactor.use_helpers(helpers)?;
         reactor.limit_connections(limit);

@@ -1,9 +1,9 @@
-//! Memory and open-directory budget of all listings.
+//! Memory budget of all listings.
 //!
 //! A dropped [`Lease`] is returned, however the listing ends. Callers state their bytes.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ListingError;
 
@@ -19,83 +19,51 @@ const RESERVED_LEN: usize = 4 * 1024 * 1024;
 /// Bytes for a few hundred names.
 const SMALL_LEN_MAX: usize = 64 * 1024;
 
-/// Directories read at a time. Each costs every tick about 1 ms, and fewer finish sooner. Others wait; no
-/// peer can delay a read.
-pub const DIRECTORIES_OPEN_MAX: usize = 4;
-
 /// Generous bytes besides entries; also bounds the number of listings.
 const LISTING_LEN_BASE: usize = 4 * 1024;
 
 /// Budget shared by all listings.
 #[derive(Clone, Debug, Default)]
 pub struct ListingBudget {
-    pub(super) held: Rc<BudgetUsage>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct BudgetUsage {
-    pub(super) bytes: Cell<usize>,
-    directories: Cell<usize>,
+    pub(super) held: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
 pub(super) struct Lease {
-    held: Rc<BudgetUsage>,
+    held: Arc<AtomicUsize>,
     bytes: usize,
-    has_directory: bool,
 }
 
 impl ListingBudget {
     pub(super) fn lease(&self) -> Result<Lease, ListingError> {
-        let mut lease = Lease { held: Rc::clone(&self.held), bytes: 0, has_directory: false };
-        lease.grow(LISTING_LEN_BASE)?;
+        let mut lease = Lease { held: Arc::clone(&self.held), bytes: 0 };
+        lease.resize(0)?;
         Ok(lease)
     }
 }
 
 impl Lease {
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ListingError> {
-        if self.bytes + bytes > LISTING_LEN_MAX {
+    pub(super) fn resize(&mut self, entries_len: usize) -> Result<(), ListingError> {
+        let bytes = LISTING_LEN_BASE + entries_len;
+        if bytes > LISTING_LEN_MAX {
             return Err(ListingError::TooLarge);
         }
-        let is_small = self.bytes + bytes <= SMALL_LEN_MAX;
+        let is_small = bytes <= SMALL_LEN_MAX;
         let len_max = if is_small { LISTINGS_LEN_MAX } else { LISTINGS_LEN_MAX - RESERVED_LEN };
-        if self.held.bytes.get() + bytes > len_max {
-            return Err(ListingError::Busy);
-        }
-        self.set(self.bytes + bytes);
-        Ok(())
-    }
-
-    pub(super) fn shrink(&mut self, bytes: usize) {
-        self.set(self.bytes.min(LISTING_LEN_BASE + bytes));
-    }
-
-    pub(super) fn may_open_directory(&mut self) -> bool {
-        let open = self.held.directories.get();
-        if !self.has_directory && open < DIRECTORIES_OPEN_MAX {
-            self.held.directories.set(open + 1);
-            self.has_directory = true;
-        }
-        self.has_directory
-    }
-
-    pub(super) fn close_directory(&mut self) {
-        let open = self.held.directories.get();
-        self.held.directories.set(open - usize::from(self.has_directory));
-        self.has_directory = false;
-    }
-
-    fn set(&mut self, bytes: usize) {
-        self.held.bytes.set(self.held.bytes.get() - self.bytes + bytes);
+        let resized = |held: usize| {
+            let held = held - self.bytes + bytes;
+            (held <= len_max || bytes <= self.bytes).then_some(held)
+        };
+        let outcome = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, resized);
+        outcome.map_err(|_| ListingError::Busy)?;
         self.bytes = bytes;
+        Ok(())
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.set(0);
-        self.close_directory();
+        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -103,43 +71,42 @@ impl Drop for Lease {
 mod tests {
     use super::*;
 
+    fn held(budget: &ListingBudget) -> usize {
+        budget.held.load(Ordering::Relaxed)
+    }
+
     #[test]
-    fn dropped_lease_returns_bytes_and_directory() {
+    fn dropped_lease_returns_bytes() {
         let budget = ListingBudget::default();
         let mut first = budget.lease().expect("room");
-        first.grow(1000).expect("room");
-        assert!(first.may_open_directory());
+        first.resize(1000).expect("room");
         let second = budget.lease().expect("room");
-        assert_eq!(budget.held.bytes.get(), 2 * LISTING_LEN_BASE + 1000);
-        first.shrink(10);
-        first.shrink(500);
-        assert_eq!(budget.held.bytes.get(), 2 * LISTING_LEN_BASE + 10);
+        assert_eq!(held(&budget), 2 * LISTING_LEN_BASE + 1000);
+        first.resize(10).expect("less");
+        assert_eq!(held(&budget), 2 * LISTING_LEN_BASE + 10);
         drop(second);
         drop(first);
-        assert_eq!((budget.held.bytes.get(), budget.held.directories.get()), (0, 0));
+        assert_eq!(held(&budget), 0);
     }
 
     #[test]
     fn lease_over_limit_is_too_large_or_busy() {
         let budget = ListingBudget::default();
         let mut largest = budget.lease().expect("room");
-        largest.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
-        assert!(matches!(largest.grow(1), Err(ListingError::TooLarge)));
+        largest.resize(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        assert!(matches!(largest.resize(LISTING_LEN_MAX), Err(ListingError::TooLarge)));
         let mut second = budget.lease().expect("room");
-        let rest = LISTINGS_LEN_MAX - RESERVED_LEN - budget.held.bytes.get();
-        assert!(matches!(second.grow(rest + 1), Err(ListingError::Busy)));
-        second.grow(rest).expect("room");
-        assert!(matches!(second.grow(1), Err(ListingError::Busy)));
+        let rest = LISTINGS_LEN_MAX - RESERVED_LEN - held(&budget);
+        assert!(matches!(second.resize(rest + 1), Err(ListingError::Busy)));
+        second.resize(rest).expect("room");
         let mut small = Vec::new();
         while let Ok(lease) = budget.lease() {
             small.push(lease);
         }
-        assert_eq!(
-            (small.len(), budget.held.bytes.get()),
-            (RESERVED_LEN / LISTING_LEN_BASE, LISTINGS_LEN_MAX)
-        );
+        assert_eq!((small.len(), held(&budget)), (RESERVED_LEN / LISTING_LEN_BASE, LISTINGS_LEN_MAX));
+        second.resize(rest - 1).expect("less");
         drop(largest);
-        assert!(budget.lease().is_ok_and(|mut lease| lease.grow(SMALL_LEN_MAX).is_ok()));
+        assert!(budget.lease().is_ok_and(|mut lease| lease.resize(SMALL_LEN_MAX).is_ok()));
     }
 
     #[test]
@@ -147,27 +114,10 @@ mod tests {
         let budget = ListingBudget::default();
         let mut large = budget.lease().expect("room");
         let mut larger = budget.lease().expect("room");
-        larger.grow(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
-        while large.grow(SMALL_LEN_MAX).is_ok() {}
+        larger.resize(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        large.resize(LISTINGS_LEN_MAX - RESERVED_LEN - LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
         let mut small = budget.lease().expect("room");
-        small.grow(SMALL_LEN_MAX - LISTING_LEN_BASE).expect("room");
-        assert!(matches!(small.grow(1), Err(ListingError::Busy)), "it is small no longer");
-    }
-
-    #[test]
-    fn lease_opens_at_most_directories_open_max() {
-        let budget = ListingBudget::default();
-        let mut leases: Vec<Lease> =
-            (0..=DIRECTORIES_OPEN_MAX).map(|_| budget.lease().expect("room")).collect();
-        let mut last = leases.pop().expect("one too many");
-        for lease in &mut leases {
-            assert!(lease.may_open_directory());
-            assert!(lease.may_open_directory(), "it has one");
-        }
-        assert!(!last.may_open_directory());
-        leases[0].close_directory();
-        leases[0].close_directory();
-        assert!(last.may_open_directory());
-        assert_eq!(budget.held.directories.get(), DIRECTORIES_OPEN_MAX);
+        small.resize(SMALL_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        assert!(matches!(small.resize(SMALL_LEN_MAX), Err(ListingError::Busy)), "it is small no longer");
     }
 }

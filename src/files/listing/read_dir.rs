@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, FileType, RawDir};
 
-use super::runs::Run;
+use super::entry_list::EntryList;
 use super::{Entry, ListingOptions, NameFilter};
 use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, is_left_out, join};
 use crate::files::root::{FileKind, FileStat, LookupError, Root};
@@ -43,19 +43,19 @@ impl DirReader {
         &mut self,
         store: &ContentSource,
         options: &mut ListingOptions,
-    ) -> Result<(Run, bool), LookupError> {
-        let mut run = Run::default();
+        entries: &mut EntryList,
+    ) -> Result<bool, LookupError> {
         if self.links.is_empty() && !self.is_at_end {
-            self.read_names(store, &mut run, options)?;
+            self.read_names(store, entries, options)?;
         }
-        self.follow_links(&mut run)?;
-        Ok((run, self.is_at_end && self.links.is_empty()))
+        self.follow_links(entries)?;
+        Ok(self.is_at_end && self.links.is_empty())
     }
 
     fn read_names(
         &mut self,
         store: &ContentSource,
-        run: &mut Run,
+        entries: &mut EntryList,
         options: &mut ListingOptions,
     ) -> Result<(), LookupError> {
         let ListingOptions { filter, hidden, .. } = options;
@@ -73,7 +73,7 @@ impl DirReader {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
                         let stat = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
-                        push_entry(run, bytes, stat.map_err(LookupError::from))?;
+                        push_entry(entries, bytes, stat.map_err(LookupError::from))?;
                     }
                     // Some file systems report no type.
                     FileType::Symlink | FileType::Unknown => self.links.push(bytes.to_vec()),
@@ -89,10 +89,10 @@ impl DirReader {
         Ok(())
     }
 
-    fn follow_links(&mut self, run: &mut Run) -> Result<(), LookupError> {
+    fn follow_links(&mut self, entries: &mut EntryList) -> Result<(), LookupError> {
         let left = self.links.len().saturating_sub(SLICE_LINKS_MAX);
         for name in self.links.drain(left..) {
-            push_entry(run, &name, self.root.stat(&join(&self.path, &name)))?;
+            push_entry(entries, &name, self.root.stat(&join(&self.path, &name)))?;
         }
         Ok(())
     }
@@ -103,7 +103,11 @@ fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
 }
 
 /// Only a temporary failure is an error.
-fn push_entry(run: &mut Run, name: &[u8], stat: Result<FileStat, LookupError>) -> Result<(), LookupError> {
+fn push_entry(
+    entries: &mut EntryList,
+    name: &[u8],
+    stat: Result<FileStat, LookupError>,
+) -> Result<(), LookupError> {
     let stat = match stat {
         Ok(stat) => stat,
         Err(LookupError::Busy) => return Err(LookupError::Busy),
@@ -115,12 +119,16 @@ fn push_entry(run: &mut Run, name: &[u8], stat: Result<FileStat, LookupError>) -
         FileKind::Directory => true,
         FileKind::Other => return Ok(()),
     };
-    run.push(&Entry { name, is_directory, len: stat.len, modified_secs: Some(stat.modified_secs) });
+    entries.push(&Entry { name, is_directory, len: stat.len, modified_secs: Some(stat.modified_secs) });
     Ok(())
 }
 
-pub(super) fn embedded_pages(store: &ContentSource, path: &[u8], filter: &mut Option<NameFilter>) -> Run {
-    let mut run = Run::default();
+pub(super) fn embedded_pages(
+    store: &ContentSource,
+    path: &[u8],
+    filter: &mut Option<NameFilter>,
+) -> EntryList {
+    let mut entries = EntryList::default();
     let mut directories: Vec<&[u8]> = Vec::new();
     for (page_path, page) in store.embedded_pages() {
         let Some(rest) = beneath(path, page_path.as_bytes()) else { continue };
@@ -133,9 +141,9 @@ pub(super) fn embedded_pages(store: &ContentSource, path: &[u8], filter: &mut Op
             directories.push(name);
         }
         let len = if is_directory { 0 } else { page.len() };
-        run.push(&Entry { name, is_directory, len, modified_secs: None });
+        entries.push(&Entry { name, is_directory, len, modified_secs: None });
     }
-    run
+    entries
 }
 
 #[cfg(test)]
@@ -157,9 +165,12 @@ mod tests {
         let mut directory = DirReader::open(root, b"").expect("opens");
         let mut found = Vec::new();
         for _ in 0..COUNT {
-            let (run, is_last) = directory.read_slice(&store, &mut ListingOptions::default()).expect("reads");
-            assert!(run.len() <= SLICE_LINKS_MAX + 1, "{} in a slice", run.len());
-            found.extend(run.entries().map(|entry| (entry.name.to_vec(), entry.len)));
+            let mut entries = EntryList::default();
+            let mut options = ListingOptions::default();
+            let is_last = directory.read_slice(&store, &mut options, &mut entries).expect("reads");
+            let slice: Vec<_> = entries.iter().map(|entry| (entry.name.to_vec(), entry.len)).collect();
+            assert!(slice.len() <= SLICE_LINKS_MAX + 1, "{} in a slice", slice.len());
+            found.extend(slice);
             if is_last {
                 break;
             }

@@ -31,15 +31,15 @@ fn site(names: &[&str]) -> (TempDir, ContentSource) {
     (dir, store)
 }
 
-fn begin(path: &str, options: ListingOptions) -> ListingBuilder {
+fn read(store: &ContentSource, path: &str, options: ListingOptions) -> Result<Listing, ListingError> {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
-    ListingBuilder::begin(&path, options, &ListingBudget::default()).expect("begins")
+    let budget = ListingBudget::default();
+    Listing::read(store, path.as_bytes(), options, &budget, || true)
+        .map(|listing| listing.expect("all of it"))
 }
 
 fn listed(store: &ContentSource, path: &str, options: ListingOptions) -> Listing {
-    let mut builder = begin(path, options);
-    while builder.build_slice(store).expect("gathers") {}
-    builder.finish()
+    read(store, path, options).expect("reads")
 }
 
 /// Remaining names; directories have a slash.
@@ -84,7 +84,7 @@ fn listing_of_non_directory_is_not_found() {
     let (dir, store) = site(&["a.txt"]);
     symlink("..", dir.path().join("out")).expect("a link");
     for path in ["/a.txt", "/missing/", "/out/"] {
-        let refused = begin(path, ListingOptions::default()).build_slice(&store);
+        let refused = read(&store, path, ListingOptions::default());
         assert!(matches!(refused, Err(ListingError::Lookup(LookupError::NotFound))), "{path}: {refused:?}");
     }
 }
@@ -191,73 +191,42 @@ fn many(count: usize) -> (TempDir, ContentSource) {
     (dir, store)
 }
 
+fn held_len(budget: &ListingBudget) -> usize {
+    budget.held.load(std::sync::atomic::Ordering::Relaxed)
+}
+
 #[test]
 fn large_directory_is_read_in_slices_under_lease() {
     const COUNT: usize = 3000;
     let (_dir, store) = many(COUNT);
     let budget = ListingBudget::default();
-    let path = RelativePath::parse(b"/").expect("a path");
-    let mut builder = ListingBuilder::begin(&path, page_options(30, 100), &budget).expect("begins");
-    let (mut slices, mut held_len_max) = (0, 0);
-    loop {
-        let before = builder.totals.entries();
-        let more = builder.build_slice(&store).expect("gathers");
-        assert!(builder.totals.entries() - before <= 300, "a slice of {}", builder.totals.entries() - before);
-        held_len_max = held_len_max.max(budget.held.bytes.get());
+    let (mut slices, mut held_len_max) = (1, 0);
+    let goes_on = || {
         slices += 1;
-        if !more {
-            break;
-        }
-    }
-    assert!(slices >= COUNT / 300 + COUNT / 256, "{slices} slices");
-    assert!((COUNT * 36..COUNT * 60).contains(&held_len_max), "{held_len_max} bytes were leased");
-    assert!(budget.held.bytes.get() < 16 * 1024, "{} bytes are leased for a page", budget.held.bytes.get());
-    let names = names(builder.finish());
+        held_len_max = held_len(&budget);
+        true
+    };
+    let listing = Listing::read(&store, b"", page_options(30, 100), &budget, goes_on);
+    let listing = listing.expect("reads").expect("all of it");
+    assert!(slices >= COUNT / 300, "{slices} slices");
+    assert!((COUNT * 36..COUNT * 80).contains(&held_len_max), "{held_len_max} bytes were leased");
+    assert!(held_len(&budget) < 16 * 1024, "{} bytes are leased for a page", held_len(&budget));
+    let names = names(listing);
     assert_eq!((names[0].as_str(), names[99].as_str()), ("entry-2900.txt", "entry-2999.txt"));
-    assert_eq!(budget.held.bytes.get(), 0);
+    assert_eq!(held_len(&budget), 0);
 }
 
 #[test]
-fn directory_waits_while_too_many_are_open() {
-    let (_dir, store) = many(600);
-    let budget = ListingBudget::default();
-    let path = RelativePath::parse(b"/").expect("a path");
-    let begin = || ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins");
-    let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin()).collect();
-    assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
-    let mut last = begin();
-    assert!(last.build_slice(&store).expect("waits") && last.totals.entries() == 0);
-    while open[0].build_slice(&store).expect("gathers") {}
-    assert!(last.build_slice(&store).expect("gathers") && last.totals.entries() > 0);
-}
-
-#[test]
-fn short_directory_is_listed_while_long_ones_are_open() {
+fn reading_that_does_not_go_on_ends_after_one_slice() {
     let (dir, store) = many(600);
     fs::create_dir(dir.path().join("short")).expect("a directory");
     fs::write(dir.path().join("short/a.txt"), "a").expect("a file");
     let budget = ListingBudget::default();
-    let begin = |path: &[u8]| {
-        let path = RelativePath::parse(path).expect("a path");
-        ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins")
-    };
-    let mut open: Vec<ListingBuilder> = (0..DIRECTORIES_OPEN_MAX).map(|_| begin(b"/")).collect();
-    assert!(open.iter_mut().all(|builder| builder.build_slice(&store).expect("gathers")));
-    let mut short = begin(b"/short/");
-    assert!(!short.build_slice(&store).expect("gathers"), "it is there at once");
-    assert_eq!(names(short.finish()), ["a.txt"]);
-}
-
-#[test]
-fn dropped_listing_returns_its_budget() {
-    let (_dir, store) = many(600);
-    let budget = ListingBudget::default();
-    let path = RelativePath::parse(b"/").expect("a path");
-    let mut builder = ListingBuilder::begin(&path, ListingOptions::default(), &budget).expect("begins");
-    assert!(builder.build_slice(&store).expect("gathers"));
-    assert!(budget.held.bytes.get() > 0);
-    drop(builder);
-    assert_eq!(budget.held.bytes.get(), 0);
+    let read_once = |path: &[u8]| Listing::read(&store, path, ListingOptions::default(), &budget, || false);
+    assert!(read_once(b"").expect("reads").is_none());
+    assert_eq!(held_len(&budget), 0);
+    let short = read_once(b"short").expect("reads").expect("it is there at once");
+    assert_eq!(names(short), ["a.txt"]);
 }
 
 #[test]

@@ -98,7 +98,6 @@ const UNITS: &[(&str, &str)] = &[
     ("INTERIMS_MAX", "responses"),
     ("LINK_COST", "entries"),
     ("LISTEN_BACKLOG", "connections"),
-    ("MERGED_PER_SLICE_MAX", "entries"),
     ("PAGE_LEN", "entries"),
     ("PIPELINE_MAX", "requests"),
     ("READ_AHEAD_BATCH_LEN", "connections"),

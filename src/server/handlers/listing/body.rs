@@ -107,7 +107,7 @@ mod tests {
     use super::super::html;
     use super::super::query::{ListingQuery, PAGE_LEN};
     use super::*;
-    use crate::files::listing::{ListingBudget, ListingBuilder};
+    use crate::files::listing::ListingBudget;
     use crate::files::{ContentSource, RelativePath, Root};
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     use sha2::{Digest, Sha256};
@@ -149,12 +149,10 @@ mod tests {
     fn body(store: &ContentSource, path: &str, query: &str, format: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
         let query = ListingQuery::parse(query.as_bytes());
-        let mut builder =
-            ListingBuilder::begin(&path, query.listing_options(format), &ListingBudget::default())
-                .expect("begins");
-        while builder.build_slice(store).expect("gathers") {}
+        let (options, budget) = (query.listing_options(format), ListingBudget::default());
+        let listing = Listing::read(store, path.as_bytes(), options, &budget, || true).expect("reads");
         let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
-        ListingBody::new(builder.finish(), format, html)
+        ListingBody::new(listing.expect("all of it"), format, html)
     }
 
     /// Appends the next slice. True if more follow.

@@ -1,19 +1,21 @@
 //! Directory listings as HTML, JSON or plain text.
 //!
-//! A step takes about 1 ms at most. Nothing here uses a connection.
+//! A step takes about 1 ms at most; a long directory is read on a helper thread. Nothing here uses a connection.
 
 mod body;
 mod html;
 mod query;
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::files::RelativePath;
-use crate::files::listing::{ListingBuilder, ListingError, ListingOptions};
+use crate::files::listing::{Listing, ListingError, ListingOptions};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -24,9 +26,16 @@ use body::ListingBody;
 use html::HtmlWriter;
 use query::ListingQuery;
 
+/// Longest wait for a long directory: 500,000 names take 2 s, on a slow disk more.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(60);
+
+type ReadResult = Result<Option<Listing>, ListingError>;
+
 #[derive(Debug)]
 pub(super) struct ListingScan {
-    builder: Option<ListingBuilder>,
+    options: ListingOptions,
+    /// The result of a helper thread, which ends early if this is dropped. `None` before the first slice.
+    result: Option<Arc<Mutex<Option<ReadResult>>>>,
     html: HtmlWriter,
     format: ListingFormat,
     error_format: ErrorFormat,
@@ -75,10 +84,8 @@ pub(super) fn listing_response(
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
     let error_format = error_format(head.accept);
     let options = ListingOptions { hidden: context.config.hidden, ..query.listing_options(format) };
-    let builder = ListingBuilder::begin(path, options, &context.listing_budget)
-        .map_err(|error| listing_error(&error, path.as_bytes(), error_format))?;
     let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
-    let scan = ListingScan { builder: Some(builder), html, format, error_format };
+    let scan = ListingScan { options, result: None, html, format, error_format };
     preconditions::respond_later(Box::new(scan), head, now)
 }
 
@@ -96,24 +103,49 @@ fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -
 
 impl PendingResponse for ListingScan {
     fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
-        match self.builder.as_mut()?.build_slice(&context.store) {
-            Ok(true) => None,
-            Ok(false) => Some(self.finish()),
+        let read = match &self.result {
+            Some(result) => result.lock().unwrap_or_else(PoisonError::into_inner).take()?,
+            None => self.start(context),
+        };
+        match read {
+            Ok(listing) => Some(self.respond(listing?)),
             Err(error) => Some(listing_error(&error, &self.html.path, self.error_format).into()),
         }
     }
 
     /// An error, because half a listing would look complete.
     fn on_timeout(&mut self) -> Response {
-        self.builder = None;
         listing_error(&ListingError::Busy, &self.html.path, self.error_format).into()
+    }
+
+    fn helper_timeout(&self) -> Option<Duration> {
+        Some(LISTING_TIMEOUT)
     }
 }
 
 impl ListingScan {
-    fn finish(&mut self) -> Response {
-        let Some(builder) = self.builder.take() else { return self.on_timeout() };
-        let body = ListingBody::new(builder.finish(), self.format, std::mem::take(&mut self.html));
+    /// Most directories are complete after one slice, and need not wait for long ones.
+    fn start(&mut self, context: &ServerContext) -> ReadResult {
+        let (options, budget) = (self.options.clone(), context.listing_budget.clone());
+        let helpers = context.listing_helpers.as_ref().zip(context.helpers.clone()).zip(context.key);
+        let read =
+            Listing::read(&context.store, &self.html.path, options.clone(), &budget, || helpers.is_none());
+        let (Ok(None), Some(((listing_helpers, helpers), key))) = (&read, helpers) else { return read };
+        let (store, path) = (context.store.clone(), self.html.path.clone());
+        let result = self.result.insert(Arc::default());
+        let result = Arc::downgrade(result);
+        listing_helpers.submit(None, move || {
+            let read = Listing::read(&store, &path, options, &budget, || result.strong_count() > 0);
+            if let Some(result) = result.upgrade() {
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+            }
+            helpers.wake(key);
+        });
+        Ok(None)
+    }
+
+    fn respond(&mut self, listing: Listing) -> Response {
+        let body = ListingBody::new(listing, self.format, std::mem::take(&mut self.html));
         let mut fields = Vec::new();
         field(&mut fields, "Vary", b"Accept");
         if self.format == ListingFormat::Html {
