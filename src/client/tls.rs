@@ -2,7 +2,6 @@
 //!
 //! In a program without TLS, no [`ClientTls`] exists.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use mio::net::TcpStream;
@@ -23,15 +22,19 @@ pub struct TlsOptions {
 }
 
 /// Error of TLS, with curl's exit codes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// The handshake has failed: 35.
+    #[error("the TLS handshake failed: {0}")]
     Handshake(String),
     /// The client's certificate or key is not usable: 58.
+    #[error("{0}")]
     Identity(String),
     /// The server's certificate is not trusted: 60.
+    #[error("{0}")]
     Certificate(String),
     /// The trusted authorities are not usable: 77.
+    #[error("{0}")]
     Authorities(String),
 }
 
@@ -46,17 +49,6 @@ impl TlsError {
         }
     }
 }
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Handshake(text) => write!(f, "the TLS handshake failed: {text}"),
-            Self::Identity(text) | Self::Certificate(text) | Self::Authorities(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for TlsError {}
 
 /// Makes TLS streams of sockets.
 #[derive(Clone, Debug)]
@@ -114,6 +106,6 @@ impl ClientTls {
 }
 
 #[cfg(feature = "tls")]
-fn problem(act: &str, path: &std::path::Path, error: &dyn fmt::Display) -> String {
+fn problem(act: &str, path: &std::path::Path, error: &dyn std::fmt::Display) -> String {
     format!("cannot {act} {}: {error}; name a PEM file", crate::cli::quote(path))
 }

@@ -4,7 +4,6 @@
 //! every step, symlinks included. Only regular files are opened: even a non-blocking open of a FIFO releases its
 //! waiting writer.
 
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::mem;
@@ -25,21 +24,28 @@ use super::open_file::{FileCloser, OpenFile};
 const OPEN_ATTEMPTS_MAX: usize = 16;
 
 /// Lookup error.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum LookupError {
     /// No such path below the root.
+    #[error("no such file")]
     NotFound,
     /// No permission.
+    #[error("no permission to read the file")]
     Forbidden,
     /// FIFO, socket or device.
+    #[error("not a regular file")]
     NotRegular,
     /// Directory without index file.
+    #[error("the directory has no index file")]
     NoIndex,
     /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
+    #[error("out of file descriptors or memory")]
     Busy,
     /// The path of the root leads to no directory, or a network file was replaced (ESTALE).
+    #[error("the directory is missing or being replaced")]
     Stale,
     /// Other error, such as a disk read error.
+    #[error("{0}")]
     Failed(io::Error),
 }
 
@@ -60,22 +66,6 @@ impl LookupError {
         }
     }
 }
-
-impl fmt::Display for LookupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LookupError::NotFound => f.write_str("no such file"),
-            LookupError::Forbidden => f.write_str("no permission to read the file"),
-            LookupError::NotRegular => f.write_str("not a regular file"),
-            LookupError::NoIndex => f.write_str("the directory has no index file"),
-            LookupError::Busy => f.write_str("out of file descriptors or memory"),
-            LookupError::Stale => f.write_str("the directory is missing or being replaced"),
-            LookupError::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for LookupError {}
 
 impl From<Errno> for LookupError {
     fn from(errno: Errno) -> Self {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
 use httpdate::HttpDate;
+use jiff::civil::Date;
 
 use super::syntax::parse_decimal;
 
@@ -30,7 +31,6 @@ const DAYS: [&[u8]; 7] =
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
-const DAY_SECS: i64 = 24 * 60 * 60;
 /// Mean Gregorian year.
 const YEAR_SECS: i64 = 31_556_952;
 /// A two-digit year is at most this far ahead; otherwise it is of the last century.
@@ -100,24 +100,10 @@ fn parse_number(digits: &[u8]) -> Option<i64> {
     parse_decimal(digits).map(u64::cast_signed)
 }
 
-/// Gregorian calendar.
+/// Proleptic Gregorian calendar.
 fn unix_secs(year: i64, month: i64, day: i64, secs_of_day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let month_days = match month {
-        2 => 28 + i64::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if !(1..=month_days).contains(&day) {
-        return None;
-    }
-    // Years from March have the leap day last, and regular month lengths.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year;
-    /// From 0000-03-01 to 1970-01-01.
-    const DAYS_BEFORE_1970: i64 = 719_468;
-    Some((days - DAYS_BEFORE_1970) * DAY_SECS + secs_of_day)
+    let date = Date::new(year as i16, month as i8, day as i8).ok()?;
+    Some(date.duration_since(Date::constant(1970, 1, 1)).as_secs() + secs_of_day)
 }
 
 #[cfg(test)]
@@ -157,8 +143,8 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(NOV_1994), "{text}");
         }
-        assert_eq!(parse("Sat Nov 12 08:49:37 1994"), Some(NOV_1994 + 6 * DAY_SECS));
-        assert_eq!(parse("Wednesday, 09-Nov-94 08:49:37 GMT"), Some(NOV_1994 + 3 * DAY_SECS));
+        assert_eq!(parse("Sat Nov 12 08:49:37 1994"), Some(NOV_1994 + 6 * 86_400));
+        assert_eq!(parse("Wednesday, 09-Nov-94 08:49:37 GMT"), Some(NOV_1994 + 3 * 86_400));
         // Wrong day of the week, and dates that other servers send.
         assert_eq!(parse("Mon, 06 Nov 1994 08:49:37 GMT"), Some(NOV_1994));
         assert_eq!(parse("Wed, 31 Dec 1969 23:59:59 GMT"), Some(-1));

@@ -2,13 +2,11 @@
 //!
 //! [`Reject`] has our response status; [`ResponseHeadError`] gets no response.
 
-use std::error::Error;
-use std::fmt;
-
 use super::Status;
 
 /// Rejected request: response status and body message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{status}: {message}")]
 pub struct Reject {
     /// Response status.
     pub status: Status,
@@ -28,16 +26,9 @@ impl Reject {
     }
 }
 
-impl fmt::Display for Reject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.message)
-    }
-}
-
-impl Error for Reject {}
-
 /// Unusable response head, the server's fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct ResponseHeadError(&'static str);
 
 impl ResponseHeadError {
@@ -59,23 +50,4 @@ impl ResponseHeadError {
         Self("the Transfer-Encoding of the response is not chunked alone, and no other is supported");
     /// 2xx to CONNECT: a tunnel would follow.
     pub const TUNNEL: Self = Self("the server opened a tunnel, which is not supported");
-}
-
-impl fmt::Display for ResponseHeadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for ResponseHeadError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reject_displays_status_and_message() {
-        let reject = Reject::bad_request("The Host field is missing.");
-        assert_eq!(reject.to_string(), "400 Bad Request: The Host field is missing.");
-    }
 }

@@ -92,19 +92,8 @@ pub fn chunk_size(out: &mut Vec<u8>, len: u64) {
 }
 
 /// Decimal number.
-pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
-    // 2^64 - 1 has 20 digits.
-    let mut digits = [b'0'; 20];
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-        used += 1;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[digits.len() - used..]);
+pub fn decimal(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Percent-encoded path for Location or a link.

@@ -4,8 +4,6 @@
 //! kept.
 
 use std::collections::VecDeque;
-use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
@@ -31,27 +29,18 @@ pub(super) fn outcome(stream: &TcpStream) -> Result<(), ErrorKind> {
 }
 
 /// Reason for a failed connect to a host.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No address: host and resolver error.
+    #[error("cannot resolve '{0}': {1}")]
     Resolve(String, io::Error),
     /// Host, port, and the reason for each address.
+    #[error("cannot connect to {0}")]
     Failed(String),
     /// The limit for all attempts.
+    #[error("timed out after {0:?}")]
     TimedOut(Duration),
 }
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Resolve(host, source) => write!(f, "cannot resolve '{host}': {source}"),
-            Self::Failed(attempts) => write!(f, "cannot connect to {attempts}"),
-            Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
-        }
-    }
-}
-
-impl Error for ConnectError {}
 
 /// Addresses of a host, tried in order.
 #[derive(Debug)]

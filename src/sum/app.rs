@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::TIMEOUT;
 use super::args::{SumClientConfig, not_a_number, parse_number};
 use super::client::{SumClientProtocol, SumExchange, SumFailure};
-use super::line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
+use super::line::{LINE_LEN_MAX, Name, SumLine, SumRole};
 use crate::cli::say;
 use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, Tick, host_name};
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
@@ -34,19 +34,25 @@ pub struct SumOutcome {
 }
 
 /// Error, displayed as one line.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SumError {
     /// No number to send.
+    #[error("{0}")]
     NoNumber(String),
     /// No connection.
+    #[error("{}", connect_message(.0))]
     Connect(ConnectError),
     /// Terminated by this signal.
+    #[error("interrupted before the response was complete")]
     Interrupted(i32),
     /// Event loop failure.
+    #[error("the event loop failed: {0}")]
     Reactor(io::Error),
     /// No number from the server.
+    #[error("{0}")]
     Exchange(SumFailure),
     /// The sum exceeds 64 bits.
+    #[error("the sum of {0} and {1} does not fit into 64 bits")]
     Overflow(i64, i64),
 }
 
@@ -60,12 +66,18 @@ impl SumError {
             Self::Connect(ConnectError::TimedOut(_)) => 28,
             // As in shells.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
-            Self::Reactor(_) => 1,
-            Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(_))) => 1,
+            Self::Reactor(_) | Self::Exchange(SumFailure::Refused(_)) => 1,
             Self::Exchange(SumFailure::NoResponse) => 52,
             Self::Exchange(SumFailure::TimedOut) => 28,
             Self::Exchange(SumFailure::InvalidLine(_) | SumFailure::Connection(_)) | Self::Overflow(..) => 56,
         }
+    }
+}
+
+fn connect_message(error: &ConnectError) -> String {
+    match error {
+        ConnectError::TimedOut(limit) => format!("timed out after {}", duration(*limit)),
+        error => error.to_string(),
     }
 }
 
@@ -193,41 +205,14 @@ impl fmt::Display for SumOutcome {
     }
 }
 
-impl fmt::Display for SumError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoNumber(message) => f.write_str(message),
-            Self::Connect(ConnectError::TimedOut(limit)) => {
-                write!(f, "timed out after {}", duration(*limit))
-            }
-            Self::Connect(error) => error.fmt(f),
-            Self::Interrupted(_) => f.write_str("interrupted before the response was complete"),
-            Self::Reactor(error) => write!(f, "the event loop failed: {error}"),
-            Self::Exchange(SumFailure::InvalidLine(SumLineError::Refused(message))) => {
-                write!(f, "the server refused: {message}")
-            }
-            Self::Exchange(SumFailure::InvalidLine(error)) => {
-                write!(f, "the server's response is invalid: {error}")
-            }
-            Self::Exchange(SumFailure::NoResponse) => f.write_str("the server sent nothing"),
-            Self::Exchange(SumFailure::TimedOut) => write!(f, "no response within {} s", TIMEOUT.as_secs()),
-            Self::Exchange(SumFailure::Connection(reason)) => write!(f, "the connection ended: {reason}"),
-            Self::Overflow(own, server) => {
-                write!(f, "the sum of {own} and {server} does not fit into 64 bits")
-            }
-        }
-    }
-}
-
-impl std::error::Error for SumError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sum::SumLineError;
 
     #[test]
     fn exit_code_of_each_error() {
-        let refused = SumFailure::InvalidLine(SumLineError::Refused("no".to_owned()));
+        let refused = SumFailure::Refused("no".to_owned());
         let reset = SumFailure::Connection(CloseReason::Failed(io::ErrorKind::ConnectionReset));
         for (error, code) in [
             (SumError::NoNumber(String::new()), 2),

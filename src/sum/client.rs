@@ -17,15 +17,22 @@ use crate::reactor::Now;
 use crate::text::append;
 
 /// Reason for a missing server number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SumFailure {
     /// Closed before the first byte.
+    #[error("the server sent nothing")]
     NoResponse,
+    /// Refusal by the server.
+    #[error("the server refused: {0}")]
+    Refused(String),
     /// Not a server line.
+    #[error("the server's response is invalid: {0}")]
     InvalidLine(SumLineError),
     /// Timed out.
+    #[error("no response within {} s", TIMEOUT.as_secs())]
     TimedOut,
     /// Connecting failed, or the connection broke.
+    #[error("the connection ended: {0}")]
     Connection(CloseReason),
 }
 
@@ -96,6 +103,7 @@ impl SumClientProtocol {
             Ok(None) if !recv_buf.is_eof() => return Want::Input,
             Ok(None) if recv_buf.is_empty() => Err(SumFailure::NoResponse),
             Ok(None) => Err(SumFailure::InvalidLine(SumLineError::CutShort)),
+            Err(SumLineError::Refused(message)) => Err(SumFailure::Refused(message)),
             Err(error) => Err(SumFailure::InvalidLine(error)),
         };
         self.finish(outcome, CloseReason::Finished, exchange)

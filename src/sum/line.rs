@@ -71,42 +71,33 @@ pub struct SumLine {
 }
 
 /// Line error, worded for the sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SumLineError {
     /// No line end in [`LINE_LEN_MAX`] bytes.
+    #[error("a line has at most {LINE_LEN_MAX} bytes")]
     TooLong,
     /// Closed before the line end.
+    #[error("the line has no end")]
     CutShort,
     /// Not UTF-8.
+    #[error("the line is not UTF-8")]
     NotUtf8,
     /// Not in the role's form.
+    #[error("the line is not of the form '{}NAME: NUMBER'", .0.prefix())]
     Form(SumRole),
     /// Not a valid [`Name`].
+    #[error("a name is a short text without control characters")]
     Name,
     /// Not a 64-bit integer.
+    #[error("the number is not an integer from {} to {}", i64::MIN, i64::MAX)]
     Number,
     /// Too slow; see [`super::TIMEOUT`].
+    #[error("no complete line arrived within {} s", TIMEOUT.as_secs())]
     TimedOut,
     /// Server's refusal.
+    #[error("{0}")]
     Refused(String),
 }
-
-impl fmt::Display for SumLineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(f, "a line has at most {LINE_LEN_MAX} bytes"),
-            Self::CutShort => f.write_str("the line has no end"),
-            Self::NotUtf8 => f.write_str("the line is not UTF-8"),
-            Self::Form(role) => write!(f, "the line is not of the form '{}NAME: NUMBER'", role.prefix()),
-            Self::Name => f.write_str("a name is a short text without control characters"),
-            Self::Number => write!(f, "the number is not an integer from {} to {}", i64::MIN, i64::MAX),
-            Self::TimedOut => write!(f, "no complete line arrived within {} s", TIMEOUT.as_secs()),
-            Self::Refused(message) => f.write_str(message),
-        }
-    }
-}
-
-impl std::error::Error for SumLineError {}
 
 impl SumLine {
     /// Parses a line: (consumed, line), or `None` if incomplete.

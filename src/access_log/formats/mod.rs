@@ -26,22 +26,8 @@ pub(super) fn unquoted(out: &mut Vec<u8>, value: &[u8]) {
 }
 
 /// `write!` costs more than the rest of a line.
-pub(super) fn decimal(out: &mut Vec<u8>, mut number: u64) {
-    if number < 10 {
-        return out.push(b'0' + number as u8);
-    }
-    // 2^64 - 1 has 20 digits.
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-        start -= 1;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+pub(super) fn decimal(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn escaped(out: &mut Vec<u8>, mut value: &[u8], is_harmless: impl Fn(u8) -> bool) {

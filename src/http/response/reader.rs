@@ -3,8 +3,6 @@
 //! Owns no buffer or connection: the client and the load generator share it. Checks framing to the last byte (RFC 9112
 //! section 6.3).
 
-use std::fmt;
-
 use super::head::{ResponseHead, parse_response};
 use crate::http::{BodyDecoder, Method, Reject, ResponseBody, ResponseHeadError};
 
@@ -54,42 +52,34 @@ pub enum ResponseEvent<'b> {
 pub type NextEvent<'b> = Result<Option<(usize, ResponseEvent<'b>)>, ResponseError>;
 
 /// Error in a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
     /// Malformed head.
+    #[error("{0}")]
     Head(ResponseHeadError),
     /// Malformed chunk.
+    #[error("the body of the response is invalid: {}", .0.message)]
     Chunk(Reject),
     /// Too many interim responses.
+    #[error("the server sends too many interim responses")]
     TooManyInterims,
     /// Unrequested protocol switch (RFC 9110 section 15.2.2).
+    #[error("the server switches to another protocol")]
     SwitchingProtocols,
     /// Connection end before the response.
+    #[error("the server closed the connection without a response")]
     Empty,
     /// Connection end in the head.
+    #[error("the connection ended within the response head")]
     HeadCutShort,
     /// Connection end in the body; missing bytes, if known.
+    #[error("the body was cut short: {}", missing_part(*.0))]
     BodyCutShort(Option<u64>),
 }
 
-impl fmt::Display for ResponseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Head(fault) => fault.fmt(f),
-            Self::Chunk(fault) => write!(f, "the body of the response is invalid: {}", fault.message),
-            Self::TooManyInterims => f.write_str("the server sends too many interim responses"),
-            Self::SwitchingProtocols => f.write_str("the server switches to another protocol"),
-            Self::Empty => f.write_str("the server closed the connection without a response"),
-            Self::HeadCutShort => f.write_str("the connection ended within the response head"),
-            Self::BodyCutShort(Some(left)) => {
-                write!(f, "the body was cut short: {left} bytes of it are missing")
-            }
-            Self::BodyCutShort(None) => f.write_str("the body was cut short: its last chunk is missing"),
-        }
-    }
+fn missing_part(len: Option<u64>) -> String {
+    len.map_or("its last chunk is missing".to_owned(), |len| format!("{len} bytes of it are missing"))
 }
-
-impl std::error::Error for ResponseError {}
 
 /// Last checked head.
 ///

@@ -4,15 +4,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
+
 use crate::http::Fields;
 use crate::text::split_once;
 
 /// IP addresses with a common prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
-    ip: IpAddr,
-    prefix_len: u32,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Parses `10.0.0.0/8`, or one address.
@@ -20,23 +19,13 @@ impl Network {
     /// # Errors
     /// Expected syntax.
     pub fn parse(text: &[u8]) -> Result<Self, &'static str> {
-        let (ip, len) = split_once(text, b'/').map_or((text, None), |(ip, len)| (ip, Some(len)));
-        let ip = str::from_utf8(ip).ok().and_then(|ip| ip.parse::<IpAddr>().ok());
-        let len_max = if ip.is_some_and(|ip| ip.is_ipv4()) { 32 } else { 128 };
-        let digits = |len| str::from_utf8(len).ok().filter(|len| !len.starts_with('+'))?.parse().ok();
-        match (ip, len.map_or(Some(len_max), digits)) {
-            (Some(ip), Some(prefix_len)) if prefix_len <= len_max => Ok(Self { ip, prefix_len }),
-            _ => Err("it is not an IP address or a network, such as 10.0.0.0/8 or ::1"),
-        }
+        let text = str::from_utf8(text).unwrap_or_default();
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| "it is not an IP address or a network, such as 10.0.0.0/8 or ::1")
     }
 
     fn contains(&self, ip: IpAddr) -> bool {
-        let common_len = match (self.ip, ip) {
-            (IpAddr::V4(own), IpAddr::V4(ip)) => (own.to_bits() ^ ip.to_bits()).leading_zeros(),
-            (IpAddr::V6(own), IpAddr::V6(ip)) => (own.to_bits() ^ ip.to_bits()).leading_zeros(),
-            _ => return false,
-        };
-        common_len >= self.prefix_len
+        self.0.contains(&ip)
     }
 }
 

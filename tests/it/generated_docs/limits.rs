@@ -50,8 +50,6 @@ const NOT_LIMITS: &[&str] = &[
     // Units and the calendar.
     "AHEAD_SECS_MAX",
     "CYCLE_SECS",
-    "DAYS_BEFORE_1970",
-    "DAY_SECS",
     "DAY_US",
     "HIGH_BITS",
     "HOUR_US",
