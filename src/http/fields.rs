@@ -118,60 +118,26 @@ impl fmt::Debug for Fields<'_, '_> {
     }
 }
 
-/// Iterator over the complete lines of a partial head.
+/// Next complete line of a partial head, and its start; `None` if more bytes are needed.
 ///
 /// Between calls, the caller keeps only `searched`.
-#[derive(Debug)]
-pub(super) struct LineScan<'s, 'b> {
+pub(super) fn next_line<'b>(
     buf: &'b [u8],
     head_start: usize,
-    /// Start of the next line; `None` if it may be before `searched`.
-    start: Option<usize>,
-    searched: &'s mut usize,
-}
-
-#[derive(Debug)]
-pub(super) struct HeadLine<'b> {
-    pub(super) bytes: &'b [u8],
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
-
-impl<'s, 'b> LineScan<'s, 'b> {
-    pub(super) fn new(buf: &'b [u8], first: usize, searched: &'s mut usize) -> Self {
-        LineScan { buf, head_start: first, start: (*searched <= first).then_some(first), searched }
-    }
-
-    pub(super) fn next(&mut self) -> Result<Option<HeadLine<'b>>, HeadError> {
-        let limit = self.buf.len().min(HEAD_LEN_MAX);
-        let from = (*self.searched).max(self.head_start).min(limit);
-        let unseen = self.buf.get(from..limit).unwrap_or_default();
-        let Some(found) = memchr(b'\n', unseen) else {
-            *self.searched = limit;
-            return if limit == HEAD_LEN_MAX { Err(HeadError::TooLong) } else { Ok(None) };
-        };
-        let lf = from + found;
-        let start = self.start.unwrap_or_else(|| {
-            let before = self.buf.get(self.head_start..lf).unwrap_or_default();
-            memrchr(b'\n', before).map_or(self.head_start, |at| self.head_start + at + 1)
-        });
-        let Some([bytes @ .., b'\r']) = self.buf.get(start..lf) else {
-            return Err(HeadError::BareLf);
-        };
-        let end = lf + 1;
-        self.start = Some(end);
-        *self.searched = end;
-        Ok(Some(HeadLine { bytes, start, end }))
-    }
-
-    pub(super) fn first_line(&self) -> &'b [u8] {
-        let from_first = self.buf.get(self.head_start..).unwrap_or_default();
-        let len = memchr(b'\n', from_first).unwrap_or(from_first.len());
-        match from_first.get(..len) {
-            Some([bytes @ .., b'\r']) => bytes,
-            _ => from_first,
-        }
-    }
+    searched: &mut usize,
+) -> Result<Option<(usize, &'b [u8])>, HeadError> {
+    let limit = buf.len().min(HEAD_LEN_MAX);
+    let from = (*searched).max(head_start).min(limit);
+    let Some(found) = memchr(b'\n', buf.get(from..limit).unwrap_or_default()) else {
+        *searched = limit;
+        return if limit == HEAD_LEN_MAX { Err(HeadError::TooLong) } else { Ok(None) };
+    };
+    let before = buf.get(head_start..from + found).unwrap_or_default();
+    // The line may begin before `searched`.
+    let start = memrchr(b'\n', before).map_or(0, |at| at + 1);
+    let Some([line @ .., b'\r']) = before.get(start..) else { return Err(HeadError::BareLf) };
+    *searched = from + found + 1;
+    Ok(Some((head_start + start, line)))
 }
 
 #[cfg(test)]
@@ -224,16 +190,15 @@ mod tests {
     }
 
     fn walk(buf: &[u8], searched: &mut usize) -> Result<Vec<(Vec<u8>, usize, usize)>, HeadError> {
-        let mut scan = LineScan::new(buf, 0, searched);
         let mut seen = Vec::new();
-        while let Some(line) = scan.next()? {
-            seen.push((line.bytes.to_vec(), line.start, line.end));
+        while let Some((start, line)) = next_line(buf, 0, searched)? {
+            seen.push((line.to_vec(), start, *searched));
         }
         Ok(seen)
     }
 
     #[test]
-    fn line_scan_whole_or_bytewise_gives_same_lines() {
+    fn next_line_whole_or_bytewise_gives_same_lines() {
         let buf = b"ab\r\n\r\nc\rd\r\n";
         let whole = walk(buf, &mut 0).unwrap();
         let mut searched = 0;
@@ -245,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn line_scan_bare_lf_is_error() {
+    fn next_line_bare_lf_is_error() {
         for buf in [&b"\n"[..], b"a\n", b"a\r\n\n", b"a\r\r\nb\n"] {
             assert_eq!(walk(buf, &mut 0), Err(HeadError::BareLf));
         }
     }
 
     #[test]
-    fn line_scan_unended_head_is_too_long_at_16_kib() {
+    fn next_line_unended_head_is_too_long_at_16_kib() {
         let buf = vec![b'a'; HEAD_LEN_MAX];
         assert_eq!(walk(&buf, &mut 0), Err(HeadError::TooLong));
         assert_eq!(walk(&buf[1..], &mut 0), Ok(Vec::new()));

@@ -8,7 +8,7 @@ use super::fast_path;
 use super::request_line::{REQUEST_LINE_LEN_MAX, RequestLine, TARGET_TOO_LONG};
 use super::target::is_authority;
 use crate::http::body::framing::Framing;
-use crate::http::fields::{HeadError, LineScan};
+use crate::http::fields::{HeadError, next_line};
 use crate::http::rules::negotiation::CodingWeights;
 use crate::http::rules::persistence::Persistence;
 use crate::http::syntax::is_tchar;
@@ -81,21 +81,17 @@ pub fn parse_request<'h, 'b>(
         return Ok(Some((whole.end, build_head(whole.line, fields)?)));
     }
     check_request_line_len(buf, start, *searched)?;
-    let mut lines = LineScan::new(buf, start, searched);
-    let mut request_line = None;
-    while let Some(line) = lines.next()? {
-        if line.start == start {
-            request_line = Some(RequestLine::parse(line.bytes)?);
-        } else if line.bytes.is_empty() {
-            let request_line = match request_line {
-                Some(parsed) => parsed,
-                None => RequestLine::parse(lines.first_line())?,
-            };
-            let fields_start = start + request_line.bytes.len() + "\r\n".len();
-            let block = buf.get(fields_start..line.end).unwrap_or_default();
-            let head = build_head(request_line, Fields::parse(block, space)?)?;
-            *searched = 0;
-            return Ok(Some((line.end, head)));
+    while let Some((line_start, line)) = next_line(buf, start, searched)? {
+        if line_start == start {
+            // Rejected before the head is complete.
+            RequestLine::parse(line)?;
+        } else if line.is_empty() {
+            let end = std::mem::take(searched);
+            let (_, first) = next_line(buf, start, &mut 0)?.unwrap_or_default();
+            let fields_start = start + first.len() + "\r\n".len();
+            let block = buf.get(fields_start..end).unwrap_or_default();
+            let head = build_head(RequestLine::parse(first)?, Fields::parse(block, space)?)?;
+            return Ok(Some((end, head)));
         }
     }
     Ok(None)
