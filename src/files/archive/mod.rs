@@ -3,19 +3,18 @@
 //! Contains what is served. A symlink to a file is stored as the file. One to a directory could form a loop and is
 //! omitted.
 
-mod members;
 mod tar_header;
 mod walk;
 
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-use super::embedded;
+use super::embedded::{self, EmbeddedPage};
 use super::open_file::OpenFile;
 use super::path::{RelativePath, beneath, join};
 use super::root::{LookupError, OpenedPath};
 use super::source::{ContentSource, read_at};
-use members::{Member, Members};
 use tar_header::Kind;
 use walk::Walk;
 
@@ -27,6 +26,11 @@ const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
 const COPIED_LEN_MAX: u64 = 16 * 1024;
 /// Bytes of one [`FileRange`].
 const RANGE_LEN_MAX: u64 = 16 * 1024 * 1024;
+
+/// Members found before the start, so that the archive length is known.
+const MEMBERS_MAX: usize = 32 * 1024;
+/// Bytes of paths; an archive then holds some 5 MiB.
+const PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// Part of an open file.
 #[derive(Clone, Debug)]
@@ -85,6 +89,32 @@ pub struct Archive {
     padding_len: u64,
 }
 
+#[derive(Clone, Debug)]
+struct Member {
+    /// Below the archived directory; a directory ends in a slash.
+    path: Box<[u8]>,
+    modified_secs: i64,
+    kind: Kind,
+    page: Option<EmbeddedPage>,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    list: VecDeque<Member>,
+    paths_len: usize,
+}
+
+impl Members {
+    fn push(&mut self, path: &[u8], modified_secs: i64, kind: Kind, page: Option<EmbeddedPage>) {
+        self.paths_len += path.len();
+        self.list.push_back(Member { path: path.into(), modified_secs, kind, page });
+    }
+
+    fn is_full(&self) -> bool {
+        self.list.len() >= MEMBERS_MAX || self.paths_len >= PATHS_LEN_MAX
+    }
+}
+
 impl Archive {
     /// Begins the archive of `path`, stored as `name`.
     ///
@@ -125,15 +155,14 @@ impl Archive {
     pub fn scan_slice(&mut self) -> Result<bool, LookupError> {
         self.walk.step(&self.store, &mut self.members)?;
         let mut header = Vec::new();
-        for index in self.members_measured..self.members.len() {
-            let Some(member) = self.members.get(index) else { break };
+        for member in self.members.list.range(self.members_measured..) {
             header.clear();
-            self.write_header(&member, &mut header);
+            self.write_header(member, member.kind, &mut header);
             let len = member.kind.len();
             let with_header = header.len() as u64 + tar_header::padding_len(len);
             self.len = self.len.saturating_add(len).saturating_add(with_header);
         }
-        self.members_measured = self.members.len();
+        self.members_measured = self.members.list.len();
         self.is_len_known = self.walk.is_done();
         Ok(self.is_len_known || self.members.is_full())
     }
@@ -155,7 +184,7 @@ impl Archive {
             if out.len() >= out_len_max {
                 break;
             }
-            let Some(member) = self.members.next_member() else { return self.continue_walk(out) };
+            let Some(member) = self.members.list.pop_front() else { return self.continue_walk(out) };
             self.write_member(&member, out)?;
         }
         Ok(TarSlice { payload: None, has_more: true })
@@ -176,7 +205,6 @@ impl Archive {
     fn continue_walk(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, LookupError> {
         let has_more = !self.walk.is_done();
         if has_more {
-            self.members.clear();
             self.walk.step(&self.store, &mut self.members)?;
         } else {
             out.extend_from_slice(tar_header::END);
@@ -184,14 +212,14 @@ impl Archive {
         Ok(TarSlice { payload: None, has_more })
     }
 
-    fn write_header(&self, member: &Member, out: &mut Vec<u8>) {
-        let path = [&self.name, &b"/"[..], self.members.path(member)].concat();
-        tar_header::write_header(out, &path, member.kind, member.modified_secs);
+    fn write_header(&self, member: &Member, kind: Kind, out: &mut Vec<u8>) {
+        let path = [&self.name, &b"/"[..], &member.path].concat();
+        tar_header::write_header(out, &path, kind, member.modified_secs);
     }
 
     fn write_member(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), LookupError> {
         let (Kind::File { len, is_executable }, None) = (member.kind, member.page) else {
-            self.write_header(member, out);
+            self.write_header(member, member.kind, out);
             self.payload = member.page.map(|page| TarPayload::Static(page.bytes()));
             self.padding_len = tar_header::padding_len(member.kind.len());
             return Ok(());
@@ -201,9 +229,7 @@ impl Archive {
             Err(error) if error.is_unservable() && !self.is_len_known => return Ok(()),
             file => file?,
         };
-        let mut as_sent = *member;
-        as_sent.kind = Kind::File { len, is_executable };
-        self.write_header(&as_sent, out);
+        self.write_header(member, Kind::File { len, is_executable }, out);
         if len > COPIED_LEN_MAX {
             self.payload = Some(TarPayload::File(FileRange { file: Rc::new(file), offset: 0, len }));
             self.padding_len = tar_header::padding_len(len);
@@ -222,7 +248,7 @@ impl Archive {
 
     /// Returns the promised length, whatever it is now; else all.
     fn open_member(&self, member: &Member, len: u64) -> Result<(OpenFile, u64), LookupError> {
-        let path = join(&self.walk.directory, self.members.path(member));
+        let path = join(&self.walk.directory, &member.path);
         let root = self.store.root().ok_or(LookupError::NotFound)?;
         match root.open_file(&path)? {
             OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(shrank()),

@@ -10,7 +10,7 @@ use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 use super::super::path::{PATH_LEN_MAX, is_left_out, join};
 use super::super::root::{FileKind, FileStat, LookupError, Root};
 use super::super::source::ContentSource;
-use super::members::Members;
+use super::Members;
 use super::tar_header;
 
 /// Entries per step: two or three system calls each, so about 1 ms.
@@ -164,8 +164,8 @@ mod tests {
             walk.step(store, &mut members).expect("it can be read");
         }
         let mut paths = Vec::new();
-        while let Some(member) = members.next_member() {
-            let path = String::from_utf8_lossy(members.path(&member)).into_owned();
+        while let Some(member) = members.list.pop_front() {
+            let path = String::from_utf8_lossy(&member.path).into_owned();
             paths.push(match member.kind {
                 tar_header::Kind::Directory => path,
                 kind => format!("{path} {}", kind.len()),
@@ -231,13 +231,13 @@ mod tests {
         let mut walk =
             Walk::begin(store.root().expect("a directory"), b"docs", &mut members).expect("it begins");
         while !walk.is_done() {
-            let before = members.len();
+            let before = members.list.len();
             walk.step(&store, &mut members).expect("it can be read");
-            let links = (before..members.len()).filter_map(|index| members.get(index));
-            let links = links.filter(|member| members.path(member).starts_with(b"link-")).count();
+            let links = members.list.range(before..);
+            let links = links.filter(|member| member.path.starts_with(b"link-")).count();
             assert!(links <= ENTRIES_PER_STEP_MAX / LINK_COST, "{links} in a step");
         }
-        assert!(members.len() > 200 + 14);
+        assert!(members.list.len() > 200 + 14);
         let mut walk = Walk { directory: b"docs".to_vec(), ..Walk::default() };
         for _ in 0..100 {
             walk.push_pending(deep.repeat(14).into_bytes()).expect("room");
