@@ -148,14 +148,14 @@ fn option_values<'a, 'i>(
 fn scalar_text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
-        DeValue::Integer(number) => Some(match i128::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => number.to_string(),
-            Err(_) => number.to_string(),
-        }),
-        DeValue::Float(number) => Some(match number.as_str().parse::<f64>() {
-            Ok(number) => number.to_string(),
-            Err(_) => number.to_string(),
-        }),
+        DeValue::Integer(number) => {
+            let value = i128::from_str_radix(number.as_str(), number.radix());
+            Some(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
+        }
+        DeValue::Float(number) => {
+            let value = number.as_str().parse::<f64>();
+            Some(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
+        }
         _ => None,
     }
 }

@@ -17,6 +17,8 @@ pub struct OptionSpec {
     pub kind: OptionKind,
     /// Default value. Flags and [`ValueKind::Optional`] are off by default.
     pub default: Option<&'static str>,
+    /// Mode of the program that alone has it.
+    pub mode: Option<&'static str>,
 }
 
 /// Value of an option, with an example.
@@ -64,7 +66,8 @@ impl OptionKind {
 impl OptionSpec {
     /// Option without a value.
     pub const fn flag(letter: Option<char>, long: &'static str) -> OptionSpec {
-        OptionSpec { letter, long, value_kind: ValueKind::NoValue, kind: OptionKind::Single, default: None }
+        let (value_kind, kind) = (ValueKind::NoValue, OptionKind::Single);
+        OptionSpec { letter, long, value_kind, kind, default: None, mode: None }
     }
 
     /// Option with a value, such as `example`.
@@ -89,6 +92,11 @@ impl OptionSpec {
     /// Option with this default value.
     pub const fn defaults_to(self, value: &'static str) -> OptionSpec {
         OptionSpec { default: Some(value), ..self }
+    }
+
+    /// Option of one mode only.
+    pub const fn only_in(self, mode: &'static str) -> OptionSpec {
+        OptionSpec { mode: Some(mode), ..self }
     }
 
     /// Option of this kind.

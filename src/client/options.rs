@@ -18,25 +18,9 @@ use super::tls::TlsOptions;
 use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
 use crate::text::parse_duration;
 
-const SHARED_OPTIONS: [&str; 17] = [
-    "--cacert",
-    "--cert",
-    "--create-only",
-    "--data",
-    "--head",
-    "--header",
-    "--host",
-    "--if-match",
-    "--if-none-match",
-    "--insecure",
-    "--key",
-    "--port",
-    "--request",
-    "--resolve",
-    "--silent",
-    "--upload-file",
-    "--user",
-];
+/// Mode of the options that a single request has not.
+pub(super) const LOAD_MODE: &str = "load mode";
+
 /// Options rejected in load mode, each with its substitute.
 pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 14] = [
     ("--connect-timeout", "--timeout covers connecting"),
@@ -219,13 +203,10 @@ pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
 }
 
 pub(in crate::client) fn refuse_load_options(args: &ParsedArgs) -> Result<(), String> {
-    let names = args.settings().iter().map(|setting| setting.spec.long);
-    let is_single = |name: &str| {
-        SHARED_OPTIONS.contains(&name) || SINGLE_REQUEST_OPTIONS.iter().any(|(known, _)| *known == name)
-    };
-    match names.filter(|name| !is_single(name)).min() {
+    let modes = args.settings().iter().filter(|setting| setting.spec.mode == Some(LOAD_MODE));
+    match modes.map(|setting| setting.spec.long).min() {
         Some(name) => Err(format!(
-            "option '{name}' is for load mode, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate"
+            "option '{name}' is for {LOAD_MODE}, which begins with -c, -n, -z, -q, --steps, --ramp or --find-rate"
         )),
         None => Ok(()),
     }

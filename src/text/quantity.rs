@@ -10,23 +10,8 @@ use std::time::Duration;
 const TIME_UNITS: [(&str, f64); 7] =
     [("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
 
-/// In bytes.
-const SIZE_UNITS: [(&str, u64); 14] = [
-    ("", 1),
-    ("b", 1),
-    ("k", 1_000),
-    ("kb", 1_000),
-    ("kib", 1 << 10),
-    ("m", 1_000_000),
-    ("mb", 1_000_000),
-    ("mib", 1 << 20),
-    ("g", 1_000_000_000),
-    ("gb", 1_000_000_000),
-    ("gib", 1 << 30),
-    ("t", 1_000_000_000_000),
-    ("tb", 1_000_000_000_000),
-    ("tib", 1 << 40),
-];
+/// Powers of 1000, or of 1024 with an `i`.
+const SIZE_PREFIXES: [&str; 5] = ["", "k", "m", "g", "t"];
 
 /// Largest count; more is a typing error: at a million per second, it takes 30 years.
 const COUNT_MAX: f64 = 1e15;
@@ -74,11 +59,16 @@ fn parse_secs(text: &str) -> Option<f64> {
 /// Invalid text, zero, or more than 64 bits.
 pub fn parse_size(text: &str) -> Result<u64, &'static str> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let unit_len = SIZE_UNITS.iter().find(|(known, _)| unit.eq_ignore_ascii_case(known));
-    let Some((_, unit_len)) = unit_len.filter(|_| !digits.is_empty()) else {
+    let unit = unit.to_ascii_lowercase();
+    let (base, prefix) = match unit.strip_suffix("ib") {
+        Some(prefix) => (1024_u64, prefix),
+        None => (1000, unit.strip_suffix('b').unwrap_or(&unit)),
+    };
+    let power = SIZE_PREFIXES.iter().position(|known| *known == prefix);
+    let Some(power) = power.filter(|_| !digits.is_empty() && unit != "ib") else {
         return Err("is not a size; write it like 500k, 20M, 1GiB");
     };
-    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(*unit_len)) {
+    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(base.pow(power as u32))) {
         Some(0) => Err("is too small; it must be above 0"),
         Some(len) => Ok(len),
         None => Err("is too large a number"),

@@ -19,10 +19,10 @@ use crate::files::CacheLimits;
 use crate::server::rules::{
     CacheRule, Header, HostName, Network, Redirect, check_header_conflicts, check_loops,
 };
-use crate::server::{RootChoice, ServerConfig, SumConfig};
+use crate::server::{CacheMode, Durability, RootChoice, ServerConfig, SumConfig};
 use values::{
-    parse_bind, parse_count, parse_destination, parse_index, parse_name, parse_number, parse_port,
-    parse_size, parse_time, parse_with, parse_workers,
+    parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_name, parse_number,
+    parse_port, parse_size, parse_time, parse_with, parse_workers,
 };
 
 pub use crate::cli::Command;
@@ -116,6 +116,12 @@ pub const PROGRAM: Program = Program {
     value_check: ValueCheck::Checked,
 };
 
+const LISTINGS: [(&str, bool); 2] = [("auto", true), ("off", false)];
+const CACHE_MODES: [(&str, CacheMode); 3] =
+    [("fresh", CacheMode::Fresh), ("stat", CacheMode::Stat), ("off", CacheMode::Off)];
+const DURABILITIES: [(&str, Durability); 3] =
+    [("full", Durability::Full), ("file", Durability::File), ("none", Durability::None)];
+
 fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerConfig, String> {
     let config = ServerConfig {
         quiet: parsed.flag_once("--quiet")?,
@@ -139,8 +145,8 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         cache_control: rules::read_all(parsed, "--cache-control", CacheRule::parse)?,
         redirects: rules::read_all(parsed, "--redirect", Redirect::parse)?,
         cors: parsed.read("--cors", rules::parse_origin)?,
-        listing: parsed.read("--listing", files::parse_listing)?,
-        cache: parsed.value("--cache", files::parse_cache_mode)?,
+        listing: parsed.read("--listing", |text| parse_choice("--listing", &LISTINGS, text))?,
+        cache: parsed.value("--cache", |text| parse_choice("--cache", &CACHE_MODES, text))?,
         cache_len_max: files::read_cache_size(parsed)?,
         cache_files_max: CacheLimits::DEFAULT.descriptors_max,
         idle_timeout: parsed.value("--idle-timeout", |text| parse_time("--idle-timeout", text, false))?,
@@ -156,7 +162,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         upload: parsed.read("--upload", files::parse_upload_directory)?,
         upload_len_max: parsed.value("--max-upload", |text| parse_size("--max-upload", text))?,
         free_min: parsed.read("--min-free", |text| parse_size("--min-free", text))?.unwrap_or(0),
-        durability: parsed.value("--durability", files::parse_durability)?,
+        durability: parsed.value("--durability", |text| parse_choice("--durability", &DURABILITIES, text))?,
         require_conditions: parsed.flag_once("--require-conditions")?,
         require_digest: parsed.flag_once("--require-digest")?,
         no_overwrite: parsed.flag_once("--no-overwrite")?,

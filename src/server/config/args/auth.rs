@@ -2,20 +2,24 @@
 //!
 //! No error shows a password.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::cli::{ParsedArgs, quote};
+use super::values::parse_choice;
+use crate::cli::ParsedArgs;
 use crate::http::BasicCredentials;
 use crate::server::{AuthConfig, ServerConfig};
+
+/// Whether the login is for writes only.
+const SCOPES: [(&str, bool); 2] = [("all", false), ("writes", true)];
 
 pub(super) fn read(parsed: &mut ParsedArgs) -> Result<Option<AuthConfig>, String> {
     let is_on = ["--auth", "--auth-file"].iter().any(|name| parsed.peek(name).is_some());
     let config = AuthConfig {
         credentials: parsed.all("--auth").iter().map(parse_credentials).collect::<Result<_, _>>()?,
         file: parsed.once("--auth-file")?.map(PathBuf::from),
-        writes_only: parsed.value("--auth-for", parse_scope)?,
+        writes_only: parsed.value("--auth-for", |text| parse_choice("--auth-for", &SCOPES, text))?,
     };
     if !is_on && (config.writes_only || parsed.peek("--auth-insecure").is_some()) {
         let option = if config.writes_only { "--auth-for" } else { "--auth-insecure" };
@@ -30,14 +34,6 @@ fn parse_credentials(text: &OsString) -> Result<BasicCredentials, String> {
          user:password"
             .to_owned()
     })
-}
-
-fn parse_scope(text: &OsStr) -> Result<bool, String> {
-    match text.to_str() {
-        Some("all") => Ok(false),
-        Some("writes") => Ok(true),
-        _ => Err(format!("--auth-for: {} is neither all nor writes; write one of them", quote(text))),
-    }
 }
 
 pub(super) fn check_exposure(config: &ServerConfig, parsed: &mut ParsedArgs) -> Result<(), String> {

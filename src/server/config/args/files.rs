@@ -10,7 +10,7 @@ use super::values::parse_size;
 use crate::cli::{ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
-use crate::server::{CacheMode, Durability, ErrorPage};
+use crate::server::ErrorPage;
 use crate::text::split_once;
 
 /// Statuses that can have their own page: outcomes of valid requests.
@@ -54,15 +54,6 @@ pub(super) fn check_upload_options(parsed: &ParsedArgs) -> Result<(), String> {
     }
 }
 
-pub(super) fn parse_durability(text: &OsStr) -> Result<Durability, String> {
-    match text.to_str() {
-        Some("full") => Ok(Durability::Full),
-        Some("file") => Ok(Durability::File),
-        Some("none") => Ok(Durability::None),
-        _ => Err(format!("--durability: {} is neither full, file nor none; write one of them", quote(text))),
-    }
-}
-
 pub(super) fn parse_document(name: &str, text: &OsStr) -> Result<RelativePath<'static>, String> {
     match RelativePath::parse_plain(text.as_bytes()) {
         Ok(path) if !path.has_trailing_slash() => Ok(path),
@@ -98,23 +89,6 @@ fn parse_error_page(text: &OsStr) -> Result<ErrorPage, String> {
     Ok(ErrorPage { status, path: parse_document("--error-page", OsStr::from_bytes(name))? })
 }
 
-pub(super) fn parse_listing(text: &OsStr) -> Result<bool, String> {
-    match text.to_str() {
-        Some("auto") => Ok(true),
-        Some("off") => Ok(false),
-        _ => Err(format!("--listing: {} is neither auto nor off; write one of them", quote(text))),
-    }
-}
-
-pub(super) fn parse_cache_mode(text: &OsStr) -> Result<CacheMode, String> {
-    match text.to_str() {
-        Some("fresh") => Ok(CacheMode::Fresh),
-        Some("stat") => Ok(CacheMode::Stat),
-        Some("off") => Ok(CacheMode::Off),
-        _ => Err(format!("--cache: {} is neither fresh, stat nor off; write one of them", quote(text))),
-    }
-}
-
 /// Empty is the root.
 pub(super) fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
     let bytes = text.as_bytes();
@@ -136,6 +110,7 @@ mod tests {
     use crate::cli::Command;
     use crate::server::ServerConfig;
     use crate::server::config::args::tests::parse;
+    use crate::server::CacheMode;
 
     fn document(text: &[u8]) -> Result<Vec<u8>, String> {
         let path = parse_document("--fallback", OsStr::from_bytes(text))?;

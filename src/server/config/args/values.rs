@@ -90,6 +90,17 @@ pub(super) fn parse_with<T, E: From<&'static str> + Display>(
     outcome.map_err(|error| format!("{name}: {} is invalid: {error}", quote(text)))
 }
 
+/// One of the words of `choices`; the error tells all of them.
+pub(super) fn parse_choice<T: Copy>(name: &str, choices: &[(&str, T)], text: &OsStr) -> Result<T, String> {
+    let found = choices.iter().find(|(word, _)| text == *word);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let (last, others) = words.split_last().unwrap_or((&"", &[]));
+        let others = others.join(", ");
+        format!("{name}: {} is neither {others} nor {last}; write one of them", quote(text))
+    })
+}
+
 pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
     match digits(text).map(str::parse) {
         Some(Ok(count)) if count > 0 => Ok(count),
