@@ -234,21 +234,7 @@ fn worker_configs(
 
 impl WorkerConfig {
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self {
-            config,
-            mut store,
-            log,
-            http,
-            tls,
-            https_port,
-            authenticator,
-            sum,
-            limit,
-            worker_id,
-            shared,
-            helper_pool,
-            now,
-        } = self;
+        let Self { config, mut store, http, sum, now, .. } = self;
         // Ids follow the order of `listen` calls.
         let sum_ids = http.len()..http.len() + sum.len();
         let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
@@ -256,20 +242,21 @@ impl WorkerConfig {
         let console = if is_quiet { None } else { Some(ConsoleLog::stdout()?) };
         let sum_service =
             settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
-        let helpers = Helpers::new(helper_pool)?;
+        let helpers = Helpers::new(self.helper_pool)?;
         let closing = helpers.clone();
         store.close_files_with(FileCloser::new(move |job| closing.submit(None, job)));
-        let mut worker = WorkerState::new(config, store, log);
-        worker.context.https_port = https_port;
+        let mut worker = WorkerState::new(config, store, self.log);
+        worker.context.https_port = self.https_port;
         let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
-        worker.context.authenticator = authenticator;
-        worker.context.shared = shared;
+        worker.context.authenticator = self.authenticator;
+        worker.context.shared = self.shared;
         worker.context.helpers = Some(helpers.clone());
         worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
-        let mut reactor = Reactor::new(ServerApp::new(worker, sum_service, console, worker_id, tls), now)?;
+        let app = ServerApp::new(worker, sum_service, console, self.worker_id, self.tls);
+        let mut reactor = Reactor::new(app, now)?;
         reactor.use_helpers(helpers)?;
-        reactor.limit_connections(limit);
+        reactor.limit_connections(self.limit);
         for listener in http.into_iter().chain(sum) {
             reactor.listen(listener)?;
         }

@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::WorkerState;
 use super::access::{RequestOrigin, route_if_allowed};
 use super::exchange::{BoxedPipeline, RequestSummary};
-use super::request_cache::CachedOutcome;
 use crate::http::{Reject, RequestBody, parse_request};
 use crate::net::RecvBuf;
 use crate::reactor::Now;
@@ -63,10 +62,7 @@ pub(super) fn read_request(
     let uses_cache = !is_proxied && worker.may_use_request_cache(origin);
     let generation = worker.context.cache.generation(now.unix_secs());
     let slot = worker.request_cache.slot_of(bytes, origin.checks_host);
-    if uses_cache
-        && let Some(CachedOutcome { summary, len, response }) =
-            worker.request_cache.get(slot, bytes, generation)
-    {
+    if uses_cache && let Some((summary, len, response)) = worker.request_cache.get(slot, bytes, generation) {
         worker.stats.request_cache_hits += 1;
         let pipeline = pipeline.get_or_insert_with(|| worker.lease_pipeline());
         pipeline.begin(summary, bytes.get(..len).unwrap_or_default(), worker.log.detail(), now);

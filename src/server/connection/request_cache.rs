@@ -28,17 +28,6 @@ pub(super) struct RequestCache {
     login_generation: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SlotId(usize);
-
-#[derive(Debug)]
-pub(super) struct CachedOutcome {
-    pub(super) summary: RequestSummary,
-    /// There is no body.
-    pub(super) len: usize,
-    pub(super) response: Response,
-}
-
 #[derive(Debug)]
 struct RequestSlot {
     head: Vec<u8>,
@@ -61,18 +50,19 @@ impl RequestCache {
         }
     }
 
-    pub(super) fn slot_of(&self, bytes: &[u8], checks_host: bool) -> SlotId {
+    pub(super) fn slot_of(&self, bytes: &[u8], checks_host: bool) -> usize {
         let hash = self.hasher.hash_one(bytes.get(..HASHED_PREFIX_LEN).unwrap_or(bytes)) as usize;
-        SlotId(hash % SLOTS + if checks_host { SLOTS } else { 0 })
+        hash % SLOTS + if checks_host { SLOTS } else { 0 }
     }
 
+    /// Summary and length of the head, which has no body, and the response.
     pub(super) fn get(
         &self,
-        slot: SlotId,
+        slot: usize,
         bytes: &[u8],
         generation: CacheGeneration,
-    ) -> Option<CachedOutcome> {
-        let slot = self.slots.get(slot.0)?.as_ref()?;
+    ) -> Option<(RequestSummary, usize, Response)> {
+        let slot = self.slots.get(slot)?.as_ref()?;
         if slot.generation != generation || !bytes.starts_with(&slot.head) {
             return None;
         }
@@ -80,13 +70,13 @@ impl RequestCache {
             CachedResponse::File(entry) => Response::file(entry.upgrade()?, FilePart::Whole),
             CachedResponse::NotFound(error) => (*error).into(),
         };
-        Some(CachedOutcome { summary: slot.summary, len: slot.head.len(), response })
+        Some((slot.summary, slot.head.len(), response))
     }
 
     /// Caches outcomes that follow from the files alone: a whole file or a 404.
     pub(super) fn insert(
         &mut self,
-        slot: SlotId,
+        slot: usize,
         (bytes, summary): (&[u8], RequestSummary),
         request: &RequestHead<'_, '_>,
         action: &Action,
@@ -104,7 +94,7 @@ impl RequestCache {
         if self.slots.is_empty() {
             self.slots.resize_with(2 * SLOTS, || None);
         }
-        let Some(slot) = self.slots.get_mut(slot.0) else { return };
+        let Some(slot) = self.slots.get_mut(slot) else { return };
         // Heads that do not repeat would evict those that do.
         if slot.as_ref().is_some_and(|slot| slot.generation == generation) {
             return;
