@@ -67,7 +67,7 @@ pub(crate) fn read_request(
     if let Some(last) = words.last().filter(|_| has_list && has_target) {
         return Err(format!("{} and --urls both name a target: leave one out", quote(last)));
     }
-    let is_head_asked = args.flag("--head");
+    let has_head_option = args.flag("--head");
     let (files, data) = (args.all("--upload-file"), args.all("--data"));
     if files.len() > 1 && (files.iter().any(|file| file == "-") || !ends_with_slash(&target.path)) {
         return Err("several -T need a path that ends with a slash, and no -".to_owned());
@@ -79,7 +79,7 @@ pub(crate) fn read_request(
         (true, false) => return Err("-T and -d both give a body: leave one out".to_owned()),
         (false, true) => "GET",
     };
-    let method = method(args, word, is_head_asked, default)?;
+    let method = method(args, word, has_head_option, default)?;
     let more_uploads = files.iter().skip(1).map(|file| {
         let mut path = target.path.clone();
         let source = source::choose(Some(file.clone()), &method, &mut path)?;
@@ -101,7 +101,6 @@ pub(crate) fn read_request(
     if payload.is_some() {
         check_framing(&fields)?;
     }
-    let has_head_option = is_head_asked;
     Ok(RequestArgs { target, method, fields, payload, more_uploads, login_user, has_head_option })
 }
 

@@ -3,6 +3,8 @@
 //! `mime_guess` has the main table. This module corrects it and adds `charset=utf-8`, as readers guess a missing
 //! charset. Content is never read.
 
+use std::borrow::Cow;
+
 /// Type of unknown extensions (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
 
@@ -23,27 +25,9 @@ const CHARSET: &str = "; charset=utf-8";
 
 /// Types with a charset. JSON is UTF-8 by definition, without such a parameter (RFC 8259 section 11).
 /// WebAssembly allows none.
-const WITH_CHARSET: &[&str] = &[
-    "application/atom+xml; charset=utf-8",
-    "application/rss+xml; charset=utf-8",
-    "application/xhtml+xml; charset=utf-8",
-    "application/xml; charset=utf-8",
-    "image/svg+xml; charset=utf-8",
-    "text/calendar; charset=utf-8",
-    "text/css; charset=utf-8",
-    "text/csv; charset=utf-8",
-    "text/html; charset=utf-8",
-    "text/javascript; charset=utf-8",
-    "text/markdown; charset=utf-8",
-    "text/n3; charset=utf-8",
-    "text/tab-separated-values; charset=utf-8",
-    "text/turtle; charset=utf-8",
-    "text/uri-list; charset=utf-8",
-    "text/vcard; charset=utf-8",
-    "text/vtt; charset=utf-8",
-    "text/xml; charset=utf-8",
-    PLAIN,
-];
+const WITH_CHARSET: &str = "application/atom+xml application/rss+xml application/xhtml+xml application/xml image/svg+xml \
+    text/calendar text/css text/csv text/html text/javascript text/markdown text/n3 text/plain \
+    text/tab-separated-values text/turtle text/uri-list text/vcard text/vtt text/xml";
 
 /// Text syntaxes (RFC 6838 section 4.2.8).
 const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
@@ -92,8 +76,7 @@ pub(super) fn is_named(name: &[u8], extension: &str) -> bool {
 pub fn add_charset(media_type: &str) -> String {
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
     let essence = essence.trim().to_ascii_lowercase();
-    let is_text = essence.starts_with("text/")
-        || WITH_CHARSET.iter().any(|full| full.strip_suffix(CHARSET) == Some(essence.as_str()));
+    let is_text = essence.starts_with("text/") || WITH_CHARSET.split(' ').any(|known| known == essence);
     let names_charset = parameters.split(';').any(|parameter| {
         parameter.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("charset"))
     });
@@ -103,11 +86,11 @@ pub fn add_charset(media_type: &str) -> String {
 /// Media type of a name or path, with any charset.
 ///
 /// Case-insensitive; `application/octet-stream` if unknown.
-pub fn media_type(name: &[u8]) -> &'static str {
-    known_type(name).unwrap_or(UNKNOWN)
+pub fn media_type(name: &[u8]) -> Cow<'static, str> {
+    known_type(name).unwrap_or(UNKNOWN.into())
 }
 
-fn known_type(name: &[u8]) -> Option<&'static str> {
+fn known_type(name: &[u8]) -> Option<Cow<'static, str>> {
     let segment = name.rsplit(|&byte| byte == b'/').next()?;
     let mut lower = [0; EXTENSION_LEN_MAX];
     let extension = lower_extension(segment, &mut lower);
@@ -115,7 +98,7 @@ fn known_type(name: &[u8]) -> Option<&'static str> {
     // Only the names of Go have an extension.
     let may_be_listed = extension.is_none() || matches!(segment, [b'g' | b'G', b'o' | b'O', b'.', ..]);
     if may_be_listed && TEXT_NAMES.split(' ').any(is) {
-        return Some(PLAIN);
+        return Some(PLAIN.into());
     }
     let extension = extension?;
     corrected(extension).or_else(|| mime_guess::from_ext(extension).first_raw()).map(with_charset)
@@ -196,12 +179,11 @@ fn corrected(extension: &str) -> Option<&'static str> {
 }
 
 /// Unlisted text becomes plain text: few browsers show `text/x-rust`, all show `text/plain`.
-fn with_charset(essence: &'static str) -> &'static str {
-    let listed = WITH_CHARSET.iter().find(|full| full.strip_suffix(CHARSET) == Some(essence));
-    match listed {
-        Some(full) => full,
-        None if essence.starts_with("text/") => PLAIN,
-        None => essence,
+fn with_charset(essence: &'static str) -> Cow<'static, str> {
+    match essence.starts_with("text/") {
+        _ if WITH_CHARSET.split(' ').any(|known| known == essence) => (essence.to_owned() + CHARSET).into(),
+        true => PLAIN.into(),
+        false => essence.into(),
     }
 }
 

@@ -20,7 +20,7 @@ mod testing;
 mod upload;
 mod watch;
 
-pub use archive::{Archive, FileRange, TarPayload, TarSlice};
+pub use archive::{Archive, TarPayload, TarSlice};
 pub use cache::{CacheGeneration, CacheLimits, CacheLookups, CachedFile, FileCache, Lookup};
 pub use coding::{Coding, EncodingPreferences};
 pub use dir_sync::DirSync;

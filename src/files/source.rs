@@ -152,10 +152,10 @@ impl Resource {
             len,
             modified_secs: None,
             mtime_is_stable: false,
-            media_type: media_type.into(),
+            is_negotiable: coding.is_none() && is_compressible(&media_type),
+            media_type,
             version: None,
             coding,
-            is_negotiable: coding.is_none() && is_compressible(media_type),
             is_generated: false,
             stat: None,
         }

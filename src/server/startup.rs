@@ -21,7 +21,7 @@ use super::limits::{
 };
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
-use super::{RootChoice, ServerConfig, ServerTls, TlsConfig, WorkerState};
+use super::{RootChoice, ServerConfig, ServerTls, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCloser, Root, Upload};
@@ -73,16 +73,14 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config);
-    let OpenListeners { mut plain, tls: tls_listeners, sum } = open_listeners(&config)?;
-    let (addresses, tls_addresses) = (local_addresses(&plain)?, local_addresses(&tls_listeners)?);
-    let sum_addresses = local_addresses(&sum)?;
-    let tls_from = plain.len();
-    plain.extend(tls_listeners);
+    let (http, tls_from, sum) = open_listeners(&config)?;
+    let (mut addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
+    let tls_addresses = addresses.split_off(tls_from);
     let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
     let https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
-    let tls = tls.map(|tls| TlsListeners { tls, ids: tls_from..plain.len() });
+    let tls = tls.map(|tls| TlsListeners { tls, ids: tls_from..http.len() });
     let mut configs =
-        worker_configs(config, watermarks, logs, (plain, sum), (tls, https_port, authenticator), now)?;
+        worker_configs(config, watermarks, logs, (http, sum), (tls, https_port, authenticator), now)?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
@@ -169,24 +167,18 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     })
 }
 
-struct OpenListeners {
-    plain: Vec<TcpListener>,
-    tls: Vec<TcpListener>,
-    sum: Vec<TcpListener>,
-}
-
-fn open_listeners(config: &ServerConfig) -> Result<OpenListeners, String> {
+/// For HTTP, of which those from this index on speak TLS, and for the number exchange.
+fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, usize, Vec<TcpListener>), String> {
     let open = |port: Option<u16>, option| {
         let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
         listeners.map(Option::unwrap_or_default).map_err(|error| listen_error(&error, option))
     };
-    let plain = open(config.http.then_some(config.port), "--port")?;
+    let mut http = open(config.http.then_some(config.port), "--port")?;
     let sum = open(config.sum.as_ref().map(|sum| sum.port), "--sum-port")?;
-    Ok(match config.tls.as_ref().filter(|_| config.http) {
-        None => OpenListeners { plain, tls: Vec::new(), sum },
-        Some(TlsConfig { port: None, .. }) => OpenListeners { plain: Vec::new(), tls: plain, sum },
-        Some(TlsConfig { port, .. }) => OpenListeners { plain, tls: open(*port, "--tls-port")?, sum },
-    })
+    let tls_port = config.tls.as_ref().filter(|_| config.http).map(|tls| tls.port);
+    let tls_from = if tls_port == Some(None) { 0 } else { http.len() };
+    http.extend(open(tls_port.flatten(), "--tls-port")?);
+    Ok((http, tls_from, sum))
 }
 
 fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {

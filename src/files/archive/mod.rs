@@ -24,7 +24,7 @@ const MEMBERS_PER_SLICE_MAX: usize = 16;
 const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
 /// Maximum length of a copied file; longer files use `sendfile`.
 const COPIED_LEN_MAX: u64 = 16 * 1024;
-/// Bytes of one [`FileRange`].
+/// Bytes of a file in one slice.
 const RANGE_LEN_MAX: u64 = 16 * 1024 * 1024;
 
 /// Members found before the start, so that the archive length is known.
@@ -32,22 +32,18 @@ const MEMBERS_MAX: usize = 32 * 1024;
 /// Bytes of paths; an archive then holds some 5 MiB.
 const PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
-/// Part of an open file.
-#[derive(Clone, Debug)]
-pub struct FileRange {
-    /// Read at explicit offsets.
-    pub file: Rc<OpenFile>,
-    /// Start in bytes.
-    pub offset: u64,
-    /// Length in bytes.
-    pub len: u64,
-}
-
 /// Data after the copied bytes.
 #[derive(Clone, Debug)]
 pub enum TarPayload {
-    /// Part of a file.
-    File(FileRange),
+    /// Part of a file, at explicit offsets.
+    File {
+        /// The file.
+        file: Rc<OpenFile>,
+        /// Start in bytes.
+        offset: u64,
+        /// Length in bytes.
+        len: u64,
+    },
     /// Embedded bytes.
     Static(&'static [u8]),
 }
@@ -64,7 +60,7 @@ pub struct TarSlice {
 impl TarPayload {
     pub(crate) fn len(&self) -> u64 {
         match self {
-            TarPayload::File(range) => range.len,
+            TarPayload::File { len, .. } => *len,
             TarPayload::Static(bytes) => bytes.len() as u64,
         }
     }
@@ -192,12 +188,12 @@ impl Archive {
 
     fn next_payload(&mut self) -> Option<TarPayload> {
         let mut payload = self.payload.take()?;
-        if let TarPayload::File(range) = &mut payload
-            && range.len > RANGE_LEN_MAX
+        if let TarPayload::File { file, offset, len } = &mut payload
+            && *len > RANGE_LEN_MAX
         {
-            let (offset, len) = (range.offset + RANGE_LEN_MAX, range.len - RANGE_LEN_MAX);
-            range.len = RANGE_LEN_MAX;
-            self.payload = Some(TarPayload::File(FileRange { file: Rc::clone(&range.file), offset, len }));
+            let (offset, rest) = (*offset + RANGE_LEN_MAX, *len - RANGE_LEN_MAX);
+            *len = RANGE_LEN_MAX;
+            self.payload = Some(TarPayload::File { file: Rc::clone(file), offset, len: rest });
         }
         Some(payload)
     }
@@ -231,7 +227,7 @@ impl Archive {
         };
         self.write_header(member, Kind::File { len, is_executable }, out);
         if len > COPIED_LEN_MAX {
-            self.payload = Some(TarPayload::File(FileRange { file: Rc::new(file), offset: 0, len }));
+            self.payload = Some(TarPayload::File { file: Rc::new(file), offset: 0, len });
             self.padding_len = tar_header::padding_len(len);
             return Ok(());
         }

@@ -41,7 +41,7 @@ fn rest(archive: &mut Archive) -> Result<Vec<u8>, LookupError> {
         let slice = archive.next_slice(&mut whole)?;
         assert!(whole.len() - before < 128 * 1024, "a piece of {} bytes", whole.len() - before);
         match slice.payload {
-            Some(TarPayload::File(FileRange { file, offset, len })) => {
+            Some(TarPayload::File { file, offset, len }) => {
                 assert!(slice.has_more && len > 0 && len <= RANGE_LEN_MAX);
                 let bytes = read_up_to(&*file, offset, len).expect("it reads").to_vec();
                 assert_eq!(bytes.len() as u64, len);

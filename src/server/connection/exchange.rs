@@ -200,8 +200,7 @@ impl Pipeline {
                 status: CLIENT_CLOSED_REQUEST,
                 body_start: sent_total,
                 end: sent_total,
-                framing_len: 0,
-                until_close: false,
+                ..ResponseSpan::default()
             };
             let response = exchange.response.unwrap_or(client_closed);
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);

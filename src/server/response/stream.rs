@@ -102,7 +102,7 @@ impl StreamedBody {
             out.extend_from_slice(bytes);
         });
         match payload {
-            Some(TarPayload::File(range)) => send_queue.push_file(range.file, range.offset, range.len),
+            Some(TarPayload::File { file, offset, len }) => send_queue.push_file(file, offset, len),
             Some(TarPayload::Static(bytes)) => send_queue.push_static(bytes),
             None => {}
         }

@@ -20,7 +20,7 @@ pub(in crate::server) struct ResponseWriter {
     page: RenderedPage,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(in crate::server) struct ResponseSpan {
     pub(in crate::server) status: u16,
     pub(in crate::server) body_start: u64,
