@@ -65,7 +65,7 @@ impl DirSync {
 }
 
 /// A directory without read permission cannot be opened for `fsync`: syncs its file system.
-fn sync_directory(dir: impl AsFd) -> Result<(), Errno> {
+pub(super) fn sync_directory(dir: impl AsFd) -> Result<(), Errno> {
     let open = |flags| openat(&dir, c".", flags | OFlags::CLOEXEC, Mode::RUSR);
     match open(OFlags::RDONLY | OFlags::DIRECTORY) {
         Err(Errno::ACCESS) => syncfs(open(OFlags::WRONLY | OFlags::TMPFILE)?),

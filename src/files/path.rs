@@ -18,6 +18,8 @@ pub const PATH_LEN_MAX: usize = 4095;
 
 /// Directory of files that clients ask for by convention.
 const WELL_KNOWN: &[u8] = b".well-known";
+/// Directory of partial uploads. No path leads into it; names are compared without case, as some file systems do.
+pub(super) const PARTIALS_DIRECTORY: &str = ".reactor-uploads";
 
 /// Request path error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,11 @@ impl<'a> RelativePath<'a> {
         let path = RelativePath { bytes: normal_form(raw)? };
         if path.as_bytes().len() > PATH_LEN_MAX {
             return Err(PathError::NotFound);
+        }
+        // A borrowed path has no name that begins with a dot.
+        if matches!(&path.bytes, Cow::Owned(bytes) if bytes.split(|&byte| byte == b'/').any(is_partials_directory))
+        {
+            return Err(PathError::Hidden);
         }
         Ok(path)
     }
@@ -115,7 +122,11 @@ pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
 
 /// For listings and archives.
 pub(super) fn is_left_out(name: &[u8], hidden: bool) -> bool {
-    name.starts_with(b".") && (!hidden || matches!(name, b"." | b".."))
+    name.starts_with(b".") && (!hidden || matches!(name, b"." | b"..") || is_partials_directory(name))
+}
+
+fn is_partials_directory(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(PARTIALS_DIRECTORY.as_bytes())
 }
 
 pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

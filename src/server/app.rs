@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
+use super::handlers::sweep;
 use super::rules::is_trusted;
 use super::shared::WorkerId;
 use super::{HttpServerProtocol, ServerConfig, ServerConnection, ServerTls, WorkerState};
@@ -44,6 +45,10 @@ pub(super) struct TlsListeners {
 /// Time between two looks at certificates and passwords.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Time between two sweeps of unfinished uploads, at most; else a quarter of the time that they are kept.
+const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(600);
+const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
 /// Application of the server's reactor.
 pub struct ServerApp {
     worker: WorkerState,
@@ -57,6 +62,7 @@ pub struct ServerApp {
     accepted_total: u64,
     tls: Option<TlsListeners>,
     files_checked_at: Option<Instant>,
+    next_sweep: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +96,7 @@ impl ServerApp {
         Self {
             tls,
             files_checked_at: None,
+            next_sweep: None,
             worker,
             pool: Pool::new(HEAD_LEN_MAX),
             grace_deadline: None,
@@ -160,6 +167,20 @@ impl ServerApp {
         }
         self.files_checked_at = Some(now.instant);
         Some(now.instant + FILE_CHECK_INTERVAL)
+    }
+
+    /// One worker sweeps for all.
+    fn sweep_uploads(&mut self, now: Now) -> Option<Instant> {
+        let config = &self.worker.context.config;
+        if self.worker_id.index != 0 || config.upload.is_none() {
+            return None;
+        }
+        if self.next_sweep.is_none_or(|next| next <= now.instant) {
+            let interval = (config.resumable_for / 4).clamp(SWEEP_INTERVAL_MIN, SWEEP_INTERVAL_MAX);
+            self.next_sweep = Some(now.instant + interval);
+            sweep(&self.worker.context, now);
+        }
+        self.next_sweep
     }
 
     /// Without a supervisor, a wake-up means shutdown.
@@ -278,8 +299,8 @@ impl App for ServerApp {
             control.stop();
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
-        let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
-        [deadline, self.reload_files(false, now)].into_iter().flatten().min()
+        let deadlines = [log_deadline, self.grace_deadline, sum_deadline, self.sweep_uploads(now)];
+        deadlines.into_iter().flatten().chain(self.reload_files(false, now)).min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {

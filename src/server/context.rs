@@ -14,6 +14,7 @@ use super::shared::Shared;
 use super::{CacheMode, ServerConfig};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCache, ListingBudget};
+use crate::http::{BasicCredentials, RequestHead, percent_encode_path};
 use crate::reactor::{Helpers, Key, Now};
 
 pub(super) struct ServerContext {
@@ -91,6 +92,15 @@ impl ServerContext {
                 );
             }
         }
+    }
+
+    /// User of a request that has logged in, percent-encoded.
+    pub(super) fn user(&self, head: &RequestHead<'_, '_>) -> Option<Vec<u8>> {
+        self.authenticator.as_ref()?;
+        let credentials = BasicCredentials::from_field(head.fields.first("authorization")?)?;
+        let mut user = Vec::new();
+        percent_encode_path(&mut user, credentials.parts().0);
+        Some(user)
     }
 
     /// If it waits, the running connection gets a tick when the queue has space.

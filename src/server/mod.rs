@@ -19,6 +19,7 @@ mod startup;
 mod stats;
 #[cfg(feature = "tls")]
 mod tls;
+mod upload_leases;
 mod workers;
 
 #[cfg(not(feature = "tls"))]

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stats::Stats;
+use super::upload_leases::UploadLeases;
 use crate::files::{DirSync, RootId};
 
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub(super) struct Shared {
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
     pub(super) dir_sync: Arc<DirSync>,
+    pub(super) upload_leases: Arc<UploadLeases>,
     /// `None` before the first log line of it.
     reported_root: Mutex<Option<RootId>>,
     /// Counters since SIGUSR2, by worker index.
@@ -26,6 +28,10 @@ impl Shared {
     pub(super) fn is_first_to_find(&self, root: RootId) -> bool {
         let mut reported = self.reported_root.lock().unwrap_or_else(PoisonError::into_inner);
         reported.replace(root) != Some(root)
+    }
+
+    pub(super) fn root_was_replaced(&self) -> bool {
+        self.reported_root.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {

@@ -12,6 +12,7 @@ mod model;
 mod names;
 mod power_loss;
 pub(crate) mod refused;
+mod resumable;
 mod rules;
 mod storms;
 pub(crate) mod whole;

@@ -49,6 +49,14 @@ pub enum UploadError {
     Busy,
     /// The root is missing, or the directory was replaced by one of another file system.
     Stale,
+    /// No such partial upload.
+    NoUpload,
+    /// Too many partial uploads.
+    TooMany,
+    /// The partial upload is on another file system than its target.
+    OtherFileSystem,
+    /// The root was replaced since the upload began.
+    RootReplaced,
     /// Named, but the directory was not synced.
     DirectoryNotSynced(io::Error),
     /// Other error, such as a disk write error.

@@ -6,11 +6,11 @@ use std::ffi::CString;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, Timespec, Timestamps, UTIME_OMIT, futimens, linkat,
-    openat, statx, unlinkat,
+    openat, renameat, statx, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -21,6 +21,15 @@ pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
 /// Inherited mode bits. Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
 static HAS_PROC: OnceLock<bool> = OnceLock::new();
+
+/// Hidden name of an unfinished file.
+#[derive(Debug)]
+pub(super) struct HiddenName {
+    pub(super) dir: Arc<OwnedFd>,
+    pub(super) name: CString,
+    /// If dropped: it has another name by now, or belongs to a partial upload.
+    pub(super) is_kept: bool,
+}
 
 pub(super) fn mode_of(dir: &OwnedFd, name: &CString) -> Result<Option<u32>, UploadError> {
     let stat = match statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE | StatxFlags::MODE) {
@@ -54,9 +63,9 @@ fn is_removed(dir: &OwnedFd) -> bool {
     statx(dir, c"", AtFlags::EMPTY_PATH, StatxFlags::NLINK).is_ok_and(|stat| stat.stx_nlink == 0)
 }
 
-pub(super) fn create_hidden(dir: &OwnedFd, mode: u32) -> Result<(File, CString), Errno> {
+pub(super) fn create_hidden(dir: &Arc<OwnedFd>, mode: u32) -> Result<(File, HiddenName), Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let (file, name) = retry_hidden(|name| openat(dir, name, flags, Mode::from_raw_mode(mode)))?;
+    let (file, name) = retry_hidden(dir, |name| openat(dir, name, flags, Mode::from_raw_mode(mode)))?;
     Ok((File::from(file), name))
 }
 
@@ -82,25 +91,39 @@ fn proc_path(file: &impl AsRawFd) -> String {
 
 /// A hidden name is never served and easy to recognize.
 pub(super) fn retry_hidden<T>(
+    dir: &Arc<OwnedFd>,
     mut make: impl FnMut(&CString) -> Result<T, Errno>,
-) -> Result<(T, CString), Errno> {
+) -> Result<(T, HiddenName), Errno> {
     for _ in 0..LINK_ATTEMPTS_MAX {
         // Other processes may use the directory, and killed processes leave names.
         let random = RandomState::new().build_hasher().finish();
         let name = CString::new(format!(".reactor-upload-{random:016x}")).unwrap_or_default();
         match make(&name) {
             Err(Errno::EXIST) => {}
-            result => return result.map(|value| (value, name)),
+            result => {
+                let hidden = HiddenName { dir: Arc::clone(dir), name, is_kept: false };
+                return result.map(|value| (value, hidden));
+            }
         }
     }
     Err(Errno::AGAIN)
 }
 
-pub(super) fn remove_hidden(dir: &OwnedFd, hidden: Option<CString>) {
-    if let Some(hidden) = hidden
-        && let Err(errno) = unlinkat(dir, &hidden, AtFlags::empty())
-    {
-        log::error!("cannot remove the temporary file of an upload, {hidden:?}: {errno}");
+impl HiddenName {
+    pub(super) fn rename(&mut self, dir: &OwnedFd, name: &CString) -> Result<(), Errno> {
+        renameat(&self.dir, &self.name, dir, name).map_err(other_fs_is_stale)?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for HiddenName {
+    fn drop(&mut self) {
+        if !self.is_kept
+            && let Err(errno) = unlinkat(&self.dir, &self.name, AtFlags::empty())
+        {
+            log::error!("cannot remove the temporary file of an upload, {:?}: {errno}", self.name);
+        }
     }
 }
 

@@ -5,22 +5,24 @@
 
 mod error;
 mod link_name;
+mod partial;
 mod target;
 mod writer;
 
 pub use self::error::UploadError;
+pub use self::partial::{PartialId, PartialUpload, PartialUploads};
 pub use self::target::{ExistingFile, UploadTarget, is_upload_directory};
 pub use self::writer::SpacePolicy;
 
-use std::ffi::CString;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
 use self::link_name::{
-    LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, other_fs_is_stale, remove_hidden, retry_hidden,
+    HiddenName, LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, other_fs_is_stale, retry_hidden,
 };
 use self::target::MadeDirectory;
 use self::writer::UploadWriter;
@@ -28,7 +30,7 @@ use super::file_version::{ContentHash, FileVersion};
 use super::open_file::OpenFile;
 use super::path::RelativePath;
 use super::root::FileStat;
-use super::source::{ContentSource, SMALL_FILE_LEN_MAX};
+use super::source::{ContentSource, SMALL_FILE_LEN_MAX, read_up_to};
 
 /// Before the umask.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -50,8 +52,9 @@ pub struct Upload {
     path: RelativePath<'static>,
     target: UploadTarget,
     may_make: bool,
+    /// Removed before the file is closed, which frees its blocks.
+    hidden_name: Option<HiddenName>,
     file: UploadWriter,
-    hidden_name: Option<CString>,
     hash: ContentHash,
     changed: Vec<Arc<OwnedFd>>,
 }
@@ -75,16 +78,44 @@ impl Upload {
             Some(file) => (file, None),
             None => create_hidden(&target.dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
+        Self::new(path, target, may_make, (file, hidden_name), space)
+    }
+
+    /// Appends to a partial upload. It stays if this is dropped.
+    ///
+    /// # Errors
+    /// As [`Upload::begin`]; `NoUpload`, `OtherFileSystem`.
+    pub fn resume(
+        store: &ContentSource,
+        upload_dir: &[u8],
+        path: &RelativePath<'_>,
+        may_make: bool,
+        space: SpacePolicy,
+        partial: &PartialUpload,
+    ) -> Result<Upload, UploadError> {
+        let target = UploadTarget::open(store, upload_dir, path, may_make)?;
+        target.mode()?;
+        let (file, hidden_name) = partial.open_data()?;
+        let stat = FileStat::of(&file)?;
+        if FileStat::of(&target.dir)?.device != stat.device {
+            return Err(UploadError::OtherFileSystem);
+        }
+        let mut upload = Self::new(path, target, may_make, (file, Some(hidden_name)), space)?;
+        upload.hash.update(&read_up_to(&upload.file, 0, stat.len.min(SMALL_FILE_LEN_MAX + 1))?);
+        Ok(upload)
+    }
+
+    fn new(
+        path: &RelativePath<'_>,
+        target: UploadTarget,
+        may_make: bool,
+        (file, hidden_name): (File, Option<HiddenName>),
+        space: SpacePolicy,
+    ) -> Result<Upload, UploadError> {
         let file = OpenFile::for_writing(file, target.closer.clone());
-        let file = match UploadWriter::new(file, target.closer.clone(), space) {
-            Ok(file) => file,
-            Err(error) => {
-                remove_hidden(&target.dir, hidden_name);
-                return Err(error);
-            }
-        };
-        let (hash, changed) = (ContentHash::new(SMALL_FILE_LEN_MAX), Vec::new());
-        Ok(Upload { path: path.to_owned(), target, may_make, file, hidden_name, hash, changed })
+        let file = UploadWriter::new(file, target.closer.clone(), space)?;
+        let (path, hash, changed) = (path.to_owned(), ContentHash::new(SMALL_FILE_LEN_MAX), Vec::new());
+        Ok(Upload { path, target, may_make, file, hidden_name, hash, changed })
     }
 
     /// Appends content.
@@ -117,9 +148,6 @@ impl Upload {
     /// Finds the directory anew: it may have been moved or replaced since the last time. True if it was not.
     pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<bool, UploadError> {
         let target = UploadTarget::open(store, upload_dir, &self.path, self.may_make)?;
-        if let Some(hidden) = &self.hidden_name {
-            renameat(&self.target.dir, hidden, &target.dir, hidden).map_err(other_fs_is_stale)?;
-        }
         let old = std::mem::replace(&mut self.target, target);
         Ok(FileStat::of(&old.dir)?.id() == FileStat::of(&self.target.dir)?.id())
     }
@@ -134,7 +162,6 @@ impl Upload {
         let made_all = self.make_missing(&mut made).map_err(UploadError::from);
         let stored = made_all.and_then(|()| self.name_if(condition));
         if stored.is_err() {
-            remove_hidden(&self.target.dir, self.hidden_name.take());
             for (dir, name) in made.drain(..).rev() {
                 // Others may use it by now.
                 let _ = unlinkat(dir, name, AtFlags::REMOVEDIR);
@@ -144,13 +171,9 @@ impl Upload {
         stored
     }
 
-    /// A hidden file moves to the last directory.
     fn make_missing(&mut self, made: &mut Vec<MadeDirectory>) -> Result<(), Errno> {
         let old = Arc::clone(&self.target.dir);
-        let mut outcome = self.target.make_missing(made);
-        if let (Ok(()), Some(hidden)) = (outcome, &self.hidden_name) {
-            outcome = renameat(&old, hidden, &self.target.dir, hidden);
-        }
+        let outcome = self.target.make_missing(made);
         if outcome.is_err() {
             self.target.dir = old;
         }
@@ -186,27 +209,24 @@ impl Upload {
 
     fn link_new(&mut self) -> Result<(), Errno> {
         let UploadTarget { dir, name, .. } = &self.target;
-        let Some(hidden) = &self.hidden_name else { return link(&self.file, dir, name) };
-        match renameat_with(dir, hidden, dir, name, RenameFlags::NOREPLACE) {
+        let Some(hidden) = &mut self.hidden_name else { return link(&self.file, dir, name) };
+        match renameat_with(&hidden.dir, &hidden.name, dir, name, RenameFlags::NOREPLACE) {
             // Not every file system supports this.
-            Err(Errno::INVAL | Errno::NOSYS) => renameat(dir, hidden, dir, name)?,
-            result => result?,
+            Err(Errno::INVAL | Errno::NOSYS) => hidden.rename(dir, name),
+            Ok(()) => Ok(hidden.is_kept = true),
+            Err(errno) => Err(other_fs_is_stale(errno)),
         }
-        self.hidden_name = None;
-        Ok(())
     }
 
     fn rename_over(&mut self) -> Result<(), Errno> {
         let UploadTarget { dir, name, closer, .. } = &self.target;
         let hidden = match self.hidden_name.take() {
             Some(hidden) => hidden,
-            None => retry_hidden(|hidden| link(&self.file, dir, hidden))?.1,
+            None => retry_hidden(dir, |hidden| link(&self.file, dir, hidden))?.1,
         };
-        let hidden = self.hidden_name.insert(hidden);
         // A rename over the last link of a file frees its blocks, unless the file is open.
         let old = openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-        renameat(dir, &*hidden, dir, name)?;
-        self.hidden_name = None;
+        self.hidden_name.insert(hidden).rename(dir, name)?;
         if let Ok(old) = old {
             closer.close(old);
         }
@@ -214,15 +234,10 @@ impl Upload {
     }
 }
 
-impl Drop for Upload {
-    fn drop(&mut self) {
-        remove_hidden(&self.target.dir, self.hidden_name.take());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::CString;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
@@ -253,7 +268,7 @@ mod tests {
     /// Upload as on a file system without `O_TMPFILE`.
     fn begin_hidden(directory: &Path, name: &str) -> Upload {
         let root = Root::open(directory).expect("a root");
-        let dir = root.open_directory(b"", b"").expect("the folder");
+        let dir = Arc::new(root.open_directory(b"", b"").expect("the folder").into());
         let (file, hidden) = create_hidden(&dir, NEW_FILE_MODE).expect("a hidden file");
         let path = RelativePath::parse_plain(name.as_bytes()).expect("a path");
         let name = CString::new(name).expect("a name");

@@ -252,9 +252,9 @@ mod tests {
     use super::*;
 
     impl UploadTarget {
-        pub(in super::super) fn in_directory(dir: OwnedFd, name: CString) -> Self {
+        pub(in super::super) fn in_directory(dir: Arc<OwnedFd>, name: CString) -> Self {
             let (closer, missing) = (FileCloser::default(), Vec::new());
-            Self { dir: dir.into(), name, closer, missing, names_directory: false }
+            Self { dir, name, closer, missing, names_directory: false }
         }
     }
 }

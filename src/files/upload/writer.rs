@@ -86,8 +86,12 @@ impl UploadWriter {
     pub(super) fn sync(&mut self) -> Result<(), UploadError> {
         let has_time = self.modified_secs.is_some();
         self.flush()?;
-        // `fdatasync` leaves out times.
-        Ok(if has_time { fsync(self.as_fd()) } else { fdatasync(self.as_fd()) }?)
+        match (self.policy.is_synced, has_time) {
+            (false, _) => Ok(()),
+            // `fdatasync` leaves out times.
+            (true, true) => Ok(fsync(self.as_fd())?),
+            (true, false) => Ok(fdatasync(self.as_fd())?),
+        }
     }
 }
 

@@ -95,6 +95,8 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--auth-file", "users.htpasswd").kind(Path(&[])),
         OptionSpec::value(None, "--auth-for", "writes").defaults_to("all"),
         OptionSpec::flag(None, "--auth-insecure"),
+        // From one evening to the next.
+        OptionSpec::value(None, "--resumable-for", "24h").defaults_to("24h"),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
         OptionSpec::value(None, "--tls-cert", "chain.pem").kind(Paths),
@@ -162,6 +164,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         upload: parsed.read("--upload", files::parse_upload_directory)?,
         upload_len_max: parsed.value("--max-upload", |text| parse_size("--max-upload", text))?,
         free_min: parsed.read("--min-free", |text| parse_size("--min-free", text))?.unwrap_or(0),
+        resumable_for: parsed.value("--resumable-for", |text| parse_time("--resumable-for", text, false))?,
         durability: parsed.value("--durability", |text| parse_choice("--durability", &DURABILITIES, text))?,
         require_conditions: parsed.flag_once("--require-conditions")?,
         require_digest: parsed.flag_once("--require-digest")?,

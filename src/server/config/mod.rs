@@ -103,6 +103,8 @@ pub struct ServerConfig {
     pub allow_mkdir: bool,
     /// Login, if required.
     pub auth: Option<AuthConfig>,
+    /// Time that an unfinished upload is kept.
+    pub resumable_for: Duration,
     /// TLS, if served.
     pub tls: Option<TlsConfig>,
     /// Whether to list and archive directories. `None`: only on loopback and without fallback.

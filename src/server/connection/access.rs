@@ -13,7 +13,7 @@ use crate::reactor::Now;
 use crate::server::auth::{LoginAttempt, LoginOutcome};
 use crate::server::context::ServerContext;
 use crate::server::handlers::error_documents::error_page;
-use crate::server::handlers::{Action, https_redirect, is_preflight, refuse_host, route};
+use crate::server::handlers::{Action, https_redirect, is_preflight, is_upload_resource, refuse_host, route};
 use crate::server::response::ErrorResponse;
 
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,9 @@ fn check_login<'b>(
 
 fn needs_login(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
     let writes_only = context.config.auth.as_ref().is_some_and(|auth| auth.writes_only);
-    let is_read = matches!(head.method, Method::Get | Method::Head | Method::Options);
+    // HEAD ends an append, and the upload has a user.
+    let is_read = matches!(head.method, Method::Get | Method::Head | Method::Options)
+        && !is_upload_resource(head, context);
     !(writes_only && is_read || is_preflight(head, context))
 }
 

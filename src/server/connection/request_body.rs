@@ -2,12 +2,14 @@
 //!
 //! Framing is always checked: the next request starts where the body ends.
 
+use std::mem;
 use std::time::Instant;
 
 use crate::http::{BodyDecoder, ErrorFormat, Reject, RequestBody, Status};
-use crate::net::RecvBuf;
+use crate::net::{RecvBuf, SendQueue};
+use crate::server::context::ServerContext;
 use crate::server::handlers::Action;
-use crate::server::response::ErrorResponse;
+use crate::server::response::{ErrorResponse, Response, queue_continue};
 
 /// Longest unwanted body that is discarded, to reuse the connection. A longer one closes it.
 const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
@@ -15,7 +17,9 @@ pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body, which is
 
 #[derive(Debug)]
 pub(super) struct BodyReceiver {
+    framing: RequestBody,
     body: BodyDecoder,
+    expects_continue: bool,
     received_len: u64,
     pub(super) since: Instant,
     action: Option<Action>,
@@ -24,13 +28,18 @@ pub(super) struct BodyReceiver {
 #[derive(Debug)]
 pub(super) enum ReceiveProgress {
     More,
+    /// For a helper thread.
+    Waiting,
     Complete(Action),
     Failed(ErrorResponse),
+    /// The body is not wanted, and too long to discard.
+    Unwanted(Response),
 }
 
 impl BodyReceiver {
-    pub(super) fn new(body: BodyDecoder, action: Action, since: Instant) -> Self {
-        Self { body, received_len: 0, since, action: Some(action) }
+    pub(super) fn new(framing: RequestBody, expects_continue: bool, action: Action, since: Instant) -> Self {
+        let (body, received_len, action) = (framing.into(), 0, Some(action));
+        Self { framing, body, expects_continue, received_len, since, action }
     }
 
     /// Received bytes with framing: a peer must not hide data in chunk extensions.
@@ -38,13 +47,40 @@ impl BodyReceiver {
         self.received_len
     }
 
-    pub(super) fn stores(&self) -> bool {
-        matches!(self.action, Some(Action::Store(_)))
+    fn stores(&self) -> bool {
+        matches!(self.action, Some(Action::Store(_) | Action::Open(_)))
     }
 
     /// Not inlined: inlining costs 130 instructions per request without a body.
     #[inline(never)]
-    pub(super) fn receive(&mut self, recv_buf: &mut RecvBuf) -> ReceiveProgress {
+    pub(super) fn receive(
+        &mut self,
+        recv_buf: &mut RecvBuf,
+        send_queue: &mut SendQueue,
+        context: &ServerContext,
+    ) -> ReceiveProgress {
+        // An upload may replace or leave a large file, whose close is a job.
+        if self.stores() && context.waits_for_helpers() {
+            return ReceiveProgress::Waiting;
+        }
+        if let Some(Action::Open(opening)) = &mut self.action {
+            match opening.poll(context) {
+                None => return ReceiveProgress::Waiting,
+                Some(Err(response))
+                    if is_body_rejected(self.framing, self.expects_continue, response.status) =>
+                {
+                    return ReceiveProgress::Unwanted(response);
+                }
+                Some(Err(response)) => self.action = Some(Action::Respond(response)),
+                Some(Ok(upload)) => {
+                    send_queue.push_with(|out| out.extend_from_slice(&upload.interim_response()));
+                    self.action = Some(Action::Store(upload));
+                }
+            }
+        }
+        if mem::take(&mut self.expects_continue) && !self.body.is_done() {
+            queue_continue(send_queue);
+        }
         while !self.body.is_done() {
             let decoded = match self.body.decode(recv_buf.bytes()) {
                 Ok(decoded) => decoded,
@@ -62,7 +98,7 @@ impl BodyReceiver {
                         return ReceiveProgress::Failed(error);
                     }
                 }
-                Some(Action::Respond(_) | Action::Prepare(_)) | None => {}
+                Some(Action::Respond(_) | Action::Prepare(_) | Action::Open(_)) | None => {}
             }
             recv_buf.consume(consumed);
             if consumed == 0 && recv_buf.is_eof() {
@@ -79,9 +115,27 @@ impl BodyReceiver {
         ReceiveProgress::Failed(self.error_response(reject.status, reject.message))
     }
 
-    pub(super) fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
+    /// Another request takes over the upload.
+    pub(super) fn is_revoked(&self) -> bool {
+        matches!(&self.action, Some(Action::Store(upload)) if upload.is_revoked())
+    }
+
+    pub(super) fn timeout_error(&self, context: &ServerContext) -> ErrorResponse {
+        if self.is_revoked() {
+            self.error_response(Status::CONFLICT, "Another request has taken over this upload.")
+        } else if matches!(self.action, Some(Action::Open(_))) || self.stores() && context.waits_for_helpers()
+        {
+            let message = "The server is still busy with other files; nothing was stored. Try again.";
+            self.error_response(Status::SERVICE_UNAVAILABLE, message)
+        } else {
+            self.error_response(Status::REQUEST_TIMEOUT, "The request body took too long to arrive.")
+        }
+    }
+
+    fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
         let format = match &self.action {
             Some(Action::Store(upload)) => upload.error_format,
+            Some(Action::Open(opening)) => opening.error_format,
             Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Text,
         };
         ErrorResponse::new(status, message, format)

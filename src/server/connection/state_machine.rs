@@ -27,7 +27,7 @@ use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_reje
 use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
-use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress, queue_continue};
+use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
 
 /// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
@@ -120,15 +120,8 @@ impl HttpServerProtocol {
         match &mut self.state {
             HttpServerState::Reading => self.read(cx),
             HttpServerState::Parsing(_) => self.parse(cx),
-            // An upload may replace or leave a large file, whose close is a job.
-            HttpServerState::Receiving(receiver)
-                if receiver.stores() && cx.worker.context.waits_for_helpers() =>
-            {
-                self.deadlines.start_body(cx.now.instant);
-                StateChange::Stay(Want::Wakeup)
-            }
             HttpServerState::Receiving(receiver) => {
-                let progress = receiver.receive(cx.recv_buf);
+                let progress = receiver.receive(cx.recv_buf, cx.send_queue, &cx.worker.context);
                 let (since, received_len) = (receiver.since, receiver.received_len());
                 self.deadlines.extend_body(since, received_len, cx.now.instant);
                 self.on_body_progress(progress, cx)
@@ -239,13 +232,12 @@ impl HttpServerProtocol {
         }
         let action = match action {
             Action::Respond(response) if body == RequestBody::None => return self.respond(response, cx),
-            action if body == RequestBody::None => return self.finish(action, cx),
+            action if body == RequestBody::None && !matches!(action, Action::Open(_)) => {
+                return self.finish(action, cx);
+            }
             action => action,
         };
-        if expects_continue {
-            queue_continue(cx.send_queue);
-        }
-        let receiver = BodyReceiver::new(body.into(), action, cx.now.instant);
+        let receiver = BodyReceiver::new(body, expects_continue, action, cx.now.instant);
         StateChange::Enter(HttpServerState::Receiving(Box::new(receiver)))
     }
 
@@ -262,6 +254,14 @@ impl HttpServerProtocol {
             ReceiveProgress::Failed(error) => {
                 self.close_reason = Some(CloseReason::Refused(error.message));
                 self.respond(error.into(), cx)
+            }
+            ReceiveProgress::Unwanted(response) => {
+                self.close_reason = Some(CloseReason::Refused("an unwanted request body"));
+                self.respond(response, cx)
+            }
+            ReceiveProgress::Waiting => {
+                self.deadlines.start_body(cx.now.instant);
+                StateChange::Stay(Want::Wakeup)
             }
             ReceiveProgress::More => StateChange::Stay(Want::Input),
         }
@@ -373,14 +373,8 @@ impl HttpServerProtocol {
                 self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), cx)
             }
             HttpServerState::Receiving(ref receiver) => {
-                let (status, message) = if receiver.stores() && cx.worker.context.waits_for_helpers() {
-                    let message = "The server is still busy with other files; nothing was stored. Try again.";
-                    (Status::SERVICE_UNAVAILABLE, message)
-                } else {
-                    (Status::REQUEST_TIMEOUT, "The request body took too long to arrive.")
-                };
-                let error = receiver.error_response(status, message);
-                self.close_reason = Some(CloseReason::Refused(message));
+                let error = receiver.timeout_error(&cx.worker.context);
+                self.close_reason = Some(CloseReason::Refused(error.message));
                 self.respond(error.into(), cx)
             }
             HttpServerState::Preparing(ref mut preparing) => {
@@ -459,7 +453,10 @@ impl Protocol for HttpServerProtocol {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadlines.deadline())
+        match &self.state {
+            HttpServerState::Receiving(receiver) if receiver.is_revoked() => Some(receiver.since),
+            _ => Some(self.deadlines.deadline()),
+        }
     }
 
     fn on_timeout(

@@ -11,12 +11,15 @@ mod options;
 mod pending;
 mod preconditions;
 pub(super) mod put;
+mod resumable;
 mod route;
 mod static_file;
 mod upload_digest;
 mod upload_error;
+mod upload_resource;
 
 pub(super) use host::{https_redirect, refuse_host};
 pub(super) use options::is_preflight;
 pub(super) use pending::PendingResponse;
+pub(super) use resumable::{is_upload_resource, sweep};
 pub(super) use route::{Action, route};

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::pending::HandlerError;
+use super::upload_resource::support_fields;
 use crate::files::{PathError, UploadTarget};
 use crate::http::{Method, RequestHead, RequestTarget, Status, field};
 use crate::server::context::ServerContext;
@@ -19,6 +20,9 @@ pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Re
     field(&mut fields, "Allow", &methods);
     if context.config.cors.is_some() {
         fields.extend(preflight_fields(head.fields, &methods).unwrap_or_default());
+    }
+    if allow.put {
+        fields.extend(support_fields(&context.config));
     }
     Ok(Response::empty(Status::NO_CONTENT, fields))
 }

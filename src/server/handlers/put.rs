@@ -11,8 +11,11 @@ use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::upload_digest::UploadDigests;
 use super::upload_error::{upload_error, upload_path_error};
+use super::upload_resource::Append;
 use crate::cli::quote;
-use crate::files::{ContentSource, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory};
+use crate::files::{
+    ContentSource, RelativePath, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory,
+};
 use crate::http::{
     ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
 };
@@ -32,8 +35,11 @@ pub(in crate::server) struct UploadInProgress {
     location: Vec<u8>,
     modified_secs: Option<i64>,
     pub(in crate::server) error_format: ErrorFormat,
-    remaining_len: u64,
+    pub(super) remaining_len: u64,
+    pub(super) too_long: ErrorResponse,
     began_at: Instant,
+    /// Last: it has the lease.
+    pub(super) append: Option<Box<Append>>,
 }
 
 pub(in crate::server) fn check_upload_directory(
@@ -64,23 +70,35 @@ pub(super) fn begin(
         return Err(ErrorResponse::for_problem(head, Problem::UPLOADS_OFF));
     }
     let path = context.config.parse_upload_path(head.target.path());
-    let path = path.map_err(|cause| upload_path_error(head, &cause))?;
+    path.map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
     check_required(head, &context.config)?;
-    let modified_secs = modified_secs(head)?;
     let digests = UploadDigests::begin(head, context.config.require_digest)
         .map_err(|problem| ErrorResponse::for_problem(head, problem))?;
     context.follow_root(now, true);
-    let config = &context.config;
-    let refused = |cause: UploadError| upload_error(&cause, error_format(head.accept));
-    let space = SpacePolicy {
-        len: if let RequestBody::Length(len) = head.body { len } else { 0 },
-        free_min: config.free_min,
-        is_synced: config.durability != Durability::None,
-    };
-    let upload = Upload::begin(&context.store, upload_dir(config), &path, config.allow_mkdir, space);
-    let mut upload = upload.map_err(refused)?;
-    modified_secs.inspect(|secs| upload.set_modified(*secs));
+    let len = if let RequestBody::Length(len) = head.body { len } else { 0 };
+    let (config, store) = (&context.config, &context.store);
+    let begun = begin_with(head, (config, error_format(head.accept)), len, now, |path, space| {
+        Upload::begin(store, upload_dir(config), path, config.allow_mkdir, space)
+    })?;
+    Ok(UploadInProgress { digests: digests.map(Box::new), ..begun })
+}
+
+/// `head` may be that of an earlier request, whose upload continues.
+pub(super) fn begin_with(
+    head: &RequestHead<'_, '_>,
+    (config, error_format): (&ServerConfig, ErrorFormat),
+    len: u64,
+    now: Now,
+    open: impl FnOnce(&RelativePath<'_>, SpacePolicy) -> Result<Upload, UploadError>,
+) -> Result<UploadInProgress, ErrorResponse> {
+    let path = config.parse_upload_path(head.target.path());
+    let path = path.map_err(|cause| upload_path_error(head, &cause))?;
+    let modified_secs = modified_secs(head)?;
+    let refused = |cause: UploadError| upload_error(&cause, error_format);
+    let is_synced = config.durability != Durability::None;
+    let space = SpacePolicy { len, free_min: config.free_min, is_synced };
+    let upload = open(&path, space).map_err(refused)?;
     let preconditions = UploadPreconditions::from_head(head, !config.no_overwrite, now);
     if let Some(preconditions) = &preconditions
         && !preconditions.are_met(upload.target()).map_err(refused)?
@@ -89,20 +107,21 @@ pub(super) fn begin(
     }
     let mut location = b"/".to_vec();
     percent_encode_path(&mut location, path.as_bytes());
-    let (error_format, remaining_len) = (error_format(head.accept), config.upload_len_max);
     Ok(UploadInProgress {
         upload,
-        digests: digests.map(Box::new),
+        digests: None,
         preconditions,
         location,
         modified_secs,
         error_format,
-        remaining_len,
+        remaining_len: config.upload_len_max,
+        too_long: ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, error_format),
         began_at: now.instant,
+        append: None,
     })
 }
 
-fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
+pub(super) fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
     // A part must never pass for the whole (RFC 9110 section 14.5).
     if head.fields.first("content-range").is_some() {
         let message = "Only whole files can be stored here: send the file without a Content-Range.";
@@ -142,9 +161,18 @@ impl UploadInProgress {
             digests.update(framing, data);
         }
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
-        let too_large = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, self.error_format);
-        self.remaining_len = remaining_len.ok_or(too_large)?;
+        self.remaining_len = remaining_len.ok_or(self.too_long)?;
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
+    }
+
+    /// Sent before the body is received; may be empty.
+    pub(in crate::server) fn interim_response(&self) -> Vec<u8> {
+        self.append.as_ref().map(|append| append.interim_response()).unwrap_or_default()
+    }
+
+    /// Another request takes over the upload.
+    pub(in crate::server) fn is_revoked(&self) -> bool {
+        self.append.as_ref().is_some_and(|append| append.is_revoked())
     }
 
     pub(in crate::server) fn finish(
@@ -160,16 +188,25 @@ impl UploadInProgress {
         let is_synced = context.config.durability != Durability::None;
         let is_new = !is_synced && self.began_at == now.instant;
         PendingChange::start(context, error_format, move |rename_lock| {
-            let synced = if is_synced { self.upload.sync() } else { Ok(()) };
-            let stored = synced
+            if let Some(append) = self.append.take() {
+                return append.finish(&mut self, rename_lock);
+            }
+            let stored = self
+                .sync(true)
                 .and_then(|()| self.place(&mut store, path_bytes(&directory), rename_lock, is_new))
                 .map_err(|cause| upload_error(&cause, error_format))?;
             Ok(self.changed(&stored))
         })
     }
 
+    /// With the last part, the file gets its time.
+    pub(super) fn sync(&mut self, is_last: bool) -> Result<(), UploadError> {
+        self.modified_secs.filter(|_| is_last).inspect(|secs| self.upload.set_modified(*secs));
+        self.upload.sync()
+    }
+
     /// Gives the file its name. `is_new`: the directory was opened in this tick.
-    fn place(
+    pub(super) fn place(
         &mut self,
         store: &mut ContentSource,
         upload_dir: &[u8],
@@ -197,7 +234,7 @@ impl UploadInProgress {
     }
 
     /// No Last-Modified: the file may change again within this second.
-    fn changed(&mut self, stored: &StoredFile) -> Changed {
+    pub(super) fn changed(&mut self, stored: &StoredFile) -> Changed {
         let mut fields = Vec::new();
         if stored.created {
             content_length(&mut fields, 0);

@@ -8,7 +8,9 @@ use super::options;
 use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
 use super::put::{self, UploadInProgress};
+use super::resumable;
 use super::static_file;
+use super::upload_resource::{OpeningUpload, absent};
 use crate::http::{ErrorFormat, FieldBuf, Method, RequestHead, Status, error_format, field, parse_request};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -20,6 +22,8 @@ pub(in crate::server) enum Action {
     /// Respond after the request body is discarded.
     Respond(Response),
     Prepare(Box<dyn PendingResponse>),
+    /// Opened before the request body is received.
+    Open(Box<OpeningUpload>),
     Store(Box<UploadInProgress>),
 }
 
@@ -28,7 +32,7 @@ impl Action {
         match self {
             Self::Respond(response) => Some(response.status),
             Self::Prepare(_) => Some(Status::OK),
-            Self::Store(_) => None,
+            Self::Open(_) | Self::Store(_) => None,
         }
     }
 
@@ -40,6 +44,8 @@ impl Action {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
+            // It is opened before.
+            Self::Open(opening) => Ok(absent(opening.error_format).into()),
             Self::Store(upload) => upload.finish(context, now),
         }
     }
@@ -95,7 +101,11 @@ pub(in crate::server) fn route(
     context: &mut ServerContext,
     now: Now,
 ) -> Action {
-    if let Some(action) = redirect_response(head, context) {
+    let is_resource = resumable::is_upload_resource(head, context);
+    if let Some(action) = redirect_response(head, context).filter(|_| !is_resource) {
+        return action;
+    }
+    if let Some(action) = resumable::route(head, context, now) {
         return action;
     }
     if head.method == Method::Put {

@@ -55,6 +55,23 @@ pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> Er
             let message = "The server is short of file descriptors or memory; try again.";
             return other(Status::SERVICE_UNAVAILABLE, message);
         }
+        UploadError::NoUpload => {
+            let message = "There is no such upload here: it has expired, was cancelled, or never was.";
+            return other(Status::NOT_FOUND, message);
+        }
+        UploadError::TooMany => {
+            let message = "There are too many unfinished uploads on this server; finish or cancel some.";
+            return other(Status::INSUFFICIENT_STORAGE, message);
+        }
+        UploadError::OtherFileSystem => {
+            let message = "The directory of the file is on another disk: send the file in one request, without \
+                           Upload-Complete.";
+            return other(Status::CONFLICT, message);
+        }
+        UploadError::RootReplaced => {
+            let message = "The served directory was replaced since the upload began: begin it again.";
+            return other(Status::CONFLICT, message);
+        }
         UploadError::DirectoryNotSynced(cause) => {
             log::error!("cannot sync a directory of uploads: {cause}");
             let message =

@@ -253,6 +253,21 @@ impl Server {
         kill_process(self.pid(), signal).expect("the signal is sent");
     }
 
+    /// Kills it (SIGKILL) and serves the same folder with these options.
+    pub(crate) fn killed_and_restarted(mut self, options: &[&str]) -> Self {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("the signal is sent");
+        child.wait().expect("a status");
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
+        let mut command = reactor_server();
+        command.args(["--port", "0", "--bind", "127.0.0.1"]).arg("--root").arg(folder.path().join("root"));
+        command.arg("--access-log").arg(folder.path().join("access.log"));
+        command.args(options).args(secure::server_options());
+        let (mut server, stdout) = Self::launch(folder, command, |_| ());
+        server.stdout = Some(collect(stdout));
+        server
+    }
+
     /// Asks it to stop (SIGTERM) and waits until it has.
     pub(crate) fn stop(self) -> Stopped {
         self.signal(Signal::TERM);

@@ -123,6 +123,34 @@ fn failed_sync_of_delete_and_mkcol_gets_500_and_they_are_done() {
 }
 
 #[test]
+fn offset_and_upload_resource_are_synced_before_they_are_told() {
+    let Some(traced) = TracedServer::start(&["-u"], &[]) else { return };
+    let mut client = traced.server.connect();
+    let reply = client.send(head("/d/old", "Upload-Complete: ?0\r\nContent-Length: 0")).reply();
+    let upload = reply.field("Location").expect("an upload resource").to_owned();
+    let fields = "Content-Type: application/partial-upload\r\nUpload-Complete: ?0\r\nContent-Length: 3";
+    client.send(format!("PATCH {upload} HTTP/1.1\r\nHost: test\r\nUpload-Offset: 0\r\n{fields}\r\n\r\nabc"));
+    assert_eq!(client.reply().field("Upload-Offset"), Some("3"));
+    assert_eq!(client.ask(&format!("HEAD {upload}"), "").field("Upload-Offset"), Some("3"));
+    drop(client);
+    // The new directory, the head, its name; then the data, when it is opened and when its part has come.
+    let created = ["mkdirat", "fsync", "fsync", "renameat", "fsync", "fdatasync", "fdatasync", "sendto"];
+    let rest = ["fdatasync", "fdatasync", "sendto", "fdatasync", "sendto"];
+    assert_eq!(traced.calls(), [&created[..], &rest].concat());
+}
+
+#[test]
+fn failed_sync_of_an_append_ends_the_upload() {
+    let inject = ["-e", "inject=fdatasync:error=EIO:when=3"];
+    let Some(traced) = TracedServer::start(&["-u"], &inject) else { return };
+    let reply =
+        traced.server.connect().send(head("/d/old", "Upload-Complete: ?0\r\nContent-Length: 0")).reply();
+    let upload = reply.field("Location").expect("an upload resource").to_owned();
+    let ask = |method| traced.server.connect().ask(&format!("{method} {upload}"), "").status;
+    assert_eq!((ask("HEAD"), ask("HEAD"), ask("DELETE")), (500, 404, 404));
+}
+
+#[test]
 fn failed_file_sync_gets_500_and_nothing_is_stored() {
     let Some(traced) = TracedServer::start(&["-u"], &["-e", "inject=fdatasync:error=EIO:when=1"]) else {
         return;

@@ -29,6 +29,7 @@ const UPLOAD_OPTIONS: [&str; 9] = [
     "--max-upload",
     "--min-free",
     "--durability",
+    "--resumable-for",
     "--require-conditions",
     "--require-digest",
     "--no-overwrite",

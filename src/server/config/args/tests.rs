@@ -97,6 +97,7 @@ fn no_arguments_serve_content_directory_if_present() {
         allow_delete: false,
         allow_mkdir: false,
         auth: None,
+        resumable_for: Duration::from_secs(86_400),
         tls: None,
         listing: None,
     };

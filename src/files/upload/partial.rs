@@ -1,0 +1,242 @@
+//! Partial uploads: files in a hidden directory that outlive a connection and a restart.
+//!
+//! `ID` has the data and `ID.head` the request that created it. An upload without data is complete: its file has the
+//! target name.
+
+use std::ffi::CString;
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fdatasync, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::UploadError;
+use super::link_name::HiddenName;
+use crate::files::dir_sync::sync_directory;
+use crate::files::path::PARTIALS_DIRECTORY;
+use crate::files::root::FileStat;
+use crate::files::source::ContentSource;
+
+/// Unfinished uploads of one directory.
+const PARTIALS_MAX: usize = 1000;
+/// A longer head is damaged: that of a request is shorter.
+const HEAD_LEN_MAX: u64 = 128 * 1024;
+/// Data without a head is the rest of a crash, unless it is this young: its head may come.
+const ORPHAN_AGE_MIN: Duration = Duration::from_secs(600);
+
+const DATA: &str = "";
+const HEAD: &str = ".head";
+const NEW_HEAD: &str = ".new";
+
+/// Random name of a partial upload, 128 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PartialId(u128);
+
+/// Partial upload on disk.
+#[derive(Debug)]
+pub struct PartialUpload {
+    uploads: PartialUploads,
+    id: PartialId,
+    data: Option<File>,
+    /// Stored with [`PartialUploads::create`].
+    pub head: Vec<u8>,
+    /// Synced length of the data; `None` if the upload is complete.
+    pub offset: Option<u64>,
+    /// Time until it expires.
+    pub time_left: Duration,
+}
+
+/// Open directory of partial uploads.
+#[derive(Clone, Debug)]
+pub struct PartialUploads {
+    dir: Arc<OwnedFd>,
+    kept_for: Duration,
+    is_synced: bool,
+}
+
+impl PartialId {
+    /// Random id.
+    ///
+    /// # Errors
+    /// No random numbers.
+    pub fn random() -> Result<Self, UploadError> {
+        let mut bytes = [0; 16];
+        getrandom(&mut bytes, GetRandomFlags::empty())?;
+        Ok(Self(u128::from_ne_bytes(bytes)))
+    }
+
+    /// Parses the text that [`Display`](fmt::Display) writes.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let is_hex = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let text = std::str::from_utf8(text).ok().filter(|text| text.len() == 32 && is_hex)?;
+        u128::from_str_radix(text, 16).ok().map(Self)
+    }
+
+    fn name(self, suffix: &str) -> CString {
+        // It has no NUL.
+        CString::new(format!("{self}{suffix}")).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for PartialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl PartialUploads {
+    /// Opens the directory below `upload_dir`; `is_synced`: changes are.
+    ///
+    /// # Errors
+    /// `NoParent` if it is missing and not to be made, `Forbidden`, `Busy`, `Failed`.
+    pub fn open(
+        store: &ContentSource,
+        upload_dir: &[u8],
+        may_make: bool,
+        (kept_for, is_synced): (Duration, bool),
+    ) -> Result<Self, UploadError> {
+        let parent = store.root().ok_or(UploadError::Embedded)?.open_directory(upload_dir, b"")?;
+        if may_make && mkdirat(&parent, PARTIALS_DIRECTORY, Mode::RWXU).is_ok() && is_synced {
+            sync_directory(&parent)?;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = openat(&parent, PARTIALS_DIRECTORY, flags, Mode::empty())?;
+        Ok(Self { dir: dir.into(), kept_for, is_synced })
+    }
+
+    /// Stores the head and an empty file.
+    ///
+    /// # Errors
+    /// `TooMany`, `Full`, `Busy`, `Failed`.
+    pub fn create(&self, id: PartialId, head: &[u8]) -> Result<(), UploadError> {
+        let is_data = |name: &&CString| !name.as_bytes().contains(&b'.');
+        if self.names()?.iter().filter(is_data).count() >= PARTIALS_MAX {
+            return Err(UploadError::TooMany);
+        }
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        // Before the umask; the directory is for the server alone.
+        openat(&self.dir, id.name(DATA), flags, Mode::from_raw_mode(super::NEW_FILE_MODE))?;
+        self.write_head(id, head).inspect_err(|_| _ = self.remove(id))
+    }
+
+    fn write_head(&self, id: PartialId, head: &[u8]) -> Result<(), UploadError> {
+        let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.dir, id.name(NEW_HEAD), flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(head)?;
+        if self.is_synced {
+            fsync(&file)?;
+        }
+        renameat(&self.dir, id.name(NEW_HEAD), &self.dir, id.name(HEAD))?;
+        self.sync()
+    }
+
+    /// Finds an upload that has not expired, and syncs its data. After a failed sync the data may be lost, so the upload
+    /// ends.
+    ///
+    /// # Errors
+    /// `NoUpload`, `Busy`, `Failed`.
+    pub fn find(&self, id: PartialId, now: SystemTime) -> Result<PartialUpload, UploadError> {
+        let time_left = self.time_left(id, now)?.ok_or(UploadError::NoUpload)?;
+        let mut head = Vec::new();
+        let file = self.open_file(id.name(HEAD), OFlags::RDONLY)?.ok_or(UploadError::NoUpload)?;
+        file.take(HEAD_LEN_MAX).read_to_end(&mut head)?;
+        let data = self.open_file(id.name(DATA), OFlags::RDWR | OFlags::APPEND)?;
+        if let Some(data) = data.as_ref().filter(|_| self.is_synced) {
+            fdatasync(data).inspect_err(|_| _ = self.remove(id))?;
+        }
+        let offset = data.as_ref().map(|data| Ok::<_, Errno>(FileStat::of(data)?.len)).transpose()?;
+        Ok(PartialUpload { uploads: self.clone(), id, data, head, offset, time_left })
+    }
+
+    fn open_file(&self, name: CString, flags: OFlags) -> Result<Option<File>, Errno> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(&self.dir, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => Ok(None),
+            file => Ok(Some(file?.into())),
+        }
+    }
+
+    /// `None` if it has expired. Data without a head is the rest of a crash.
+    fn time_left(&self, id: PartialId, now: SystemTime) -> Result<Option<Duration>, Errno> {
+        let stat = |suffix| match FileStat::at(&self.dir, id.name(suffix), AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            stat => stat.map(Some),
+        };
+        let (head, data) = (stat(HEAD)?, stat(DATA)?);
+        let kept_for = if head.is_some() { self.kept_for } else { self.kept_for.min(ORPHAN_AGE_MIN) };
+        let changed = [head, data].iter().flatten().map(|stat| stat.modified_secs).max().unwrap_or(0);
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(changed.try_into().unwrap_or(0));
+        let left = kept_for.saturating_sub(now.duration_since(changed).unwrap_or_default());
+        Ok(Some(left).filter(|left| !left.is_zero()))
+    }
+
+    fn remove(&self, id: PartialId) -> Result<(), UploadError> {
+        // Data without a head is a rest, so the head goes first.
+        for name in [HEAD, NEW_HEAD, DATA].map(|suffix| id.name(suffix)) {
+            match unlinkat(&self.dir, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), UploadError> {
+        if self.is_synced { Ok(fsync(&self.dir)?) } else { Ok(()) }
+    }
+
+    fn names(&self) -> Result<Vec<CString>, Errno> {
+        Dir::read_from(&self.dir)?.map(|entry| Ok(entry?.file_name().to_owned())).collect()
+    }
+
+    /// Removes what has expired, if it gets its `lease`. Names of others stay.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn sweep<L>(
+        &self,
+        now: SystemTime,
+        lease: impl Fn(PartialId) -> Option<L>,
+    ) -> Result<(), UploadError> {
+        for name in self.names()? {
+            let stem = name.as_bytes().split(|&byte| byte == b'.').next();
+            let Some(id) = stem.and_then(PartialId::parse) else { continue };
+            if self.time_left(id, now)?.is_none()
+                && let Some(_lease) = lease(id)
+                && let Err(error) = self.remove(id)
+            {
+                log::error!("cannot remove the expired upload {id}: {error:?}");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PartialUpload {
+    /// Replaces the stored head by the changed one.
+    ///
+    /// # Errors
+    /// `Full`, `Busy`, `Failed`; then the old one stays.
+    pub fn write_head(&self) -> Result<(), UploadError> {
+        self.uploads.write_head(self.id, &self.head)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Failed`.
+    pub fn remove(&self) -> Result<(), UploadError> {
+        self.uploads.remove(self.id)
+    }
+
+    pub(super) fn open_data(&self) -> Result<(File, HiddenName), UploadError> {
+        let data = self.data.as_ref().ok_or(UploadError::NoUpload)?.try_clone()?;
+        let (dir, name) = (Arc::clone(&self.uploads.dir), self.id.name(DATA));
+        Ok((data, HiddenName { dir, name, is_kept: true }))
+    }
+}

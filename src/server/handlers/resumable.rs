@@ -1,0 +1,158 @@
+//! Resumable uploads (draft-ietf-httpbis-resumable-upload-11): creation, HEAD, PATCH, DELETE.
+//!
+//! It reads the request; `upload_resource` does the rest.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::preconditions::check_required;
+use super::put;
+use super::route::Action;
+use super::upload_error::upload_error;
+use super::upload_resource::{
+    AppendRequest, INTEROP_VERSION, MEDIA_TYPE, OpeningUpload, Operation, PREFIX, absent, boolean,
+    inconsistent_length, integer, item, partials, support_fields,
+};
+use crate::files::PartialId;
+use crate::http::{Method, RequestBody, RequestHead, Status, Version, end_head, error_format, field};
+use crate::reactor::Now;
+use crate::server::context::ServerContext;
+use crate::server::response::{ErrorResponse, Response};
+use crate::server::rules::preflight_fields;
+
+/// Fields of a creation that matter when the upload is complete.
+const STORED_FIELDS: [&str; 5] =
+    ["If-Match", "If-None-Match", "If-Unmodified-Since", "Repr-Digest", "X-OC-Mtime"];
+
+/// Redirect rules do not apply to it.
+pub(in crate::server) fn is_upload_resource(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
+    context.config.upload.is_some() && head.target.path().starts_with(PREFIX)
+}
+
+/// `None` if the target is no upload resource, and no creation is asked for.
+pub(super) fn route(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Option<Action> {
+    context.config.upload.as_ref()?;
+    let begun = match head.target.path().strip_prefix(PREFIX).map(PartialId::parse) {
+        Some(Some(id)) => use_upload(head, context).map(|operation| (id, operation)),
+        Some(None) => Err(absent(error_format(head.accept)).into()),
+        None if head.method == Method::Put => {
+            let is_complete = boolean(head.fields, "upload-complete")?;
+            let version = item(head.fields, "upload-draft-interop-version");
+            let wants_interim = version == Some(INTEROP_VERSION) && head.version != Version::Http10;
+            // Without a 104, the client would not learn the resource before the upload is complete.
+            if is_complete && !wants_interim {
+                return None;
+            }
+            create(head, context, is_complete, wants_interim).map_err(Response::from)
+        }
+        None => return None,
+    };
+    Some(match begun {
+        Ok((id, operation)) => Action::Open(OpeningUpload::new(id, operation, head, context, now)),
+        Err(response) => Action::Respond(response),
+    })
+}
+
+fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Operation, Response> {
+    let (mut fields, methods) = (support_fields(&context.config), b"HEAD, PATCH, DELETE, OPTIONS");
+    let (status, message) = match head.method {
+        Method::Head => return Ok(Operation::TellOffset),
+        Method::Delete => return Ok(Operation::Cancel),
+        Method::Patch
+            if !item(head.fields, "content-type")
+                .is_some_and(|found| found.eq_ignore_ascii_case(MEDIA_TYPE)) =>
+        {
+            (
+                Status::UNSUPPORTED_MEDIA_TYPE,
+                "An upload takes only the Content-Type application/partial-upload.",
+            )
+        }
+        Method::Patch => return Ok(append(head)?),
+        Method::Options => {
+            field(&mut fields, "Allow", methods);
+            if context.config.cors.is_some() {
+                fields.extend(preflight_fields(head.fields, methods).unwrap_or_default());
+            }
+            return Err(Response::empty(Status::NO_CONTENT, fields));
+        }
+        _ => {
+            field(&mut fields, "Allow", methods);
+            let message =
+                "This is an unfinished upload: HEAD tells its offset, PATCH appends, DELETE cancels.";
+            (Status::METHOD_NOT_ALLOWED, message)
+        }
+    };
+    Err(Response::error(ErrorResponse::for_request(head, status, message), fields))
+}
+
+fn create(
+    head: &RequestHead<'_, '_>,
+    context: &ServerContext,
+    is_complete: bool,
+    wants_interim: bool,
+) -> Result<(PartialId, Operation), ErrorResponse> {
+    put::check_body(head, context.config.upload_len_max)?;
+    check_required(head, &context.config)?;
+    let mut append = append_request(head, 0, is_complete)?;
+    append.creation = Some(stored_head(head, append.len, context.user(head).as_deref()));
+    append.wants_interim = wants_interim;
+    let id = PartialId::random().map_err(|cause| upload_error(&cause, error_format(head.accept)))?;
+    Ok((id, Operation::Append(append)))
+}
+
+fn append(head: &RequestHead<'_, '_>) -> Result<Operation, ErrorResponse> {
+    let refused = |message| ErrorResponse::for_request(head, Status::BAD_REQUEST, message);
+    let message = "The Upload-Offset is missing or is no number: HEAD tells it.";
+    let offset = integer(head.fields, "upload-offset").ok_or(refused(message))?;
+    let message = "Upload-Complete is missing: send ?1 with the last part, else ?0.";
+    let is_complete = boolean(head.fields, "upload-complete").ok_or(refused(message))?;
+    append_request(head, offset, is_complete).map(Operation::Append)
+}
+
+fn append_request(
+    head: &RequestHead<'_, '_>,
+    offset: u64,
+    is_complete: bool,
+) -> Result<AppendRequest, ErrorResponse> {
+    let stated = integer(head.fields, "upload-length");
+    let (part_len, is_exact) = match head.body {
+        RequestBody::None => (0, true),
+        RequestBody::Length(len) => (len, true),
+        RequestBody::Chunked => (0, false),
+    };
+    let end = offset.saturating_add(part_len);
+    let final_len = (is_complete && is_exact).then_some(end);
+    if stated.is_some_and(|len| len < end || final_len.is_some_and(|end| end != len)) {
+        return Err(inconsistent_length(error_format(head.accept)));
+    }
+    let (len, creation) = (stated.or(final_len), None);
+    Ok(AppendRequest { creation, offset, end, is_complete, len, wants_interim: false })
+}
+
+/// Request head with what completion needs.
+fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>) -> Vec<u8> {
+    let mut out = [b"PUT ", head.target.path(), b" HTTP/1.1\r\nHost: localhost\r\n"].concat();
+    for name in STORED_FIELDS {
+        head.fields.all(name).for_each(|value| field(&mut out, name, value));
+    }
+    user.into_iter().for_each(|user| field(&mut out, "Upload-User", user));
+    if let Some(len) = len {
+        field(&mut out, "Upload-Length", len.to_string().as_bytes());
+    }
+    end_head(&mut out);
+    out
+}
+
+/// Removes what has expired, on a helper thread.
+pub(in crate::server) fn sweep(context: &ServerContext, now: Now) {
+    let Ok(partials) = partials(&context.store, &context.config, false) else { return };
+    let leases = Arc::clone(&context.shared.upload_leases);
+    let sweep = move || {
+        let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now.unix, |id| leases.take(id, None).ok());
+        outcome.unwrap_or_else(|error| log::error!("cannot look for expired uploads: {error:?}"));
+    };
+    match &context.helpers {
+        Some(helpers) => helpers.submit(None, sweep),
+        None => sweep(),
+    }
+}

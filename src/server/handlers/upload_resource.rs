@@ -1,0 +1,424 @@
+//! Work on an upload resource: creation, offset, append, cancellation.
+//!
+//! It runs on helper threads. The offset that a response tells is synced.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, SystemTime};
+
+use super::pending::{ChangeResult, Changed};
+use super::put::{self, UploadInProgress, upload_dir};
+use super::upload_error::upload_error;
+use crate::files::{ContentSource, PartialId, PartialUpload, PartialUploads, Root, Upload, UploadError};
+use crate::http::{
+    ErrorFormat, FieldBuf, Fields, RequestHead, Status, content_length, end_head, error_format, field,
+    parse_request,
+};
+use crate::reactor::Now;
+use crate::server::context::ServerContext;
+use crate::server::response::{ErrorResponse, Problem, Response};
+use crate::server::upload_leases::{LeaseFlags, UploadLease};
+use crate::server::{Durability, ServerConfig};
+
+pub(super) const MEDIA_TYPE: &[u8] = b"application/partial-upload";
+/// Where clients find their uploads; no file is served below it.
+pub(super) const PREFIX: &[u8] = b"/.reactor-uploads/";
+/// Of draft 09 to 11.
+pub(super) const INTEROP_VERSION: &[u8] = b"8";
+/// Digits of an Integer (RFC 9651 section 3.3.1).
+const INTEGER_DIGITS_MAX: usize = 15;
+
+#[derive(Debug)]
+pub(super) enum Operation {
+    TellOffset,
+    Append(AppendRequest),
+    Cancel,
+}
+
+/// Creation or PATCH.
+#[derive(Debug)]
+pub(super) struct AppendRequest {
+    /// Stored head of a creation.
+    pub(super) creation: Option<Vec<u8>>,
+    pub(super) offset: u64,
+    /// Least offset after it.
+    pub(super) end: u64,
+    pub(super) is_complete: bool,
+    /// Length of the whole upload, if known.
+    pub(super) len: Option<u64>,
+    pub(super) wants_interim: bool,
+}
+
+/// Request of an upload resource, with copies of what a helper thread needs.
+#[derive(Debug)]
+struct ResourceRequest {
+    id: PartialId,
+    operation: Operation,
+    user: Option<Vec<u8>>,
+    config: ServerConfig,
+    store: ContentSource,
+    root_was_replaced: bool,
+    now: Now,
+    error_format: ErrorFormat,
+}
+
+/// Request of an upload resource until its response is known, or its body can be received.
+#[derive(Debug)]
+pub(in crate::server) struct OpeningUpload {
+    pub(in crate::server) error_format: ErrorFormat,
+    /// Until the upload is its own.
+    request: Option<ResourceRequest>,
+    waits_for: Option<Arc<LeaseFlags>>,
+    results: Option<Receiver<Result<Box<UploadInProgress>, EarlyResponse>>>,
+}
+
+/// Response that does not wait for the body.
+#[derive(Debug)]
+struct EarlyResponse {
+    outcome: Result<Status, ErrorResponse>,
+    fields: Vec<u8>,
+}
+
+/// Append whose body is received.
+#[derive(Debug)]
+pub(super) struct Append {
+    request: ResourceRequest,
+    operation: AppendRequest,
+    upload: FoundUpload,
+    lease: UploadLease,
+}
+
+#[derive(Debug)]
+struct FoundUpload {
+    partial: PartialUpload,
+    len: Option<u64>,
+}
+
+impl From<ErrorResponse> for EarlyResponse {
+    fn from(error: ErrorResponse) -> Self {
+        Self { outcome: Err(error), fields: Vec::new() }
+    }
+}
+
+impl OpeningUpload {
+    pub(super) fn new(
+        id: PartialId,
+        operation: Operation,
+        head: &RequestHead<'_, '_>,
+        context: &mut ServerContext,
+        now: Now,
+    ) -> Box<Self> {
+        context.follow_root(now, true);
+        let error_format = error_format(head.accept);
+        let request = ResourceRequest {
+            id,
+            operation,
+            user: context.user(head),
+            config: context.config.clone(),
+            store: context.store.clone(),
+            root_was_replaced: context.shared.root_was_replaced(),
+            now,
+            error_format,
+        };
+        Box::new(Self { error_format, request: Some(request), waits_for: None, results: None })
+    }
+
+    /// Takes the upload from a running append, then opens it.
+    pub(in crate::server) fn poll(
+        &mut self,
+        context: &ServerContext,
+    ) -> Option<Result<Box<UploadInProgress>, Response>> {
+        if self.waits_for.as_ref().is_some_and(|flags| !flags.has_ended.load(Ordering::Acquire)) {
+            return None;
+        }
+        if let Some(request) = self.request.take() {
+            let waker = context.helpers.clone().zip(context.key);
+            match context.shared.upload_leases.take(request.id, waker) {
+                Ok(lease) => self.results = Some(request.start(lease, context)),
+                Err(flags) => (self.request, self.waits_for) = (Some(request), Some(flags)),
+            }
+        }
+        match self.results.as_ref()?.try_recv() {
+            Ok(Ok(upload)) => Some(Ok(upload)),
+            Ok(Err(EarlyResponse { outcome: Ok(status), fields })) => {
+                Some(Err(Response::empty(status, fields)))
+            }
+            Ok(Err(EarlyResponse { outcome: Err(error), fields })) => {
+                Some(Err(Response::error(error, fields)))
+            }
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(absent(self.error_format).into())),
+        }
+    }
+}
+
+impl ResourceRequest {
+    fn start(
+        self,
+        lease: UploadLease,
+        context: &ServerContext,
+    ) -> Receiver<Result<Box<UploadInProgress>, EarlyResponse>> {
+        let (sender, results) = channel();
+        let job = move || _ = sender.send(self.run(lease));
+        match &context.helpers {
+            Some(helpers) => helpers.submit(context.key, job),
+            None => job(),
+        }
+        results
+    }
+
+    fn run(mut self, lease: UploadLease) -> Result<Box<UploadInProgress>, EarlyResponse> {
+        let fields = match std::mem::replace(&mut self.operation, Operation::TellOffset) {
+            Operation::TellOffset => self.find(None)?.fields(&self.config),
+            Operation::Cancel => {
+                self.find(None)?.partial.remove().map_err(|cause| self.refuse(cause))?;
+                Vec::new()
+            }
+            Operation::Append(operation) => {
+                let (mut opened, upload) = self.open(&operation)?;
+                opened.append = Some(Box::new(Append { request: self, operation, upload, lease }));
+                return Ok(Box::new(opened));
+            }
+        };
+        Err(EarlyResponse { outcome: Ok(Status::NO_CONTENT), fields })
+    }
+
+    fn refuse(&self, cause: UploadError) -> ErrorResponse {
+        let cause = match cause {
+            UploadError::NoUpload | UploadError::NoParent if self.root_was_replaced => {
+                UploadError::RootReplaced
+            }
+            UploadError::NoParent => UploadError::NoUpload,
+            cause => cause,
+        };
+        upload_error(&cause, self.error_format)
+    }
+
+    /// Creates it before, if there is the head of a creation.
+    fn find(&self, creation: Option<&[u8]>) -> Result<FoundUpload, ErrorResponse> {
+        let find = || {
+            let partials = partials(&self.store, &self.config, creation.is_some())?;
+            creation.map_or(Ok(()), |head| partials.create(self.id, head))?;
+            partials.find(self.id, SystemTime::UNIX_EPOCH + self.now.unix)
+        };
+        let partial = find().map_err(|cause| self.refuse(cause))?;
+        let mut field_buf = FieldBuf::new();
+        let len = match parse_request(&partial.head, &mut 0, &mut field_buf) {
+            Ok(Some((_, head))) if head.fields.first("upload-user") == self.user.as_deref() => {
+                integer(head.fields, "upload-length")
+            }
+            Ok(Some(_)) => return Err(absent(self.error_format)),
+            Ok(None) | Err(_) => {
+                log::warn!("the unfinished upload {} is ignored: its record is damaged", self.id);
+                return Err(absent(self.error_format));
+            }
+        };
+        Ok(FoundUpload { partial, len })
+    }
+
+    fn open(&self, append: &AppendRequest) -> Result<(UploadInProgress, FoundUpload), EarlyResponse> {
+        let (config, format) = (&self.config, self.error_format);
+        if append.end.max(append.len.unwrap_or(0)) > config.upload_len_max {
+            let error = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, format);
+            return Err(EarlyResponse { outcome: Err(error), fields: support_fields(config) });
+        }
+        let mut found = self.find(append.creation.as_deref())?;
+        let Some(offset) = found.partial.offset else {
+            let message = "The upload is complete: nothing can be appended to it.";
+            return Err(ErrorResponse::new(Status::BAD_REQUEST, message, format).into());
+        };
+        if offset != append.offset {
+            let message = "The Upload-Offset is not that of the upload, which this response tells.";
+            let error = ErrorResponse::new(Status::CONFLICT, message, format);
+            return Err(EarlyResponse { outcome: Err(error), fields: found.fields(config) });
+        }
+        if found.len.is_some_and(|len| append.end > len || append.len.is_some_and(|new| new != len)) {
+            return Err(inconsistent_length(format).into());
+        }
+        append.len.map_or(Ok(()), |len| found.set_len(len)).map_err(|cause| self.refuse(cause))?;
+        let opened = self.resume(&found.partial, append).inspect_err(|error| {
+            // Nothing that is sent later makes a condition true.
+            if append.creation.is_some() || error.status == Status::PRECONDITION_FAILED {
+                let _ = found.partial.remove();
+            }
+        });
+        let mut opened = opened?;
+        opened.remaining_len = found.len.unwrap_or(config.upload_len_max).saturating_sub(offset);
+        if found.len.is_some() {
+            opened.too_long = inconsistent_length(format);
+        }
+        Ok((opened, found))
+    }
+
+    fn resume(
+        &self,
+        partial: &PartialUpload,
+        append: &AppendRequest,
+    ) -> Result<UploadInProgress, ErrorResponse> {
+        let (config, format, mut field_buf) = (&self.config, self.error_format, FieldBuf::new());
+        let parsed = parse_request(&partial.head, &mut 0, &mut field_buf);
+        // It was parsed before.
+        let Ok(Some((_, head))) = parsed else { return Err(absent(format)) };
+        let len = if append.offset == 0 { append.end } else { 0 };
+        put::begin_with(&head, (config, format), len, self.now, |path, space| {
+            Upload::resume(&self.store, upload_dir(config), path, config.allow_mkdir, space, partial)
+        })
+    }
+}
+
+impl Append {
+    pub(super) fn is_revoked(&self) -> bool {
+        self.lease.is_revoked()
+    }
+
+    pub(super) fn interim_response(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.operation.wants_interim {
+            out.extend_from_slice(b"HTTP/1.1 104 Upload Resumption Supported\r\n");
+            field(&mut out, "Upload-Draft-Interop-Version", INTEROP_VERSION);
+            field(&mut out, "Location", &self.location());
+            let limit = upload_limit(&self.request.config, self.upload.partial.time_left);
+            field(&mut out, "Upload-Limit", limit.as_bytes());
+            end_head(&mut out);
+        }
+        out
+    }
+
+    fn location(&self) -> Vec<u8> {
+        [PREFIX, self.request.id.to_string().as_bytes()].concat()
+    }
+
+    pub(super) fn finish(mut self, received: &mut UploadInProgress, rename_lock: &Mutex<()>) -> ChangeResult {
+        let is_complete = self.operation.is_complete;
+        if let Err(cause) = received.sync(is_complete) {
+            let _ = self.upload.partial.remove();
+            return Err(self.request.refuse(cause));
+        }
+        let len_max = self.upload.len.unwrap_or(self.request.config.upload_len_max);
+        let offset = len_max - received.remaining_len;
+        self.upload.partial.offset = Some(offset);
+        if !is_complete {
+            return Ok(self.incomplete());
+        }
+        if self.upload.len.is_some_and(|len| len != offset) {
+            return Err(inconsistent_length(self.request.error_format));
+        }
+        let placed = self.place(offset, received, rename_lock);
+        if matches!(placed, Err(UploadError::PreconditionFailed)) {
+            let _ = self.upload.partial.remove();
+        }
+        let mut changed = placed.map_err(|cause| upload_error(&cause, self.request.error_format))?;
+        field(&mut changed.fields, "Upload-Complete", b"?1");
+        field(&mut changed.fields, "Upload-Offset", offset.to_string().as_bytes());
+        Ok(changed)
+    }
+
+    fn incomplete(&self) -> Changed {
+        let (mut status, mut fields) = (Status::NO_CONTENT, self.upload.fields(&self.request.config));
+        if self.operation.creation.is_some() {
+            status = Status::CREATED;
+            content_length(&mut fields, 0);
+            field(&mut fields, "Location", &self.location());
+        }
+        Changed { status, fields, directories: Vec::new() }
+    }
+
+    /// Gives the file its name. A kept head without data says that the upload is complete.
+    fn place(
+        &mut self,
+        len: u64,
+        received: &mut UploadInProgress,
+        rename_lock: &Mutex<()>,
+    ) -> Result<Changed, UploadError> {
+        self.upload.set_len(len)?;
+        let ResourceRequest { store, config, .. } = &mut self.request;
+        let is_same_root = |root: &mut Root| (root.id(), root.follow_path(), root.id());
+        if store.root_mut().map(is_same_root).is_none_or(|(before, _, after)| before != after) {
+            return Err(UploadError::RootReplaced);
+        }
+        let stored = received.place(store, upload_dir(config), rename_lock, false)?;
+        Ok(received.changed(&stored))
+    }
+}
+
+impl FoundUpload {
+    fn fields(&self, config: &ServerConfig) -> Vec<u8> {
+        let mut fields = Vec::new();
+        let offset = self.partial.offset.or(self.len).unwrap_or(0);
+        field(&mut fields, "Upload-Offset", offset.to_string().as_bytes());
+        field(&mut fields, "Upload-Complete", if self.partial.offset.is_none() { b"?1" } else { b"?0" });
+        if let Some(len) = self.len {
+            field(&mut fields, "Upload-Length", len.to_string().as_bytes());
+        }
+        field(&mut fields, "Upload-Limit", upload_limit(config, self.partial.time_left).as_bytes());
+        field(&mut fields, "Cache-Control", b"no-store");
+        fields
+    }
+
+    /// Stores the length once it is known.
+    fn set_len(&mut self, len: u64) -> Result<(), UploadError> {
+        if self.len.is_some() {
+            return Ok(());
+        }
+        self.len = Some(len);
+        let head = &mut self.partial.head;
+        head.truncate(head.len().saturating_sub(b"\r\n".len()));
+        field(head, "Upload-Length", len.to_string().as_bytes());
+        end_head(head);
+        self.partial.write_head()
+    }
+}
+
+pub(super) fn partials(
+    store: &ContentSource,
+    config: &ServerConfig,
+    may_make: bool,
+) -> Result<PartialUploads, UploadError> {
+    let settings = (config.resumable_for, config.durability != Durability::None);
+    PartialUploads::open(store, upload_dir(config), may_make, settings)
+}
+
+/// An Item (RFC 9651) without its parameters; `None` if repeated.
+pub(super) fn item<'b>(fields: Fields<'_, 'b>, name: &str) -> Option<&'b [u8]> {
+    let mut values = fields.all(name);
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.split(|&byte| byte == b';').next().map(<[u8]>::trim_ascii)
+}
+
+pub(super) fn boolean(fields: Fields<'_, '_>, name: &str) -> Option<bool> {
+    match item(fields, name)? {
+        b"?1" => Some(true),
+        b"?0" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn integer(fields: Fields<'_, '_>, name: &str) -> Option<u64> {
+    let digits = item(fields, name)?;
+    let is_integer = digits.len() <= INTEGER_DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
+    str::from_utf8(digits).ok().filter(|_| is_integer)?.parse().ok()
+}
+
+fn upload_limit(config: &ServerConfig, time_left: Duration) -> String {
+    let len_max = config.upload_len_max.min(10_u64.pow(INTEGER_DIGITS_MAX as u32) - 1);
+    format!("max-size={len_max}, max-age={}", time_left.as_secs())
+}
+
+/// Fields of OPTIONS for a target that takes uploads.
+pub(super) fn support_fields(config: &ServerConfig) -> Vec<u8> {
+    let mut fields = Vec::new();
+    field(&mut fields, "Accept-Patch", MEDIA_TYPE);
+    field(&mut fields, "Upload-Limit", upload_limit(config, config.resumable_for).as_bytes());
+    fields
+}
+
+pub(super) fn inconsistent_length(error_format: ErrorFormat) -> ErrorResponse {
+    let message = "The length of the upload differs from what was said before.";
+    ErrorResponse::new(Status::BAD_REQUEST, message, error_format)
+}
+
+pub(super) fn absent(error_format: ErrorFormat) -> ErrorResponse {
+    upload_error(&UploadError::NoUpload, error_format)
+}
