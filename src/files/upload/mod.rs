@@ -212,10 +212,11 @@ impl Upload {
         let Some(hidden) = &mut self.hidden_name else { return link(&self.file, dir, name) };
         match renameat_with(&hidden.dir, &hidden.name, dir, name, RenameFlags::NOREPLACE) {
             // Not every file system supports this.
-            Err(Errno::INVAL | Errno::NOSYS) => hidden.rename(dir, name),
-            Ok(()) => Ok(hidden.is_kept = true),
-            Err(errno) => Err(other_fs_is_stale(errno)),
+            Err(Errno::INVAL | Errno::NOSYS) => hidden.rename(dir, name)?,
+            result => result.map_err(other_fs_is_stale)?,
         }
+        hidden.is_kept = true;
+        Ok(())
     }
 
     fn rename_over(&mut self) -> Result<(), Errno> {
@@ -268,7 +269,7 @@ mod tests {
     /// Upload as on a file system without `O_TMPFILE`.
     fn begin_hidden(directory: &Path, name: &str) -> Upload {
         let root = Root::open(directory).expect("a root");
-        let dir = Arc::new(root.open_directory(b"", b"").expect("the folder").into());
+        let dir = Arc::new(root.open_directory(b"", b"").expect("the folder"));
         let (file, hidden) = create_hidden(&dir, NEW_FILE_MODE).expect("a hidden file");
         let path = RelativePath::parse_plain(name.as_bytes()).expect("a path");
         let name = CString::new(name).expect("a name");
