@@ -25,7 +25,7 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-const UPLOAD_OPTIONS: [&str; 9] = [
+const UPLOAD_OPTIONS: [&str; 10] = [
     "--max-upload",
     "--min-free",
     "--durability",
