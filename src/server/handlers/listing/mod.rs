@@ -26,8 +26,8 @@ use body::ListingBody;
 use html::HtmlWriter;
 use query::ListingQuery;
 
-/// Longest wait for a long directory: 500,000 names take 2 s, on a slow disk more.
-const LISTING_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait for a long directory, which is sorted before the head is sent.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(30);
 
 type ReadResult = Result<Option<Listing>, ListingError>;
 
