@@ -103,6 +103,14 @@ impl ServerContext {
         Some(user)
     }
 
+    /// On a helper thread, if there is one.
+    pub(super) fn run_job(&self, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
+        match &self.helpers {
+            Some(helpers) => helpers.submit(key, job),
+            None => job(),
+        }
+    }
+
     /// If it waits, the running connection gets a tick when the queue has space.
     pub(super) fn waits_for_helpers(&self) -> bool {
         let (Some(helpers), Some(key)) = (&self.helpers, self.key) else { return false };

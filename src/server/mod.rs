@@ -19,7 +19,6 @@ mod startup;
 mod stats;
 #[cfg(feature = "tls")]
 mod tls;
-mod upload_leases;
 mod workers;
 
 #[cfg(not(feature = "tls"))]

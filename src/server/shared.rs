@@ -7,8 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stats::Stats;
-use super::upload_leases::UploadLeases;
-use crate::files::{DirSync, RootId};
+use crate::files::{DirSync, PartialLeases, RootId};
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -17,7 +16,7 @@ pub(super) struct Shared {
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
     pub(super) dir_sync: Arc<DirSync>,
-    pub(super) upload_leases: Arc<UploadLeases>,
+    pub(super) upload_leases: Arc<PartialLeases>,
     /// `None` before the first log line of it.
     reported_root: Mutex<Option<RootId>>,
     /// Counters since SIGUSR2, by worker index.

@@ -89,10 +89,9 @@ fn faults_reports_circles_through_every_kind_of_path() {
 
 /// What each part of `server` may import of the others, from the lowest up. `startup` and `workers` may import
 /// all of it.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 11] = [
     ("stats", &[]),
-    ("upload_leases", &[]),
-    ("shared", &["stats", "upload_leases"]),
+    ("shared", &["stats"]),
     ("limits", &[]),
     ("rules", &[]),
     ("config", &["limits", "rules"]),
@@ -100,7 +99,7 @@ const FLOORS: [(&str, &[&str]); 12] = [
     ("reload", &[]),
     ("auth", &["config", "reload"]),
     ("context", &["auth", "config", "response", "rules", "shared"]),
-    ("handlers", &["config", "context", "response", "rules", "upload_leases"]),
+    ("handlers", &["config", "context", "response", "rules"]),
     ("connection", &["auth", "config", "context", "handlers", "response", "rules", "stats"]),
 ];
 

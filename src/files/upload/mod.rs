@@ -10,7 +10,7 @@ mod target;
 mod writer;
 
 pub use self::error::UploadError;
-pub use self::partial::{PartialId, PartialUpload, PartialUploads};
+pub use self::partial::{PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads};
 pub use self::target::{ExistingFile, UploadTarget, is_upload_directory};
 pub use self::writer::SpacePolicy;
 
@@ -113,7 +113,8 @@ impl Upload {
         space: SpacePolicy,
     ) -> Result<Upload, UploadError> {
         let file = OpenFile::for_writing(file, target.closer.clone());
-        let file = UploadWriter::new(file, target.closer.clone(), space)?;
+        let is_partial = hidden_name.as_ref().is_some_and(|hidden| hidden.is_kept);
+        let file = UploadWriter::new(file, target.closer.clone(), space, is_partial)?;
         let (path, hash, changed) = (path.to_owned(), ContentHash::new(SMALL_FILE_LEN_MAX), Vec::new());
         Ok(Upload { path, target, may_make, file, hidden_name, hash, changed })
     }
@@ -275,8 +276,9 @@ mod tests {
         let name = CString::new(name).expect("a name");
         let hash = ContentHash::new(SMALL_FILE_LEN_MAX);
         let target = UploadTarget::in_directory(dir, name);
-        let file = UploadWriter::new(OpenFile::from(file), target.closer.clone(), SpacePolicy::default())
-            .expect("space");
+        let file =
+            UploadWriter::new(OpenFile::from(file), target.closer.clone(), SpacePolicy::default(), false)
+                .expect("space");
         let (hidden_name, changed) = (Some(hidden), Vec::new());
         Upload { path, target, may_make: false, file, hidden_name, hash, changed }
     }

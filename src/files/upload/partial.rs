@@ -3,12 +3,13 @@
 //! `ID` has the data and `ID.head` the request that created it. An upload without data is complete: its file has the
 //! target name.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fdatasync, fsync, mkdirat, openat, renameat, unlinkat};
@@ -57,6 +58,37 @@ pub struct PartialUploads {
     dir: Arc<OwnedFd>,
     kept_for: Duration,
     is_synced: bool,
+}
+
+/// Latest request of each partial upload, for all workers.
+#[derive(Debug, Default)]
+pub struct PartialLeases(Mutex<HashMap<PartialId, Arc<Mutex<u64>>>>);
+
+/// Right to change a partial upload, until a later request takes it.
+#[derive(Debug)]
+pub struct PartialLease {
+    latest: Arc<Mutex<u64>>,
+    number: u64,
+}
+
+impl PartialLeases {
+    /// Takes the upload from an earlier request. Blocks while that one completes it.
+    pub fn take(&self, id: PartialId) -> PartialLease {
+        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.retain(|_, latest| Arc::strong_count(latest) > 1);
+        let latest = Arc::clone(leases.entry(id).or_default());
+        drop(leases);
+        let mut number = latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *number += 1;
+        PartialLease { number: *number, latest: Arc::clone(&latest) }
+    }
+}
+
+impl PartialLease {
+    /// Keeps the upload for one change; `None` if a later request has taken it, or does so now. Never blocks.
+    pub fn keep(&self) -> Option<MutexGuard<'_, u64>> {
+        self.latest.try_lock().ok().filter(|latest| **latest == self.number)
+    }
 }
 
 impl PartialId {
@@ -146,10 +178,11 @@ impl PartialUploads {
         let file = self.open_file(id.name(HEAD), OFlags::RDONLY)?.ok_or(UploadError::NoUpload)?;
         file.take(HEAD_LEN_MAX).read_to_end(&mut head)?;
         let data = self.open_file(id.name(DATA), OFlags::RDWR | OFlags::APPEND)?;
+        // First, because a later request may append meanwhile.
+        let offset = data.as_ref().map(|data| Ok::<_, Errno>(FileStat::of(data)?.len)).transpose()?;
         if let Some(data) = data.as_ref().filter(|_| self.is_synced) {
             fdatasync(data).inspect_err(|_| _ = self.remove(id))?;
         }
-        let offset = data.as_ref().map(|data| Ok::<_, Errno>(FileStat::of(data)?.len)).transpose()?;
         Ok(PartialUpload { uploads: self.clone(), id, data, head, offset, time_left })
     }
 
@@ -194,23 +227,18 @@ impl PartialUploads {
         Dir::read_from(&self.dir)?.map(|entry| Ok(entry?.file_name().to_owned())).collect()
     }
 
-    /// Removes what has expired, if it gets its `lease`. Names of others stay.
+    /// Removes what has expired. Names of others stay.
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn sweep<L>(
-        &self,
-        now: SystemTime,
-        lease: impl Fn(PartialId) -> Option<L>,
-    ) -> Result<(), UploadError> {
+    pub fn sweep(&self, now: SystemTime, leases: &PartialLeases) -> Result<(), UploadError> {
         for name in self.names()? {
             let stem = name.as_bytes().split(|&byte| byte == b'.').next();
             let Some(id) = stem.and_then(PartialId::parse) else { continue };
-            if self.time_left(id, now)?.is_none()
-                && let Some(_lease) = lease(id)
-                && let Err(error) = self.remove(id)
-            {
-                log::error!("cannot remove the expired upload {id}: {error:?}");
+            if self.time_left(id, now)?.is_none() {
+                leases.take(id);
+                self.remove(id)
+                    .unwrap_or_else(|error| log::error!("cannot remove the expired upload {id}: {error:?}"));
             }
         }
         Ok(())

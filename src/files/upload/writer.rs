@@ -48,9 +48,16 @@ pub(super) struct UploadWriter {
 }
 
 impl UploadWriter {
-    pub(super) fn new(file: OpenFile, closer: FileCloser, policy: SpacePolicy) -> Result<Self, UploadError> {
+    pub(super) fn new(
+        file: OpenFile,
+        closer: FileCloser,
+        policy: SpacePolicy,
+        is_partial: bool,
+    ) -> Result<Self, UploadError> {
         reserve(&file, policy)?;
-        let file = BufWriter::with_capacity(WRITE_BUFFER_LEN, SharedFile(Arc::new(file)));
+        // Without a buffer, nothing of a partial upload is written when it is dropped, after it has lost its lease.
+        let buffer_len = if is_partial { 0 } else { WRITE_BUFFER_LEN };
+        let file = BufWriter::with_capacity(buffer_len, SharedFile(Arc::new(file)));
         Ok(Self { file, policy, written_len: 0, checked_len: 0, closer, modified_secs: None })
     }
 
@@ -141,7 +148,7 @@ mod tests {
     use std::sync::mpsc;
 
     fn writer(closer: FileCloser, policy: SpacePolicy) -> Result<UploadWriter, UploadError> {
-        UploadWriter::new(tempfile::tempfile().expect("a file").into(), closer, policy)
+        UploadWriter::new(tempfile::tempfile().expect("a file").into(), closer, policy, false)
     }
 
     #[test]

@@ -31,9 +31,8 @@ pub(super) enum ReceiveProgress {
     /// For a helper thread.
     Waiting,
     Complete(Action),
-    Failed(ErrorResponse),
-    /// The body is not wanted, and too long to discard.
-    Unwanted(Response),
+    /// The rest of the body stays unread, for this reason.
+    Failed(Response, &'static str),
 }
 
 impl BodyReceiver {
@@ -69,7 +68,7 @@ impl BodyReceiver {
                 Some(Err(response))
                     if is_body_rejected(self.framing, self.expects_continue, response.status) =>
                 {
-                    return ReceiveProgress::Unwanted(response);
+                    return ReceiveProgress::Failed(response, "an unwanted request body");
                 }
                 Some(Err(response)) => self.action = Some(Action::Respond(response)),
                 Some(Ok(upload)) => {
@@ -95,7 +94,7 @@ impl BodyReceiver {
                 Some(Action::Store(upload)) => {
                     let framing = recv_buf.bytes().get(..consumed - decoded.data.len()).unwrap_or_default();
                     if let Err(error) = upload.write(framing, decoded.data) {
-                        return ReceiveProgress::Failed(error);
+                        return ReceiveProgress::Failed(error.into(), error.message);
                     }
                 }
                 Some(Action::Respond(_) | Action::Prepare(_) | Action::Open(_)) | None => {}
@@ -112,19 +111,11 @@ impl BodyReceiver {
     }
 
     fn failed(&self, reject: Reject) -> ReceiveProgress {
-        ReceiveProgress::Failed(self.error_response(reject.status, reject.message))
-    }
-
-    /// Another request takes over the upload.
-    pub(super) fn is_revoked(&self) -> bool {
-        matches!(&self.action, Some(Action::Store(upload)) if upload.is_revoked())
+        ReceiveProgress::Failed(self.error_response(reject.status, reject.message).into(), reject.message)
     }
 
     pub(super) fn timeout_error(&self, context: &ServerContext) -> ErrorResponse {
-        if self.is_revoked() {
-            self.error_response(Status::CONFLICT, "Another request has taken over this upload.")
-        } else if matches!(self.action, Some(Action::Open(_))) || self.stores() && context.waits_for_helpers()
-        {
+        if matches!(self.action, Some(Action::Open(_))) || self.stores() && context.waits_for_helpers() {
             let message = "The server is still busy with other files; nothing was stored. Try again.";
             self.error_response(Status::SERVICE_UNAVAILABLE, message)
         } else {

@@ -251,12 +251,8 @@ impl HttpServerProtocol {
     fn on_body_progress(&mut self, progress: ReceiveProgress, cx: &mut StepContext<'_>) -> StateChange {
         match progress {
             ReceiveProgress::Complete(action) => self.finish(action, cx),
-            ReceiveProgress::Failed(error) => {
-                self.close_reason = Some(CloseReason::Refused(error.message));
-                self.respond(error.into(), cx)
-            }
-            ReceiveProgress::Unwanted(response) => {
-                self.close_reason = Some(CloseReason::Refused("an unwanted request body"));
+            ReceiveProgress::Failed(response, reason) => {
+                self.close_reason = Some(CloseReason::Refused(reason));
                 self.respond(response, cx)
             }
             ReceiveProgress::Waiting => {
@@ -453,10 +449,7 @@ impl Protocol for HttpServerProtocol {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            HttpServerState::Receiving(receiver) if receiver.is_revoked() => Some(receiver.since),
-            _ => Some(self.deadlines.deadline()),
-        }
+        Some(self.deadlines.deadline())
     }
 
     fn on_timeout(

@@ -109,10 +109,7 @@ impl PendingChange {
             };
             Arc::clone(&shared.dir_sync).sync_all(directories, Box::new(respond));
         };
-        match &context.helpers {
-            Some(helpers) => helpers.submit(context.key, job),
-            None => job(),
-        }
+        context.run_job(context.key, job);
         Err(Box::new(Self { results, error_format }))
     }
 }

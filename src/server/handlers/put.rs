@@ -38,7 +38,6 @@ pub(in crate::server) struct UploadInProgress {
     pub(super) remaining_len: u64,
     pub(super) too_long: ErrorResponse,
     began_at: Instant,
-    /// Last: it has the lease.
     pub(super) append: Option<Box<Append>>,
 }
 
@@ -160,6 +159,7 @@ impl UploadInProgress {
         if let Some(digests) = &mut self.digests {
             digests.update(framing, data);
         }
+        let _kept = self.append.as_ref().map(|append| append.keep()).transpose()?;
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
         self.remaining_len = remaining_len.ok_or(self.too_long)?;
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
@@ -168,11 +168,6 @@ impl UploadInProgress {
     /// Sent before the body is received; may be empty.
     pub(in crate::server) fn interim_response(&self) -> Vec<u8> {
         self.append.as_ref().map(|append| append.interim_response()).unwrap_or_default()
-    }
-
-    /// Another request takes over the upload.
-    pub(in crate::server) fn is_revoked(&self) -> bool {
-        self.append.as_ref().is_some_and(|append| append.is_revoked())
     }
 
     pub(in crate::server) fn finish(

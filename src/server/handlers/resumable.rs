@@ -147,12 +147,8 @@ fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>
 pub(in crate::server) fn sweep(context: &ServerContext, now: Now) {
     let Ok(partials) = partials(&context.store, &context.config, false) else { return };
     let leases = Arc::clone(&context.shared.upload_leases);
-    let sweep = move || {
-        let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now.unix, |id| leases.take(id, None).ok());
+    context.run_job(None, move || {
+        let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now.unix, &leases);
         outcome.unwrap_or_else(|error| log::error!("cannot look for expired uploads: {error:?}"));
-    };
-    match &context.helpers {
-        Some(helpers) => helpers.submit(None, sweep),
-        None => sweep(),
-    }
+    });
 }

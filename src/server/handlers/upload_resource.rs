@@ -2,16 +2,17 @@
 //!
 //! It runs on helper threads. The offset that a response tells is synced.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use super::pending::{ChangeResult, Changed};
 use super::put::{self, UploadInProgress, upload_dir};
 use super::upload_error::upload_error;
-use crate::files::{ContentSource, PartialId, PartialUpload, PartialUploads, Root, Upload, UploadError};
+use crate::files::{
+    ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, Upload,
+    UploadError,
+};
 use crate::http::{
     ErrorFormat, FieldBuf, Fields, RequestHead, Status, content_length, end_head, error_format, field,
     parse_request,
@@ -19,7 +20,6 @@ use crate::http::{
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Problem, Response};
-use crate::server::upload_leases::{LeaseFlags, UploadLease};
 use crate::server::{Durability, ServerConfig};
 
 pub(super) const MEDIA_TYPE: &[u8] = b"application/partial-upload";
@@ -68,17 +68,14 @@ struct ResourceRequest {
 #[derive(Debug)]
 pub(in crate::server) struct OpeningUpload {
     pub(in crate::server) error_format: ErrorFormat,
-    /// Until the upload is its own.
-    request: Option<ResourceRequest>,
-    waits_for: Option<Arc<LeaseFlags>>,
-    results: Option<Receiver<Result<Box<UploadInProgress>, EarlyResponse>>>,
+    results: Receiver<Result<Opened, ErrorResponse>>,
 }
 
-/// Response that does not wait for the body.
 #[derive(Debug)]
-struct EarlyResponse {
-    outcome: Result<Status, ErrorResponse>,
-    fields: Vec<u8>,
+enum Opened {
+    Append(Box<UploadInProgress>),
+    /// Response without a body.
+    Done(Vec<u8>),
 }
 
 /// Append whose body is received.
@@ -87,19 +84,13 @@ pub(super) struct Append {
     request: ResourceRequest,
     operation: AppendRequest,
     upload: FoundUpload,
-    lease: UploadLease,
+    lease: PartialLease,
 }
 
 #[derive(Debug)]
 struct FoundUpload {
     partial: PartialUpload,
     len: Option<u64>,
-}
-
-impl From<ErrorResponse> for EarlyResponse {
-    fn from(error: ErrorResponse) -> Self {
-        Self { outcome: Err(error), fields: Vec::new() }
-    }
 }
 
 impl OpeningUpload {
@@ -122,67 +113,43 @@ impl OpeningUpload {
             now,
             error_format,
         };
-        Box::new(Self { error_format, request: Some(request), waits_for: None, results: None })
+        let leases = Arc::clone(&context.shared.upload_leases);
+        let (sender, results) = channel();
+        context.run_job(context.key, move || _ = sender.send(request.run(&leases)));
+        Box::new(Self { error_format, results })
     }
 
-    /// Takes the upload from a running append, then opens it.
     pub(in crate::server) fn poll(
         &mut self,
         context: &ServerContext,
     ) -> Option<Result<Box<UploadInProgress>, Response>> {
-        if self.waits_for.as_ref().is_some_and(|flags| !flags.has_ended.load(Ordering::Acquire)) {
-            return None;
-        }
-        if let Some(request) = self.request.take() {
-            let waker = context.helpers.clone().zip(context.key);
-            match context.shared.upload_leases.take(request.id, waker) {
-                Ok(lease) => self.results = Some(request.start(lease, context)),
-                Err(flags) => (self.request, self.waits_for) = (Some(request), Some(flags)),
-            }
-        }
-        match self.results.as_ref()?.try_recv() {
-            Ok(Ok(upload)) => Some(Ok(upload)),
-            Ok(Err(EarlyResponse { outcome: Ok(status), fields })) => {
-                Some(Err(Response::empty(status, fields)))
-            }
-            Ok(Err(EarlyResponse { outcome: Err(error), fields })) => {
-                Some(Err(Response::error(error, fields)))
-            }
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Err(absent(self.error_format).into())),
-        }
+        let error = match self.results.try_recv() {
+            Ok(Ok(Opened::Append(upload))) => return Some(Ok(upload)),
+            Ok(Ok(Opened::Done(fields))) => return Some(Err(Response::empty(Status::NO_CONTENT, fields))),
+            Ok(Err(error)) => error,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => upload_error(&UploadError::Busy, self.error_format),
+        };
+        Some(Err(Response::error(error, support_fields(&context.config))))
     }
 }
 
 impl ResourceRequest {
-    fn start(
-        self,
-        lease: UploadLease,
-        context: &ServerContext,
-    ) -> Receiver<Result<Box<UploadInProgress>, EarlyResponse>> {
-        let (sender, results) = channel();
-        let job = move || _ = sender.send(self.run(lease));
-        match &context.helpers {
-            Some(helpers) => helpers.submit(context.key, job),
-            None => job(),
-        }
-        results
-    }
-
-    fn run(mut self, lease: UploadLease) -> Result<Box<UploadInProgress>, EarlyResponse> {
-        let fields = match std::mem::replace(&mut self.operation, Operation::TellOffset) {
-            Operation::TellOffset => self.find(None)?.fields(&self.config),
+    /// Takes the upload from a running append first.
+    fn run(mut self, leases: &PartialLeases) -> Result<Opened, ErrorResponse> {
+        let lease = leases.take(self.id);
+        match std::mem::replace(&mut self.operation, Operation::TellOffset) {
+            Operation::TellOffset => Ok(Opened::Done(self.find(None)?.fields(&self.config))),
             Operation::Cancel => {
                 self.find(None)?.partial.remove().map_err(|cause| self.refuse(cause))?;
-                Vec::new()
+                Ok(Opened::Done(Vec::new()))
             }
             Operation::Append(operation) => {
                 let (mut opened, upload) = self.open(&operation)?;
                 opened.append = Some(Box::new(Append { request: self, operation, upload, lease }));
-                return Ok(Box::new(opened));
+                Ok(Opened::Append(Box::new(opened)))
             }
-        };
-        Err(EarlyResponse { outcome: Ok(Status::NO_CONTENT), fields })
+        }
     }
 
     fn refuse(&self, cause: UploadError) -> ErrorResponse {
@@ -218,24 +185,20 @@ impl ResourceRequest {
         Ok(FoundUpload { partial, len })
     }
 
-    fn open(&self, append: &AppendRequest) -> Result<(UploadInProgress, FoundUpload), EarlyResponse> {
+    fn open(&self, append: &AppendRequest) -> Result<(UploadInProgress, FoundUpload), ErrorResponse> {
         let (config, format) = (&self.config, self.error_format);
         if append.end.max(append.len.unwrap_or(0)) > config.upload_len_max {
-            let error = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, format);
-            return Err(EarlyResponse { outcome: Err(error), fields: support_fields(config) });
+            return Err(ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, format));
         }
         let mut found = self.find(append.creation.as_deref())?;
-        let Some(offset) = found.partial.offset else {
-            let message = "The upload is complete: nothing can be appended to it.";
-            return Err(ErrorResponse::new(Status::BAD_REQUEST, message, format).into());
-        };
+        let completed = ErrorResponse::of_problem(Problem::COMPLETED_UPLOAD, format);
+        let offset = found.partial.offset.ok_or(completed)?;
         if offset != append.offset {
-            let message = "The Upload-Offset is not that of the upload, which this response tells.";
-            let error = ErrorResponse::new(Status::CONFLICT, message, format);
-            return Err(EarlyResponse { outcome: Err(error), fields: found.fields(config) });
+            let error = ErrorResponse::of_problem(Problem::MISMATCHING_UPLOAD_OFFSET, format);
+            return Err(ErrorResponse { offsets: Some((offset, append.offset)), ..error });
         }
         if found.len.is_some_and(|len| append.end > len || append.len.is_some_and(|new| new != len)) {
-            return Err(inconsistent_length(format).into());
+            return Err(inconsistent_length(format));
         }
         append.len.map_or(Ok(()), |len| found.set_len(len)).map_err(|cause| self.refuse(cause))?;
         let opened = self.resume(&found.partial, append).inspect_err(|error| {
@@ -268,56 +231,14 @@ impl ResourceRequest {
     }
 }
 
-impl Append {
-    pub(super) fn is_revoked(&self) -> bool {
-        self.lease.is_revoked()
-    }
-
-    pub(super) fn interim_response(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        if self.operation.wants_interim {
-            out.extend_from_slice(b"HTTP/1.1 104 Upload Resumption Supported\r\n");
-            field(&mut out, "Upload-Draft-Interop-Version", INTEROP_VERSION);
-            field(&mut out, "Location", &self.location());
-            let limit = upload_limit(&self.request.config, self.upload.partial.time_left);
-            field(&mut out, "Upload-Limit", limit.as_bytes());
-            end_head(&mut out);
-        }
-        out
-    }
-
+impl ResourceRequest {
     fn location(&self) -> Vec<u8> {
-        [PREFIX, self.request.id.to_string().as_bytes()].concat()
+        [PREFIX, self.id.to_string().as_bytes()].concat()
     }
 
-    pub(super) fn finish(mut self, received: &mut UploadInProgress, rename_lock: &Mutex<()>) -> ChangeResult {
-        let is_complete = self.operation.is_complete;
-        if let Err(cause) = received.sync(is_complete) {
-            let _ = self.upload.partial.remove();
-            return Err(self.request.refuse(cause));
-        }
-        let len_max = self.upload.len.unwrap_or(self.request.config.upload_len_max);
-        let offset = len_max - received.remaining_len;
-        self.upload.partial.offset = Some(offset);
-        if !is_complete {
-            return Ok(self.incomplete());
-        }
-        if self.upload.len.is_some_and(|len| len != offset) {
-            return Err(inconsistent_length(self.request.error_format));
-        }
-        let placed = self.place(offset, received, rename_lock);
-        if matches!(placed, Err(UploadError::PreconditionFailed)) {
-            let _ = self.upload.partial.remove();
-        }
-        let mut changed = placed.map_err(|cause| upload_error(&cause, self.request.error_format))?;
-        field(&mut changed.fields, "Upload-Complete", b"?1");
-        field(&mut changed.fields, "Upload-Offset", offset.to_string().as_bytes());
-        Ok(changed)
-    }
-
-    fn incomplete(&self) -> Changed {
-        let (mut status, mut fields) = (Status::NO_CONTENT, self.upload.fields(&self.request.config));
-        if self.operation.creation.is_some() {
+    fn incomplete(&self, upload: &FoundUpload, is_new: bool) -> Changed {
+        let (mut status, mut fields) = (Status::NO_CONTENT, upload.fields(&self.config));
+        if is_new {
             status = Status::CREATED;
             content_length(&mut fields, 0);
             field(&mut fields, "Location", &self.location());
@@ -328,18 +249,61 @@ impl Append {
     /// Gives the file its name. A kept head without data says that the upload is complete.
     fn place(
         &mut self,
-        len: u64,
         received: &mut UploadInProgress,
         rename_lock: &Mutex<()>,
     ) -> Result<Changed, UploadError> {
-        self.upload.set_len(len)?;
-        let ResourceRequest { store, config, .. } = &mut self.request;
         let is_same_root = |root: &mut Root| (root.id(), root.follow_path(), root.id());
-        if store.root_mut().map(is_same_root).is_none_or(|(before, _, after)| before != after) {
+        if self.store.root_mut().map(is_same_root).is_none_or(|(before, _, after)| before != after) {
             return Err(UploadError::RootReplaced);
         }
-        let stored = received.place(store, upload_dir(config), rename_lock, false)?;
+        let stored = received.place(&mut self.store, upload_dir(&self.config), rename_lock, false)?;
         Ok(received.changed(&stored))
+    }
+}
+
+impl Append {
+    /// Until the end of a change, no other request takes the upload.
+    pub(super) fn keep(&self) -> Result<MutexGuard<'_, u64>, ErrorResponse> {
+        self.lease.keep().ok_or(taken_over(self.request.error_format))
+    }
+
+    pub(super) fn interim_response(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.operation.wants_interim {
+            out.extend_from_slice(b"HTTP/1.1 104 Upload Resumption Supported\r\n");
+            field(&mut out, "Upload-Draft-Interop-Version", INTEROP_VERSION);
+            field(&mut out, "Location", &self.request.location());
+            let limit = upload_limit(&self.request.config, self.upload.partial.time_left);
+            field(&mut out, "Upload-Limit", limit.as_bytes());
+            end_head(&mut out);
+        }
+        out
+    }
+
+    pub(super) fn finish(self, received: &mut UploadInProgress, rename_lock: &Mutex<()>) -> ChangeResult {
+        let Append { mut request, operation, mut upload, lease } = self;
+        let format = request.error_format;
+        let _kept = lease.keep().ok_or(taken_over(format))?;
+        if let Err(cause) = received.sync(operation.is_complete) {
+            let _ = upload.partial.remove();
+            return Err(request.refuse(cause));
+        }
+        let offset = upload.len.unwrap_or(request.config.upload_len_max) - received.remaining_len;
+        upload.partial.offset = Some(offset);
+        if !operation.is_complete {
+            return Ok(request.incomplete(&upload, operation.creation.is_some()));
+        }
+        if upload.len.is_some_and(|len| len != offset) {
+            return Err(inconsistent_length(format));
+        }
+        let placed = upload.set_len(offset).and_then(|()| request.place(received, rename_lock));
+        if matches!(placed, Err(UploadError::PreconditionFailed)) {
+            let _ = upload.partial.remove();
+        }
+        let mut changed = placed.map_err(|cause| upload_error(&cause, format))?;
+        field(&mut changed.fields, "Upload-Complete", b"?1");
+        field(&mut changed.fields, "Upload-Offset", offset.to_string().as_bytes());
+        Ok(changed)
     }
 }
 
@@ -415,8 +379,11 @@ pub(super) fn support_fields(config: &ServerConfig) -> Vec<u8> {
 }
 
 pub(super) fn inconsistent_length(error_format: ErrorFormat) -> ErrorResponse {
-    let message = "The length of the upload differs from what was said before.";
-    ErrorResponse::new(Status::BAD_REQUEST, message, error_format)
+    ErrorResponse::of_problem(Problem::INCONSISTENT_UPLOAD_LENGTH, error_format)
+}
+
+fn taken_over(error_format: ErrorFormat) -> ErrorResponse {
+    ErrorResponse::new(Status::CONFLICT, "Another request has taken over this upload.", error_format)
 }
 
 pub(super) fn absent(error_format: ErrorFormat) -> ErrorResponse {

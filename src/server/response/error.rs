@@ -51,6 +51,8 @@ pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) allow: Option<Allow>,
     /// Length and version of the file that is in the way.
     pub(in crate::server) existing: Option<(u64, Option<FileVersion>)>,
+    /// `Upload-Offset`: expected and provided.
+    pub(in crate::server) offsets: Option<(u64, u64)>,
     /// Directories between the request path and the root; `None` if unknown.
     pub(in crate::server) depth: Option<u8>,
 }
@@ -68,7 +70,16 @@ impl ErrorResponse {
         // RFC 9457 is about errors.
         let is_problem = format != ErrorFormat::Json || status.is_error();
         let format = if is_problem { format } else { ErrorFormat::Text };
-        Self { status, message, problem: None, format, allow: None, existing: None, depth: None }
+        Self {
+            status,
+            message,
+            problem: None,
+            format,
+            allow: None,
+            existing: None,
+            offsets: None,
+            depth: None,
+        }
     }
 
     pub(in crate::server) fn of_problem(problem: Problem, format: ErrorFormat) -> Self {
@@ -96,6 +107,9 @@ impl ErrorResponse {
     pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
         if let Some(allow) = self.allow {
             field(out, "Allow", &allow.to_bytes());
+        }
+        if let Some((expected, _)) = self.offsets {
+            field(out, "Upload-Offset", expected.to_string().as_bytes());
         }
         if self.status == Status::UNAUTHORIZED {
             field(out, "WWW-Authenticate", BASIC_CHALLENGE);
@@ -209,10 +223,11 @@ fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
         ErrorFormat::Json => {
             let uri = error.problem.unwrap_or("about:blank");
             let title = error.problem.map_or_else(|| reason.to_owned(), Problem::title);
-            append(
-                out,
-                format_args!("{{\"type\":\"{uri}\",\"title\":\"{title}\",\"status\":{code},\"detail\":"),
-            );
+            append(out, format_args!("{{\"type\":\"{uri}\",\"title\":\"{title}\",\"status\":{code},"));
+            if let Some((expected, provided)) = error.offsets {
+                append(out, format_args!("\"expected-offset\":{expected},\"provided-offset\":{provided},"));
+            }
+            out.extend_from_slice(b"\"detail\":");
             json_string(out, |content| content.write_str(&sentence));
             out.extend_from_slice(b"}\n");
         }

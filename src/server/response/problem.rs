@@ -54,6 +54,12 @@ impl Problem {
         "The disk quota of the server is used up; nothing was stored.");
     pub(in crate::server) const BELOW_MIN_FREE: Self = problem("urn:reactor-http:below-min-free", Status::INSUFFICIENT_STORAGE,
         "The server keeps the rest of its disk free: --min-free sets how much; nothing was stored.");
+    pub(in crate::server) const MISMATCHING_UPLOAD_OFFSET: Self = problem("https://iana.org/assignments/http-problem-types#mismatching-upload-offset", Status::CONFLICT,
+        "The Upload-Offset is not that of the upload, which this response tells.");
+    pub(in crate::server) const COMPLETED_UPLOAD: Self = problem("https://iana.org/assignments/http-problem-types#completed-upload", Status::BAD_REQUEST,
+        "The upload is complete: nothing can be appended to it.");
+    pub(in crate::server) const INCONSISTENT_UPLOAD_LENGTH: Self = problem("https://iana.org/assignments/http-problem-types#inconsistent-upload-length", Status::BAD_REQUEST,
+        "The length of the upload differs from what was said before.");
 
     pub(in crate::server) const DIGEST_MISMATCH: Self = problem("https://iana.org/assignments/http-problem-types#digest-mismatching-values", Status::BAD_REQUEST,
         "The content does not have the digest that Content-Digest or Repr-Digest gives; nothing was stored.");
@@ -73,7 +79,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    const ALL: [Problem; 21] = [
+    const ALL: [Problem; 24] = [
         Problem::UPLOADS_OFF,
         Problem::DELETING_OFF,
         Problem::MAKING_DIRECTORIES_OFF,
@@ -95,6 +101,9 @@ mod tests {
         Problem::DIGEST_MISMATCH,
         Problem::DIGEST_INVALID,
         Problem::DIGEST_MISSING,
+        Problem::MISMATCHING_UPLOAD_OFFSET,
+        Problem::COMPLETED_UPLOAD,
+        Problem::INCONSISTENT_UPLOAD_LENGTH,
     ];
 
     #[test]

@@ -222,8 +222,9 @@ fn head_patch_and_delete_end_a_running_append_of_any_worker() {
             let at = offset(&mut server.connect(), &upload);
             assert!(at >= told && at <= told + 100, "{round}: {at} after {told}");
             told = at;
-            // It has ended, whatever it still sends.
-            assert_eq!(running.reply().status, 409);
+            // It has ended: nothing that it still sends is kept.
+            assert_eq!(running.send("x").reply().status, 409);
+            assert_eq!(offset(&mut server.connect(), &upload), at, "{round}");
         }
         let mut running = begin_append(&server, &upload, told, bytes.len() - told as usize);
         let mut last = server.connect();
@@ -240,7 +241,7 @@ fn head_patch_and_delete_end_a_running_append_of_any_worker() {
             );
             assert!(server.get("/a").body == bytes);
         }
-        assert_eq!(running.reply().status, 409);
+        assert_eq!(running.send("x").reply().status, 409);
     }
     assert!(registry(&server).iter().all(|name| name.ends_with(".head")), "{:?}", registry(&server));
 }
