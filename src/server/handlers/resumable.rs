@@ -33,7 +33,9 @@ pub(in crate::server) fn is_upload_resource(head: &RequestHead<'_, '_>, context:
 pub(super) fn route(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Option<Action> {
     context.config.upload.as_ref()?;
     let begun = match head.target.path().strip_prefix(PREFIX).map(PartialId::parse) {
-        Some(Some(id)) => use_upload(head, context).map(|operation| (id, operation)),
+        Some(Some(id)) => {
+            use_upload(head, context).map(|operation| (id, operation)).map_err(|response| *response)
+        }
         Some(None) => Err(absent(error_format(head.accept)).into()),
         None if head.method == Method::Put => {
             let is_complete = boolean(head.fields, "upload-complete")?;
@@ -53,7 +55,7 @@ pub(super) fn route(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
     })
 }
 
-fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Operation, Response> {
+fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Operation, Box<Response>> {
     let (mut fields, methods) = (support_fields(&context.config), b"HEAD, PATCH, DELETE, OPTIONS");
     let (status, message) = match head.method {
         Method::Head => return Ok(Operation::TellOffset),
@@ -67,13 +69,13 @@ fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Ope
                 "An upload takes only the Content-Type application/partial-upload.",
             )
         }
-        Method::Patch => return Ok(append(head)?),
+        Method::Patch => return append(head).map_err(|error| Box::new(error.into())),
         Method::Options => {
             field(&mut fields, "Allow", methods);
             if context.config.cors.is_some() {
                 fields.extend(preflight_fields(head.fields, methods).unwrap_or_default());
             }
-            return Err(Response::empty(Status::NO_CONTENT, fields));
+            return Err(Box::new(Response::empty(Status::NO_CONTENT, fields)));
         }
         _ => {
             field(&mut fields, "Allow", methods);
@@ -82,7 +84,7 @@ fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Ope
             (Status::METHOD_NOT_ALLOWED, message)
         }
     };
-    Err(Response::error(ErrorResponse::for_request(head, status, message), fields))
+    Err(Box::new(Response::error(ErrorResponse::for_request(head, status, message), fields)))
 }
 
 fn create(
