@@ -111,7 +111,7 @@ impl Clause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::metric::MetricUnit;
+    use crate::load::stats::metric_unit::MetricUnit;
     use crate::load::stats::summary::tests::{empty_summary, info, stalling};
 
     fn failed_lines(text: &str, summary: &Summary) -> Vec<String> {

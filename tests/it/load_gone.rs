@@ -100,7 +100,7 @@ fn killed_server_fails_each_due_request_open_loop() {
 #[test]
 fn killed_server_stands_in_each_report_format() {
     let rows = [
-        ("text", [" not sent; connection refused: ", "no connection"]),
+        ("text", [" not sent; connection refused: ", "failure    connections"]),
         ("csv", ["requests,unsent,", "connect_failure,refused,"]),
         ("html", [" not sent; connection refused: ", "Failed connections"]),
         ("hdr", ["Tag=uncorrected", " not sent; connection refused: "]),

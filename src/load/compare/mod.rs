@@ -11,7 +11,8 @@ use serde::{Serialize, Serializer};
 
 use super::run_info::{RunInfo, differences};
 use crate::load::plan::random::Random;
-use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
+use crate::load::stats::metric::{Metric, Statistic, TimeKind};
+use crate::load::stats::metric_unit::MetricUnit;
 use crate::load::stats::spread::PERCENTILES;
 use crate::load::stats::summary::{Summary, ratio};
 use crate::load::stats::validity::TAIL_COUNT_MIN;

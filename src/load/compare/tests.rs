@@ -9,7 +9,7 @@ use crate::load::engine::pacer::Schedule;
 use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, steady};
-use crate::load::stats::validity::ClientBound;
+use crate::load::stats::validity::Finding;
 
 fn verdicts(before: &Summary, after: &Summary) -> Vec<ComparisonVerdict> {
     compare(before, after, 1).rows.iter().map(|row| row.verdict).collect()
@@ -65,7 +65,7 @@ fn invalid_run_and_other_concurrency_are_caveats() {
     let (before, mut after) = (steady(5, 1.0), steady(5, 1.0));
     assert_eq!(compare(&before, &after, 1).caveats, [""; 0]);
     after.info.concurrency = 64;
-    after.validity.reasons.push(ClientBound::Cpu { share: 1.0 });
+    after.validity.reasons.push(Finding::cpu(1.0));
     let caveats = [
         "INVALID: the second run was client-bound, so it measured the client",
         "the runs differ in connections: 50 and 64",

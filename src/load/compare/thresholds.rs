@@ -4,7 +4,8 @@
 
 use super::{Comparison, Row};
 use crate::load::assertion::Clause;
-use crate::load::stats::metric::{Metric, MetricUnit, Statistic, TimeKind};
+use crate::load::stats::metric::{Metric, Statistic, TimeKind};
+use crate::load::stats::metric_unit::MetricUnit;
 
 /// Exit code if a clause fired.
 pub const EXIT_CODE: u8 = 98;

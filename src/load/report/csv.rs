@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use super::settings::RunReport;
-use super::verdict::findings;
 use crate::load::compare::Comparison;
 use crate::load::stats::metric::statistics;
 use crate::load::stats::spread::Spread;
@@ -93,9 +92,8 @@ fn totals(table: &mut CsvTable, summary: &Summary) {
 }
 
 fn verdict(table: &mut CsvTable, summary: &Summary) {
-    let (reasons, remarks) = findings(&summary.validity);
-    let reasons = reasons.into_iter().map(|reason| ("client_bound", reason));
-    for (kind, finding) in reasons.chain(remarks.into_iter().map(|remark| ("remark", remark))) {
+    let reasons = summary.validity.reasons.iter().map(|reason| ("client_bound", reason));
+    for (kind, finding) in reasons.chain(summary.validity.warnings.iter().map(|it| ("remark", it))) {
         let group = format!("{kind}_{}", finding.name);
         table.row(&group, "meaning", &finding.meaning, "text");
         for figure in &finding.figures {

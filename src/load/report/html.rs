@@ -6,28 +6,23 @@ pub(in crate::load) mod axis;
 pub(in crate::load) mod chart;
 mod plots;
 mod sections;
-pub(in crate::load) mod table;
 pub(in crate::load) mod ticks;
 
+use super::table::escaped;
+use super::tables;
 use super::text::asked;
 use crate::http::imf_fixdate;
 use crate::load::stats::summary::Summary;
-use crate::text::{HtmlText, printable};
 use chart::Chart;
 
 const STYLE: &str = include_str!("html/style.css");
-
-/// Deceptive characters become U+FFFD: a saved run may be another person's.
-pub(in crate::load) fn escaped(text: &str) -> String {
-    HtmlText(&printable(text.as_bytes())).to_string()
-}
 
 /// HTML of a run.
 pub(super) fn html(summary: &Summary) -> String {
     let latency = [
         sections::latency(summary, &figure(plots::curve(summary))),
         figure(plots::histogram(summary)),
-        sections::bars(summary),
+        sections::details("Table of the histogram", &tables::histogram(summary).to_html()),
     ];
     let course = [
         "<div class=\"pair\">\n".to_owned(),
@@ -43,10 +38,10 @@ pub(super) fn html(summary: &Summary) -> String {
         sections::tiles(summary),
         section("Latency", &latency.concat()),
         section("Over time", &course.concat()),
-        sections::status_codes(summary),
+        section("Status codes", &tables::status_codes(summary).to_html()),
         sections::failures(summary),
         sections::phases(summary),
-        sections::urls(summary),
+        section("URLs", &tables::urls(&summary.urls).to_html()),
         sections::settings(summary),
     ];
     let verdict = if summary.validity.is_valid() { "" } else { "INVALID: client-bound - " };

@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::settings::RunReport;
-use super::verdict::{Finding, findings};
 use crate::load::compare::Comparison;
 use crate::load::stats::summary::Summary;
+use crate::load::stats::validity::Finding;
 
 /// JSON Schema of a report.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -40,30 +40,33 @@ struct LoadReport<'a> {
     run: RunReport<'a>,
     #[serde(flatten)]
     summary: &'a Summary,
-    validity: ValidityReport,
+    validity: ValidityReport<'a>,
     /// Comparison with the run of --compare, or null.
     comparison: Option<Document<&'a Comparison>>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ValidityReport {
+struct ValidityReport<'a> {
     /// Whether the results are the server's; if not, the exit code is 97.
     valid: bool,
     /// Reasons why the client was the bottleneck.
-    client_bound: Vec<Finding>,
+    client_bound: &'a [Finding],
     /// Other findings.
-    remarks: Vec<Finding>,
+    remarks: &'a [Finding],
 }
 
 /// JSON of a run.
 pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
     let validity = &summary.validity;
-    let (client_bound, remarks) = findings(validity);
     let report = LoadReport {
         run: RunReport::of(&summary.info),
         summary,
-        validity: ValidityReport { valid: validity.is_valid(), client_bound, remarks },
+        validity: ValidityReport {
+            valid: validity.is_valid(),
+            client_bound: &validity.reasons,
+            remarks: &validity.warnings,
+        },
         comparison: beside.map(comparison),
     };
     Document::of("reactor-http load report", report).to_text()

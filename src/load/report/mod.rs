@@ -9,13 +9,13 @@ mod hdr;
 pub(super) mod html;
 mod json;
 mod settings;
+mod table;
+mod tables;
 mod text;
-mod verdict;
 
 pub use json::{SCHEMA, json};
-pub(super) use text::percentile;
+pub(super) use tables::percentile;
 pub use text::text;
-pub(super) use verdict::{describe_warning, in_words};
 
 use super::compare::Comparison;
 use crate::load::stats::summary::Summary;

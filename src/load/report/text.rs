@@ -2,16 +2,12 @@
 //!
 //! An open loop shows both latencies side by side.
 
-use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::verdict::{describe_warning, in_words};
+use super::tables;
 use crate::load::run_info::RunInfo;
-use crate::load::stats::failure::FailureCounts;
 use crate::load::stats::latency_histogram::HistogramBar;
-use crate::load::stats::metric::statistics;
-use crate::load::stats::spread::Spread;
-use crate::load::stats::summary::{StatusCount, Summary, ratio};
+use crate::load::stats::summary::{Summary, ratio};
 use crate::text::units::{bytes, count, duration, plural, rate, share, time};
 
 const BAR_LEN_MAX: usize = 40;
@@ -19,37 +15,27 @@ const BAR_LEN_MAX: usize = 40;
 const URLS_MAX: usize = 20;
 const NAME_LEN: usize = 12;
 
-pub(super) const CLOSED_LOOP_NOTE: &str = "\
-Closed loop: a connection sends its next request only after the response. During a stall no
-requests are sent, so their waits are missing; use --rate.
-";
-
-pub(super) const CORRECTED_NOTE: &str =
-    "Corrected: from when a request was due. Uncorrected: from when it was sent.";
-
 /// Text of a run.
 pub fn text(summary: &Summary) -> String {
-    written(|out| write(out, summary))
+    let heading = [&summary.info.target, &asked(summary), &setup_line(&summary.info)];
+    let [failed, no_connection] = tables::failures(summary).map(|table| table.to_text());
+    let parts = [
+        lines(&heading),
+        verdict(summary),
+        totals(summary),
+        latency(summary),
+        histogram(summary),
+        tables::status_codes(summary).to_text(),
+        failed,
+        no_connection,
+        tables::phases(summary).to_text(),
+        urls(summary),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    write(&mut out).expect("a string takes all");
-    out
-}
-
-fn write(out: &mut String, summary: &Summary) -> fmt::Result {
-    writeln!(out, "{}\n{}\n{}", summary.info.target, asked(summary), setup_line(&summary.info))?;
-    verdict(out, summary)?;
-    totals(out, summary)?;
-    latency(out, summary)?;
-    bars(out, &summary.bars)?;
-    statuses(out, summary)?;
-    failures(out, "failed", &summary.failures)?;
-    failures(out, "no connection", &summary.connect_failures)?;
-    phases(out, summary)?;
-    urls(out, summary)
+pub(super) fn lines(lines: &[impl AsRef<str>]) -> String {
+    lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
 pub(super) fn asked(summary: &Summary) -> String {
@@ -89,36 +75,34 @@ pub(super) fn setup_line(info: &RunInfo) -> String {
     format!("{warmup}{}", info.setup.summary_line())
 }
 
-fn verdict(out: &mut String, summary: &Summary) -> fmt::Result {
-    if !summary.validity.is_valid() {
-        writeln!(out, "\nINVALID: client-bound")?;
-        for reason in &summary.validity.reasons {
-            writeln!(out, "  {}", in_words(*reason))?;
-        }
-    }
-    for warning in &summary.validity.warnings {
-        writeln!(out, "\nNote: {}", describe_warning(warning))?;
-    }
-    Ok(())
+fn verdict(summary: &Summary) -> String {
+    let reasons = summary.validity.reasons.iter().map(|reason| format!("  {}\n", reason.meaning));
+    let reasons = match summary.validity.is_valid() {
+        true => None,
+        false => Some(format!("INVALID: client-bound\n{}", reasons.collect::<String>())),
+    };
+    let notes = summary.validity.warnings.iter().map(|warning| format!("Note: {}\n", warning.meaning));
+    reasons.into_iter().chain(notes).collect::<Vec<_>>().join("\n")
 }
 
-fn totals(out: &mut String, summary: &Summary) -> fmt::Result {
+fn totals(summary: &Summary) -> String {
     let totals = &summary.totals;
     let (sent, answered) = (count(totals.sent), count(totals.answered));
     let (failed, unfinished) = (count(totals.failed), count(totals.unfinished));
-    let names = ["requests", "rate", "transfer", "errors", "client CPU"];
-    let lines = [
-        format!("{sent} sent = {answered} completed + {failed} failed + {unfinished} unfinished"),
-        format!("{} (responses)", rate(summary.rate)),
-        format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
-        format!("{} ({})", share(summary.error_share), errors(summary)),
-        client_cpu(summary),
+    let values = [
+        (
+            "requests",
+            format!("{sent} sent = {answered} completed + {failed} failed + {unfinished} unfinished"),
+        ),
+        ("rate", format!("{} (responses)", rate(summary.rate))),
+        (
+            "transfer",
+            format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
+        ),
+        ("errors", format!("{} ({})", share(summary.error_share), errors(summary))),
+        ("client CPU", client_cpu(summary)),
     ];
-    writeln!(out)?;
-    for (name, line) in names.into_iter().zip(lines) {
-        writeln!(out, "{name:NAME_LEN$} {line}")?;
-    }
-    Ok(())
+    lines(&values.map(|(name, value)| format!("{name:NAME_LEN$} {value}")))
 }
 
 pub(super) fn errors(summary: &Summary) -> String {
@@ -152,117 +136,28 @@ fn cpu(us: f64) -> String {
     if us < 100.0 { format!("{us:.1} µs") } else { time(us) }
 }
 
-fn latency(out: &mut String, summary: &Summary) -> fmt::Result {
-    let Some(corrected) = &summary.corrected else {
-        return writeln!(out, "\nlatency      none, because there are no responses");
+fn latency(summary: &Summary) -> String {
+    tables::latency(summary).map_or_else(
+        || format!("{:NAME_LEN$} none, because there are no responses\n", "latency"),
+        |(table, note)| table.to_text() + note,
+    )
+}
+
+fn histogram(summary: &Summary) -> String {
+    let most = summary.bars.iter().map(|bar| bar.count).max().unwrap_or_default();
+    // At most `BAR_LEN_MAX`, so the cast fits.
+    let len =
+        |bar: &HistogramBar| (ratio(bar.count as f64, most as f64) * BAR_LEN_MAX as f64).ceil() as usize;
+    tables::histogram(summary).long("", |bar| "#".repeat(len(bar).min(BAR_LEN_MAX))).to_text()
+}
+
+fn urls(summary: &Summary) -> String {
+    let (shown, others) = summary.urls.split_at(summary.urls.len().min(URLS_MAX));
+    let more = match others.len() {
+        0 => String::new(),
+        more => format!("{more:>10} more (--format json has them)\n"),
     };
-    match &summary.uncorrected {
-        Some(uncorrected) if summary.is_open_loop() => {
-            writeln!(out, "\n{:NAME_LEN$} {:>10} {:>12}", "latency", "corrected", "uncorrected")?;
-            for ((name, one), (_, other)) in statistics(*corrected).zip(statistics(*uncorrected)) {
-                writeln!(out, "  {name:10} {:>10} {:>12}", time(one), time(other))?;
-            }
-            writeln!(out, "{CORRECTED_NOTE}")
-        }
-        _ => {
-            writeln!(out, "\nlatency")?;
-            for (name, value) in statistics(*corrected) {
-                writeln!(out, "  {name:10} {:>10}", time(value))?;
-            }
-            out.write_str(CLOSED_LOOP_NOTE)
-        }
-    }
-}
-
-pub(in crate::load) fn percentile(latency: Option<&Spread>, name: &str) -> String {
-    latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
-}
-
-fn bars(out: &mut String, bars: &[HistogramBar]) -> fmt::Result {
-    let Some(most) = bars.iter().map(|bar| bar.count).max() else { return Ok(()) };
-    let total: u64 = bars.iter().map(|bar| bar.count).sum();
-    writeln!(out, "\n{:NAME_LEN$} {:>10}", "histogram", "requests")?;
-    for bar in bars {
-        // At most `BAR_LEN_MAX`, so the cast fits.
-        let len = (ratio(bar.count as f64, most as f64) * BAR_LEN_MAX as f64).ceil() as usize;
-        let line = "#".repeat(len.min(BAR_LEN_MAX));
-        let part = share(ratio(bar.count as f64, total as f64));
-        let end = time(bar.to_us as f64).replace(".00 ", " ").replace(".0 ", " ");
-        let line = format!("  {:10} {:>10} {part:>8} {line}", format!("to {end}"), count(bar.count));
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-fn statuses(out: &mut String, summary: &Summary) -> fmt::Result {
-    if !summary.statuses.is_empty() {
-        writeln!(out, "\nstatus codes")?;
-    }
-    for StatusCount { status, count: number } in &summary.statuses {
-        let part = share(ratio(*number as f64, summary.totals.answered as f64));
-        writeln!(out, "  {status:<10} {:>10} {part:>8}", count(*number))?;
-    }
-    Ok(())
-}
-
-fn failures(out: &mut String, heading: &str, failures: &FailureCounts) -> fmt::Result {
-    if failures.total() > 0 {
-        writeln!(out, "\n{heading}")?;
-    }
-    for (failure, number) in failures.seen() {
-        writeln!(out, "  {failure:17} {:>9}  {}", count(number), failure.describe())?;
-    }
-    Ok(())
-}
-
-pub(super) fn phase_spreads(
-    summary: &Summary,
-) -> impl Iterator<Item = (&'static str, &Spread, &'static str)> {
-    let phases = [
-        ("connect", &summary.connect, "the time to open a connection"),
-        ("TLS full", &summary.tls_full, "full TLS handshakes"),
-        ("TLS resumed", &summary.tls_resumed, "TLS handshakes that resumed a session"),
-        ("first byte", &summary.first_byte, "from sending to the first byte of the response"),
-        ("client's lag", &summary.lag, "from when a request was due until it was sent"),
-    ];
-    phases.into_iter().filter_map(|(name, spread, meaning)| Some((name, spread.as_ref()?, meaning)))
-}
-
-fn phases(out: &mut String, summary: &Summary) -> fmt::Result {
-    let mut seen = phase_spreads(summary).peekable();
-    if seen.peek().is_some() {
-        writeln!(
-            out,
-            "\n{:NAME_LEN$} {:>10} {:>10} {:>10} {:>10} {:>10}",
-            "phases", "times", "mean", "p50", "p99", "max"
-        )?;
-    }
-    for (name, spread, _) in seen {
-        let [p50, p99] = ["p50", "p99"].map(|name| percentile(Some(spread), name));
-        let (times, mean, max) = (count(spread.count), time(spread.mean_us), time(spread.max_us as f64));
-        writeln!(out, "{name:NAME_LEN$} {times:>10} {mean:>10} {p50:>10} {p99:>10} {max:>10}")?;
-    }
-    Ok(())
-}
-
-fn urls(out: &mut String, summary: &Summary) -> fmt::Result {
-    if summary.urls.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "\n{:>10} {:>10} {:>8} {:>10} {:>10}  URL",
-        "completed", "400 and up", "failed", "p50", "p99"
-    )?;
-    for url in summary.urls.iter().take(URLS_MAX) {
-        let [p50, p99] = ["p50", "p99"].map(|name| percentile(url.latency.as_ref(), name));
-        let [answered, bad, failed] = [url.answered, url.bad_statuses, url.failed].map(count);
-        writeln!(out, "{answered:>10} {bad:>10} {failed:>8} {p50:>10} {p99:>10}  {}", url.url)?;
-    }
-    match summary.urls.len().saturating_sub(URLS_MAX) {
-        0 => Ok(()),
-        more => writeln!(out, "{more:>10} more (--format json has them)"),
-    }
+    tables::urls(shown).to_text() + &more
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::load::report::ReportFormat;
 use crate::load::run_info::tests::unusual_setup;
 use crate::load::run_info::{CpuUsage, LoadProfile, SentField, Setup};
 use crate::load::stats::summary::tests::{info, stalling_metrics};
-use crate::load::stats::validity::{ClientBound, Warning};
+use crate::load::stats::validity::Finding;
 
 fn run(urls: usize) -> SavedRun {
     let urls_named = (0..urls).map(|number| format!("http://localhost/{number}")).collect();
@@ -75,9 +75,9 @@ fn merge_with_client_bound_run_is_client_bound() {
         let sum = SavedRun::read(&sum.to_json()).expect("it is read back");
         let validity = sum.summary().validity;
         let hidden = "its share of the CPU time is no more seen in the sum";
-        assert_eq!(validity.reasons, [ClientBound::Merged { invalid_runs: 1, of: 3 }], "{hidden}");
+        assert_eq!(validity.reasons, [Finding::merged(1, 3)], "{hidden}");
         let (shortest, longest) = (info().wall, 3 * info().wall);
-        let unequal = Warning::UnequalDurations { shortest, longest };
+        let unequal = Finding::unequal_durations(shortest, longest);
         assert!(validity.warnings.contains(&unequal), "{:?}", validity.warnings);
     }
 }
@@ -93,7 +93,7 @@ fn merge_counts_runs_and_warns_if_not_concurrent() {
     both.merge(&others).expect("they add up");
     assert!(ReportFormat::Json.render(&both.summary(), None).contains("\"runs\": 4"));
     sum.merge(&later(0, 10)).expect("they add up");
-    assert_eq!(sum.summary().validity.warnings, [Warning::NotConcurrent { secs: 10 }]);
+    assert_eq!(sum.summary().validity.warnings, [Finding::not_concurrent(10)]);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn merge_reports_each_different_setting_once() {
     both.merge(&sum).expect("they add up");
     both = SavedRun::read(&both.to_json()).expect("it is read back");
     let difference = "time-out: 30.0 s and 5.00 s".to_owned();
-    assert_eq!(both.summary().validity.warnings, [Warning::DifferentSettings { difference }]);
+    assert_eq!(both.summary().validity.warnings, [Finding::different_settings(&difference)]);
     let text = ReportFormat::Text.render(&both.summary(), None);
     let words = "the merged runs differ in time-out: 30.0 s and 5.00 s; the report";
     assert!(text.contains(words) && text.contains("open loop (200/s each), 10,035 due"), "{text}");

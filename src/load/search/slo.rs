@@ -8,11 +8,10 @@ use serde::Serialize;
 
 use super::bracket::{PRECISION, SloVerdict};
 use crate::load::assertion::{Assertion, Clause, Relation};
-use crate::load::report::{describe_warning, in_words};
 use crate::load::stats::metric::{Metric, Statistic, TimeKind};
 use crate::load::stats::spread::PERCENTILES;
 use crate::load::stats::summary::Summary;
-use crate::load::stats::validity::{ClientBound, TAIL_COUNT_MIN, Warning};
+use crate::load::stats::validity::{RATE_NOT_REACHED, SCHEDULE_MISSED, TAIL_COUNT_MIN};
 use crate::text::units::count;
 
 /// The p99, which is always shown, needs them.
@@ -82,12 +81,11 @@ impl Slo {
     /// a missed one proves nothing.
     pub fn judge(&self, summary: &Summary) -> SloResult {
         let validity = &summary.validity;
-        let lacks = validity.reasons.iter().any(|reason| matches!(reason, ClientBound::Exhausted { .. }));
-        let unreached = validity.warnings.iter().filter(|its| matches!(its, Warning::RateNotReached { .. }));
-        let missed = validity.reasons.iter().filter(|its| matches!(its, ClientBound::ScheduleMissed { .. }));
-        let unsent = unreached.map(describe_warning).chain(missed.map(|reason| in_words(*reason))).next();
+        let lacks = summary.exhausted().next().is_some();
+        let mut findings = validity.warnings.iter().chain(&validity.reasons);
+        let unsent = findings.find(|its| [RATE_NOT_REACHED, SCHEDULE_MISSED].contains(&its.name));
         let mut reasons = self.assertion.judge(summary);
-        reasons.extend(unsent.or_else(|| self.waiting(summary)));
+        reasons.extend(unsent.map(|its| its.meaning.clone()).or_else(|| self.waiting(summary)));
         if !reasons.is_empty() {
             reasons.extend(most_common_failure(summary));
         }
@@ -95,7 +93,7 @@ impl Slo {
             (true, _) => SloVerdict::Met,
             (false, true) => SloVerdict::Missed,
             (false, false) => {
-                reasons = validity.reasons.iter().map(|reason| in_words(*reason)).collect();
+                reasons = validity.reasons.iter().map(|reason| reason.meaning.clone()).collect();
                 SloVerdict::ClientBound
             }
         };

@@ -5,6 +5,7 @@
 pub mod failure;
 pub mod latency_histogram;
 pub mod metric;
+pub mod metric_unit;
 pub mod metrics;
 pub mod spread;
 pub mod summary;

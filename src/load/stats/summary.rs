@@ -12,8 +12,8 @@ use super::metrics::{Metrics, URL_FIGURES_MAX};
 use super::spread::{PERCENTILES, Spread};
 use super::time_series::{TimeSlice, is_zero};
 use super::validity::{
-    CPU_SHARE_BUSY, CPU_SHARE_MAX, CPU_WAIT_WARN_SHARE, ClientBound, LAG_FLOOR_US, LAG_SHARE_MAX,
-    LAG_WARN_US, MISSED_SHARE_MAX, TAIL_COUNT_MIN, UnfinishedBias, Validity, WALL_MIN, Warning,
+    CPU_SHARE_BUSY, CPU_SHARE_MAX, CPU_WAIT_WARN_SHARE, Finding, LAG_FLOOR_US, LAG_SHARE_MAX, LAG_WARN_US,
+    MISSED_SHARE_MAX, TAIL_COUNT_MIN, Validity, WALL_MIN,
 };
 use crate::load::run_info::RunInfo;
 
@@ -166,7 +166,7 @@ pub struct Summary {
     pub lag: Option<Spread>,
     /// Bias of the percentiles.
     #[serde(skip)]
-    pub unfinished: Option<UnfinishedBias>,
+    pub unfinished: Option<Finding>,
     /// Corrected latencies.
     #[serde(skip)]
     pub corrected_times: LatencyHistogram,
@@ -309,12 +309,12 @@ impl Summary {
         let is_long = self.info.wall >= WALL_MIN;
         let (cpu_share, wanted_share) = (self.client.cpu_share_max, self.client.wanted_share_max);
         if is_long && cpu_share >= CPU_SHARE_MAX {
-            verdict.reasons.push(ClientBound::Cpu { share: cpu_share });
+            verdict.reasons.push(Finding::cpu(cpu_share));
         } else if is_long && wanted_share >= CPU_SHARE_MAX {
-            verdict.reasons.push(ClientBound::CpuStarved { wanted_share, cpu_share });
+            verdict.reasons.push(Finding::cpu_starved(wanted_share, cpu_share));
         }
         if !is_long && self.totals.answered > 0 {
-            verdict.warnings.push(Warning::TooShort);
+            verdict.warnings.push(Finding::too_short());
         }
         match self.lag_reason() {
             Some(reason) => verdict.reasons.push(reason),
@@ -322,23 +322,24 @@ impl Summary {
         }
         match self.missed_requests() {
             Some((missed, due)) if is_long && self.is_short_of_cpu() => {
-                verdict.reasons.push(ClientBound::ScheduleMissed { missed, due, cpu_share, wanted_share });
+                verdict.reasons.push(Finding::schedule_missed(missed, due, cpu_share, wanted_share));
             }
             Some((missed, due)) => {
                 let waited = missed.saturating_sub(refused);
                 let were_busy = self.totals.answered > 0 && waited > self.in_flight_max();
-                verdict.warnings.push(Warning::RateNotReached { missed, due, were_busy });
+                verdict.warnings.push(Finding::rate_not_reached(missed, due, were_busy));
             }
             None => {}
         }
         verdict.warnings.extend(self.other_warnings());
-        for failure in LoadFailure::CLIENT_SIDE {
-            let count = self.failures.of(failure) + self.connect_failures.of(failure);
-            if count > 0 {
-                verdict.reasons.push(ClientBound::Exhausted { failure, count });
-            }
-        }
+        verdict.reasons.extend(self.exhausted().map(|(failure, count)| Finding::exhausted(failure, count)));
         verdict
+    }
+
+    pub(in crate::load) fn exhausted(&self) -> impl Iterator<Item = (LoadFailure, u64)> {
+        let counts = LoadFailure::CLIENT_SIDE
+            .map(|failure| (failure, self.failures.of(failure) + self.connect_failures.of(failure)));
+        counts.into_iter().filter(|(_, count)| *count > 0)
     }
 
     /// Unsent requests are then not only the server's fault.
@@ -349,22 +350,21 @@ impl Summary {
             || self.client.waited_share.is_some_and(is_pushed_aside)
     }
 
-    fn other_warnings(&self) -> impl Iterator<Item = Warning> {
+    fn other_warnings(&self) -> impl Iterator<Item = Finding> {
         let is_told = self.info.wall >= WALL_MIN && self.totals.answered > 0;
         let held_up = self.client.waited_share.filter(|share| is_told && *share >= CPU_WAIT_WARN_SHARE);
-        let held_up = held_up.map(|waited_share| Warning::WaitedForCpu { waited_share });
-        let flattering = self.unfinished.map(Warning::UnfinishedBias);
+        let held_up = held_up.map(Finding::waited_for_cpu);
         let (requests, connections) = (self.totals.resent, self.unasked);
-        let resent = (requests > 0).then_some(Warning::Resent { requests });
-        let unasked = (connections > 0).then_some(Warning::UnsolicitedBytes { connections });
-        [held_up, flattering, resent, unasked].into_iter().flatten()
+        let resent = (requests > 0).then(|| Finding::resent(requests));
+        let unasked = (connections > 0).then(|| Finding::unsolicited_bytes(connections));
+        [held_up, self.unfinished.clone(), resent, unasked].into_iter().flatten()
     }
 
     /// Judges the highest percentile up to the p99 that a single hiccup cannot move.
     ///
     /// Requests that were due in a stall may wait for the few connections, without lag of their own. So a stall
     /// that lasts for the share beyond the percentile is judged, too.
-    fn lag_reason(&self) -> Option<ClientBound> {
+    fn lag_reason(&self) -> Option<Finding> {
         // One hiccup may be half of two.
         let lag = self.lag.filter(|lag| self.is_open_loop() && lag.count > 2)?;
         let is_robust = |quantile: f64| (lag.count as f64 * (1.0 - quantile)).round() >= TAIL_COUNT_MIN;
@@ -376,15 +376,15 @@ impl Summary {
         let is_stall = lag.max_us as f64 > self.info.wall.as_micros() as f64 * (1.0 - quantile);
         let at_percentile = (percentile, lag.percentile_us(percentile)?);
         let (percentile, lag_us) = if is_stall { ("max", lag.max_us) } else { at_percentile };
-        (lag_us > limit_us).then_some(ClientBound::Lag { percentile, lag_us, limit_us })
+        (lag_us > limit_us).then(|| Finding::lag(percentile, lag_us, limit_us))
     }
 
     /// Warns if latency without lag is too small to rely on.
-    fn lag_warning(&self) -> Option<Warning> {
+    fn lag_warning(&self) -> Option<Finding> {
         let lag = self.lag.filter(|_| self.is_open_loop())?.percentile_us("p99")?;
         let latency = self.corrected?.percentile_us("p99")?;
         let is_most = self.totals.answered > 0 && lag >= LAG_WARN_US && lag.saturating_mul(2) >= latency;
-        is_most.then_some(Warning::LagNearLatency { lag_p99_us: lag, latency_p99_us: latency })
+        is_most.then(|| Finding::lag_near_latency(lag, latency))
     }
 
     /// Beyond those that may be unsent.
@@ -402,7 +402,7 @@ impl Summary {
 fn with_unfinished(
     latency: LatencyHistogram,
     ages: &LatencyHistogram,
-) -> (LatencyHistogram, Option<UnfinishedBias>) {
+) -> (LatencyHistogram, Option<Finding>) {
     /// Smaller changes are not reported.
     const FACTOR_MIN: f64 = 1.1;
     let mut all = latency.clone();
@@ -421,7 +421,7 @@ fn with_unfinished(
         }
     }
     let (count, oldest_us) = (ages.len(), ages.histogram().max());
-    (all, changed.map(|(percentile, least_us)| UnfinishedBias { count, oldest_us, percentile, least_us }))
+    (all, changed.map(|(name, least_us)| Finding::unfinished(count, oldest_us, name, least_us)))
 }
 
 fn statuses(metrics: &Metrics) -> Vec<StatusCount> {

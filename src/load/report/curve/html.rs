@@ -2,18 +2,16 @@
 //!
 //! If one rate has two steps, the chart shows the deciding one, the table both.
 
-use super::text::{LATENCY_NOTE, SHORT_STEPS_NOTE, few_requests_note, verdict};
+use super::text::{LATENCY_NOTE, PERCENTILES_SHOWN, SHORT_STEPS_NOTE, few_requests_note, steps_table};
 use crate::load::report::html::axis::Axis;
 use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
-use crate::load::report::html::table::{Table, list, tile};
 use crate::load::report::html::ticks::AxisUnit;
-use crate::load::report::html::{banner, began, escaped, header, page, section};
-use crate::load::report::text::percentile as shown;
+use crate::load::report::html::{banner, began, header, page, section};
+use crate::load::report::table::{escaped, list, tile};
+use crate::load::report::tables::percentile as shown;
 use crate::load::search::bracket::SearchOutcome;
 use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, duration, rate, share, time};
-
-const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
 
 /// HTML of a search.
 pub(super) fn html(curve: &Curve) -> String {
@@ -133,25 +131,13 @@ fn note(curve: &Curve) -> String {
 }
 
 fn steps(curve: &Curve) -> String {
-    let few = match curve.steps.iter().all(|step| step.has_enough_requests) {
-        true => String::new(),
-        false => format!("<p class=\"aside\">{}</p>\n", escaped(&few_requests_note(curve))),
-    };
-    format!(
-        "{}{few}",
-        Table::new("Steps", curve.by_rate())
-            .number("rate", |(_, step)| rate(step.rate))
-            .number("step", |(number, _)| number.to_string())
-            .text("verdict", |(_, step)| verdict(step))
-            .number("p50", |(_, step)| shown(step.latency.as_ref(), "p50"))
-            .number("p99", |(_, step)| shown(step.latency.as_ref(), "p99"))
-            .number("p99.9", |(_, step)| shown(step.latency.as_ref(), "p99.9"))
-            .number("errors", |(_, step)| share(step.error_share))
-            .number("responses", |(_, step)| rate(step.answers_per_sec))
-            .number("client's CPU", |(_, step)| share(step.cpu_share_max))
-            .long("reason", |(_, step)| step.slo_result.reasons.join("; "))
-            .to_html()
-    )
+    let few = few_requests_note(curve).map(|note| format!("<p class=\"aside\">{}</p>\n", escaped(&note)));
+    let table = steps_table(curve)
+        .number("step", |(number, _)| number.to_string())
+        .number("responses", |(_, step)| rate(step.answers_per_sec))
+        .number("client's CPU", |(_, step)| share(step.cpu_share_max))
+        .long("reason", |(_, step)| step.slo_result.reasons.join("; "));
+    table.to_html() + &few.unwrap_or_default()
 }
 
 fn settings(curve: &Curve) -> String {

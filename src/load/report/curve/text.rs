@@ -2,15 +2,16 @@
 //!
 //! Bars show only the bend of p99.
 
-use std::fmt::{self, Write};
-
-use crate::load::report::text::{in_flight_text, percentile, written};
+use crate::load::report::table::Table;
+use crate::load::report::tables::percentile;
+use crate::load::report::text::{in_flight_text, lines};
 use crate::load::search::bracket::SloVerdict;
 use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, duration, plural, rate, share};
 
 const BAR_LEN_MAX: usize = 24;
 const NAME_LEN: usize = 12;
+pub(super) const PERCENTILES_SHOWN: [&str; 3] = ["p50", "p99", "p99.9"];
 
 pub(super) const LATENCY_NOTE: &str = "Latency counts from when a request was due.";
 pub(super) const SHORT_STEPS_NOTE: &str =
@@ -18,55 +19,57 @@ pub(super) const SHORT_STEPS_NOTE: &str =
 
 /// Text of a search.
 pub fn text(curve: &Curve) -> String {
-    written(|out| heading(out, curve).and(steps(out, curve)).and(failed(out, curve)))
+    let parts = [heading(curve), steps(curve), failed(curve)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-fn heading(out: &mut String, curve: &Curve) -> fmt::Result {
-    writeln!(out, "{}", curve.target)?;
+fn heading(curve: &Curve) -> String {
     let (connections, threads) = (plural(curve.concurrency, "connection"), plural(curve.threads, "thread"));
     let (steps, wall) = (plural(curve.steps.len() as u64, "step"), duration(curve.wall));
     let in_flight = in_flight_text(curve.pipeline);
-    writeln!(out, "search in open loop, {connections}, {threads}, {steps}, {wall}{in_flight}")?;
-    writeln!(out, "{}\n\n{:NAME_LEN$} {}", curve.setup.summary_line(), "objective", curve.objective)?;
-    writeln!(out, "{:NAME_LEN$} {}", "found", curve.in_words())
+    lines(&[
+        curve.target.clone(),
+        format!("search in open loop, {connections}, {threads}, {steps}, {wall}{in_flight}"),
+        curve.setup.summary_line(),
+        String::new(),
+        format!("{:NAME_LEN$} {}", "objective", curve.objective),
+        format!("{:NAME_LEN$} {}", "found", curve.in_words()),
+    ])
 }
 
-fn steps(out: &mut String, curve: &Curve) -> fmt::Result {
-    if curve.steps.is_empty() {
-        return Ok(());
+/// As in the page, which has more columns.
+pub(super) fn steps_table(curve: &Curve) -> Table<'_, (usize, &RateStep)> {
+    let mut table = Table::new("Steps", curve.by_rate()).number("rate", |(_, step)| rate(step.rate)).text(
+        " verdict",
+        |(_, step)| {
+            // A star means too few requests.
+            format!(" {}{}", step.slo_result.verdict, if step.has_enough_requests { "" } else { "*" })
+        },
+    );
+    for name in PERCENTILES_SHOWN {
+        table = table.number(name, |(_, step)| percentile(step.latency.as_ref(), name));
     }
-    writeln!(
-        out,
-        "\n{:>12} {:>10} {:>10} {:>10} {:>8}  {:13} p99",
-        "rate", "p50", "p99", "p99.9", "errors", "verdict"
-    )?;
+    table.number("errors", |(_, step)| share(step.error_share))
+}
+
+fn steps(curve: &Curve) -> String {
+    if curve.steps.is_empty() {
+        return String::new();
+    }
     let logarithms = curve.steps.iter().filter_map(p99_logarithm);
     let ends =
         logarithms.fold((f64::INFINITY, 0.0_f64), |(least, most), p99| (least.min(p99), most.max(p99)));
-    for (_, step) in curve.by_rate() {
-        let [p50, p99, rarest] = ["p50", "p99", "p99.9"].map(|name| percentile(step.latency.as_ref(), name));
-        let (errors, verdict) = (share(step.error_share), verdict(step));
-        let (rate, bar) =
-            (rate(step.rate), p99_logarithm(step).map_or_else(String::new, |p99| bar(p99, ends)));
-        let line = format!("{rate:>12} {p50:>10} {p99:>10} {rarest:>10} {errors:>8}  {verdict:13} {bar}");
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    if curve.steps.iter().any(|step| !step.has_enough_requests) {
-        writeln!(out, "{}", few_requests_note(curve))?;
-    }
-    if curve.has_short_steps() {
-        writeln!(out, "{SHORT_STEPS_NOTE}")?;
-    }
-    writeln!(out, "{LATENCY_NOTE} The bars grow with the logarithm of p99.")
+    let table = steps_table(curve)
+        .long("p99", |(_, step)| p99_logarithm(step).map_or_else(String::new, |p99| bar(p99, ends)));
+    let short = curve.has_short_steps().then(|| SHORT_STEPS_NOTE.to_owned());
+    let bars = format!("{LATENCY_NOTE} The bars grow with the logarithm of p99.");
+    let notes: Vec<_> = [few_requests_note(curve), short, Some(bars)].into_iter().flatten().collect();
+    table.to_text() + &lines(&notes)
 }
 
-pub(super) fn few_requests_note(curve: &Curve) -> String {
-    format!("* fewer than {} requests: the result may be chance", count(curve.requests_min))
-}
-
-/// A star means too few requests.
-pub(super) fn verdict(step: &RateStep) -> String {
-    format!("{}{}", step.slo_result.verdict, if step.has_enough_requests { "" } else { "*" })
+pub(super) fn few_requests_note(curve: &Curve) -> Option<String> {
+    let is_few = curve.steps.iter().any(|step| !step.has_enough_requests);
+    is_few.then(|| format!("* fewer than {} requests: the result may be chance", count(curve.requests_min)))
 }
 
 /// Bar of the logarithm of a p99, between the least and the most of all.
@@ -81,16 +84,15 @@ fn p99_logarithm(step: &RateStep) -> Option<f64> {
     step.percentile_us("p99").map(|us| us.max(1.0).log10())
 }
 
-fn failed(out: &mut String, curve: &Curve) -> fmt::Result {
-    let failed = curve.failed();
-    if !failed.is_empty() {
-        writeln!(out, "\nreasons")?;
-    }
-    for step in failed {
+fn failed(curve: &Curve) -> String {
+    let reason = |step: &&RateStep| {
         let by = if step.slo_result.verdict == SloVerdict::ClientBound { "client-bound: " } else { "" };
-        writeln!(out, "{:>12} {by}{}", rate(step.rate), step.slo_result.reasons.join("; "))?;
+        format!("{:>10} {by}{}\n", rate(step.rate), step.slo_result.reasons.join("; "))
+    };
+    match curve.failed().iter().map(reason).collect::<String>() {
+        none if none.is_empty() => none,
+        reasons => format!("reasons\n{reasons}"),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Positions are in percent and text has the page's size, to fit any screen without a script.
 
 use super::axis::Axis;
-use super::escaped;
+use crate::load::report::table::escaped;
 
 /// Number of styles in `style.css` and of [`DOT_SHAPES`].
 const SERIES_STYLES: usize = 4;

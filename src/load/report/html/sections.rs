@@ -3,21 +3,18 @@
 //! The verdict comes first. Every number is the summary's.
 
 use super::plots::slice_period;
-use super::table::{Table, list, tile};
-use super::{banner, began, escaped, section};
-use crate::load::report::text::{
-    CLOSED_LOOP_NOTE, CORRECTED_NOTE, cpu_per_answer, errors, percentile, phase_spreads,
-};
-use crate::load::report::verdict::{describe_warning, in_words};
-use crate::load::stats::failure::FailureCounts;
-use crate::load::stats::metric::statistics;
+use super::{banner, began, section};
+use crate::load::report::table::{Table, escaped, list, tile};
+use crate::load::report::tables;
+use crate::load::report::text::{cpu_per_answer, errors};
 use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::{Summary, ratio};
+use crate::load::stats::validity::Finding;
 use crate::text::units::{bytes, count, duration, rate, share, time};
 
 pub(super) fn verdict(summary: &Summary) -> String {
     let validity = &summary.validity;
-    let reasons = validity.reasons.iter().map(|reason| format!("<li>{}</li>\n", escaped(&in_words(*reason))));
+    let reasons = validity.reasons.iter().map(|reason| format!("<li>{}</li>\n", escaped(&reason.meaning)));
     let reasons = reasons.collect::<String>();
     let verdict = match (validity.is_valid(), summary.totals.answered) {
         (false, _) => {
@@ -30,7 +27,7 @@ pub(super) fn verdict(summary: &Summary) -> String {
         }
         (true, _) => banner("good", "Valid", "No metric shows that the client was the bottleneck.", ""),
     };
-    let note = |warning| banner("note", "Note", &escaped(&describe_warning(warning)), "");
+    let note = |warning: &Finding| banner("note", "Note", &escaped(&warning.meaning), "");
     format!("{verdict}{}", validity.warnings.iter().map(note).collect::<String>())
 }
 
@@ -71,38 +68,15 @@ fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
 }
 
 pub(super) fn latency(summary: &Summary, chart: &str) -> String {
-    let Some(corrected) = &summary.corrected else {
+    let Some((table, note)) = tables::latency(summary) else {
         return "<p>There is none, because there are no responses.</p>\n".to_owned();
     };
-    let lines = |spread: &Spread| statistics(*spread).chain([("std. deviation", spread.stdev_us)]);
-    let name = |((name, _), _): &((&str, f64), (&str, f64))| (*name).to_owned();
-    let table =
-        |other| Table::new("Latency", lines(corrected).zip(lines(other)).collect()).text("latency", name);
-    let (table, words) = match &summary.uncorrected {
-        Some(uncorrected) if summary.is_open_loop() => {
-            let table = table(uncorrected).number("corrected", |((_, us), _)| time(*us));
-            (table.number("uncorrected", |(_, (_, us))| time(*us)), CORRECTED_NOTE)
-        }
-        _ => (table(corrected).number("time", |((_, us), _)| time(*us)), CLOSED_LOOP_NOTE),
-    };
-    let table = table.to_html();
     // The line ends are for terminals.
-    let words = escaped(&words.split_whitespace().collect::<Vec<_>>().join(" "));
-    format!("<div class=\"beside\">\n{chart}{table}</div>\n<p class=\"aside\">{words}</p>\n")
+    let note = escaped(&note.split_whitespace().collect::<Vec<_>>().join(" "));
+    format!("<div class=\"beside\">\n{chart}{}</div>\n<p class=\"aside\">{note}</p>\n", table.to_html())
 }
 
-pub(super) fn bars(summary: &Summary) -> String {
-    let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
-    let table = Table::new("Histogram", summary.bars.iter().collect())
-        .number("above", |bar| time(bar.from_us as f64))
-        .number("up to", |bar| time(bar.to_us as f64))
-        .number("requests", |bar| count(bar.count))
-        .number("share", |bar| share(ratio(bar.count as f64, total as f64)))
-        .to_html();
-    details("Table of the histogram", &table)
-}
-
-fn details(summary: &str, table: &str) -> String {
+pub(super) fn details(summary: &str, table: &str) -> String {
     if table.is_empty() {
         return String::new();
     }
@@ -126,73 +100,16 @@ pub(super) fn slices(summary: &Summary) -> String {
     details("Table of the slices", &table)
 }
 
-pub(super) fn status_codes(summary: &Summary) -> String {
-    let part = |number: u64| share(ratio(number as f64, summary.totals.answered as f64));
-    let table = Table::new("Status codes", summary.statuses.iter().collect())
-        .text("status", |its| its.status.to_string())
-        .number("responses", |its| count(its.count))
-        .number("share", |its| part(its.count))
-        .long("meaning", |its| status_class(its.status).to_owned())
-        .to_html();
-    section("Status codes", &table)
-}
-
-fn status_class(status: u16) -> &'static str {
-    match status / 100 {
-        1 => "informational",
-        2 => "successful",
-        3 => "redirection",
-        4 => "client error: the request was refused",
-        5 => "server error: the server failed",
-        _ => "no meaning",
-    }
-}
-
 pub(super) fn failures(summary: &Summary) -> String {
-    let tables = [
-        failure_table("Failed requests", "requests", &summary.failures),
-        failure_table("Failed connections", "connections", &summary.connect_failures),
-    ];
-    match tables.concat() {
+    match tables::failures(summary).map(|table| table.to_html()).concat() {
         none if none.is_empty() => none,
         tables => section("Failures", &format!("<div>\n{tables}</div>\n")),
     }
 }
 
-fn failure_table(caption: &str, what: &'static str, failures: &FailureCounts) -> String {
-    Table::new(caption, failures.seen().collect())
-        .text("failure", |(failure, _)| failure.to_string())
-        .number(what, |(_, number)| count(*number))
-        .long("meaning", |(failure, _)| failure.describe().to_owned())
-        .to_html()
-}
-
 pub(super) fn phases(summary: &Summary) -> String {
-    let table = Table::new("Phases", phase_spreads(summary).collect())
-        .text("phase", |(name, _, _)| (*name).to_owned())
-        .number("times", |(_, spread, _)| count(spread.count))
-        .number("mean", |(_, spread, _)| time(spread.mean_us))
-        .number("p50", |(_, spread, _)| percentile(Some(spread), "p50"))
-        .number("p99", |(_, spread, _)| percentile(Some(spread), "p99"))
-        .number("max", |(_, spread, _)| time(spread.max_us as f64))
-        .long("meaning", |(_, _, words)| (*words).to_owned())
-        .to_html();
-    section("Phases", &table)
-}
-
-pub(super) fn urls(summary: &Summary) -> String {
-    let max = |spread: &Spread| time(spread.max_us as f64);
-    let table = Table::new("URLs", summary.urls.iter().collect())
-        .long("URL", |url| url.url.clone())
-        .number("completed", |url| count(url.answered))
-        .number("400 or above", |url| count(url.bad_statuses))
-        .number("failed", |url| count(url.failed))
-        .number("received", |url| bytes(url.received_bytes as f64))
-        .number("p50", |url| percentile(url.latency.as_ref(), "p50"))
-        .number("p99", |url| percentile(url.latency.as_ref(), "p99"))
-        .number("max", |url| url.latency.as_ref().map_or("-".to_owned(), max))
-        .to_html();
-    section("URLs", &table)
+    let table = tables::phases(summary).long("meaning", |(.., meaning)| (*meaning).to_owned());
+    section("Phases", &table.to_html())
 }
 
 pub(super) fn settings(summary: &Summary) -> String {

@@ -13,7 +13,7 @@ use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::ResponseRecord;
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
-use crate::load::stats::validity::{ClientBound, UnfinishedBias, Warning};
+use crate::load::stats::validity::Finding;
 
 pub(in crate::load::report) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/load/report/text").join(name);
@@ -71,14 +71,7 @@ fn text_lists_urls_up_to_the_limit() {
 
 #[test]
 fn describe_warning_gives_text_with_figures() {
-    let waiting = |count| {
-        Warning::UnfinishedBias(UnfinishedBias {
-            count,
-            oldest_us: 5_100_000,
-            percentile: "p99",
-            least_us: 4_000_000,
-        })
-    };
+    let waiting = |count| Finding::unfinished(count, 5_100_000, "p99", 4_000_000);
     for (warning, words) in [
         (
             waiting(50),
@@ -91,31 +84,31 @@ fn describe_warning_gives_text_with_figures() {
              or more",
         ),
         (
-            Warning::LagNearLatency { lag_p99_us: 1_500, latency_p99_us: 2_000 },
+            Finding::lag_near_latency(1_500, 2_000),
             "the client itself was 1.50 ms late at p99, which is part of the corrected p99 of 2.00 ms; \
              the uncorrected p99 excludes it",
         ),
         (
-            Warning::DifferentSettings { difference: "time-out: 30.0 s and 5.00 s".to_owned() },
+            Finding::different_settings("time-out: 30.0 s and 5.00 s"),
             "the merged runs differ in time-out: 30.0 s and 5.00 s; the report shows the settings \
              of the first",
         ),
         (
-            Warning::WaitedForCpu { waited_share: 0.342 },
+            Finding::waited_for_cpu(0.342),
             "the client waited for a processor for 34.2 % of the time, which is part of the latencies: give \
              it a core of its own before the latencies are attributed to the server",
         ),
         (
-            Warning::Resent { requests: 7 },
+            Finding::resent(7),
             "pipelined requests were sent again, because their connection ended before their response \
              (times: 7)",
         ),
         (
-            Warning::UnsolicitedBytes { connections: 3 },
+            Finding::unsolicited_bytes(3),
             "unsolicited bytes arrived on an idle connection, which was closed (times: 3)",
         ),
     ] {
-        assert_eq!(describe_warning(&warning), words);
+        assert_eq!(warning.meaning, words);
     }
 }
 
@@ -123,17 +116,17 @@ fn describe_warning_gives_text_with_figures() {
 fn describe_reason_gives_cpu_waiting_share() {
     for (reason, words) in [
         (
-            ClientBound::CpuStarved { wanted_share: 0.97, cpu_share: 0.45 },
+            Finding::cpu_starved(0.97, 0.45),
             "the client was ready to run for 97.0 % of the time (the limit is 95.0 %) \
              and had a processor for 45.0 %: give it a core of its own, or use another host",
         ),
         (
-            ClientBound::ScheduleMissed { missed: 1, due: 2, cpu_share: 0.5, wanted_share: 0.9 },
+            Finding::schedule_missed(1, 2, 0.5, 0.9),
             "the client did not send 1 of the 2 due requests, and used 50.0 % of its CPU time \
              (90.0 % with its wait for a processor)",
         ),
     ] {
-        assert_eq!(in_words(reason), words);
+        assert_eq!(reason.meaning, words);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::load::run_info::tests::{profile, setup};
 use crate::load::run_info::{CpuUsage, LoadProfile};
 use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::{FailureRecord, ResponseRecord};
-use crate::load::stats::validity::{ClientBound, Warning};
+use crate::load::stats::validity::Finding;
 
 const fn us(us: u64) -> Duration {
     Duration::from_micros(us)
@@ -222,15 +222,15 @@ fn summary_validity_follows_cpu_usage_and_schedule() {
         due: None,
         ..info()
     });
-    assert_eq!(busy.validity.reasons, [ClientBound::Cpu { share: 1.0 }]);
+    assert_eq!(busy.validity.reasons, [Finding::cpu(1.0)]);
     let held_up = empty_summary(RunInfo {
         cpu_usage: CpuUsage { thread_demand_max: Duration::from_secs(10), ..info().cpu_usage },
         ..info()
     });
-    let waited = ClientBound::CpuStarved { wanted_share: 1.0, cpu_share: 0.15 };
-    let missed = ClientBound::ScheduleMissed { missed: 2007, due: 2007, cpu_share: 0.15, wanted_share: 1.0 };
+    let waited = Finding::cpu_starved(1.0, 0.15);
+    let missed = Finding::schedule_missed(2007, 2007, 0.15, 1.0);
     assert_eq!(held_up.validity.reasons, [waited, missed]);
-    let unreached = |due, were_busy| [Warning::RateNotReached { missed: 2007, due, were_busy }];
+    let unreached = |due, were_busy| [Finding::rate_not_reached(2007, due, were_busy)];
     assert_eq!(empty_summary(info()).validity.warnings, unreached(2007, false));
     let twice = RunInfo { due: Some(4014), ..info() };
     let mut metrics = stalling_metrics(0);
@@ -281,10 +281,15 @@ fn unfinished_requests_are_noted_if_they_raise_a_percentile() {
     ];
     for (answered, ages, expected) in rows {
         let (_, found) = with_unfinished(answered.clone(), &ages);
-        assert_eq!(found.map(|found| found.percentile), expected.map(|(percentile, _)| percentile));
-        if let (Some(found), Some((_, least_us))) = (found, expected) {
-            assert!(found.least_us.abs_diff(least_us) < least_us / 500, "{found:?}");
-            assert_eq!(found.count, ages.len());
+        let figures = found.map(|found| found.figures).unwrap_or_default();
+        let percentile = figures.get(2).map(|figure| figure.name.as_str());
+        assert_eq!(percentile, expected.map(|(percentile, _)| format!("{percentile}_us")).as_deref());
+        if let ([unfinished, _, least], Some((_, least_us))) = (&figures[..], expected) {
+            assert!(
+                least.value.as_u64().is_some_and(|us| us.abs_diff(least_us) < least_us / 500),
+                "{least:?}"
+            );
+            assert_eq!(unfinished.value, ages.len());
         }
     }
 }
