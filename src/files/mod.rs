@@ -34,5 +34,5 @@ pub use root::{FileKind, FileStat, LookupError, OpenedPath, Root, RootId};
 pub use source::{Content, ContentSource, FoundContent, Resource, SMALL_FILE_LEN_MAX, file_name};
 pub use upload::{
     ExistingFile, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, SpacePolicy,
-    StoredFile, Upload, UploadError, UploadTarget, is_upload_directory,
+    StoredFile, Upload, UploadError, UploadTarget, is_upload_directory, takes_uploads,
 };

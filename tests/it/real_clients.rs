@@ -16,6 +16,7 @@ use crate::harness::{Server, WAIT_MAX};
 
 mod aria2;
 mod chromium;
+mod chromium_upload;
 mod curl;
 mod curl_upload;
 mod git;

@@ -1,7 +1,7 @@
 //! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
 //!
 //! `names` is about DELETE, MKCOL and the directories of a PUT, `rules` about what an option or a field asks for,
-//! `model` compares random requests with a map, `storms` is about many at a time,
+//! `origins` what pages of other sites may not change, `model` compares random requests with a map, `storms` is about many at a time,
 //! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
 //! `digest` what has another digest than its sender gave, `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
 
@@ -10,6 +10,7 @@ mod disk;
 mod durable;
 mod model;
 mod names;
+mod origins;
 mod power_loss;
 pub(crate) mod refused;
 mod resumable;

@@ -11,7 +11,7 @@ mod writer;
 
 pub use self::error::UploadError;
 pub use self::partial::{PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads};
-pub use self::target::{ExistingFile, UploadTarget, is_upload_directory};
+pub use self::target::{ExistingFile, UploadTarget, is_upload_directory, takes_uploads};
 pub use self::writer::SpacePolicy;
 
 use std::fs::File;

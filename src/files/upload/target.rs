@@ -59,6 +59,13 @@ pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
     store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileKind::Directory))
 }
 
+/// Whether `path` is a directory that takes uploads.
+pub fn takes_uploads(store: &ContentSource, upload_dir: &[u8], path: &RelativePath<'_>) -> bool {
+    let dir = path.as_bytes();
+    let is_below = dir == upload_dir || beneath(upload_dir, dir).is_some();
+    (dir.is_empty() || path.has_trailing_slash()) && is_below && is_upload_directory(store, dir)
+}
+
 impl UploadTarget {
     /// Opens the directory of `path`, which is below `upload_dir`, empty for the root. If it `may_make` directories,
     /// the directory may be missing.

@@ -13,7 +13,9 @@ use crate::reactor::Now;
 use crate::server::auth::{LoginAttempt, LoginOutcome};
 use crate::server::context::ServerContext;
 use crate::server::handlers::error_documents::error_page;
-use crate::server::handlers::{Action, https_redirect, is_preflight, is_upload_resource, refuse_host, route};
+use crate::server::handlers::{
+    Action, https_redirect, is_preflight, is_upload_resource, refuse_cross_site, refuse_host, route,
+};
 use crate::server::response::ErrorResponse;
 
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +44,9 @@ pub(super) fn route_if_allowed<'b>(
     if origin.checks_host
         && let Some(refused) = refuse_host(head, context)
     {
+        return Ok(refused);
+    }
+    if let Some(refused) = refuse_cross_site(head, context) {
         return Ok(refused);
     }
     if let Some(port) = context.https_port.filter(|_| !origin.is_tls) {

@@ -5,7 +5,7 @@
 //! | [`Reading`](ServerPhase::Reading) | reading | input | Parsing · Writing (408) · Closing (end of input, idle) | idle; head, from its first byte on |
 //! | [`Parsing`](ServerPhase::Parsing) | parsing | the next tick, if the budget is spent; a login: a helper thread | Reading (incomplete head) · Receiving · Preparing · Writing | head; a login: 10 s |
 //! | [`Receiving`](ServerPhase::Receiving) | receiving a body | input; a helper thread, if too many jobs are pending | Preparing · Writing | body: stall, minimum rate |
-//! | [`Preparing`](ServerPhase::Preparing) | preparing: listing, archive, gzip, upload | the next tick, after a slice; an upload: a helper thread | Writing | 10 s, then a response from what is known, or 503; an upload: 120 s |
+//! | [`Preparing`](ServerPhase::Preparing) | preparing: listing, archive, gzip, upload | the next tick, after a slice; an upload, a long listing: a helper thread | Writing | 10 s, then a response from what is known, or 503; a long listing: 30 s; an upload: 120 s |
 //! | [`Writing`](ServerPhase::Writing) | writing file | the socket; a streamed body: the next tick | Parsing (bytes left) · Reading · Closing | write: stall, minimum rate |
 //! | [`Closing`](ServerPhase::Closing) | closing | the peer's FIN (lingering) | gone | lingering |
 //!

@@ -1,12 +1,13 @@
-//! Host of a request: 421 for an unknown one, and the redirect to HTTPS.
+//! Host of a request: 421 for an unknown one, 403 for a change by another site, and the redirect to HTTPS.
 //!
 //! They come before the route.
 
 use super::route::{Action, redirect_to};
-use crate::http::{RequestHead, RequestTarget, Status};
+use crate::http::{Method, RequestHead, RequestTarget, Status};
+use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::ErrorResponse;
-use crate::server::rules::answers_to;
+use crate::server::rules::{answers_to, is_named};
 
 const HTTPS_PORT: u16 = 443;
 
@@ -45,6 +46,36 @@ pub(in crate::server) fn refuse_host(
     }
     let message = "This server does not answer to the host name in the request: --host NAME adds a name.";
     Some(Action::Respond(ErrorResponse::for_request(head, Status::MISDIRECTED_REQUEST, message).into()))
+}
+
+/// 403 for a change by a page of another site: a browser would add its login and reach private hosts.
+pub(in crate::server) fn refuse_cross_site(
+    head: &RequestHead<'_, '_>,
+    context: &ServerContext,
+) -> Option<Action> {
+    let is_read = matches!(head.method, Method::Get | Method::Head | Method::Options);
+    if is_read || context.config.upload.is_none() || is_own_site(head, &context.config) {
+        return None;
+    }
+    let message = "A page of another site must not change anything here: --cors=ORIGIN allows its requests.";
+    Some(Action::Respond(ErrorResponse::for_request(head, Status::FORBIDDEN, message).into()))
+}
+
+/// Clients other than browsers send neither field. Older browsers, and all over plain HTTP, send only Origin.
+fn is_own_site(head: &RequestHead<'_, '_>, config: &ServerConfig) -> bool {
+    let origin = head.fields.first("origin");
+    if config.cors.as_ref().is_some_and(|cors| cors.grants(origin.unwrap_or_default())) {
+        return true;
+    }
+    if let Some(site) = head.fields.first("sec-fetch-site") {
+        return matches!(site, b"same-origin" | b"none");
+    }
+    let Some(origin) = origin else { return true };
+    let Some(at) = origin.windows(3).position(|bytes| bytes == b"://") else { return false };
+    let authority = origin.get(at + 3..).unwrap_or_default();
+    let name = without_port(authority).unwrap_or_default();
+    let is_own = !authority.is_empty() && authority_of(head).eq_ignore_ascii_case(authority);
+    is_own || is_named(&config.hosts, name)
 }
 
 fn authority_of<'b>(head: &RequestHead<'_, 'b>) -> &'b [u8] {

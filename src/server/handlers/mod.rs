@@ -18,7 +18,7 @@ mod upload_digest;
 mod upload_error;
 mod upload_resource;
 
-pub(super) use host::{https_redirect, refuse_host};
+pub(super) use host::{https_redirect, refuse_cross_site, refuse_host};
 pub(super) use options::is_preflight;
 pub(super) use pending::PendingResponse;
 pub(super) use resumable::{is_upload_resource, sweep};

@@ -45,6 +45,10 @@ impl Origin {
         Ok(Origin(format!("{scheme}://{host}")))
     }
 
+    pub(in crate::server) fn grants(&self, origin: &[u8]) -> bool {
+        self.0 == "*" || self.0.as_bytes().eq_ignore_ascii_case(origin)
+    }
+
     pub(in crate::server) fn render(&self, out: &mut Vec<u8>) {
         field(out, "Access-Control-Allow-Origin", self.0.as_bytes());
         field(out, "Access-Control-Expose-Headers", EXPOSED_HEADERS);

@@ -46,6 +46,11 @@ pub(in crate::server) fn answers_to(names: &[HostName], host: &[u8]) -> bool {
     name.starts_with(b"[") || is_ipv4() || names.iter().any(|known| known.matches(name))
 }
 
+/// Whether an option has this name; `*` has none.
+pub(in crate::server) fn is_named(names: &[HostName], name: &[u8]) -> bool {
+    names.iter().any(|known| known.0 != b"*" && known.matches(without_dot(name)))
+}
+
 fn without_dot(name: &[u8]) -> &[u8] {
     name.strip_suffix(b".").unwrap_or(name)
 }

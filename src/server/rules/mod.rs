@@ -18,7 +18,7 @@ pub use glob::Glob;
 pub use header::Header;
 pub(super) use header::check_header_conflicts;
 pub use host::HostName;
-pub(super) use host::{answers_to, local_names};
+pub(super) use host::{answers_to, is_named, local_names};
 pub use redirect::Redirect;
 pub(super) use redirect::{check_loops, find_redirect};
 pub use trusted_proxy::Network;

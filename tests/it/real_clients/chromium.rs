@@ -58,11 +58,11 @@ audio.onseeked = () => tell("done-" + audio.currentTime + "-of-" + audio.duratio
 "#;
 
 /// A browser with all its processes, ended when dropped.
-struct Browser(Child);
+pub(super) struct Browser(Child);
 
 impl Browser {
     /// Shows a page, with more flags; nothing if there is no browser.
-    fn show(url: &str, home: &Path, more: &[&str]) -> Option<Browser> {
+    pub(super) fn show(url: &str, home: &Path, more: &[&str]) -> Option<Browser> {
         let profile = format!("--user-data-dir={}", home.join("profile").display());
         for name in NAMES {
             let mut command = Command::new(name);

@@ -53,6 +53,17 @@ fn field(condition: Condition, is_there: bool, tag: Option<&str>) -> (String, bo
     }
 }
 
+fn put_request(path: &str, field: &str, bytes: &[u8], is_chunked: bool) -> Vec<u8> {
+    let (framing, start, end) = match bytes.len() {
+        len @ 1.. if is_chunked => {
+            ("Transfer-Encoding: chunked".to_owned(), format!("{len:x}\r\n"), "\r\n0\r\n\r\n")
+        }
+        len => (format!("Content-Length: {len}"), String::new(), ""),
+    };
+    let head = format!("PUT {path} HTTP/1.1\r\nHost: test\r\n{field}{framing}\r\n\r\n{start}");
+    [head.as_bytes(), bytes, end.as_bytes()].concat()
+}
+
 fn apply(
     connection: &mut Raw,
     path: &str,
@@ -100,18 +111,8 @@ fn apply(
             let bytes: Vec<u8> = pattern(len).into_iter().map(|byte| byte ^ len as u8).collect();
             let (field, holds) =
                 field(condition, known.is_some(), tag_of(connection).filter(|_| known.is_some()).as_deref());
-            let body = if is_chunked && len > 0 {
-                [format!("{len:x}\r\n").as_bytes(), &bytes, b"\r\n0\r\n\r\n"].concat()
-            } else {
-                bytes.clone()
-            };
-            let framing = if is_chunked && len > 0 {
-                "Transfer-Encoding: chunked".to_owned()
-            } else {
-                format!("Content-Length: {len}")
-            };
-            let request = format!("PUT {path} HTTP/1.1\r\nHost: test\r\n{field}{framing}\r\n\r\n");
-            let reply = connection.send([request.as_bytes(), &body].concat()).reply();
+            let request = put_request(path, &field, &bytes, is_chunked);
+            let reply = connection.send(request).reply();
             let status = match (holds, known) {
                 (false, _) => 412,
                 (true, None) => 201,

@@ -151,7 +151,9 @@ mod tests {
         let query = ListingQuery::parse(query.as_bytes());
         let (options, budget) = (query.listing_options(format), ListingBudget::default());
         let listing = Listing::read(store, path.as_bytes(), options, &budget, || true).expect("reads");
-        let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
+        let upload =
+            query.filter.is_empty().then_some(html::UploadForm { replace: true, mkdir: true, remove: true });
+        let html = HtmlWriter { path: path.as_bytes().to_vec(), query, upload };
         ListingBody::new(listing.expect("all of it"), format, html)
     }
 
@@ -211,16 +213,21 @@ mod tests {
         for outside in ["http:", "https:", "url(", "@import", "src=", " style=", " onclick", "javascript:"] {
             assert!(!own_markup.contains(outside), "{outside}");
         }
-        let policy = html::POLICY;
-        for element in ["style", "script"] {
-            let texts = between(&page, &format!("<{element}>"), &format!("</{element}>"));
-            assert_eq!((texts.len(), page.matches(&format!("<{element}")).count()), (1, 1));
-            let digest = BASE64_STANDARD.encode(Sha256::digest(texts[0]));
-            assert!(policy.contains(&format!("; {element}-src 'sha256-{digest}';")), "{policy}");
+        for (query, scripts) in [("", 2), ("filter=a", 1)] {
+            let body = body(&store, "/sub/", query, ListingFormat::Html);
+            let (policy, page) = (body.html.policy(), text(&store, "/sub/", query, ListingFormat::Html));
+            for (element, count) in [("style", 1), ("script", scripts)] {
+                let texts = between(&page, &format!("<{element}>"), &format!("</{element}>"));
+                assert_eq!((texts.len(), page.matches(&format!("<{element}")).count()), (count, count));
+                for text in texts {
+                    let digest = BASE64_STANDARD.encode(Sha256::digest(text));
+                    assert!(policy.contains(&format!("'sha256-{digest}'")), "{element} {digest} {policy}");
+                }
+            }
+            assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+            assert_eq!(policy.contains("connect-src 'self'; "), scripts == 2, "{policy}");
         }
-        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
     }
-
     #[test]
     fn html_page_elements_all_closed() {
         let (_dir, store) = directory_with(&HOSTILE);
@@ -234,7 +241,7 @@ mod tests {
             ];
             let names = names.iter().chain(&[
                 "form", "button", "main", "table", "thead", "tbody", "tr", "th", "td", "a", "bdi", "i",
-                "span", "time", "footer",
+                "span", "time", "footer", "label",
             ]);
             for name in names {
                 let opened =
@@ -302,7 +309,7 @@ mod tests {
         let (dir, store) = directory_with(&[]);
         let levels = 500;
         fs::create_dir_all(dir.path().join("a/".repeat(levels))).expect("folders");
-        let page = text(&store, &format!("/{}", "a/".repeat(levels)), "", ListingFormat::Html);
+        let page = text(&store, &format!("/{}", "a/".repeat(levels)), "filter=z", ListingFormat::Html);
         let heading = between(&page, "<h1>", "</h1>")[0];
         let link_depths: Vec<usize> =
             between(heading, "href=\"", "\"").iter().map(|link| link.matches("../").count()).collect();

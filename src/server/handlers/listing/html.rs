@@ -14,13 +14,17 @@ use crate::text::{HtmlText, OneLine, append, is_deceptive, printable};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
+const UPLOAD_SCRIPT: &str = include_str!("upload.js");
 const ICONS: &str = include_str!("icons.svg");
 
 /// Content Security Policy: own style and script by digest, own icon, forms to this server.
-pub(super) const POLICY: &str = "default-src 'none'; img-src data:; \
-    style-src 'sha256-epckAdLhMZeRt1H9mHx6IfIkKA8Lg0yS1mc7sv4qaiE='; \
-    script-src 'sha256-6SfSuCFsq5gvJ+ztOhyA+mbtFGXAhSTt3suy6Twgvt0='; \
+const POLICY: &str = "default-src 'none'; img-src data:; \
+    style-src 'sha256-31fpHYlrn1d3Hjie9Qf3uuwA42QTuQJdhiVgpyN/LOA='; \
+    script-src 'sha256-mC6vu9GzWNEtv6+3KdLQ+2aB7OKAc0nu9rSvcfcPb2g='; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
+
+const UPLOAD_POLICY: &str =
+    "; connect-src 'self'; script-src 'sha256-w0ItN2mxaHYLGvpH62KIU5xevqdvomaC358GzpJrIQo=' ";
 
 const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
@@ -36,9 +40,38 @@ pub(super) struct HtmlWriter {
     /// Decoded, without outer slashes.
     pub(super) path: Vec<u8>,
     pub(super) query: ListingQuery,
+    pub(super) upload: Option<UploadForm>,
+}
+
+/// What clients may do besides storing files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UploadForm {
+    pub(super) replace: bool,
+    pub(super) mkdir: bool,
+    pub(super) remove: bool,
 }
 
 impl HtmlWriter {
+    /// Content Security Policy of the page.
+    pub(super) fn policy(&self) -> String {
+        if self.upload.is_some() {
+            POLICY.replacen("; script-src ", UPLOAD_POLICY, 1)
+        } else {
+            POLICY.to_owned()
+        }
+    }
+
+    /// The script puts buttons in place of the text.
+    fn upload_form(&self, out: &mut Vec<u8>) {
+        let Some(form) = self.upload else { return };
+        out.extend_from_slice(b"<form class=\"upload\"");
+        let may = [("replace", form.replace), ("mkdir", form.mkdir), ("remove", form.remove)];
+        for (name, _) in may.iter().filter(|(_, may)| *may) {
+            append(out, format_args!(" data-{name}=\"yes\""));
+        }
+        out.extend_from_slice(b">To upload files from this page, turn on scripts.</form>\n");
+    }
+
     pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
         // A title cannot have markup.
         let (name, path) = (printable(self.name().unwrap_or(b"Home")), printable(&self.path));
@@ -58,7 +91,9 @@ impl HtmlWriter {
         out.extend_from_slice(b"<div class=\"bar\">\n");
         self.summary(out, listing);
         self.filter(out, listing);
-        out.extend_from_slice(b"</div>\n</header>\n<main>\n");
+        out.extend_from_slice(b"</div>\n");
+        self.upload_form(out);
+        out.extend_from_slice(b"</header>\n<main>\n");
         self.page_links(out, listing);
         self.table_head(out);
         if self.name().is_some() {
@@ -107,7 +142,11 @@ impl HtmlWriter {
             let query = ListingQuery { format: Some(format), page: None, ..self.query.clone() };
             button_form(out, query.pairs(), name);
         }
-        append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+        append(out, format_args!("</footer>\n<script>{SCRIPT}</script>\n"));
+        if self.upload.is_some() {
+            append(out, format_args!("<script>{UPLOAD_SCRIPT}</script>\n"));
+        }
+        out.extend_from_slice(b"</body>\n</html>\n");
     }
 
     fn name(&self) -> Option<&[u8]> {

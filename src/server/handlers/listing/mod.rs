@@ -7,6 +7,7 @@ mod html;
 mod query;
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-use crate::files::RelativePath;
 use crate::files::listing::{Listing, ListingError, ListingOptions};
+use crate::files::{RelativePath, takes_uploads};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -23,7 +24,7 @@ use crate::server::handlers::pending::{HandlerError, PendingResponse};
 use crate::server::handlers::preconditions;
 use crate::server::response::{ErrorResponse, Response, StreamedBody, lookup_error};
 use body::ListingBody;
-use html::HtmlWriter;
+use html::{HtmlWriter, UploadForm};
 use query::ListingQuery;
 
 /// Longest wait for a long directory, which is sorted before the head is sent.
@@ -84,9 +85,19 @@ pub(super) fn listing_response(
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
     let error_format = error_format(head.accept);
     let options = ListingOptions { hidden: context.config.hidden, ..query.listing_options(format) };
-    let html = HtmlWriter { path: path.as_bytes().to_vec(), query };
+    let html = HtmlWriter { path: path.as_bytes().to_vec(), query, upload: upload_form(path, context) };
     let scan = ListingScan { options, result: None, html, format, error_format };
     preconditions::respond_later(Box::new(scan), head, now)
+}
+
+fn upload_form(path: &RelativePath<'_>, context: &ServerContext) -> Option<UploadForm> {
+    let config = &context.config;
+    let directory = config.upload.as_ref()?.as_os_str().as_bytes();
+    takes_uploads(&context.store, directory, path).then_some(UploadForm {
+        replace: !config.no_overwrite,
+        mkdir: config.allow_mkdir,
+        remove: config.allow_delete,
+    })
 }
 
 fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> ErrorResponse {
@@ -145,11 +156,12 @@ impl ListingScan {
     }
 
     fn respond(&mut self, listing: Listing) -> Response {
+        let policy = self.html.policy();
         let body = ListingBody::new(listing, self.format, std::mem::take(&mut self.html));
         let mut fields = Vec::new();
         field(&mut fields, "Vary", b"Accept");
         if self.format == ListingFormat::Html {
-            field(&mut fields, "Content-Security-Policy", html::POLICY.as_bytes());
+            field(&mut fields, "Content-Security-Policy", policy.as_bytes());
         }
         match body.into_bytes() {
             Ok(bytes) => Response::bytes(self.format.media_type(), bytes, fields),

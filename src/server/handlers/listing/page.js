@@ -3,16 +3,16 @@
 {
   // What is typed hides the rows that do not match; Enter asks the server, which knows all pages.
   const field = document.querySelector("input[name=filter]");
-  const said = document.querySelector("[role=status]");
-  const rows = [...document.querySelectorAll("tr.e")];
-  const names = rows.map((row) => row.querySelector("bdi").textContent.toLowerCase());
   const first = field.value;
   const whole = field.form.dataset.whole === "yes";
   const narrow = () => {
     const text = field.value.toLowerCase();
+    // An upload replaces them.
+    const said = document.querySelector(".bar [role=status]");
+    const rows = document.querySelectorAll("tr.e");
     let shown = 0;
-    rows.forEach((row, at) => {
-      row.hidden = !names[at].includes(text);
+    rows.forEach((row) => {
+      row.hidden = !row.querySelector("bdi").textContent.toLowerCase().includes(text);
       shown += row.hidden ? 0 : 1;
     });
     const more = whole ? "" : "; Enter looks in the whole folder";
