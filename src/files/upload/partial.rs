@@ -12,16 +12,18 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, fdatasync, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, Mode, OFlags, fdatasync, fsync, ftruncate, mkdirat, openat, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::UploadError;
 use super::link_name::HiddenName;
+use super::{Upload, UploadError};
 use crate::files::dir_sync::sync_directory;
 use crate::files::path::PARTIALS_DIRECTORY;
 use crate::files::root::FileStat;
-use crate::files::source::ContentSource;
+use crate::files::source::{ContentSource, read_at};
 
 /// Unfinished uploads of one directory.
 const PARTIALS_MAX: usize = 1000;
@@ -29,6 +31,9 @@ const PARTIALS_MAX: usize = 1000;
 const HEAD_LEN_MAX: u64 = 128 * 1024;
 /// Data without a head is the rest of a crash, unless it is this young: its head may come.
 const ORPHAN_AGE_MIN: Duration = Duration::from_secs(600);
+
+/// Read buffer for the digest of a whole file.
+const READ_BACK_LEN: usize = 256 * 1024;
 
 const DATA: &str = "";
 const HEAD: &str = ".head";
@@ -266,5 +271,31 @@ impl PartialUpload {
         let data = self.data.as_ref().ok_or(UploadError::NoUpload)?.try_clone()?;
         let (dir, name) = (Arc::clone(&self.uploads.dir), self.id.name(DATA));
         Ok((data, HiddenName { dir, name, is_kept: true }))
+    }
+}
+
+impl Upload {
+    /// Reads the content from its start. Blocks.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn read_back(&self, mut take: impl FnMut(&[u8])) -> Result<(), UploadError> {
+        let (mut buffer, mut offset) = (vec![0; READ_BACK_LEN], 0);
+        loop {
+            let len = read_at(&self.file, &mut buffer, offset)?;
+            take(buffer.get(..len).unwrap_or_default());
+            if len < READ_BACK_LEN {
+                return Ok(());
+            }
+            offset += len as u64;
+        }
+    }
+
+    /// Drops the content from `len` on.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn truncate(&self, len: u64) -> Result<(), UploadError> {
+        Ok(ftruncate(&self.file, len)?)
     }
 }

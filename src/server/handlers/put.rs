@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::upload_digest::UploadDigests;
+use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
 use super::upload_error::{upload_error, upload_path_error};
 use super::upload_resource::Append;
 use crate::cli::quote;
@@ -29,8 +29,8 @@ const MODIFIED_SECS_MAX: i64 = 253_402_300_799;
 
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
-    upload: Upload,
-    digests: Option<Box<UploadDigests>>,
+    pub(super) upload: Upload,
+    pub(super) digests: Option<Box<UploadDigests>>,
     preconditions: Option<Box<UploadPreconditions>>,
     location: Vec<u8>,
     modified_secs: Option<i64>,
@@ -72,7 +72,7 @@ pub(super) fn begin(
     path.map_err(|cause| upload_path_error(head, &cause))?;
     check_body(head, context.config.upload_len_max)?;
     check_required(head, &context.config)?;
-    let digests = UploadDigests::begin(head, context.config.require_digest)
+    let digests = UploadDigests::begin(head, &[CONTENT_DIGEST, REPR_DIGEST], context.config.require_digest)
         .map_err(|problem| ErrorResponse::for_problem(head, problem))?;
     context.follow_root(now, true);
     let len = if let RequestBody::Length(len) = head.body { len } else { 0 };
@@ -175,17 +175,17 @@ impl UploadInProgress {
         context: &mut ServerContext,
         now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
-        if let Some(Err(problem)) = self.digests.take().map(|digests| digests.finish()) {
-            return Ok(ErrorResponse::of_problem(problem, self.error_format).into());
-        }
         let (mut store, error_format) = (context.store.clone(), self.error_format);
         let directory = context.config.upload.clone().unwrap_or_default();
         let is_synced = context.config.durability != Durability::None;
         let is_new = !is_synced && self.began_at == now.instant;
         PendingChange::start(context, error_format, move |rename_lock| {
+            let verified = self.digests.take().map_or(Ok(()), |digests| digests.finish());
+            let verified = verified.map_err(|problem| ErrorResponse::of_problem(problem, error_format));
             if let Some(append) = self.append.take() {
-                return append.finish(&mut self, rename_lock);
+                return append.finish(&mut self, verified, rename_lock);
             }
+            verified?;
             let stored = self
                 .sync(true)
                 .and_then(|()| self.place(&mut store, path_bytes(&directory), rename_lock, is_new))

@@ -1,14 +1,18 @@
 //! Digests of an upload (RFC 9530): computed while it comes, compared before the file gets its name.
 //!
-//! What is stored is the content as it comes, so that `Content-Digest` and `Repr-Digest` are of the same bytes.
+//! What a PUT stores is its content as it comes, so that `Content-Digest` and `Repr-Digest` are of the same bytes. Those of
+//! a resumable upload differ: one request has a part of the file.
 
 use crate::http::{DigestAlgorithm, DigestHasher, DigestValue, RequestBody, RequestHead, trailers};
 use crate::server::response::Problem;
 
-const FIELDS: [&str; 2] = ["content-digest", "repr-digest"];
+pub(super) const CONTENT_DIGEST: &str = "content-digest";
+pub(super) const REPR_DIGEST: &str = "repr-digest";
+pub(super) type DigestFields = &'static [&'static str];
 
 #[derive(Debug)]
 pub(super) struct UploadDigests {
+    fields: DigestFields,
     expected: Vec<DigestValue>,
     hashers: Vec<DigestHasher>,
     is_required: bool,
@@ -18,20 +22,24 @@ pub(super) struct UploadDigests {
 
 impl UploadDigests {
     /// `None` if there is nothing to check.
-    pub(super) fn begin(head: &RequestHead<'_, '_>, is_required: bool) -> Result<Option<Self>, Problem> {
+    pub(super) fn begin(
+        head: &RequestHead<'_, '_>,
+        fields: DigestFields,
+        is_required: bool,
+    ) -> Result<Option<Self>, Problem> {
         let mut expected = Vec::new();
-        for value in FIELDS.iter().flat_map(|name| head.fields.all(name)) {
+        for value in fields.iter().flat_map(|name| head.fields.all(name)) {
             append_digests(&mut expected, value)?;
         }
         let names = || head.fields.all("trailer").flat_map(|value| value.split(|&byte| byte == b','));
-        let is_announced = head.body == RequestBody::Chunked && names().any(is_digest_field);
+        let is_announced = head.body == RequestBody::Chunked && names().any(|name| is_one_of(fields, name));
         if expected.is_empty() && !is_announced {
             return if is_required { Err(Problem::DIGEST_MISSING) } else { Ok(None) };
         }
         let mut algorithms = DigestAlgorithm::ALL.map(|(_, algorithm)| algorithm).to_vec();
         algorithms.retain(|algorithm| is_announced || expected.iter().any(|it| it.algorithm == *algorithm));
         let hashers = algorithms.into_iter().map(DigestHasher::new).collect();
-        Ok(Some(Self { expected, hashers, is_required, framing: is_announced.then(Vec::new) }))
+        Ok(Some(Self { fields, expected, hashers, is_required, framing: is_announced.then(Vec::new) }))
     }
 
     pub(super) fn update(&mut self, framing: &[u8], data: &[u8]) {
@@ -44,8 +52,8 @@ impl UploadDigests {
     }
 
     pub(super) fn finish(self) -> Result<(), Problem> {
-        let Self { mut expected, hashers, is_required, framing } = self;
-        for (_, value) in trailers(&framing.unwrap_or_default()).filter(|(name, _)| is_digest_field(name)) {
+        let Self { fields, mut expected, hashers, is_required, framing } = self;
+        for (_, value) in trailers(&framing.unwrap_or_default()).filter(|(name, _)| is_one_of(fields, name)) {
             append_digests(&mut expected, value)?;
         }
         if expected.is_empty() && is_required {
@@ -60,8 +68,8 @@ impl UploadDigests {
     }
 }
 
-fn is_digest_field(name: &[u8]) -> bool {
-    FIELDS.iter().any(|field| name.trim_ascii().eq_ignore_ascii_case(field.as_bytes()))
+fn is_one_of(fields: DigestFields, name: &[u8]) -> bool {
+    fields.iter().any(|field| name.trim_ascii().eq_ignore_ascii_case(field.as_bytes()))
 }
 
 /// Other algorithms are skipped (RFC 9530 section 2).

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::pending::{ChangeResult, Changed};
 use super::put::{self, UploadInProgress, upload_dir};
+use super::upload_digest::{REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
 use crate::files::{
     ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, Upload,
@@ -49,6 +50,7 @@ pub(super) struct AppendRequest {
     /// Length of the whole upload, if known.
     pub(super) len: Option<u64>,
     pub(super) wants_interim: bool,
+    pub(super) digests: Option<Box<UploadDigests>>,
 }
 
 /// Request of an upload resource, with copies of what a helper thread needs.
@@ -144,8 +146,9 @@ impl ResourceRequest {
                 self.find(None)?.partial.remove().map_err(|cause| self.refuse(cause))?;
                 Ok(Opened::Done(Vec::new()))
             }
-            Operation::Append(operation) => {
+            Operation::Append(mut operation) => {
                 let (mut opened, upload) = self.open(&operation)?;
+                opened.digests = operation.digests.take();
                 opened.append = Some(Box::new(Append { request: self, operation, upload, lease }));
                 Ok(Opened::Append(Box::new(opened)))
             }
@@ -280,10 +283,20 @@ impl Append {
         out
     }
 
-    pub(super) fn finish(self, received: &mut UploadInProgress, rename_lock: &Mutex<()>) -> ChangeResult {
+    /// `verified`: what came has the digest that the request gives.
+    pub(super) fn finish(
+        self,
+        received: &mut UploadInProgress,
+        verified: Result<(), ErrorResponse>,
+        rename_lock: &Mutex<()>,
+    ) -> ChangeResult {
         let Append { mut request, operation, mut upload, lease } = self;
         let format = request.error_format;
         let _kept = lease.keep().ok_or(taken_over(format))?;
+        if verified.is_err() {
+            received.upload.truncate(operation.offset).map_err(|cause| request.refuse(cause))?;
+        }
+        verified?;
         if let Err(cause) = received.sync(operation.is_complete) {
             let _ = upload.partial.remove();
             return Err(request.refuse(cause));
@@ -295,6 +308,10 @@ impl Append {
         }
         if upload.len.is_some_and(|len| len != offset) {
             return Err(inconsistent_length(format));
+        }
+        if let Err(problem) = upload.check_digest(received).map_err(|cause| request.refuse(cause))? {
+            let _ = upload.partial.remove();
+            return Err(ErrorResponse::of_problem(problem, format));
         }
         let placed = upload.set_len(offset).and_then(|()| request.place(received, rename_lock));
         if matches!(placed, Err(UploadError::PreconditionFailed)) {
@@ -319,6 +336,18 @@ impl FoundUpload {
         field(&mut fields, "Upload-Limit", upload_limit(config, self.partial.time_left).as_bytes());
         field(&mut fields, "Cache-Control", b"no-store");
         fields
+    }
+
+    /// Reads the whole file if the creation has its digest.
+    fn check_digest(&self, received: &UploadInProgress) -> Result<Result<(), Problem>, UploadError> {
+        let mut field_buf = FieldBuf::new();
+        let parsed = parse_request(&self.partial.head, &mut 0, &mut field_buf);
+        let Ok(Some((_, head))) = parsed else { return Ok(Ok(())) };
+        let Ok(Some(mut digests)) = UploadDigests::begin(&head, &[REPR_DIGEST], false) else {
+            return Ok(Ok(()));
+        };
+        received.upload.read_back(|piece| digests.update(&[], piece))?;
+        Ok(digests.finish())
     }
 
     /// Stores the length once it is known.

@@ -2,6 +2,7 @@
 //!
 //! In the head or in a trailer, by either field, in pieces of any length.
 
+use super::resumable::{create, offset, patch, patch_head};
 use super::{head, serve, sized};
 use crate::harness::{Server, client, names_in};
 
@@ -112,4 +113,43 @@ fn client_and_server_agree_on_digests() {
     }
     client(&["-T", file, &format!("{}/none", server.address())]).expect(22);
     assert_eq!(names_in(&server.root()), ["sent", "sha-256", "sha-512"]);
+}
+
+#[test]
+fn resumed_upload_has_the_digest_of_its_creation_or_is_not_stored() {
+    let server = serve(&[]);
+    let mut client = server.connect();
+    for (digest, status) in [(HELLO_256, 201), (HELLO_512, 201), (EMPTY_256, 400)] {
+        let upload = create(&mut client, "/new", &format!("\r\nRepr-Digest: {digest}"));
+        assert_eq!(patch(&mut client, &upload, 0, false, b"hel").status, 204);
+        assert_eq!(patch(&mut client, &upload, 3, true, b"lo").status, status, "{digest}");
+        assert_eq!(std::fs::remove_file(server.root().join("new")).is_ok(), status == 201);
+        let state = client.ask(&format!("HEAD {upload}"), "").status;
+        assert_eq!(state, if status == 201 { 204 } else { 404 }, "{digest}");
+    }
+    let options = ["--upload", "--require-digest"];
+    let server = Server::with(&[], &options);
+    let mut client = server.connect();
+    for (fields, status) in [(String::new(), 400), (format!("\r\nRepr-Digest: {HELLO_256}"), 201)] {
+        let fields = format!("Upload-Complete: ?0\r\nContent-Length: 0{fields}");
+        assert_eq!(client.send(head("/new", &fields)).reply().status, status, "{fields}");
+    }
+}
+
+#[test]
+fn part_with_another_digest_is_dropped_and_can_be_sent_again() {
+    let server = Server::with(&[], &["--upload", "--workers", "2"]);
+    let mut client = server.connect();
+    let upload = create(&mut client, "/new", "");
+    assert_eq!(patch(&mut client, &upload, 0, false, b"x").status, 204);
+    for (digest, status) in [(EMPTY_256, 400), ("sha-256=:A:", 400), (HELLO_256, 201)] {
+        let head =
+            patch_head(&upload, 1, true, 5).replacen("\r\n", &format!("\r\nContent-Digest: {digest}\r\n"), 1);
+        let reply = server.connect().send(head + "hello").reply();
+        assert_eq!(reply.status, status, "{digest}: {}", reply.text());
+        if status == 400 {
+            assert_eq!(offset(&mut client, &upload), 1, "{digest}");
+        }
+    }
+    assert_eq!(server.get("/new").text(), "xhello");
 }

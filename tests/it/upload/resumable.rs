@@ -13,14 +13,14 @@ use crate::harness::{Raw, Reply, Server, WAIT_MAX, names_in, pattern};
 const PARTIAL: &str = "Content-Type: application/partial-upload";
 const DIRECTORY: &str = ".reactor-uploads";
 
-fn create(client: &mut Raw, path: &str, fields: &str) -> String {
+pub(super) fn create(client: &mut Raw, path: &str, fields: &str) -> String {
     let reply = client.send(head(path, &format!("Upload-Complete: ?0\r\nContent-Length: 0{fields}"))).reply();
     assert_eq!(reply.status, 201, "{}", reply.head);
     assert_eq!((reply.field("Upload-Offset"), reply.field("Upload-Complete")), (Some("0"), Some("?0")));
     reply.field("Location").expect("an upload resource").to_owned()
 }
 
-fn patch_head(upload: &str, offset: u64, is_complete: bool, len: usize) -> String {
+pub(super) fn patch_head(upload: &str, offset: u64, is_complete: bool, len: usize) -> String {
     let complete = u8::from(is_complete);
     format!(
         "PATCH {upload} HTTP/1.1\r\nHost: test\r\n{PARTIAL}\r\nUpload-Offset: {offset}\r\n\
@@ -28,7 +28,7 @@ fn patch_head(upload: &str, offset: u64, is_complete: bool, len: usize) -> Strin
     )
 }
 
-fn patch(client: &mut Raw, upload: &str, offset: u64, is_complete: bool, bytes: &[u8]) -> Reply {
+pub(super) fn patch(client: &mut Raw, upload: &str, offset: u64, is_complete: bool, bytes: &[u8]) -> Reply {
     client.send([patch_head(upload, offset, is_complete, bytes.len()).as_bytes(), bytes].concat()).reply()
 }
 
@@ -41,7 +41,7 @@ fn begin_append(server: &Server, upload: &str, offset: u64, len: usize) -> Raw {
     client
 }
 
-fn offset(client: &mut Raw, upload: &str) -> u64 {
+pub(super) fn offset(client: &mut Raw, upload: &str) -> u64 {
     let reply = client.ask(&format!("HEAD {upload}"), "");
     assert_eq!((reply.status, reply.field("Cache-Control")), (204, Some("no-store")), "{}", reply.head);
     reply.field("Upload-Offset").and_then(|text| text.parse().ok()).expect("an offset")
