@@ -132,12 +132,17 @@ pub(super) fn next_line<'b>(
         *searched = limit;
         return if limit == HEAD_LEN_MAX { Err(HeadError::TooLong) } else { Ok(None) };
     };
-    let before = buf.get(head_start..from + found).unwrap_or_default();
-    // The line may begin before `searched`.
-    let start = memrchr(b'\n', before).map_or(0, |at| at + 1);
-    let Some([line @ .., b'\r']) = before.get(start..) else { return Err(HeadError::BareLf) };
-    *searched = from + found + 1;
-    Ok(Some((head_start + start, line)))
+    let lf = from + found;
+    let start = if from == head_start || buf.get(from - 1) == Some(&b'\n') {
+        from
+    } else {
+        // The line begins before `searched`.
+        let before = buf.get(head_start..from).unwrap_or_default();
+        memrchr(b'\n', before).map_or(head_start, |at| head_start + at + 1)
+    };
+    let Some([line @ .., b'\r']) = buf.get(start..lf) else { return Err(HeadError::BareLf) };
+    *searched = lf + 1;
+    Ok(Some((start, line)))
 }
 
 #[cfg(test)]

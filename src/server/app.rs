@@ -299,8 +299,8 @@ impl App for ServerApp {
             control.stop();
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
-        let deadlines = [log_deadline, self.grace_deadline, sum_deadline, self.sweep_uploads(now)];
-        deadlines.into_iter().flatten().chain(self.reload_files(false, now)).min()
+        let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
+        [deadline, self.sweep_uploads(now), self.reload_files(false, now)].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {

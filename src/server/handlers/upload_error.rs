@@ -4,7 +4,7 @@
 
 use crate::files::{PathError, UploadError};
 use crate::http::{ErrorFormat, RequestHead, Status};
-use crate::server::response::{ErrorResponse, Problem, path_error};
+use crate::server::response::{ErrorDetail, ErrorResponse, Problem, path_error};
 
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
@@ -84,5 +84,6 @@ pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> Er
         }
     };
     let existing = if let UploadError::Taken(existing) = cause { *existing } else { None };
-    ErrorResponse { existing, ..ErrorResponse::of_problem(problem, error_format) }
+    let detail = existing.map(|(len, version)| ErrorDetail::Existing(len, version));
+    ErrorResponse { detail, ..ErrorResponse::of_problem(problem, error_format) }
 }

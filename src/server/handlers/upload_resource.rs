@@ -20,7 +20,7 @@ use crate::http::{
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Problem, Response};
+use crate::server::response::{ErrorDetail, ErrorResponse, Problem, Response};
 use crate::server::{Durability, ServerConfig};
 
 pub(super) const MEDIA_TYPE: &[u8] = b"application/partial-upload";
@@ -198,7 +198,7 @@ impl ResourceRequest {
         let offset = found.partial.offset.ok_or(completed)?;
         if offset != append.offset {
             let error = ErrorResponse::of_problem(Problem::MISMATCHING_UPLOAD_OFFSET, format);
-            return Err(ErrorResponse { offsets: Some((offset, append.offset)), ..error });
+            return Err(ErrorResponse { detail: Some(ErrorDetail::Offsets(offset, append.offset)), ..error });
         }
         if found.len.is_some_and(|len| append.end > len || append.len.is_some_and(|new| new != len)) {
             return Err(inconsistent_length(format));

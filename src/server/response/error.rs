@@ -49,12 +49,18 @@ pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) problem: Option<&'static str>,
     pub(in crate::server) format: ErrorFormat,
     pub(in crate::server) allow: Option<Allow>,
-    /// Length and version of the file that is in the way.
-    pub(in crate::server) existing: Option<(u64, Option<FileVersion>)>,
-    /// `Upload-Offset`: expected and provided.
-    pub(in crate::server) offsets: Option<(u64, u64)>,
+    pub(in crate::server) detail: Option<ErrorDetail>,
     /// Directories between the request path and the root; `None` if unknown.
     pub(in crate::server) depth: Option<u8>,
+}
+
+/// One enum: each response has room for an error, and is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum ErrorDetail {
+    /// Length and version of the file that is in the way.
+    Existing(u64, Option<FileVersion>),
+    /// `Upload-Offset`: expected and provided.
+    Offsets(u64, u64),
 }
 
 impl Allow {
@@ -70,16 +76,7 @@ impl ErrorResponse {
         // RFC 9457 is about errors.
         let is_problem = format != ErrorFormat::Json || status.is_error();
         let format = if is_problem { format } else { ErrorFormat::Text };
-        Self {
-            status,
-            message,
-            problem: None,
-            format,
-            allow: None,
-            existing: None,
-            offsets: None,
-            depth: None,
-        }
+        Self { status, message, problem: None, format, allow: None, detail: None, depth: None }
     }
 
     pub(in crate::server) fn of_problem(problem: Problem, format: ErrorFormat) -> Self {
@@ -108,7 +105,7 @@ impl ErrorResponse {
         if let Some(allow) = self.allow {
             field(out, "Allow", &allow.to_bytes());
         }
-        if let Some((expected, _)) = self.offsets {
+        if let Some(ErrorDetail::Offsets(expected, _)) = self.detail {
             field(out, "Upload-Offset", expected.to_string().as_bytes());
         }
         if self.status == Status::UNAUTHORIZED {
@@ -213,7 +210,7 @@ fn media_type(format: ErrorFormat) -> &'static str {
 fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     let (code, reason) = (error.status.code(), error.status.reason());
     let mut sentence = error.message.to_owned();
-    if let Some((len, version)) = error.existing {
+    if let Some(ErrorDetail::Existing(len, version)) = error.detail {
         let tag = version.map(|version| format!(" and the ETag {}", entity_tag(version, None)));
         sentence += &format!(" It has {len} bytes{}.", tag.unwrap_or_default());
     }
@@ -224,7 +221,7 @@ fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
             let uri = error.problem.unwrap_or("about:blank");
             let title = error.problem.map_or_else(|| reason.to_owned(), Problem::title);
             append(out, format_args!("{{\"type\":\"{uri}\",\"title\":\"{title}\",\"status\":{code},"));
-            if let Some((expected, provided)) = error.offsets {
+            if let Some(ErrorDetail::Offsets(expected, provided)) = error.detail {
                 append(out, format_args!("\"expected-offset\":{expected},\"provided-offset\":{provided},"));
             }
             out.extend_from_slice(b"\"detail\":");
