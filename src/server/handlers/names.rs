@@ -35,7 +35,7 @@ pub(super) fn delete(
         cause => upload_error(&cause, error_format),
     })?;
     let conditions = UploadPreconditions::from_head(head, true, now);
-    let changed = PendingChange::start(context, error_format, move |rename_lock| {
+    let changed = PendingChange::start(context, (error_format, false), move |rename_lock| {
         let _rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let removed = check_conditions(conditions.as_deref(), &target).and_then(|()| target.remove());
         removed.map_err(|cause| upload_error(&cause, error_format))?;
@@ -71,7 +71,7 @@ pub(super) fn mkcol(
     location.push(b'/');
     content_length(&mut fields, 0);
     field(&mut fields, "Location", &location);
-    let changed = PendingChange::start(context, error_format, move |_| {
+    let changed = PendingChange::start(context, (error_format, false), move |_| {
         let made = check_conditions(conditions.as_deref(), &target).and_then(|()| target.make_directory());
         made.map_err(|cause| {
             // Another request was first.

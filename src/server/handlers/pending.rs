@@ -80,14 +80,14 @@ pub(super) struct PendingChange {
 impl PendingChange {
     /// Makes `change`, which gets `rename_lock`, and syncs its directories if `--durability` says so.
     ///
-    /// Without a sync, or without helper threads, it runs here.
+    /// Without a sync, unless it `is_long`, or without helper threads, it runs here.
     pub(super) fn start(
         context: &mut ServerContext,
-        error_format: ErrorFormat,
+        (error_format, is_long): (ErrorFormat, bool),
         change: impl FnOnce(&Mutex<()>) -> ChangeResult + Send + 'static,
     ) -> Result<Response, Box<dyn PendingResponse>> {
         let (shared, durability) = (Arc::clone(&context.shared), context.config.durability);
-        if durability == Durability::None {
+        if durability == Durability::None && !is_long {
             let result = change(&shared.rename_lock);
             return Ok(change_response(result, context));
         }

@@ -179,7 +179,9 @@ impl UploadInProgress {
         let directory = context.config.upload.clone().unwrap_or_default();
         let is_synced = context.config.durability != Durability::None;
         let is_new = !is_synced && self.began_at == now.instant;
-        PendingChange::start(context, error_format, move |rename_lock| {
+        // A resumed upload may be read back for its digest.
+        let is_long = self.append.is_some();
+        PendingChange::start(context, (error_format, is_long), move |rename_lock| {
             let verified = self.digests.take().map_or(Ok(()), |digests| digests.finish());
             let verified = verified.map_err(|problem| ErrorResponse::of_problem(problem, error_format));
             if let Some(append) = self.append.take() {

@@ -2,7 +2,7 @@
 //!
 //! In the head or in a trailer, by either field, in pieces of any length.
 
-use super::resumable::{create, offset, patch, patch_head};
+use super::resumable::{begin_append, create, offset, patch, patch_head};
 use super::{head, serve, sized};
 use crate::harness::{Server, client, names_in};
 
@@ -134,6 +134,25 @@ fn resumed_upload_has_the_digest_of_its_creation_or_is_not_stored() {
         let fields = format!("Upload-Complete: ?0\r\nContent-Length: 0{fields}");
         assert_eq!(client.send(head("/new", &fields)).reply().status, status, "{fields}");
     }
+}
+
+#[test]
+fn digest_of_a_long_upload_delays_no_other_request() {
+    const LEN: u64 = 400_000_000;
+    let server = Server::with(&[], &["--upload", "--durability=none", "--workers=1"]);
+    let mut other = server.connect();
+    let upload = create(&mut other, "/new", &format!("\r\nRepr-Digest: {HELLO_256}"));
+    let data = std::fs::File::options().write(true).open(server.root().join(&upload[1..])).expect("data");
+    data.set_len(LEN).expect("a sparse file");
+    let mut running = begin_append(&server, &upload, LEN, 1);
+    running.send("x");
+    for _ in 0..3 {
+        assert_eq!(other.get("/none").status, 404);
+        running.socket().set_nonblocking(true).expect("a socket");
+        assert!(running.socket().peek(&mut [0]).is_err(), "the digest is not known yet");
+        running.socket().set_nonblocking(false).expect("a socket");
+    }
+    assert_eq!(running.reply().status, 400);
 }
 
 #[test]

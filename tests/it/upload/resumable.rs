@@ -33,7 +33,7 @@ pub(super) fn patch(client: &mut Raw, upload: &str, offset: u64, is_complete: bo
 }
 
 /// Begins an append and waits until it runs.
-fn begin_append(server: &Server, upload: &str, offset: u64, len: usize) -> Raw {
+pub(super) fn begin_append(server: &Server, upload: &str, offset: u64, len: usize) -> Raw {
     let mut client = server.connect();
     let head = patch_head(upload, offset, true, len);
     client.send(head.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
