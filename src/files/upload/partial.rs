@@ -207,7 +207,8 @@ impl PartialUploads {
         };
         let (head, data) = (stat(HEAD)?, stat(DATA)?);
         let kept_for = if head.is_some() { self.kept_for } else { self.kept_for.min(ORPHAN_AGE_MIN) };
-        let changed = [head, data].iter().flatten().map(|stat| stat.modified_secs).max().unwrap_or(0);
+        // mtime may be the one that the file is to have.
+        let changed = [head, data].iter().flatten().map(|stat| stat.changed_secs).max().unwrap_or(0);
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(changed.try_into().unwrap_or(0));
         let left = kept_for.saturating_sub(now.duration_since(changed).unwrap_or_default());
         Ok(Some(left).filter(|left| !left.is_zero()))

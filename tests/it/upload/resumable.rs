@@ -355,6 +355,17 @@ fn expired_upload_is_gone_and_swept_with_rests_of_a_crash() {
 }
 
 #[test]
+fn time_of_the_file_does_not_keep_its_upload() {
+    let server = Server::with(&[], &["-u", "--resumable-for", "1s"]);
+    let upload = create(&mut server.connect(), "/a", "\r\nX-OC-Mtime: 4102444800");
+    let mut running = begin_append(&server, &upload, 0, 1);
+    fs::create_dir(server.root().join("a")).expect("a directory");
+    running.send("c");
+    assert_eq!(running.reply().status, 409);
+    wait_until("it is swept", || registry(&server).is_empty());
+}
+
+#[test]
 fn damaged_record_is_ignored_and_logged() {
     let server = serve(&[]);
     let upload = create(&mut server.connect(), "/a", "");
