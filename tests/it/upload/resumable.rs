@@ -365,6 +365,19 @@ fn time_of_the_file_does_not_keep_its_upload() {
     wait_until("it is swept", || registry(&server).is_empty());
 }
 
+/// The page sends a part again only if a 409 tells another offset.
+#[test]
+fn only_409_for_another_offset_tells_it() {
+    let server = Server::with(&[], &["-u", "--no-overwrite"]);
+    let mut client = server.connect();
+    let upload = create(&mut client, "/a", "");
+    fs::write(server.root().join("a"), "quicker").expect("a file");
+    for (at, told) in [(1, Some("0")), (0, None)] {
+        let reply = patch(&mut server.connect(), &upload, at, true, b"c");
+        assert_eq!((reply.status, reply.field("Upload-Offset")), (409, told));
+    }
+}
+
 #[test]
 fn damaged_record_is_ignored_and_logged() {
     let server = serve(&[]);

@@ -128,7 +128,7 @@
         if (await ask(task.path) !== "replace") return "Not replaced.";
         const tag = (await send(task, "HEAD", task.url)).getResponseHeader("ETag");
         Object.assign(task, { condition: { "If-Match": tag || "*" }, location: null, plain: false });
-      } else if (RETRIED.includes(status) || (status === 409 && task.location && !task.isUnsure)) {
+      } else if (RETRIED.includes(status) || (status === 409 && result.getResponseHeader("Upload-Offset"))) {
         wait = task.offset > before ? 500 : Math.min(wait * 2, WAIT_MAX);
         before = task.offset;
         task.isUnsure = true;
