@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use super::preconditions::check_required;
 use super::put;
-use super::route::Action;
 use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
 use super::upload_resource::{
@@ -31,7 +30,11 @@ pub(in crate::server) fn is_upload_resource(head: &RequestHead<'_, '_>, context:
 }
 
 /// `None` if the target is no upload resource, and no creation is asked for.
-pub(super) fn route(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> Option<Action> {
+pub(super) fn route(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Option<Result<Box<OpeningUpload>, Response>> {
     context.config.upload.as_ref()?;
     let begun = match head.target.path().strip_prefix(PREFIX).map(PartialId::parse) {
         Some(Some(id)) => {
@@ -50,10 +53,7 @@ pub(super) fn route(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
         }
         None => return None,
     };
-    Some(match begun {
-        Ok((id, operation)) => Action::Open(OpeningUpload::new(id, operation, head, context, now)),
-        Err(response) => Action::Respond(response),
-    })
+    Some(begun.map(|(id, operation)| OpeningUpload::new(id, operation, head, context, now)))
 }
 
 fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Operation, Box<Response>> {

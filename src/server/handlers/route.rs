@@ -105,8 +105,8 @@ pub(in crate::server) fn route(
     if let Some(action) = redirect_response(head, context).filter(|_| !is_resource) {
         return action;
     }
-    if let Some(action) = resumable::route(head, context, now) {
-        return action;
+    if let Some(opening) = resumable::route(head, context, now) {
+        return opening.map_or_else(Action::Respond, Action::Open);
     }
     if head.method == Method::Put {
         return match put::begin(head, context, now) {

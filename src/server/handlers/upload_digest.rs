@@ -1,7 +1,7 @@
 //! Digests of an upload (RFC 9530): computed while it comes, compared before the file gets its name.
 //!
-//! What a PUT stores is its content as it comes, so that `Content-Digest` and `Repr-Digest` are of the same bytes. Those of
-//! a resumable upload differ: one request has a part of the file.
+//! A PUT stores its content unchanged, so `Content-Digest` and `Repr-Digest` are of the same bytes. In a resumable upload
+//! they differ: one request has a part of the file.
 
 use crate::http::{DigestAlgorithm, DigestHasher, DigestValue, RequestBody, RequestHead, trailers};
 use crate::server::response::Problem;

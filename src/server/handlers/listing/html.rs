@@ -43,7 +43,7 @@ pub(super) struct HtmlWriter {
     pub(super) upload: Option<UploadForm>,
 }
 
-/// What clients may do besides storing files.
+/// Changes that clients may make; they may store files.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UploadForm {
     pub(super) replace: bool,
