@@ -6,7 +6,7 @@ use crate::http::Status;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct Problem {
-    pub(super) uri: &'static str,
+    pub(in crate::server) uri: &'static str,
     pub(super) status: Status,
     pub(super) message: &'static str,
 }
@@ -29,7 +29,7 @@ impl Problem {
         "This is the directory of uploads itself, which is not deleted.");
     pub(in crate::server) const HIDDEN_NAME: Self = problem("urn:reactor-http:hidden-name", Status::FORBIDDEN,
         "Names that begin with a dot are not stored on this server: --hidden sets that.");
-    pub(in crate::server) const NOT_A_REGULAR_FILE: Self = problem("urn:reactor-http:not-a-regular-file", Status::FORBIDDEN,
+    pub(in crate::server) const NOT_A_REGULAR_FILE: Self = problem("urn:reactor-http:not-a-regular-file", Status::CONFLICT,
         "The path is not a regular file, so it is left as it is.");
     pub(in crate::server) const BUILT_IN_FILE: Self = problem("urn:reactor-http:built-in-file", Status::FORBIDDEN,
         "The file is built into the server, so it is left as it is.");

@@ -106,9 +106,9 @@ fn delete_of_fifo_socket_or_mount_point_is_refused() {
     mknodat(CWD, inner.join("fifo"), FileType::Fifo, Mode::RUSR, 0).expect("a FIFO");
     let disk = Disk::mount(&inner.join("disk"));
     let mut client = server.connect();
-    for (path, status) in [("/in/socket", 403), ("/in/fifo", 403), ("/in/disk", 409)] {
-        if status == 403 || disk.is_some() {
-            assert_eq!(ask(&mut client, "DELETE", path).status, status, "{path}");
+    for path in ["/in/socket", "/in/fifo", "/in/disk"] {
+        if path != "/in/disk" || disk.is_some() {
+            assert_eq!(ask(&mut client, "DELETE", path).status, 409, "{path}");
         }
     }
 }

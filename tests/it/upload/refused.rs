@@ -88,12 +88,12 @@ fn put_leaves_root_by_no_symlink_and_replaces_none() {
         ("/up/new", 409, "does not exist"),
         ("/up/root/new", 409, "does not exist"),
         ("/loop/new", 409, "does not exist"),
-        ("/file", 403, "not a regular file"),
-        ("/dangling", 403, "not a regular file"),
-        ("/inside", 403, "not a regular file"),
-        ("/loop", 403, "not a regular file"),
-        ("/dir", 403, "not a regular file"),
-        ("/out", 403, "not a regular file"),
+        ("/file", 409, "not a regular file"),
+        ("/dangling", 409, "not a regular file"),
+        ("/inside", 409, "not a regular file"),
+        ("/loop", 409, "not a regular file"),
+        ("/dir", 409, "not a regular file"),
+        ("/out", 409, "not a regular file"),
     ] {
         refused(&mut client, path, status, words);
     }
@@ -106,13 +106,13 @@ fn put_leaves_root_by_no_symlink_and_replaces_none() {
 }
 
 #[test]
-fn put_to_fifo_or_socket_gets_403() {
+fn put_to_fifo_or_socket_gets_409() {
     let server = serve(&[]);
     mknodat(CWD, server.root().join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
     let _listener = UnixListener::bind(server.root().join("socket")).expect("a socket");
     let mut client = server.connect();
-    refused(&mut client, "/fifo", 403, "not a regular file");
-    refused(&mut client, "/socket", 403, "not a regular file");
+    refused(&mut client, "/fifo", 409, "not a regular file");
+    refused(&mut client, "/socket", 409, "not a regular file");
     let kind = |name: &str| fs::symlink_metadata(server.root().join(name)).expect("it is there").file_type();
     assert!(!kind("fifo").is_file() && !kind("socket").is_file());
 }
