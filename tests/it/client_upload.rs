@@ -361,7 +361,7 @@ fn slow_upload_shows_progress_bar_only_on_a_terminal() {
 
 #[test]
 fn fast_upload_has_no_bar_and_silent_prints_nothing() {
-    let (server, folder) = (serve(), folder());
+    let (server, folder) = (Server::with(&[], &["--upload", "--durability=none"]), folder());
     let url = format!("http://{}/client-text.txt", server.address());
     let outcome = Client::start_in(folder.path(), &["PUT", &url], Screen::Stderr).finish().expect(0);
     assert!(!outcome.stderr.contains("12 B/12 B"), "{}", outcome.stderr);
