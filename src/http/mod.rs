@@ -25,6 +25,7 @@ pub mod write;
 pub(crate) use body::chunked::trailers;
 pub use body::chunked::{CHUNK_LINE_LEN_MAX, ChunkedDecoder, Decoded, TRAILERS_LEN_MAX};
 pub use body::decoder::BodyDecoder;
+pub use body::form_data::{FormDecoder, FormEvent};
 pub use body::framing::{RequestBody, ResponseBody};
 pub use body::multipart::Multipart;
 pub use date::{imf_fixdate, parse_http_date};

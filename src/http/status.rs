@@ -15,6 +15,7 @@ impl Status {
     pub const NO_CONTENT: Status = Status(&(204, "No Content"));
     pub const PARTIAL_CONTENT: Status = Status(&(206, "Partial Content"));
     pub const MOVED_PERMANENTLY: Status = Status(&(301, "Moved Permanently"));
+    pub const SEE_OTHER: Status = Status(&(303, "See Other"));
     pub const NOT_MODIFIED: Status = Status(&(304, "Not Modified"));
     pub const PERMANENT_REDIRECT: Status = Status(&(308, "Permanent Redirect"));
     pub const BAD_REQUEST: Status = Status(&(400, "Bad Request"));

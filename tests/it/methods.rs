@@ -9,6 +9,7 @@ use crate::harness::{Raw, Reply, Server};
 
 const FETCH: &str = "GET, HEAD, OPTIONS";
 const STORE: &str = "GET, HEAD, OPTIONS, PUT";
+const FORMS: &str = "GET, HEAD, OPTIONS, POST";
 
 fn ask(client: &mut Raw, line: &str) -> Reply {
     client.ask(line, "Content-Length: 0")
@@ -20,6 +21,10 @@ fn check(client: &mut Raw, target: &str, allow: &str) {
     assert_eq!((options.status, options.field("Allow")), (204, Some(allow)), "OPTIONS {target}");
     for method in ["POST", "PATCH", "TRACE"] {
         let reply = ask(client, &format!("{method} {target}"));
+        if allow.contains(method) {
+            assert_eq!(reply.status, 415, "{method} {target} is no form");
+            continue;
+        }
         assert_eq!((reply.status, reply.field("Allow")), (405, Some(allow)), "{method} {target}");
     }
     for method in ["DELETE", "MKCOL"] {
@@ -41,10 +46,10 @@ fn allow_matches_methods_of_each_resource_with_upload() {
         ("http://test/a.txt", STORE),
         ("/new", STORE),
         ("/d/new", STORE),
-        ("/", FETCH),
+        ("/", FORMS),
         ("/d", FETCH),
-        ("/d/", FETCH),
-        ("/e/", FETCH),
+        ("/d/", FORMS),
+        ("/e/", FORMS),
         ("/none/new", FETCH),
         ("/a.txt/x", FETCH),
         ("/link", FETCH),
@@ -67,13 +72,18 @@ fn allow_has_put_only_below_upload_directory() {
         ("/a.txt", FETCH),
         ("/new", FETCH),
         ("/in", FETCH),
-        ("/in/", FETCH),
+        ("/in/", FORMS),
         ("/in/sub", FETCH),
+        ("/in/sub/", FORMS),
         ("/inner", FETCH),
     ] {
         check(&mut client, target, allow);
     }
-    assert_eq!(ask(&mut client, "OPTIONS *").field("Allow"), Some(STORE), "of the server as a whole");
+    assert_eq!(
+        ask(&mut client, "OPTIONS *").field("Allow"),
+        Some("GET, HEAD, OPTIONS, PUT, POST"),
+        "of the server as a whole"
+    );
 }
 
 #[test]
@@ -99,7 +109,7 @@ fn allow_matches_methods_with_every_upload_option() {
         ("/in/link", DELETE),
         ("/in/empty", DELETE),
         ("/in/d", FETCH),
-        ("/in/", FETCH),
+        ("/in/", FORMS),
         ("/in/.hidden", FETCH),
         ("/c", FETCH),
         ("/new", FETCH),
@@ -120,7 +130,7 @@ fn allow_matches_methods_with_every_upload_option() {
         let is_free = allow.contains("PUT") || allow == DELETE;
         assert_eq!(matches!(put, 201 | 204), is_free, "PUT {target}: {put}");
     }
-    let all = Some("GET, HEAD, OPTIONS, PUT, DELETE, MKCOL");
+    let all = Some("GET, HEAD, OPTIONS, PUT, POST, DELETE, MKCOL");
     assert_eq!(ask(&mut client, "OPTIONS *").field("Allow"), all);
     let kept = Server::with(&[("a", b"")], &["--upload", "--no-overwrite"]);
     assert_eq!(kept.connect().ask("OPTIONS /a", "").field("Allow"), Some(FETCH));

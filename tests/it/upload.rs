@@ -1,13 +1,14 @@
 //! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
 //!
 //! `names` is about DELETE, MKCOL and the directories of a PUT, `rules` about what an option or a field asks for,
-//! `origins` what pages of other sites may not change, `model` compares random requests with a map, `storms` is about many at a time,
+//! `origins` what pages of other sites may not change, `forms` about files that a browser posts, `model` compares random requests with a map, `storms` is about many at a time,
 //! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
 //! `digest` what has another digest than its sender gave, `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
 
 pub(crate) mod digest;
 mod disk;
 mod durable;
+mod forms;
 mod model;
 mod names;
 mod origins;
@@ -178,11 +179,17 @@ fn uploads_are_logged_with_status() {
 
 #[test]
 fn allow_names_put_only_with_uploads_on() {
-    for (options, allow) in [(&["-u"][..], "GET, HEAD, OPTIONS, PUT"), (&[], "GET, HEAD, OPTIONS")] {
+    const FETCH: &str = "GET, HEAD, OPTIONS";
+    for (options, all, allow) in
+        [(&["-u"][..], "GET, HEAD, OPTIONS, PUT, POST", "GET, HEAD, OPTIONS, PUT"), (&[], FETCH, FETCH)]
+    {
         let server = Server::with(&[("a", b"")], options);
-        for (line, status) in
-            [("OPTIONS * ", 204), ("OPTIONS /a ", 204), ("PATCH /a ", 405), ("POST /a ", 405)]
-        {
+        for (line, status, allow) in [
+            ("OPTIONS * ", 204, all),
+            ("OPTIONS /a ", 204, allow),
+            ("PATCH /a ", 405, allow),
+            ("POST /a ", 405, allow),
+        ] {
             let request = format!("{line}HTTP/1.1\r\nHost: test\r\n\r\n");
             let reply = server.connect().send(request).reply();
             assert_eq!((reply.status, reply.field("Allow")), (status, Some(allow)), "{line}");

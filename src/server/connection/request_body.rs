@@ -47,7 +47,7 @@ impl BodyReceiver {
     }
 
     fn stores(&self) -> bool {
-        matches!(self.action, Some(Action::Store(_) | Action::Open(_)))
+        matches!(self.action, Some(Action::Store(_) | Action::StoreForm(_) | Action::Open(_)))
     }
 
     /// Not inlined: inlining costs 130 instructions per request without a body.
@@ -97,6 +97,11 @@ impl BodyReceiver {
                         return ReceiveProgress::Failed(error.into(), error.message);
                     }
                 }
+                Some(Action::StoreForm(form)) => {
+                    if let Err(error) = form.write(decoded.data, context) {
+                        return ReceiveProgress::Failed(error.into(), error.message);
+                    }
+                }
                 Some(Action::Respond(_) | Action::Prepare(_) | Action::Open(_)) | None => {}
             }
             recv_buf.consume(consumed);
@@ -126,6 +131,7 @@ impl BodyReceiver {
     fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
         let format = match &self.action {
             Some(Action::Store(upload)) => upload.error_format,
+            Some(Action::StoreForm(form)) => form.error_format(),
             Some(Action::Open(opening)) => opening.error_format,
             Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Text,
         };

@@ -64,7 +64,9 @@ pub(in crate::server) fn refuse_cross_site(
 /// Clients other than browsers send neither field. Older browsers, and all over plain HTTP, send only Origin.
 fn is_own_site(head: &RequestHead<'_, '_>, config: &ServerConfig) -> bool {
     let origin = head.fields.first("origin");
-    if config.cors.as_ref().is_some_and(|cors| cors.grants(origin.unwrap_or_default())) {
+    // A form comes with the login of the browser, which CORS never grants here.
+    let cors = config.cors.as_ref().filter(|_| head.method != Method::Post);
+    if cors.is_some_and(|cors| cors.grants(origin.unwrap_or_default())) {
         return true;
     }
     if let Some(site) = head.fields.first("sec-fetch-site") {

@@ -4,6 +4,7 @@
 
 mod archive;
 pub(super) mod error_documents;
+mod form;
 mod host;
 mod listing;
 mod names;

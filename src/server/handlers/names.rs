@@ -77,7 +77,7 @@ pub(super) fn mkcol(
             // Another request was first.
             let (put, delete) = (target.may_store(may_replace), may_delete && target.may_remove());
             let error = refused(cause);
-            ErrorResponse { allow: error.allow.map(|_| Allow { put, delete, mkcol: false }), ..error }
+            ErrorResponse { allow: error.allow.map(|_| Allow { put, delete, ..Allow::default() }), ..error }
         })?;
         Ok(Changed { status: Status::CREATED, fields, directories: vec![target.directory()] })
     });

@@ -2,10 +2,8 @@
 //!
 //! They tell what the methods do on this path.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-
 use super::pending::HandlerError;
+use super::put::{accepts_uploads, upload_dir};
 use super::upload_resource::support_fields;
 use crate::files::{PathError, UploadTarget};
 use crate::http::{Method, RequestHead, RequestTarget, Status, field};
@@ -37,11 +35,10 @@ pub(in crate::server) fn is_preflight(head: &RequestHead<'_, '_>, context: &Serv
 pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> ErrorResponse {
     // An invalid path has no other methods.
     let allow = allow(head, context).unwrap_or_default();
-    let message = match allow {
-        Allow { put: false, delete: false, mkcol: false } => {
-            "This resource can be fetched with GET and HEAD, not changed."
-        }
-        _ => "This path does not have this method; the Allow field of this response names those that it has.",
+    let message = if allow == Allow::default() {
+        "This resource can be fetched with GET and HEAD, not changed."
+    } else {
+        "This path does not have this method; the Allow field of this response names those that it has."
     };
     let error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);
     ErrorResponse { allow: Some(allow), ..error }
@@ -55,18 +52,22 @@ fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, P
         || (context.authenticator.is_some() && is_preflight(head, context))
     {
         let put = config.upload.is_some();
-        return Ok(Allow { put, delete: put && config.allow_delete, mkcol: put && config.allow_mkdir });
+        let (delete, mkcol) = (put && config.allow_delete, put && config.allow_mkdir);
+        return Ok(Allow { put, post: put, delete, mkcol });
     }
     let path = match config.parse_upload_path(head.target.path()) {
         Err(PathError::Hidden | PathError::NotFound) => return Ok(Allow::default()),
         path => path?,
     };
-    let open = |directory: &PathBuf| {
-        UploadTarget::open(&context.store, directory.as_os_str().as_bytes(), &path, config.allow_mkdir).ok()
-    };
-    let Some(target) = config.upload.as_ref().and_then(open) else { return Ok(Allow::default()) };
+    if config.upload.is_none() {
+        return Ok(Allow::default());
+    }
+    let post = accepts_uploads(&path, context);
+    let target = UploadTarget::open(&context.store, upload_dir(config), &path, config.allow_mkdir);
+    let Ok(target) = target else { return Ok(Allow { post, ..Allow::default() }) };
     Ok(Allow {
         put: target.may_store(!config.no_overwrite),
+        post,
         delete: config.allow_delete && target.may_remove(),
         mkcol: config.allow_mkdir && target.may_make_directory(),
     })

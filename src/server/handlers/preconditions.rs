@@ -133,6 +133,12 @@ impl UploadPreconditions {
             .then(|| Box::new(UploadPreconditions { conditions: conditions(), began_at: now, may_replace }))
     }
 
+    /// For a file of a form, which has no conditions.
+    pub(super) fn without_fields(may_replace: bool, now: Now) -> Option<Box<UploadPreconditions>> {
+        let conditions = Preconditions::default();
+        (!may_replace).then(|| Box::new(UploadPreconditions { conditions, began_at: now, may_replace }))
+    }
+
     pub(super) fn are_met(&self, target: &UploadTarget) -> Result<bool, UploadError> {
         let now = SystemTime::UNIX_EPOCH + self.began_at.unix;
         let existing = match target.existing(None, now) {

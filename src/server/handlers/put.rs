@@ -15,6 +15,7 @@ use super::upload_resource::Append;
 use crate::cli::quote;
 use crate::files::{
     ContentSource, RelativePath, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory,
+    takes_uploads,
 };
 use crate::http::{
     ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
@@ -32,7 +33,7 @@ pub(in crate::server) struct UploadInProgress {
     pub(super) upload: Upload,
     pub(super) digests: Option<Box<UploadDigests>>,
     preconditions: Option<Box<UploadPreconditions>>,
-    location: Vec<u8>,
+    pub(super) location: Vec<u8>,
     modified_secs: Option<i64>,
     pub(in crate::server) error_format: ErrorFormat,
     pub(super) remaining_len: u64,
@@ -94,11 +95,23 @@ pub(super) fn begin_with(
     let path = config.parse_upload_path(head.target.path());
     let path = path.map_err(|cause| upload_path_error(head, &cause))?;
     let modified_secs = modified_secs(head)?;
+    let preconditions = UploadPreconditions::from_head(head, !config.no_overwrite, now);
+    let begun = start(&path, preconditions, (config, error_format), len, now, open)?;
+    Ok(UploadInProgress { modified_secs, ..begun })
+}
+
+pub(super) fn start(
+    path: &RelativePath<'_>,
+    preconditions: Option<Box<UploadPreconditions>>,
+    (config, error_format): (&ServerConfig, ErrorFormat),
+    len: u64,
+    now: Now,
+    open: impl FnOnce(&RelativePath<'_>, SpacePolicy) -> Result<Upload, UploadError>,
+) -> Result<UploadInProgress, ErrorResponse> {
     let refused = |cause: UploadError| upload_error(&cause, error_format);
     let is_synced = config.durability != Durability::None;
     let space = SpacePolicy { len, free_min: config.free_min, is_synced };
-    let upload = open(&path, space).map_err(refused)?;
-    let preconditions = UploadPreconditions::from_head(head, !config.no_overwrite, now);
+    let upload = open(path, space).map_err(refused)?;
     if let Some(preconditions) = &preconditions
         && !preconditions.are_met(upload.target()).map_err(refused)?
     {
@@ -111,7 +124,7 @@ pub(super) fn begin_with(
         digests: None,
         preconditions,
         location,
-        modified_secs,
+        modified_secs: None,
         error_format,
         remaining_len: config.upload_len_max,
         too_long: ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, error_format),
@@ -247,6 +260,12 @@ impl UploadInProgress {
         let status = if stored.created { Status::CREATED } else { Status::NO_CONTENT };
         Changed { status, fields, directories: self.upload.changed_directories() }
     }
+}
+
+/// Whether `path` is a directory for uploads, with its slash.
+pub(super) fn accepts_uploads(path: &RelativePath<'_>, context: &ServerContext) -> bool {
+    let config = &context.config;
+    config.upload.is_some() && takes_uploads(&context.store, upload_dir(config), path)
 }
 
 pub(super) fn upload_dir(config: &ServerConfig) -> &[u8] {

@@ -3,6 +3,7 @@
 //! Order: redirects, method, error documents, conditions and Range.
 
 use super::error_documents;
+use super::form::{self, FormUpload};
 use super::names;
 use super::options;
 use super::pending::{HandlerError, PendingLookup, PendingResponse};
@@ -25,6 +26,7 @@ pub(in crate::server) enum Action {
     /// Opened before the request body is received.
     Open(Box<OpeningUpload>),
     Store(Box<UploadInProgress>),
+    StoreForm(Box<FormUpload>),
 }
 
 impl Action {
@@ -32,7 +34,7 @@ impl Action {
         match self {
             Self::Respond(response) => Some(response.status),
             Self::Prepare(_) => Some(Status::OK),
-            Self::Open(_) | Self::Store(_) => None,
+            Self::Open(_) | Self::Store(_) | Self::StoreForm(_) => None,
         }
     }
 
@@ -47,6 +49,7 @@ impl Action {
             // It is opened before.
             Self::Open(opening) => Ok(absent(opening.error_format).into()),
             Self::Store(upload) => upload.finish(context, now),
+            Self::StoreForm(form) => form.finish(context),
         }
     }
 }
@@ -108,11 +111,15 @@ pub(in crate::server) fn route(
     if let Some(opening) = resumable::route(head, context, now) {
         return opening.map_or_else(Action::Respond, Action::Open);
     }
-    if head.method == Method::Put {
-        return match put::begin(head, context, now) {
-            Ok(upload) => Action::Store(Box::new(upload)),
-            Err(error) => Action::Respond(error.into()),
-        };
+    let stored = match head.method {
+        Method::Put => Some(put::begin(head, context, now).map(|upload| Action::Store(Box::new(upload)))),
+        Method::Post if context.config.upload.is_some() => {
+            Some(form::begin(head, context, now).map(|form| Action::StoreForm(Box::new(form))))
+        }
+        _ => None,
+    };
+    if let Some(stored) = stored {
+        return stored.unwrap_or_else(|error| Action::Respond(error.into()));
     }
     match handle(head, context, now) {
         Ok(response) => Action::Respond(response),

@@ -37,6 +37,7 @@ const FOOT: &str = "</main>\n</body>\n</html>\n";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::server) struct Allow {
     pub(in crate::server) put: bool,
+    pub(in crate::server) post: bool,
     pub(in crate::server) delete: bool,
     pub(in crate::server) mkcol: bool,
 }
@@ -65,7 +66,8 @@ pub(in crate::server) enum ErrorDetail {
 
 impl Allow {
     pub(in crate::server) fn to_bytes(self) -> Vec<u8> {
-        let more = [(self.put, ", PUT"), (self.delete, ", DELETE"), (self.mkcol, ", MKCOL")];
+        let more =
+            [(self.put, ", PUT"), (self.post, ", POST"), (self.delete, ", DELETE"), (self.mkcol, ", MKCOL")];
         let more = more.into_iter().filter_map(|(is_allowed, name)| is_allowed.then_some(name));
         "GET, HEAD, OPTIONS".chars().chain(more.flat_map(str::chars)).collect::<String>().into_bytes()
     }

@@ -122,7 +122,7 @@ pub(super) fn stalled_body_gets_408_after_30_s() {
 pub(super) fn body_below_min_rate_gets_408_above_it_is_read() {
     const LEN: usize = 1024 * 1024;
     let directory = small();
-    let head = format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {LEN}\r\n\r\n");
+    let head = format!("POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: {LEN}\r\n\r\n");
     // Bytes in a piece, seconds between pieces, what comes of it.
     let cases = [
         (1, 1, 408),

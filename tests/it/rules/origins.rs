@@ -46,7 +46,7 @@ fn preflight_gets_methods_and_requested_headers() {
         ("/a.txt", "GET, HEAD, OPTIONS"),
         ("/d/x", "GET, HEAD, OPTIONS, PUT, DELETE"),
         ("/d/new", "GET, HEAD, OPTIONS, PUT, MKCOL"),
-        ("/d/", "GET, HEAD, OPTIONS"),
+        ("/d/", "GET, HEAD, OPTIONS, POST"),
     ] {
         let reply = client.ask(&format!("OPTIONS {target}"), PREFLIGHT);
         assert_eq!(reply.status, 204, "{target}");

@@ -48,10 +48,11 @@ fn cross_site_change_gets_403() {
 }
 
 #[test]
-fn cross_site_change_is_allowed_by_cors() {
+fn cross_site_change_allowed_by_cors_except_forms() {
     let fields = "Host: a\r\nSec-Fetch-Site: cross-site\r\nOrigin: http://b";
     for (option, put) in [("--cors=http://B", true), ("--cors=http://c", false), ("--cors", true)] {
         let server = serve(&[option]);
         assert_eq!(may_change(&server, "PUT", fields), put, "{option}");
+        assert!(!may_change(&server, "POST", fields), "{option}: a form would come with the login");
     }
 }

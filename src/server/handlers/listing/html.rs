@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
 const UPLOAD_POLICY: &str =
-    "; connect-src 'self'; script-src 'sha256-0rVehCIjtCZ+icWeNZruEwBawV5V+o69c5L52uYRyJA=' ";
+    "; connect-src 'self'; script-src 'sha256-k2f+XBoKmou4WPNG17FA+2evHUwIBev8YYiovSblAxI=' ";
 
 const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
@@ -61,15 +61,27 @@ impl HtmlWriter {
         }
     }
 
-    /// The script puts buttons in place of the text.
+    /// The script puts its buttons in place of the fields.
     fn upload_form(&self, out: &mut Vec<u8>) {
         let Some(form) = self.upload else { return };
-        out.extend_from_slice(b"<form class=\"upload\"");
+        out.extend_from_slice(
+            b"<form class=\"upload\" method=\"post\" enctype=\"multipart/form-data\" action=\"./\"",
+        );
         let may = [("replace", form.replace), ("mkdir", form.mkdir), ("remove", form.remove)];
         for (name, _) in may.iter().filter(|(_, may)| *may) {
             append(out, format_args!(" data-{name}=\"yes\""));
         }
-        out.extend_from_slice(b">To upload files from this page, turn on scripts.</form>\n");
+        out.push(b'>');
+        if form.replace {
+            // Before the files: the server knows it when they come.
+            out.extend_from_slice(
+                b"<label><input type=\"checkbox\" name=\"replace\"> Replace files of the same name</label>",
+            );
+        }
+        out.extend_from_slice(
+            b"<input type=\"file\" name=\"file\" aria-label=\"Files\" multiple required>\
+              <button>Upload</button></form>\n",
+        );
     }
 
     pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {

@@ -7,7 +7,6 @@ mod html;
 mod query;
 
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,13 +14,14 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use crate::files::RelativePath;
 use crate::files::listing::{Listing, ListingError, ListingOptions};
-use crate::files::{RelativePath, takes_uploads};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::handlers::pending::{HandlerError, PendingResponse};
 use crate::server::handlers::preconditions;
+use crate::server::handlers::put::accepts_uploads;
 use crate::server::response::{ErrorResponse, Response, StreamedBody, lookup_error};
 use body::ListingBody;
 use html::{HtmlWriter, UploadForm};
@@ -92,8 +92,7 @@ pub(super) fn listing_response(
 
 fn upload_form(path: &RelativePath<'_>, context: &ServerContext) -> Option<UploadForm> {
     let config = &context.config;
-    let directory = config.upload.as_ref()?.as_os_str().as_bytes();
-    takes_uploads(&context.store, directory, path).then_some(UploadForm {
+    accepts_uploads(path, context).then_some(UploadForm {
         replace: !config.no_overwrite,
         mkdir: config.allow_mkdir,
         remove: config.allow_delete,

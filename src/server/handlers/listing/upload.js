@@ -141,7 +141,6 @@
         return reason(result);
       }
     }
-    if (task.location) send({}, "DELETE", task.location);
     return "Cancelled.";
   };
 
@@ -183,6 +182,7 @@
     } catch (cause) {
       error = String(cause);
     }
+    if (error && task.location) send({}, "DELETE", task.location);
     totals.active--;
     totals[error ? "failed" : "done"]++;
     if (task.row.contains(document.activeElement)) form.querySelector("button").focus();

@@ -1,0 +1,178 @@
+//! POST of a form: files for a directory, from a browser without scripts.
+//!
+//! They get their names once the form is complete.
+
+use super::options::not_allowed;
+use super::pending::{Changed, PendingChange, PendingResponse};
+use super::preconditions::{UploadPreconditions, check_required};
+use super::put::{self, UploadInProgress, accepts_uploads, upload_dir};
+use super::upload_error::upload_error;
+use crate::files::{PathError, Upload};
+use crate::http::{
+    ErrorFormat, FormDecoder, FormEvent, RequestHead, Status, content_length, error_format, field,
+    percent_encode_path,
+};
+use crate::reactor::Now;
+use crate::server::context::ServerContext;
+use crate::server::response::{ErrorResponse, Problem, Response};
+
+/// Files of one form. Each has two descriptors and a write buffer.
+const FILES_MAX: usize = 32;
+
+#[derive(Debug)]
+pub(in crate::server) struct FormUpload {
+    decoder: FormDecoder,
+    files: FormFiles,
+}
+
+#[derive(Debug)]
+struct FormFiles {
+    /// Request path.
+    directory: Vec<u8>,
+    files: Vec<UploadInProgress>,
+    replaces: bool,
+    is_in_file: bool,
+    error_format: ErrorFormat,
+    began_at: Now,
+}
+
+pub(super) fn begin(
+    head: &RequestHead<'_, '_>,
+    context: &mut ServerContext,
+    now: Now,
+) -> Result<FormUpload, ErrorResponse> {
+    context.follow_root(now, true);
+    let path = context.config.parse_upload_path(head.target.path());
+    if !path.is_ok_and(|path| accepts_uploads(&path, context)) {
+        return Err(not_allowed(head, context));
+    }
+    check_required(head, &context.config)?;
+    if context.config.require_digest {
+        return Err(ErrorResponse::for_problem(head, Problem::DIGEST_MISSING));
+    }
+    let decoder = head.fields.first("content-type").and_then(FormDecoder::new).ok_or_else(|| {
+        let message = "A form here must be multipart/form-data, with its boundary.";
+        ErrorResponse::for_request(head, Status::UNSUPPORTED_MEDIA_TYPE, message)
+    })?;
+    let files = FormFiles {
+        directory: head.target.path().to_vec(),
+        files: Vec::new(),
+        replaces: false,
+        is_in_file: false,
+        error_format: error_format(head.accept),
+        began_at: now,
+    };
+    Ok(FormUpload { decoder, files })
+}
+
+impl FormUpload {
+    pub(in crate::server) fn error_format(&self) -> ErrorFormat {
+        self.files.error_format
+    }
+
+    pub(in crate::server) fn write(
+        &mut self,
+        data: &[u8],
+        context: &ServerContext,
+    ) -> Result<(), ErrorResponse> {
+        let (files, mut taken) = (&mut self.files, Ok(()));
+        let decoded = self.decoder.decode(data, |event| {
+            if taken.is_ok() {
+                taken = files.take_event(event, context);
+            }
+        });
+        taken?;
+        decoded.map_err(|reject| files.refused(reject.status, reject.message))
+    }
+
+    pub(in crate::server) fn finish(
+        self,
+        context: &mut ServerContext,
+    ) -> Result<Response, Box<dyn PendingResponse>> {
+        let Self { decoder, files: mut form } = self;
+        if let Err(reject) = decoder.finish() {
+            return Ok(form.refused(reject.status, reject.message).into());
+        }
+        if form.files.is_empty() {
+            let message = "The form has no file: go back, and choose one.";
+            return Ok(form.refused(Status::BAD_REQUEST, message).into());
+        }
+        let (mut store, config, format) = (context.store.clone(), context.config.clone(), form.error_format);
+        PendingChange::start(context, (format, false), move |rename_lock| {
+            for file in &mut form.files {
+                file.sync(true).map_err(|cause| upload_error(&cause, format))?;
+            }
+            let (mut fields, mut directories) = (Vec::new(), Vec::new());
+            content_length(&mut fields, 0);
+            // Relative: a proxy may serve the directory elsewhere.
+            field(&mut fields, "Location", b"./");
+            for file in &mut form.files {
+                let stored = file.place(&mut store, upload_dir(&config), rename_lock, false);
+                let stored = stored.map_err(|cause| explain(upload_error(&cause, format)))?;
+                directories.extend(file.changed(&stored).directories);
+            }
+            Ok(Changed { status: Status::SEE_OTHER, fields, directories })
+        })
+    }
+}
+
+impl FormFiles {
+    fn take_event(&mut self, event: FormEvent<'_>, context: &ServerContext) -> Result<(), ErrorResponse> {
+        match event {
+            FormEvent::Part(_, Some(name)) if !name.is_empty() => {
+                self.is_in_file = true;
+                self.begin_file(name, context)
+            }
+            FormEvent::Part(name, _) => {
+                self.replaces |= name == b"replace";
+                self.is_in_file = false;
+                Ok(())
+            }
+            FormEvent::Data(data) => match self.files.last_mut().filter(|_| self.is_in_file) {
+                Some(file) => file.write(&[], data),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn begin_file(&mut self, name: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
+        if self.files.len() == FILES_MAX {
+            let message = "A form can have at most 32 files; the page with scripts takes any number.";
+            return Err(self.refused(Status::CONTENT_TOO_LARGE, message));
+        }
+        // Some browsers send the path on the client (RFC 7578 section 4.2).
+        let name = name.rsplit(|byte| b"/\\".contains(byte)).next().unwrap_or_default();
+        let mut raw = self.directory.clone();
+        percent_encode_path(&mut raw, name);
+        let (config, store, now) = (&context.config, &context.store, self.began_at);
+        let path = match config.parse_upload_path(&raw) {
+            Ok(path) if !matches!(name, b"" | b"." | b"..") => path,
+            Err(PathError::Hidden) => {
+                return Err(ErrorResponse::of_problem(Problem::HIDDEN_NAME, self.error_format));
+            }
+            _ => return Err(self.refused(Status::BAD_REQUEST, "No file can have the name in the form.")),
+        };
+        let conditions = UploadPreconditions::without_fields(self.replaces && !config.no_overwrite, now);
+        let file = put::start(&path, conditions, (config, self.error_format), 0, now, |path, space| {
+            Upload::begin(store, upload_dir(config), path, config.allow_mkdir, space)
+        });
+        let file = file.map_err(explain)?;
+        if self.files.iter().any(|other| other.location == file.location) {
+            return Err(self.refused(Status::BAD_REQUEST, "Two files of the form have the same name."));
+        }
+        self.files.push(file);
+        Ok(())
+    }
+
+    fn refused(&self, status: Status, message: &'static str) -> ErrorResponse {
+        ErrorResponse::new(status, message, self.error_format)
+    }
+}
+
+fn explain(error: ErrorResponse) -> ErrorResponse {
+    if error.problem != Some(Problem::NAME_TAKEN.uri) {
+        return error;
+    }
+    let message = "There is a file of this name already: go back, and choose to replace it, or rename yours.";
+    ErrorResponse { message, ..error }
+}
