@@ -47,7 +47,7 @@ impl BodyReceiver {
     }
 
     fn stores(&self) -> bool {
-        matches!(self.action, Some(Action::Store(_) | Action::StoreForm(_) | Action::Open(_)))
+        matches!(self.action, Some(Action::Store(_) | Action::Open(_)))
     }
 
     /// Not inlined: inlining costs 130 instructions per request without a body.
@@ -93,12 +93,7 @@ impl BodyReceiver {
                 }
                 Some(Action::Store(upload)) => {
                     let framing = recv_buf.bytes().get(..consumed - decoded.data.len()).unwrap_or_default();
-                    if let Err(error) = upload.write(framing, decoded.data) {
-                        return ReceiveProgress::Failed(error.into(), error.message);
-                    }
-                }
-                Some(Action::StoreForm(form)) => {
-                    if let Err(error) = form.write(decoded.data, context) {
+                    if let Err(error) = upload.write(framing, decoded.data, context) {
                         return ReceiveProgress::Failed(error.into(), error.message);
                     }
                 }
@@ -130,8 +125,7 @@ impl BodyReceiver {
 
     fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
         let format = match &self.action {
-            Some(Action::Store(upload)) => upload.error_format,
-            Some(Action::StoreForm(form)) => form.error_format(),
+            Some(Action::Store(upload)) => upload.error_format(),
             Some(Action::Open(opening)) => opening.error_format,
             Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Text,
         };

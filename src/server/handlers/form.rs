@@ -5,7 +5,7 @@
 use super::options::not_allowed;
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::put::{self, UploadInProgress, accepts_uploads, upload_dir};
+use super::put::{self, ReceivingUpload, UploadInProgress, accepts_uploads, upload_dir};
 use super::upload_error::upload_error;
 use crate::files::{PathError, Upload};
 use crate::http::{
@@ -20,7 +20,7 @@ use crate::server::response::{ErrorResponse, Problem, Response};
 const FILES_MAX: usize = 32;
 
 #[derive(Debug)]
-pub(in crate::server) struct FormUpload {
+struct FormUpload {
     decoder: FormDecoder,
     files: FormFiles,
 }
@@ -40,7 +40,7 @@ pub(super) fn begin(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<FormUpload, ErrorResponse> {
+) -> Result<Box<dyn ReceivingUpload>, ErrorResponse> {
     context.follow_root(now, true);
     let path = context.config.parse_upload_path(head.target.path());
     if !path.is_ok_and(|path| accepts_uploads(&path, context)) {
@@ -62,19 +62,15 @@ pub(super) fn begin(
         error_format: error_format(head.accept),
         began_at: now,
     };
-    Ok(FormUpload { decoder, files })
+    Ok(Box::new(FormUpload { decoder, files }))
 }
 
-impl FormUpload {
-    pub(in crate::server) fn error_format(&self) -> ErrorFormat {
+impl ReceivingUpload for FormUpload {
+    fn error_format(&self) -> ErrorFormat {
         self.files.error_format
     }
 
-    pub(in crate::server) fn write(
-        &mut self,
-        data: &[u8],
-        context: &ServerContext,
-    ) -> Result<(), ErrorResponse> {
+    fn write(&mut self, _: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
         let (files, mut taken) = (&mut self.files, Ok(()));
         let decoded = self.decoder.decode(data, |event| {
             if taken.is_ok() {
@@ -85,11 +81,12 @@ impl FormUpload {
         decoded.map_err(|reject| files.refused(reject.status, reject.message))
     }
 
-    pub(in crate::server) fn finish(
-        self,
+    fn finish(
+        self: Box<Self>,
         context: &mut ServerContext,
+        _: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
-        let Self { decoder, files: mut form } = self;
+        let Self { decoder, files: mut form } = *self;
         if let Err(reject) = decoder.finish() {
             return Ok(form.refused(reject.status, reject.message).into());
         }
@@ -129,7 +126,7 @@ impl FormFiles {
                 Ok(())
             }
             FormEvent::Data(data) => match self.files.last_mut().filter(|_| self.is_in_file) {
-                Some(file) => file.write(&[], data),
+                Some(file) => file.write(&[], data, context),
                 None => Ok(()),
             },
         }

@@ -2,6 +2,7 @@
 //!
 //! `files` writes the file.
 
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +12,6 @@ use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
 use super::upload_error::{upload_error, upload_path_error};
-use super::upload_resource::Append;
 use crate::cli::quote;
 use crate::files::{
     ContentSource, RelativePath, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory,
@@ -35,11 +35,24 @@ pub(in crate::server) struct UploadInProgress {
     preconditions: Option<Box<UploadPreconditions>>,
     pub(super) location: Vec<u8>,
     modified_secs: Option<i64>,
-    pub(in crate::server) error_format: ErrorFormat,
+    error_format: ErrorFormat,
     pub(super) remaining_len: u64,
     pub(super) too_long: ErrorResponse,
     began_at: Instant,
-    pub(super) append: Option<Box<Append>>,
+}
+
+/// Upload whose content comes in pieces.
+pub(in crate::server) trait ReceivingUpload: fmt::Debug {
+    fn error_format(&self) -> ErrorFormat;
+
+    /// Takes one step of the decoder: `data`, and the framing before it.
+    fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse>;
+
+    fn finish(
+        self: Box<Self>,
+        context: &mut ServerContext,
+        now: Now,
+    ) -> Result<Response, Box<dyn PendingResponse>>;
 }
 
 pub(in crate::server) fn check_upload_directory(
@@ -65,7 +78,7 @@ pub(super) fn begin(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<UploadInProgress, ErrorResponse> {
+) -> Result<Box<dyn ReceivingUpload>, ErrorResponse> {
     if context.config.upload.is_none() {
         return Err(ErrorResponse::for_problem(head, Problem::UPLOADS_OFF));
     }
@@ -81,7 +94,7 @@ pub(super) fn begin(
     let begun = begin_with(head, (config, error_format(head.accept)), len, now, |path, space| {
         Upload::begin(store, upload_dir(config), path, config.allow_mkdir, space)
     })?;
-    Ok(UploadInProgress { digests: digests.map(Box::new), ..begun })
+    Ok(Box::new(UploadInProgress { digests: digests.map(Box::new), ..begun }))
 }
 
 /// `head` may be that of an earlier request, whose upload continues.
@@ -129,7 +142,6 @@ pub(super) fn start(
         remaining_len: config.upload_len_max,
         too_long: ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, error_format),
         began_at: now.instant,
-        append: None,
     })
 }
 
@@ -166,25 +178,22 @@ fn modified_secs(head: &RequestHead<'_, '_>) -> Result<Option<i64>, ErrorRespons
     Err(ErrorResponse::for_request(head, Status::BAD_REQUEST, message))
 }
 
-impl UploadInProgress {
-    /// Takes one step of the decoder: `data`, and the framing before it.
-    pub(in crate::server) fn write(&mut self, framing: &[u8], data: &[u8]) -> Result<(), ErrorResponse> {
+impl ReceivingUpload for UploadInProgress {
+    fn error_format(&self) -> ErrorFormat {
+        self.error_format
+    }
+
+    fn write(&mut self, framing: &[u8], data: &[u8], _: &ServerContext) -> Result<(), ErrorResponse> {
         if let Some(digests) = &mut self.digests {
             digests.update(framing, data);
         }
-        let _kept = self.append.as_ref().map(|append| append.keep()).transpose()?;
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
         self.remaining_len = remaining_len.ok_or(self.too_long)?;
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    /// Sent before the body is received; may be empty.
-    pub(in crate::server) fn interim_response(&self) -> Vec<u8> {
-        self.append.as_ref().map(|append| append.interim_response()).unwrap_or_default()
-    }
-
-    pub(in crate::server) fn finish(
-        mut self,
+    fn finish(
+        mut self: Box<Self>,
         context: &mut ServerContext,
         now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
@@ -192,21 +201,22 @@ impl UploadInProgress {
         let directory = context.config.upload.clone().unwrap_or_default();
         let is_synced = context.config.durability != Durability::None;
         let is_new = !is_synced && self.began_at == now.instant;
-        // A resumed upload may be read back for its digest.
-        let is_long = self.append.is_some();
-        PendingChange::start(context, (error_format, is_long), move |rename_lock| {
-            let verified = self.digests.take().map_or(Ok(()), |digests| digests.finish());
-            let verified = verified.map_err(|problem| ErrorResponse::of_problem(problem, error_format));
-            if let Some(append) = self.append.take() {
-                return append.finish(&mut self, verified, rename_lock);
-            }
-            verified?;
+        PendingChange::start(context, (error_format, false), move |rename_lock| {
+            self.verify()?;
             let stored = self
                 .sync(true)
                 .and_then(|()| self.place(&mut store, path_bytes(&directory), rename_lock, is_new))
                 .map_err(|cause| upload_error(&cause, error_format))?;
             Ok(self.changed(&stored))
         })
+    }
+}
+
+impl UploadInProgress {
+    /// Compares the digests of what came with those that the request gives.
+    pub(super) fn verify(&mut self) -> Result<(), ErrorResponse> {
+        let verified = self.digests.take().map_or(Ok(()), |digests| digests.finish());
+        verified.map_err(|problem| ErrorResponse::of_problem(problem, self.error_format))
     }
 
     /// With the last part, the file gets its time.

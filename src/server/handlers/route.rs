@@ -3,12 +3,12 @@
 //! Order: redirects, method, error documents, conditions and Range.
 
 use super::error_documents;
-use super::form::{self, FormUpload};
+use super::form;
 use super::names;
 use super::options;
 use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
-use super::put::{self, UploadInProgress};
+use super::put::{self, ReceivingUpload};
 use super::resumable;
 use super::static_file;
 use super::upload_resource::{OpeningUpload, absent};
@@ -25,8 +25,7 @@ pub(in crate::server) enum Action {
     Prepare(Box<dyn PendingResponse>),
     /// Opened before the request body is received.
     Open(Box<OpeningUpload>),
-    Store(Box<UploadInProgress>),
-    StoreForm(Box<FormUpload>),
+    Store(Box<dyn ReceivingUpload>),
 }
 
 impl Action {
@@ -34,7 +33,7 @@ impl Action {
         match self {
             Self::Respond(response) => Some(response.status),
             Self::Prepare(_) => Some(Status::OK),
-            Self::Open(_) | Self::Store(_) | Self::StoreForm(_) => None,
+            Self::Open(_) | Self::Store(_) => None,
         }
     }
 
@@ -49,7 +48,6 @@ impl Action {
             // It is opened before.
             Self::Open(opening) => Ok(absent(opening.error_format).into()),
             Self::Store(upload) => upload.finish(context, now),
-            Self::StoreForm(form) => form.finish(context),
         }
     }
 }
@@ -112,14 +110,12 @@ pub(in crate::server) fn route(
         return opening.map_or_else(Action::Respond, Action::Open);
     }
     let stored = match head.method {
-        Method::Put => Some(put::begin(head, context, now).map(|upload| Action::Store(Box::new(upload)))),
-        Method::Post if context.config.upload.is_some() => {
-            Some(form::begin(head, context, now).map(|form| Action::StoreForm(Box::new(form))))
-        }
+        Method::Put => Some(put::begin(head, context, now)),
+        Method::Post if context.config.upload.is_some() => Some(form::begin(head, context, now)),
         _ => None,
     };
     if let Some(stored) = stored {
-        return stored.unwrap_or_else(|error| Action::Respond(error.into()));
+        return stored.map_or_else(|error| Action::Respond(error.into()), Action::Store);
     }
     match handle(head, context, now) {
         Ok(response) => Action::Respond(response),

@@ -3,11 +3,11 @@
 //! It runs on helper threads. The offset that a response tells is synced.
 
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use super::pending::{ChangeResult, Changed};
-use super::put::{self, UploadInProgress, upload_dir};
+use super::pending::{ChangeResult, Changed, PendingChange, PendingResponse};
+use super::put::{self, ReceivingUpload, UploadInProgress, upload_dir};
 use super::upload_digest::{REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
 use crate::files::{
@@ -75,17 +75,18 @@ pub(in crate::server) struct OpeningUpload {
 
 #[derive(Debug)]
 enum Opened {
-    Append(Box<UploadInProgress>),
+    Append(Box<Append>),
     /// Response without a body.
     Done(Vec<u8>),
 }
 
 /// Append whose body is received.
 #[derive(Debug)]
-pub(super) struct Append {
+pub(in crate::server) struct Append {
     request: ResourceRequest,
     operation: AppendRequest,
     upload: FoundUpload,
+    received: UploadInProgress,
     lease: PartialLease,
 }
 
@@ -124,9 +125,9 @@ impl OpeningUpload {
     pub(in crate::server) fn poll(
         &mut self,
         context: &ServerContext,
-    ) -> Option<Result<Box<UploadInProgress>, Response>> {
+    ) -> Option<Result<Box<Append>, Response>> {
         let error = match self.results.try_recv() {
-            Ok(Ok(Opened::Append(upload))) => return Some(Ok(upload)),
+            Ok(Ok(Opened::Append(append))) => return Some(Ok(append)),
             Ok(Ok(Opened::Done(fields))) => return Some(Err(Response::empty(Status::NO_CONTENT, fields))),
             Ok(Err(error)) => error,
             Err(TryRecvError::Empty) => return None,
@@ -147,10 +148,9 @@ impl ResourceRequest {
                 Ok(Opened::Done(Vec::new()))
             }
             Operation::Append(mut operation) => {
-                let (mut opened, upload) = self.open(&operation)?;
-                opened.digests = operation.digests.take();
-                opened.append = Some(Box::new(Append { request: self, operation, upload, lease }));
-                Ok(Opened::Append(Box::new(opened)))
+                let (mut received, upload) = self.open(&operation)?;
+                received.digests = operation.digests.take();
+                Ok(Opened::Append(Box::new(Append { request: self, operation, upload, received, lease })))
             }
         }
     }
@@ -264,13 +264,31 @@ impl ResourceRequest {
     }
 }
 
-impl Append {
-    /// Until the end of a change, no other request takes the upload.
-    pub(super) fn keep(&self) -> Result<MutexGuard<'_, u64>, ErrorResponse> {
-        self.lease.keep().ok_or(taken_over(self.request.error_format))
+impl ReceivingUpload for Append {
+    fn error_format(&self) -> ErrorFormat {
+        self.request.error_format
     }
 
-    pub(super) fn interim_response(&self) -> Vec<u8> {
+    fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
+        // Until the end of a change, no other request takes the upload.
+        let _kept = self.lease.keep().ok_or(taken_over(self.request.error_format))?;
+        self.received.write(framing, data, context)
+    }
+
+    fn finish(
+        self: Box<Self>,
+        context: &mut ServerContext,
+        _: Now,
+    ) -> Result<Response, Box<dyn PendingResponse>> {
+        // The file may be read back for its digest.
+        let is_long = true;
+        PendingChange::start(context, (self.error_format(), is_long), |rename_lock| self.store(rename_lock))
+    }
+}
+
+impl Append {
+    /// 104, if the client knows it.
+    pub(in crate::server) fn interim_response(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if self.operation.wants_interim {
             out.extend_from_slice(b"HTTP/1.1 104 Upload Resumption Supported\r\n");
@@ -283,20 +301,14 @@ impl Append {
         out
     }
 
-    /// `verified`: what came has the digest that the request gives.
-    pub(super) fn finish(
-        self,
-        received: &mut UploadInProgress,
-        verified: Result<(), ErrorResponse>,
-        rename_lock: &Mutex<()>,
-    ) -> ChangeResult {
-        let Append { mut request, operation, mut upload, lease } = self;
+    fn store(self, rename_lock: &Mutex<()>) -> ChangeResult {
+        let Append { mut request, operation, mut upload, mut received, lease } = self;
         let format = request.error_format;
         let _kept = lease.keep().ok_or(taken_over(format))?;
-        if verified.is_err() {
+        if let Err(error) = received.verify() {
             received.upload.truncate(operation.offset).map_err(|cause| request.refuse(cause))?;
+            return Err(error);
         }
-        verified?;
         if let Err(cause) = received.sync(operation.is_complete) {
             let _ = upload.partial.remove();
             return Err(request.refuse(cause));
@@ -309,11 +321,11 @@ impl Append {
         if upload.len.is_some_and(|len| len != offset) {
             return Err(inconsistent_length(format));
         }
-        if let Err(problem) = upload.check_digest(received).map_err(|cause| request.refuse(cause))? {
+        if let Err(problem) = upload.check_digest(&received).map_err(|cause| request.refuse(cause))? {
             let _ = upload.partial.remove();
             return Err(ErrorResponse::of_problem(problem, format));
         }
-        let placed = upload.set_len(offset).and_then(|()| request.place(received, rename_lock));
+        let placed = upload.set_len(offset).and_then(|()| request.place(&mut received, rename_lock));
         if matches!(placed, Err(UploadError::PreconditionFailed)) {
             let _ = upload.partial.remove();
         }
