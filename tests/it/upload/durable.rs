@@ -147,7 +147,9 @@ fn failed_sync_of_an_append_ends_the_upload() {
         traced.server.connect().send(head("/d/old", "Upload-Complete: ?0\r\nContent-Length: 0")).reply();
     let upload = reply.field("Location").expect("an upload resource").to_owned();
     let ask = |method| traced.server.connect().ask(&format!("{method} {upload}"), "").status;
-    assert_eq!((ask("HEAD"), ask("HEAD"), ask("DELETE")), (500, 404, 404));
+    // strace counts the calls of each of the four helper threads.
+    let failed = (0..12).map(|_| ask("HEAD")).find(|status| *status != 204);
+    assert_eq!((failed, ask("HEAD"), ask("DELETE")), (Some(500), 404, 404));
 }
 
 #[test]
