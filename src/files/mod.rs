@@ -33,6 +33,6 @@ pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form}
 pub use root::{FileKind, FileStat, LookupError, OpenedPath, Root, RootId};
 pub use source::{Content, ContentSource, FoundContent, Resource, SMALL_FILE_LEN_MAX, file_name};
 pub use upload::{
-    ExistingFile, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, SpacePolicy,
+    ExistingFile, Naming, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, SpacePolicy,
     StoredFile, Upload, UploadError, UploadTarget, is_upload_directory, takes_uploads,
 };

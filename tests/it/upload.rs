@@ -1,12 +1,13 @@
 //! Uploads: a file is there when it is whole, in the place that it was asked for, or not at all.
 //!
 //! `names` is about DELETE, MKCOL and the directories of a PUT, `rules` about what an option or a field asks for,
-//! `origins` what pages of other sites may not change, `forms` about files that a browser posts, `model` compares random requests with a map, `storms` is about many at a time,
+//! `origins` what pages of other sites may not change, `forms` about files that a browser posts, `drop_box` about what takes files and shows none, `model` compares random requests with a map, `storms` is about many at a time,
 //! `refused` promises what is not stored, `whole` that nobody ever sees a part of anything,
 //! `digest` what has another digest than its sender gave, `disk` what happens when there is no room, `durable` what is synced and when, and `power_loss` what is there after one.
 
 pub(crate) mod digest;
 mod disk;
+mod drop_box;
 mod durable;
 mod forms;
 mod model;

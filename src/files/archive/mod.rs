@@ -112,7 +112,7 @@ impl Members {
 }
 
 impl Archive {
-    /// Begins the archive of `path`, stored as `name`.
+    /// Begins the archive of `path`, stored as `name`, without the directory `left_out`.
     ///
     /// # Errors
     /// As [`ContentSource::lookup`], except `NoIndex`; `NotFound` if `path` is no directory.
@@ -120,7 +120,7 @@ impl Archive {
         store: &ContentSource,
         path: &RelativePath<'_>,
         name: &[u8],
-        hidden: bool,
+        (hidden, left_out): (bool, Option<&[u8]>),
     ) -> Result<Archive, LookupError> {
         let directory = path.as_bytes();
         let mut members = Members::default();
@@ -133,6 +133,7 @@ impl Archive {
             None => return Err(LookupError::NotFound),
         };
         walk.hidden = hidden;
+        walk.left_out = left_out.map(<[u8]>::to_vec);
         for (name, page) in store.embedded_pages() {
             if let Some(path) = beneath(directory, name.as_bytes()) {
                 let kind = Kind::File { len: page.len(), is_executable: false };

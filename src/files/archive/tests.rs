@@ -25,7 +25,7 @@ struct Outcome {
 
 fn begin(store: &ContentSource, path: &str) -> Result<Archive, LookupError> {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
-    Archive::begin(store, &path, b"top", false)
+    Archive::begin(store, &path, b"top", (false, None))
 }
 
 fn gather(archive: &mut Archive) {

@@ -33,6 +33,7 @@ pub(super) struct Walk {
     pending: Vec<Vec<u8>>,
     pending_len: usize,
     pub(super) hidden: bool,
+    pub(super) left_out: Option<Vec<u8>>,
 }
 
 impl Walk {
@@ -93,6 +94,11 @@ impl Walk {
         let name = entry.file_name().to_bytes();
         let path = [path, name].concat();
         let full_path = join(&self.directory, &path);
+        // Some file systems ignore case.
+        let is_named = |left_out: &Vec<u8>| full_path.eq_ignore_ascii_case(left_out);
+        if self.left_out.as_ref().is_some_and(is_named) {
+            return Ok(());
+        }
         if is_left_out(name, self.hidden) || full_path.len() > PATH_LEN_MAX || store.is_embedded(&full_path) {
             return Ok(());
         }

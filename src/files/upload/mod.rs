@@ -5,11 +5,13 @@
 
 mod error;
 mod link_name;
+mod naming;
 mod partial;
 mod target;
 mod writer;
 
 pub use self::error::UploadError;
+pub use self::naming::Naming;
 pub use self::partial::{PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads};
 pub use self::target::{ExistingFile, UploadTarget, is_upload_directory, takes_uploads};
 pub use self::writer::SpacePolicy;
@@ -18,12 +20,10 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, openat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
-use self::link_name::{
-    HiddenName, LINK_ATTEMPTS_MAX, create_hidden, create_tmpfile, link, other_fs_is_stale, retry_hidden,
-};
+use self::link_name::{HiddenName, create_hidden, create_tmpfile};
 use self::target::MadeDirectory;
 use self::writer::UploadWriter;
 use super::file_version::{ContentHash, FileVersion};
@@ -36,8 +36,10 @@ use super::source::{ContentSource, SMALL_FILE_LEN_MAX, read_up_to};
 const NEW_FILE_MODE: u32 = 0o666;
 
 /// Stored file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
+    /// Name in its directory.
+    pub name: Vec<u8>,
     /// True if the name was free.
     pub created: bool,
     /// `None` for a large file: its times are not stable yet.
@@ -51,7 +53,7 @@ pub struct StoredFile {
 pub struct Upload {
     path: RelativePath<'static>,
     target: UploadTarget,
-    may_make: bool,
+    naming: Naming,
     /// Removed before the file is closed, which frees its blocks.
     hidden_name: Option<HiddenName>,
     file: UploadWriter,
@@ -62,23 +64,25 @@ impl Upload {
     /// Open descriptors: file and directory.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins an upload below `upload_dir`, empty for the root. Missing directories, if it `may_make` them, are made
-    /// when the file gets its name.
+    /// Begins an upload below `upload_dir`, empty for the root.
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
         path: &RelativePath<'_>,
-        may_make: bool,
+        naming: Naming,
         space: SpacePolicy,
     ) -> Result<Upload, UploadError> {
-        let target = UploadTarget::open(store, upload_dir, path, may_make)?;
-        // Never more readable than the replaced file.
-        let mode = target.mode()?.unwrap_or(NEW_FILE_MODE);
+        let target = UploadTarget::open(store, upload_dir, path, naming == Naming::MakesDirectories)?;
+        let mode = match naming {
+            Naming::KeepsExisting if !target.names_directory => NEW_FILE_MODE,
+            // Never more readable than the replaced file.
+            _ => target.mode()?.unwrap_or(NEW_FILE_MODE),
+        };
         let (file, hidden_name) = match create_tmpfile(&target.dir, mode)? {
             Some(file) => (file, None),
             None => create_hidden(&target.dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
         };
-        Self::new(path, target, may_make, (file, hidden_name), space)
+        Self::new(path, target, naming, (file, hidden_name), space)
     }
 
     /// Appends to a partial upload. It stays if this is dropped.
@@ -89,18 +93,20 @@ impl Upload {
         store: &ContentSource,
         upload_dir: &[u8],
         path: &RelativePath<'_>,
-        may_make: bool,
+        naming: Naming,
         space: SpacePolicy,
         partial: &PartialUpload,
     ) -> Result<Upload, UploadError> {
-        let target = UploadTarget::open(store, upload_dir, path, may_make)?;
-        target.mode()?;
+        let target = UploadTarget::open(store, upload_dir, path, naming == Naming::MakesDirectories)?;
+        if naming != Naming::KeepsExisting || target.names_directory {
+            target.mode()?;
+        }
         let (file, hidden_name) = partial.open_data()?;
         let stat = FileStat::of(&file)?;
         if FileStat::of(&target.dir)?.device != stat.device {
             return Err(UploadError::OtherFileSystem);
         }
-        let mut upload = Self::new(path, target, may_make, (file, Some(hidden_name)), space)?;
+        let mut upload = Self::new(path, target, naming, (file, Some(hidden_name)), space)?;
         upload.hash.update(&read_up_to(&upload.file, 0, stat.len.min(SMALL_FILE_LEN_MAX + 1))?);
         Ok(upload)
     }
@@ -108,7 +114,7 @@ impl Upload {
     fn new(
         path: &RelativePath<'_>,
         target: UploadTarget,
-        may_make: bool,
+        naming: Naming,
         (file, hidden_name): (File, Option<HiddenName>),
         space: SpacePolicy,
     ) -> Result<Upload, UploadError> {
@@ -116,7 +122,7 @@ impl Upload {
         let is_partial = hidden_name.as_ref().is_some_and(|hidden| hidden.is_kept);
         let file = UploadWriter::new(file, target.closer.clone(), space, is_partial)?;
         let (path, hash, changed) = (path.to_owned(), ContentHash::new(SMALL_FILE_LEN_MAX), Vec::new());
-        Ok(Upload { path, target, may_make, file, hidden_name, hash, changed })
+        Ok(Upload { path, target, naming, file, hidden_name, hash, changed })
     }
 
     /// Appends content.
@@ -148,7 +154,8 @@ impl Upload {
 
     /// Finds the directory anew: it may have been moved or replaced since the last time. True if it was not.
     pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<bool, UploadError> {
-        let target = UploadTarget::open(store, upload_dir, &self.path, self.may_make)?;
+        let may_make = self.naming == Naming::MakesDirectories;
+        let target = UploadTarget::open(store, upload_dir, &self.path, may_make)?;
         let old = std::mem::replace(&mut self.target, target);
         Ok(FileStat::of(&old.dir)?.id() == FileStat::of(&self.target.dir)?.id())
     }
@@ -180,60 +187,6 @@ impl Upload {
         }
         outcome
     }
-
-    fn name_if(
-        &mut self,
-        mut condition: impl FnMut(&UploadTarget) -> Result<bool, UploadError>,
-    ) -> Result<StoredFile, UploadError> {
-        for _ in 0..LINK_ATTEMPTS_MAX {
-            let mode = self.target.mode()?;
-            if !condition(&self.target)? {
-                return Err(UploadError::PreconditionFailed);
-            }
-            let created = mode.is_none();
-            match mode {
-                Some(mode) => {
-                    fchmod(&self.file, Mode::from_raw_mode(mode))?;
-                    self.rename_over()?;
-                }
-                None => match self.link_new() {
-                    Err(Errno::EXIST) => continue,
-                    linked => linked?,
-                },
-            }
-            let stat = FileStat::of(&self.file)?;
-            let (version, modified_secs) = (self.hash.version(&stat), stat.modified_secs);
-            return Ok(StoredFile { created, version, modified_secs });
-        }
-        Err(UploadError::Busy)
-    }
-
-    fn link_new(&mut self) -> Result<(), Errno> {
-        let UploadTarget { dir, name, .. } = &self.target;
-        let Some(hidden) = &mut self.hidden_name else { return link(&self.file, dir, name) };
-        match renameat_with(&hidden.dir, &hidden.name, dir, name, RenameFlags::NOREPLACE) {
-            // Not every file system supports this.
-            Err(Errno::INVAL | Errno::NOSYS) => hidden.rename(dir, name)?,
-            result => result.map_err(other_fs_is_stale)?,
-        }
-        hidden.is_kept = true;
-        Ok(())
-    }
-
-    fn rename_over(&mut self) -> Result<(), Errno> {
-        let UploadTarget { dir, name, closer, .. } = &self.target;
-        let hidden = match self.hidden_name.take() {
-            Some(hidden) => hidden,
-            None => retry_hidden(dir, |hidden| link(&self.file, dir, hidden))?.1,
-        };
-        // A rename over the last link of a file frees its blocks, unless the file is open.
-        let old = openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-        self.hidden_name.insert(hidden).rename(dir, name)?;
-        if let Ok(old) = old {
-            closer.close(old);
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -264,7 +217,7 @@ mod tests {
 
     fn begin(store: &ContentSource, upload_dir: &str, path: &str) -> Result<Upload, UploadError> {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
-        Upload::begin(store, upload_dir.as_bytes(), &path, false, SpacePolicy::default())
+        Upload::begin(store, upload_dir.as_bytes(), &path, Naming::default(), SpacePolicy::default())
     }
 
     /// Upload as on a file system without `O_TMPFILE`.
@@ -280,7 +233,7 @@ mod tests {
             UploadWriter::new(OpenFile::from(file), target.closer.clone(), SpacePolicy::default(), false)
                 .expect("space");
         let (hidden_name, changed) = (Some(hidden), Vec::new());
-        Upload { path, target, may_make: false, file, hidden_name, hash, changed }
+        Upload { path, target, naming: Naming::default(), file, hidden_name, hash, changed }
     }
 
     fn names(directory: &Path) -> Vec<String> {

@@ -113,6 +113,10 @@ impl UploadTarget {
         }
     }
 
+    pub(super) fn is_free(&self) -> Result<bool, Errno> {
+        Ok(self.kind()?.is_none())
+    }
+
     /// Whether a PUT may succeed: permissions and space show only when it is tried.
     pub fn may_store(&self, may_replace: bool) -> bool {
         self.mode().is_ok_and(|mode| mode.is_none() || may_replace)

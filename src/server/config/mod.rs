@@ -6,11 +6,12 @@ pub mod args;
 mod process_env;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::{LogDestination, LogStyle};
-use crate::files::{CacheLimits, MediaTypes, PathError, RelativePath};
+use crate::files::{CacheLimits, MediaTypes, Naming, PathError, RelativePath};
 use crate::http::{BasicCredentials, Status};
 use crate::net::ListenIp;
 use crate::server::rules::{CacheRule, Header, HostName, Network, Origin, Redirect};
@@ -101,6 +102,8 @@ pub struct ServerConfig {
     pub allow_delete: bool,
     /// Whether MKCOL is served, and PUT makes directories.
     pub allow_mkdir: bool,
+    /// Whether uploads are taken and never shown.
+    pub upload_only: bool,
     /// Login, if required.
     pub auth: Option<AuthConfig>,
     /// Time that an unfinished upload is kept.
@@ -230,6 +233,20 @@ impl ServerConfig {
     pub fn parse_upload_path<'a>(&self, raw: &'a [u8]) -> Result<RelativePath<'a>, PathError> {
         let path = self.parse_path(raw)?;
         if path.as_bytes().starts_with(b".") && !self.hidden { Err(PathError::Hidden) } else { Ok(path) }
+    }
+
+    /// Directory of uploads below the root; empty for the root.
+    pub fn upload_dir(&self) -> &[u8] {
+        self.upload.as_ref().map(|directory| directory.as_os_str().as_bytes()).unwrap_or_default()
+    }
+
+    /// How uploads get their names.
+    pub fn naming(&self) -> Naming {
+        match (self.upload_only, self.allow_mkdir) {
+            (true, _) => Naming::KeepsExisting,
+            (false, true) => Naming::MakesDirectories,
+            (false, false) => Naming::InDirectory,
+        }
     }
 
     /// Limits of the file cache.

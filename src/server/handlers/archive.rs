@@ -5,6 +5,7 @@
 use std::io::ErrorKind;
 use std::rc::Rc;
 
+use super::drop_box;
 use super::pending::{HandlerError, PendingResponse};
 use super::preconditions;
 use crate::files::{Archive, RelativePath, TarSlice};
@@ -68,7 +69,8 @@ fn begin(
         return Err(ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, error_format).into());
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
-    let archive = Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME), context.config.hidden)
+    let left_out = (context.config.hidden, drop_box::directory(&context.config));
+    let archive = Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME), left_out)
         .map_err(|error| lookup_error(&error, path.as_bytes(), error_format))?;
     let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
     preconditions::respond_later(Box::new(ArchiveScan { body, error_format }), head, now)

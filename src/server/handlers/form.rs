@@ -5,7 +5,7 @@
 use super::options::not_allowed;
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::put::{self, ReceivingUpload, UploadInProgress, accepts_uploads, upload_dir};
+use super::put::{self, ReceivingUpload, UploadInProgress, accepts_uploads};
 use super::upload_error::upload_error;
 use crate::files::{PathError, Upload};
 use crate::http::{
@@ -102,9 +102,9 @@ impl ReceivingUpload for FormUpload {
             let (mut fields, mut directories) = (Vec::new(), Vec::new());
             content_length(&mut fields, 0);
             // Relative: a proxy may serve the directory elsewhere.
-            field(&mut fields, "Location", b"./");
+            field(&mut fields, "Location", if config.upload_only { b"./?stored" } else { b"./" });
             for file in &mut form.files {
-                let stored = file.place(&mut store, upload_dir(&config), rename_lock, false);
+                let stored = file.place(&mut store, config.upload_dir(), rename_lock, false);
                 let stored = stored.map_err(|cause| explain(upload_error(&cause, format)))?;
                 directories.extend(file.changed(&stored).directories);
             }
@@ -149,12 +149,14 @@ impl FormFiles {
             }
             _ => return Err(self.refused(Status::BAD_REQUEST, "No file can have the name in the form.")),
         };
-        let conditions = UploadPreconditions::without_fields(self.replaces && !config.no_overwrite, now);
+        let may_replace = self.replaces && !config.no_overwrite || config.upload_only;
+        let conditions = UploadPreconditions::without_fields(may_replace, now);
         let file = put::start(&path, conditions, (config, self.error_format), 0, now, |path, space| {
-            Upload::begin(store, upload_dir(config), path, config.allow_mkdir, space)
+            Upload::begin(store, config.upload_dir(), path, config.naming(), space)
         });
         let file = file.map_err(explain)?;
-        if self.files.iter().any(|other| other.location == file.location) {
+        // Phones give several pictures one name; a drop box numbers them.
+        if !config.upload_only && self.files.iter().any(|other| other.location == file.location) {
             return Err(self.refused(Status::BAD_REQUEST, "Two files of the form have the same name."));
         }
         self.files.push(file);

@@ -3,6 +3,7 @@
 //! `route` chooses the handler. None uses a connection or writes a response.
 
 mod archive;
+mod drop_box;
 pub(super) mod error_documents;
 mod form;
 mod host;

@@ -7,7 +7,6 @@ use std::sync::PoisonError;
 use super::options::not_allowed;
 use super::pending::{Changed, HandlerError, PendingChange};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::put::upload_dir;
 use super::upload_error::{upload_error, upload_path_error};
 use crate::files::{RelativePath, UploadError, UploadTarget};
 use crate::http::{
@@ -28,7 +27,7 @@ pub(super) fn delete(
     check_required(head, &context.config)?;
     let path = changed_path(head, context, now)?;
     let error_format = error_format(head.accept);
-    let target = UploadTarget::open(&context.store, upload_dir(&context.config), &path, false);
+    let target = UploadTarget::open(&context.store, context.config.upload_dir(), &path, false);
     let target = target.map_err(|cause| match cause {
         UploadError::Directory => ErrorResponse::for_problem(head, Problem::UPLOAD_DIRECTORY),
         UploadError::NoParent => upload_error(&UploadError::Absent, error_format),
@@ -61,7 +60,7 @@ pub(super) fn mkcol(
         UploadError::Directory => taken,
         cause => upload_error(&cause, error_format),
     };
-    let target = UploadTarget::open(&context.store, upload_dir(config), &path, false).map_err(refused)?;
+    let target = UploadTarget::open(&context.store, config.upload_dir(), &path, false).map_err(refused)?;
     if !target.may_make_directory() {
         return Err(taken.into());
     }

@@ -2,8 +2,9 @@
 //!
 //! They tell what the methods do on this path.
 
+use super::drop_box;
 use super::pending::HandlerError;
-use super::put::{accepts_uploads, upload_dir};
+use super::put::accepts_uploads;
 use super::upload_resource::support_fields;
 use crate::files::{PathError, UploadTarget};
 use crate::http::{Method, RequestHead, RequestTarget, Status, field};
@@ -63,7 +64,12 @@ fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, P
         return Ok(Allow::default());
     }
     let post = accepts_uploads(&path, context);
-    let target = UploadTarget::open(&context.store, upload_dir(config), &path, config.allow_mkdir);
+    if drop_box::contains(path.as_bytes(), config) {
+        let is_directory = path.as_bytes() == config.upload_dir();
+        let put = !is_directory && !drop_box::contains_directory_of(path.as_bytes(), config);
+        return Ok(Allow { put, post, ..Allow::default() });
+    }
+    let target = UploadTarget::open(&context.store, config.upload_dir(), &path, config.allow_mkdir);
     let Ok(target) = target else { return Ok(Allow { post, ..Allow::default() }) };
     Ok(Allow {
         put: target.may_store(!config.no_overwrite),

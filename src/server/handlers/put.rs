@@ -3,11 +3,10 @@
 //! `files` writes the file.
 
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::drop_box;
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
@@ -61,7 +60,7 @@ pub(in crate::server) fn check_upload_directory(
 ) -> Result<(), String> {
     let Some(directory) = &config.upload else { return Ok(()) };
     match store {
-        _ if is_upload_directory(store, path_bytes(directory)) || !config.http => Ok(()),
+        _ if is_upload_directory(store, config.upload_dir()) || !config.http => Ok(()),
         ContentSource::Embedded => {
             Err("--upload needs a directory to store files in; name one with --root".to_owned())
         }
@@ -92,7 +91,7 @@ pub(super) fn begin(
     let len = if let RequestBody::Length(len) = head.body { len } else { 0 };
     let (config, store) = (&context.config, &context.store);
     let begun = begin_with(head, (config, error_format(head.accept)), len, now, |path, space| {
-        Upload::begin(store, upload_dir(config), path, config.allow_mkdir, space)
+        Upload::begin(store, config.upload_dir(), path, config.naming(), space)
     })?;
     Ok(Box::new(UploadInProgress { digests: digests.map(Box::new), ..begun }))
 }
@@ -107,8 +106,14 @@ pub(super) fn begin_with(
 ) -> Result<UploadInProgress, ErrorResponse> {
     let path = config.parse_upload_path(head.target.path());
     let path = path.map_err(|cause| upload_path_error(head, &cause))?;
+    if drop_box::contains_directory_of(path.as_bytes(), config) {
+        let message = "Files are stored in one directory here: leave out the directories below it.";
+        return Err(ErrorResponse::new(Status::FORBIDDEN, message, error_format));
+    }
     let modified_secs = modified_secs(head)?;
     let preconditions = UploadPreconditions::from_head(head, !config.no_overwrite, now);
+    // They would tell what is in a drop box.
+    let preconditions = preconditions.filter(|_| !config.upload_only);
     let begun = start(&path, preconditions, (config, error_format), len, now, open)?;
     Ok(UploadInProgress { modified_secs, ..begun })
 }
@@ -198,14 +203,14 @@ impl ReceivingUpload for UploadInProgress {
         now: Now,
     ) -> Result<Response, Box<dyn PendingResponse>> {
         let (mut store, error_format) = (context.store.clone(), self.error_format);
-        let directory = context.config.upload.clone().unwrap_or_default();
+        let directory = context.config.upload_dir().to_vec();
         let is_synced = context.config.durability != Durability::None;
         let is_new = !is_synced && self.began_at == now.instant;
         PendingChange::start(context, (error_format, false), move |rename_lock| {
             self.verify()?;
             let stored = self
                 .sync(true)
-                .and_then(|()| self.place(&mut store, path_bytes(&directory), rename_lock, is_new))
+                .and_then(|()| self.place(&mut store, &directory, rename_lock, is_new))
                 .map_err(|cause| upload_error(&cause, error_format))?;
             Ok(self.changed(&stored))
         })
@@ -257,6 +262,10 @@ impl UploadInProgress {
     pub(super) fn changed(&mut self, stored: &StoredFile) -> Changed {
         let mut fields = Vec::new();
         if stored.created {
+            // A drop box may have given it a number.
+            let directory_len = self.location.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
+            self.location.truncate(directory_len);
+            percent_encode_path(&mut self.location, &stored.name);
             content_length(&mut fields, 0);
             field(&mut fields, "Location", &self.location);
         }
@@ -275,13 +284,6 @@ impl UploadInProgress {
 /// Whether `path` is a directory for uploads, with its slash.
 pub(super) fn accepts_uploads(path: &RelativePath<'_>, context: &ServerContext) -> bool {
     let config = &context.config;
-    config.upload.is_some() && takes_uploads(&context.store, upload_dir(config), path)
-}
-
-pub(super) fn upload_dir(config: &ServerConfig) -> &[u8] {
-    config.upload.as_deref().map(path_bytes).unwrap_or_default()
-}
-
-fn path_bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_bytes()
+    let is_open = !config.upload_only || path.as_bytes() == config.upload_dir();
+    config.upload.is_some() && is_open && takes_uploads(&context.store, config.upload_dir(), path)
 }

@@ -5,7 +5,7 @@
 use std::time::SystemTime;
 
 use super::pending::{HandlerError, PendingLookup};
-use super::{archive, listing};
+use super::{archive, drop_box, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
@@ -27,6 +27,9 @@ pub(super) fn get(
 ) -> Result<Response, HandlerError> {
     let (path, query) = head.target.path_and_query();
     let path = context.config.parse_path(path).map_err(|error| path_error(head, &error))?;
+    if let Some(response) = drop_box_response(head, &path, &context.config) {
+        return response;
+    }
     if let Some(query) = query
         && let Some(response) = archive::archive_response(query, head, &path, context, now)
     {
@@ -55,6 +58,25 @@ pub(super) fn get(
         }
         Err(error) => Err(lookup_error(&error, head.target.path(), error_format(head.accept)).into()),
     }
+}
+
+/// `None` outside the drop box.
+fn drop_box_response(
+    head: &RequestHead<'_, '_>,
+    path: &RelativePath<'_>,
+    config: &ServerConfig,
+) -> Option<Result<Response, HandlerError>> {
+    if !drop_box::contains(path.as_bytes(), config) {
+        return None;
+    }
+    if path.as_bytes() != config.upload_dir() {
+        let error = lookup_error(&LookupError::NotFound, head.target.path(), error_format(head.accept));
+        return Some(Err(error.into()));
+    }
+    Some(Ok(match path.has_trailing_slash() {
+        true => listing::drop_box_page(path, head.target.query() == Some(b"stored")),
+        false => trailing_slash_redirect(head, path),
+    }))
 }
 
 pub(super) fn pending_lookup(path: &RelativePath<'_>, accepted: EncodingPreferences) -> HandlerError {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::pending::{ChangeResult, Changed, PendingChange, PendingResponse};
-use super::put::{self, ReceivingUpload, UploadInProgress, upload_dir};
+use super::put::{self, ReceivingUpload, UploadInProgress};
 use super::upload_digest::{REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
 use crate::files::{
@@ -229,7 +229,7 @@ impl ResourceRequest {
         let Ok(Some((_, head))) = parsed else { return Err(absent(format)) };
         let len = if append.offset == 0 { append.end } else { 0 };
         put::begin_with(&head, (config, format), len, self.now, |path, space| {
-            Upload::resume(&self.store, upload_dir(config), path, config.allow_mkdir, space, partial)
+            Upload::resume(&self.store, config.upload_dir(), path, config.naming(), space, partial)
         })
     }
 }
@@ -259,7 +259,7 @@ impl ResourceRequest {
         if self.store.root_mut().map(is_same_root).is_none_or(|(before, _, after)| before != after) {
             return Err(UploadError::RootReplaced);
         }
-        let stored = received.place(&mut self.store, upload_dir(&self.config), rename_lock, false)?;
+        let stored = received.place(&mut self.store, self.config.upload_dir(), rename_lock, false)?;
         Ok(received.changed(&stored))
     }
 }
@@ -382,7 +382,7 @@ pub(super) fn partials(
     may_make: bool,
 ) -> Result<PartialUploads, UploadError> {
     let settings = (config.resumable_for, config.durability != Durability::None);
-    PartialUploads::open(store, upload_dir(config), may_make, settings)
+    PartialUploads::open(store, config.upload_dir(), may_make, settings)
 }
 
 /// An Item (RFC 9651) without its parameters; `None` if repeated.

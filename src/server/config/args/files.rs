@@ -25,7 +25,7 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-const UPLOAD_OPTIONS: [&str; 10] = [
+const UPLOAD_OPTIONS: [&str; 11] = [
     "--max-upload",
     "--min-free",
     "--durability",
@@ -35,8 +35,11 @@ const UPLOAD_OPTIONS: [&str; 10] = [
     "--no-overwrite",
     "--allow-delete",
     "--allow-mkdir",
+    "--upload-only",
     "--upload-open",
 ];
+
+const TELL_NAMES: [&str; 4] = ["--require-conditions", "--no-overwrite", "--allow-delete", "--allow-mkdir"];
 
 pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> {
     let len_max = parsed.value("--cache-size", |text| parse_size("--cache-size", text))?;
@@ -48,6 +51,10 @@ pub(super) fn read_cache_size(parsed: &mut ParsedArgs) -> Result<usize, String> 
 }
 
 pub(super) fn check_upload_options(parsed: &ParsedArgs) -> Result<(), String> {
+    let other = TELL_NAMES.iter().find(|name| parsed.peek(name).is_some());
+    if let Some(other) = other.filter(|_| parsed.peek("--upload-only").is_some()) {
+        return Err(format!("{other} would tell what --upload-only hides; leave one of them out"));
+    }
     let is_unset = parsed.peek("--upload").is_none() && !parsed.is_turned_off("--upload");
     match UPLOAD_OPTIONS.iter().find(|name| is_unset && parsed.peek(name).is_some()) {
         Some(name) => Err(format!("{name} is for uploads, which are off; turn them on with --upload")),

@@ -96,6 +96,7 @@ fn no_arguments_serve_content_directory_if_present() {
         no_overwrite: false,
         allow_delete: false,
         allow_mkdir: false,
+        upload_only: false,
         auth: None,
         resumable_for: Duration::from_secs(86_400),
         tls: None,
@@ -289,6 +290,10 @@ fn each_mistake_gets_one_line_error() {
         (&["-u", "--max-upload=5x"], "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB"),
         (&["--max-upload=5k"], "--max-upload is for uploads, which are off; turn them on with --upload"),
         (&["--upload-open"], "--upload-open is for uploads, which are off; turn them on with --upload"),
+        (
+            &["--upload", "--upload-only", "--allow-delete"],
+            "--allow-delete would tell what --upload-only hides; leave one of them out",
+        ),
         (&["--allow-mkdir"], "--allow-mkdir is for uploads, which are off; turn them on with --upload"),
         (&["--durability=none"], "--durability is for uploads, which are off; turn them on with --upload"),
         (&["-u", "--durability=x"], "--durability: 'x' is neither full, file nor none; write one of them"),

@@ -44,7 +44,7 @@ pub(super) struct HtmlWriter {
 }
 
 /// Changes that clients may make; they may store files.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UploadForm {
     pub(super) replace: bool,
     pub(super) mkdir: bool,
@@ -84,7 +84,22 @@ impl HtmlWriter {
         );
     }
 
-    pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
+    /// Page that takes files and shows none.
+    pub(super) fn drop_box_page(&self, is_stored: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.start(&mut out);
+        out.extend_from_slice(b"<p>Files that are sent here are not shown.</p>\n");
+        self.upload_form(&mut out);
+        let said = if is_stored { "<p role=\"status\">The files are stored.</p>\n" } else { "" };
+        append(
+            &mut out,
+            format_args!("</header>\n<main>\n{said}</main>\n<script>{UPLOAD_SCRIPT}</script>\n"),
+        );
+        out.extend_from_slice(b"</body>\n</html>\n");
+        out
+    }
+
+    fn start(&self, out: &mut Vec<u8>) {
         // A title cannot have markup.
         let (name, path) = (printable(self.name().unwrap_or(b"Home")), printable(&self.path));
         append(
@@ -100,6 +115,10 @@ impl HtmlWriter {
             ),
         );
         self.breadcrumbs(out);
+    }
+
+    pub(super) fn head(&self, out: &mut Vec<u8>, listing: &Listing) {
+        self.start(out);
         out.extend_from_slice(b"<div class=\"bar\">\n");
         self.summary(out, listing);
         self.filter(out, listing);

@@ -90,6 +90,15 @@ pub(super) fn listing_response(
     preconditions::respond_later(Box::new(scan), head, now)
 }
 
+/// Page of a drop box.
+pub(in super::super) fn drop_box_page(path: &RelativePath<'_>, is_stored: bool) -> Response {
+    let upload = Some(UploadForm::default());
+    let html = HtmlWriter { path: path.as_bytes().to_vec(), upload, ..HtmlWriter::default() };
+    let mut fields = Vec::new();
+    field(&mut fields, "Content-Security-Policy", html.policy().as_bytes());
+    Response::bytes(ListingFormat::Html.media_type(), html.drop_box_page(is_stored), fields)
+}
+
 fn upload_form(path: &RelativePath<'_>, context: &ServerContext) -> Option<UploadForm> {
     let config = &context.config;
     accepts_uploads(path, context).then_some(UploadForm {
