@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
 const UPLOAD_POLICY: &str =
-    "; connect-src 'self'; script-src 'sha256-k2f+XBoKmou4WPNG17FA+2evHUwIBev8YYiovSblAxI=' ";
+    "; connect-src 'self'; script-src 'sha256-Nwi9MVDN/zjizNL25yTLdxzp1DsMqByA45GPW7bylK0=' ";
 
 const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\

@@ -221,7 +221,8 @@
   const change = async (method, url, fields, done) => {
     const request = await send({ offset: 0 }, method, url, fields);
     said.textContent = request.status >= 200 && request.status < 300 ? done : reason(request);
-    refresh();
+    await refresh();
+    if (document.activeElement === document.body) form.querySelector("button").focus();
   };
   const refresh = async () => {
     const page = await fetch(location.href, { headers: { Accept: "text/html" } }).then((response) => response.text(), () => "");
@@ -273,7 +274,7 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.replaceChildren(
     ...chooser("Upload files", {}),
-    ...("webkitdirectory" in make("input", {}) ? chooser("Upload a folder", { webkitdirectory: true }) : []),
+    ...(mkdir && "webkitdirectory" in make("input", {}) ? chooser("Upload a folder", { webkitdirectory: true }) : []),
     ...(mkdir ? [button("New folder", newFolder)] : []),
     make("span", {}, "or drop them here"), bar, said, list);
   decorate();
