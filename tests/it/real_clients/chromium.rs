@@ -66,7 +66,7 @@ impl Browser {
         let profile = format!("--user-data-dir={}", home.join("profile").display());
         for name in NAMES {
             let mut command = Command::new(name);
-            command.args(FLAGS).args(more).args([&profile, url]).env("HOME", home);
+            command.args(FLAGS).args(more).args([&profile, url]).env("HOME", home).env("TMPDIR", home);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
             match command.spawn() {
                 Ok(child) => return Some(Browser(child)),
