@@ -19,6 +19,7 @@ pub use self::writer::SpacePolicy;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
@@ -80,7 +81,16 @@ impl Upload {
         };
         let (file, hidden_name) = match create_tmpfile(&target.dir, mode)? {
             Some(file) => (file, None),
-            None => create_hidden(&target.dir, mode).map(|(file, hidden)| (file, Some(hidden)))?,
+            None => {
+                // Where leftovers of a crash are swept, unless that is on another file system.
+                let device = FileStat::of(&target.dir)?.device;
+                let (file, hidden) =
+                    match PartialUploads::open(store, upload_dir, true, (Duration::ZERO, false)) {
+                        Ok(partials) if partials.device()? == device => partials.create_whole(mode)?,
+                        _ => create_hidden(&target.dir, mode)?,
+                    };
+                (file, Some(hidden))
+            }
         };
         Self::new(path, target, naming, (file, hidden_name), space)
     }

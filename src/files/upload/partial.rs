@@ -35,9 +35,14 @@ const ORPHAN_AGE_MIN: Duration = Duration::from_secs(600);
 /// Read buffer for the digest of a whole file.
 const READ_BACK_LEN: usize = 256 * 1024;
 
+/// After completion: the time for a client that missed the response.
+const COMPLETED_AGE_MAX: Duration = Duration::from_secs(60 * 60);
+
 const DATA: &str = "";
 const HEAD: &str = ".head";
 const NEW_HEAD: &str = ".new";
+/// Upload in one request, where files cannot be unnamed.
+const WHOLE: &str = ".whole";
 
 /// Random name of a partial upload, 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,6 +166,18 @@ impl PartialUploads {
         self.write_head(id, head).inspect_err(|_| _ = self.remove(id))
     }
 
+    pub(super) fn device(&self) -> Result<u64, Errno> {
+        Ok(FileStat::of(&self.dir)?.device)
+    }
+
+    /// Creates a file for an upload in one request.
+    pub(super) fn create_whole(&self, mode: u32) -> Result<(File, HiddenName), UploadError> {
+        let (dir, name) = (Arc::clone(&self.dir), PartialId::random()?.name(WHOLE));
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = openat(&self.dir, &name, flags, Mode::from_raw_mode(mode))?;
+        Ok((file.into(), HiddenName { dir, name, is_kept: false }))
+    }
+
     fn write_head(&self, id: PartialId, head: &[u8]) -> Result<(), UploadError> {
         let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.dir, id.name(NEW_HEAD), flags, Mode::RUSR | Mode::WUSR)?);
@@ -205,10 +222,14 @@ impl PartialUploads {
             Err(Errno::NOENT) => Ok(None),
             stat => stat.map(Some),
         };
-        let (head, data) = (stat(HEAD)?, stat(DATA)?);
-        let kept_for = if head.is_some() { self.kept_for } else { self.kept_for.min(ORPHAN_AGE_MIN) };
+        let (head, data, whole) = (stat(HEAD)?, stat(DATA)?, stat(WHOLE)?);
+        let kept_for = match (&head, &data) {
+            (Some(_), Some(_)) => self.kept_for,
+            (Some(_), None) => self.kept_for.min(COMPLETED_AGE_MAX),
+            (None, _) => self.kept_for.min(ORPHAN_AGE_MIN),
+        };
         // mtime may be the one that the file is to have.
-        let changed = [head, data].iter().flatten().map(|stat| stat.changed_secs).max().unwrap_or(0);
+        let changed = [head, data, whole].iter().flatten().map(|stat| stat.changed_secs).max().unwrap_or(0);
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(changed.try_into().unwrap_or(0));
         let left = kept_for.saturating_sub(now.duration_since(changed).unwrap_or_default());
         Ok(Some(left).filter(|left| !left.is_zero()))
@@ -216,7 +237,7 @@ impl PartialUploads {
 
     fn remove(&self, id: PartialId) -> Result<(), UploadError> {
         // Data without a head is a rest, so the head goes first.
-        for name in [HEAD, NEW_HEAD, DATA].map(|suffix| id.name(suffix)) {
+        for name in [HEAD, NEW_HEAD, DATA, WHOLE].map(|suffix| id.name(suffix)) {
             match unlinkat(&self.dir, name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno.into()),
@@ -266,6 +287,19 @@ impl PartialUpload {
     /// `Forbidden`, `Failed`.
     pub fn remove(&self) -> Result<(), UploadError> {
         self.uploads.remove(self.id)
+    }
+
+    /// Drops the data from `len` on.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn truncate(&mut self, len: u64) -> Result<(), UploadError> {
+        if let Some(data) = &self.data {
+            ftruncate(data, len)?;
+            fdatasync(data)?;
+            self.offset = Some(len);
+        }
+        Ok(())
     }
 
     pub(super) fn open_data(&self) -> Result<(File, HiddenName), UploadError> {

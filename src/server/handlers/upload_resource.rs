@@ -94,6 +94,8 @@ pub(in crate::server) struct Append {
 struct FoundUpload {
     partial: PartialUpload,
     len: Option<u64>,
+    /// Offset before a part whose digest is not checked yet.
+    verified: Option<u64>,
 }
 
 impl OpeningUpload {
@@ -173,11 +175,11 @@ impl ResourceRequest {
             creation.map_or(Ok(()), |head| partials.create(self.id, head))?;
             partials.find(self.id, SystemTime::UNIX_EPOCH + self.now.unix)
         };
-        let partial = find().map_err(|cause| self.refuse(cause))?;
+        let mut partial = find().map_err(|cause| self.refuse(cause))?;
         let mut field_buf = FieldBuf::new();
-        let len = match parse_request(&partial.head, &mut 0, &mut field_buf) {
+        let (len, verified) = match parse_request(&partial.head, &mut 0, &mut field_buf) {
             Ok(Some((_, head))) if head.fields.first("upload-user") == self.user.as_deref() => {
-                integer(head.fields, "upload-length")
+                (integer(head.fields, "upload-length"), integer(head.fields, "upload-verified"))
             }
             Ok(Some(_)) => return Err(absent(self.error_format)),
             Ok(None) | Err(_) => {
@@ -185,7 +187,10 @@ impl ResourceRequest {
                 return Err(absent(self.error_format));
             }
         };
-        Ok(FoundUpload { partial, len })
+        if let Some(verified) = verified.filter(|verified| partial.offset > Some(*verified)) {
+            partial.truncate(verified).map_err(|cause| self.refuse(cause))?;
+        }
+        Ok(FoundUpload { partial, len, verified })
     }
 
     fn open(&self, append: &AppendRequest) -> Result<(UploadInProgress, FoundUpload), ErrorResponse> {
@@ -203,7 +208,10 @@ impl ResourceRequest {
         if found.len.is_some_and(|len| append.end > len || append.len.is_some_and(|new| new != len)) {
             return Err(inconsistent_length(format));
         }
-        append.len.map_or(Ok(()), |len| found.set_len(len)).map_err(|cause| self.refuse(cause))?;
+        let verified = append.digests.as_ref().map(|_| offset);
+        let set =
+            append.len.map_or(Ok(()), |len| found.set_len(len)).and_then(|()| found.set_verified(verified));
+        set.map_err(|cause| self.refuse(cause))?;
         let opened = self.resume(&found.partial, append).inspect_err(|error| {
             // Nothing that is sent later makes a condition true.
             if append.creation.is_some() || error.status == Status::PRECONDITION_FAILED {
@@ -316,6 +324,7 @@ impl Append {
         let offset = upload.len.unwrap_or(request.config.upload_len_max) - received.remaining_len;
         upload.partial.offset = Some(offset);
         if !operation.is_complete {
+            upload.set_verified(None).map_err(|cause| request.refuse(cause))?;
             return Ok(request.incomplete(&upload, operation.creation.is_some()));
         }
         if upload.len.is_some_and(|len| len != offset) {
@@ -368,9 +377,24 @@ impl FoundUpload {
             return Ok(());
         }
         self.len = Some(len);
+        self.set_field("Upload-Length", self.len)
+    }
+
+    fn set_verified(&mut self, verified: Option<u64>) -> Result<(), UploadError> {
+        if self.verified == verified {
+            return Ok(());
+        }
+        self.verified = verified;
+        self.set_field("Upload-Verified", verified)
+    }
+
+    /// Changes the stored head; `None` removes the field.
+    fn set_field(&mut self, name: &str, value: Option<u64>) -> Result<(), UploadError> {
         let head = &mut self.partial.head;
-        head.truncate(head.len().saturating_sub(b"\r\n".len()));
-        field(head, "Upload-Length", len.to_string().as_bytes());
+        let old = std::mem::take(head);
+        let is_kept = |line: &&[u8]| *line != b"\r\n" && !line.starts_with(name.as_bytes());
+        head.extend(old.split_inclusive(|&byte| byte == b'\n').filter(is_kept).flatten());
+        value.inspect(|value| field(head, name, value.to_string().as_bytes()));
         end_head(head);
         self.partial.write_head()
     }

@@ -227,3 +227,22 @@ fn puts_at_the_same_time_share_directory_syncs() {
     let calls = traced.calls();
     assert!((1..16).contains(&syncs(&calls)), "{calls:?}");
 }
+
+/// Without `O_TMPFILE` a file has a name from the start, where a crash leaves it to be swept.
+#[test]
+fn put_without_unnamed_files_leaves_nothing_beside_its_target() {
+    let inject = ["-e", "trace=openat", "-e", "inject=openat:error=EOPNOTSUPP", "-P", "."];
+    // The sync of a directory opens it by the same path.
+    let Some(traced) = TracedServer::start(&["-u", "--durability=file"], &inject) else { return };
+    let root = traced.server.root();
+    let mut client = traced.server.connect();
+    client.send(head("/d/new", "Expect: 100-continue\r\nContent-Length: 3"));
+    assert_eq!(client.reply().status, 100);
+    assert_eq!(names_in(&root.join("d")), ["old"]);
+    let rest = names_in(&root.join(".reactor-uploads"));
+    assert!(matches!(rest.as_slice(), [name] if name.ends_with(".whole")), "{rest:?}");
+    assert_eq!(client.send("new").reply().status, 201);
+    assert_eq!(put(&mut client, "/d/old", b"changed").status, 204);
+    assert_eq!((client.get("/d/new").text(), client.get("/d/old").text()), ("new", "changed"));
+    assert_eq!((names_in(&root.join("d")).len(), names_in(&root.join(".reactor-uploads")).len()), (2, 0));
+}

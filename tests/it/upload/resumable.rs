@@ -348,6 +348,8 @@ fn expired_upload_is_gone_and_swept_with_rests_of_a_crash() {
     let upload = create(&mut server.connect(), "/a", "");
     let rest = server.root().join(DIRECTORY).join("0123456789abcdef0123456789abcdef");
     fs::write(&rest, "data without a head").expect("a file");
+    let whole = server.root().join(DIRECTORY).join("0123456789abcdef0123456789abcde0.whole");
+    fs::write(&whole, "of a PUT where files have a name").expect("a file");
     let others = server.root().join(DIRECTORY).join("note");
     fs::write(&others, "of somebody else").expect("a file");
     wait_until("it has expired", || server.connect().ask(&format!("HEAD {upload}"), "").status == 404);
@@ -363,6 +365,31 @@ fn time_of_the_file_does_not_keep_its_upload() {
     running.send("c");
     assert_eq!(running.reply().status, 409);
     wait_until("it is swept", || registry(&server).is_empty());
+}
+
+#[test]
+fn broken_part_with_digest_does_not_count() {
+    let server = Server::with(&[], &["-u", "--workers", "2"]);
+    let upload = create(&mut server.connect(), "/a", "");
+    assert_eq!(patch(&mut server.connect(), &upload, 0, false, b"abc").status, 204);
+    let digest = "Content-Digest: sha-256=:yzZd5tkwhWOOlAhEFKCV5hVsLYCQQp7uYEGcg67AA4M=:\r\n\r\n";
+    let head = patch_head(&upload, 3, false, 200_000).replace("\r\n\r\n", &format!("\r\n{digest}"));
+    let data = server.root().join(DIRECTORY).join(upload.rsplit('/').next().expect("an id"));
+    let mut broken = server.connect();
+    broken.send([head.as_bytes(), &[b'x'; 150_000]].concat());
+    wait_until("data is written", || fs::metadata(&data).expect("the data").len() > 3);
+    assert_eq!(offset(&mut server.connect(), &upload), 3, "while it runs");
+    drop(broken);
+    assert_eq!(offset(&mut server.connect(), &upload), 3);
+    // Without a digest, each byte that is stored counts.
+    let mut broken = server.connect();
+    broken.send([patch_head(&upload, 3, false, 200_000).as_bytes(), &[b'y'; 150_000]].concat());
+    wait_until("data is written", || fs::metadata(&data).expect("the data").len() > 3);
+    let told = offset(&mut server.connect(), &upload);
+    assert!(told > 3, "{told}");
+    assert_eq!(patch(&mut server.connect(), &upload, told, true, b"").status, 201);
+    let stored = fs::read(server.root().join("a")).expect("a file");
+    assert_eq!((stored.len() as u64, &stored[..4]), (told, &b"abcy"[..]));
 }
 
 /// The page sends a part again only if a 409 tells another offset.
