@@ -214,7 +214,7 @@ fn preflight_without_login_tells_of_no_file() {
     for path in ["/a.txt", "/missing", "/", "/.hidden", "/%zz"] {
         let preflight = "Origin: http://b\r\nAccess-Control-Request-Method: PUT";
         let reply = client.ask(&format!("OPTIONS {path}"), preflight);
-        assert_eq!(reply.field("Allow"), Some("GET, HEAD, OPTIONS, PUT, DELETE, MKCOL"), "{path}");
+        assert_eq!(reply.field("Allow"), Some("GET, HEAD, OPTIONS, PUT, POST, DELETE, MKCOL"), "{path}");
     }
 }
 

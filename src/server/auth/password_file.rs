@@ -14,6 +14,10 @@ use crate::server::reload::{read_regular_file, warn_if_readable_by_others};
 
 /// Most memory of a hash, in KiB: each thread uses it.
 const ARGON2_MEMORY_MAX: u32 = 1 << 20;
+/// The most that htpasswd makes: some seconds for a login.
+const BCRYPT_COST_MAX: u32 = 17;
+const ARGON2_PASSES_MAX: u32 = 16;
+const SHA_CRYPT_ROUNDS_MAX: u32 = 10_000_000;
 /// Characters of a hash in `$5$` and in `$6$`.
 const SHA_CRYPT_LENS: [(&str, usize); 2] = [("5", 43), ("6", 86)];
 
@@ -40,8 +44,8 @@ impl PasswordFile {
             let hash = str::from_utf8(hash).ok().and_then(|hash| hash.strip_prefix(':'));
             let hash = hash.filter(|hash| is_strong(hash)).ok_or((
                 number,
-                "has no hash of bcrypt, argon2id or SHA-crypt ($apr1$, {SHA} and plain text are unsafe); make \
-                 one with htpasswd -B",
+                "has no hash of bcrypt, argon2id or SHA-crypt that takes some seconds at most ($apr1$, {SHA} and \
+                 plain text are unsafe); make one with htpasswd -B",
             ))?;
             if hashes.insert(user.into(), hash.into()).is_some() {
                 return Err((number, "names a user that an earlier line has; leave one out"));
@@ -63,15 +67,21 @@ fn is_strong(hash: &str) -> bool {
     let fields: Vec<&str> = hash.split('$').collect();
     match *fields.as_slice() {
         ["", "2a" | "2b" | "2y", ..] => {
-            hash.parse().is_ok_and(|parts: HashParts| (4..=31).contains(&parts.get_cost()))
+            hash.parse().is_ok_and(|parts: HashParts| (4..=BCRYPT_COST_MAX).contains(&parts.get_cost()))
         }
         ["", "argon2id", ..] => PasswordHash::new(hash).is_ok_and(|hash| {
             let params = argon2::Params::try_from(&hash);
-            hash.hash.is_some() && params.is_ok_and(|params| params.m_cost() <= ARGON2_MEMORY_MAX)
+            let is_bounded = |params: argon2::Params| {
+                params.m_cost() <= ARGON2_MEMORY_MAX && params.t_cost() <= ARGON2_PASSES_MAX
+            };
+            hash.hash.is_some() && params.is_ok_and(is_bounded)
         }),
         ["", kind, _, hash] => SHA_CRYPT_LENS.contains(&(kind, hash.len())),
         ["", kind, rounds, _, hash] => {
-            rounds.parse::<sha_crypt::Params>().is_ok() && SHA_CRYPT_LENS.contains(&(kind, hash.len()))
+            let rounds = rounds.strip_prefix("rounds=").and_then(|rounds| rounds.parse::<u32>().ok());
+            rounds.is_some_and(|rounds| {
+                (sha_crypt::Params::ROUNDS_MIN..=SHA_CRYPT_ROUNDS_MAX).contains(&rounds)
+            }) && SHA_CRYPT_LENS.contains(&(kind, hash.len()))
         }
         _ => false,
     }
@@ -129,6 +139,9 @@ mod tests {
             "$2y$05$short",
             "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
             "$2y$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2y$18$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$argon2id$v=19$m=16,t=17,p=1$c2FsdHNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa",
+            "$6$rounds=10000001$salt$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
             "$argon2i$v=19$m=16,t=2,p=1$c2FsdHNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa",
             "$argon2id$v=19$m=2097152,t=2,p=1$c2FsdHNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa",
             "$argon2id$v=19$m=16,t=2,p=1$c2FsdHNhbHQ",
