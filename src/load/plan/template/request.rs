@@ -2,6 +2,8 @@
 //!
 //! Nothing is sent here.
 
+use fastrand::Rng;
+
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::request::USER_AGENT;
@@ -9,7 +11,6 @@ use crate::client::target::ClientTarget;
 use crate::http::{decimal, end_head, field, request_line};
 
 use super::{Template, encode_loose_braces};
-use crate::load::plan::random::Random;
 
 /// Common parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +53,7 @@ impl RequestTemplate {
     }
 
     /// Appends request `seq` for the URL.
-    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
+    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Rng) {
         if let Some(request) = usize::try_from(url).ok().and_then(|url| self.0.get(url)) {
             request.render(out, seq, random);
         }
@@ -112,7 +113,7 @@ impl UrlTemplate {
         }
     }
 
-    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
+    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Rng) {
         self.head.render(out, seq, random);
         let Some((after, body)) = &self.after_length else { return };
         let length_at = out.len();
