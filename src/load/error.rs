@@ -2,8 +2,9 @@
 //!
 //! Each displays as one line.
 
-use std::fmt;
 use std::io;
+
+use thiserror::Error;
 
 use super::assertion;
 use super::compare::thresholds;
@@ -16,29 +17,40 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_UNREACHABLE: u8 = 7;
 
 /// Failure of a run.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum LoadError {
     /// Usage error found after parsing.
+    #[error("{0}")]
     Usage(String),
     /// The run could not be made.
+    #[error("{0}")]
     Failed(String),
     /// No request was answered.
+    #[error("no request got a response; see failures in the report")]
     NoResponse,
     /// Ended early: nothing was answered.
+    #[error("{0}")]
     GaveUp(String),
     /// TLS is not usable.
+    #[error("{0}")]
     Tls(TlsError),
     /// A signal came before anything was measured.
+    #[error("interrupted before anything was measured")]
     NothingMeasured,
     /// The load generator was the bottleneck.
+    #[error("INVALID: client-bound; see the reason in the report")]
     ClientBound,
     /// Failed clauses of `--assert`.
+    #[error("assertion failed: {}", .0.join("; "))]
     AssertionFailed(Vec<String>),
     /// The lowest rate misses the objective.
+    #[error("{0}")]
     SloNotMet(String),
     /// The generator failed before the server.
+    #[error("{0}")]
     GeneratorSaturated(String),
     /// Failed clauses of `--fail-on`.
+    #[error("--fail-on failed: {}", .0.join("; "))]
     Regressed(Vec<String>),
 }
 
@@ -60,26 +72,6 @@ impl LoadError {
         }
     }
 }
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(message)
-            | Self::Failed(message)
-            | Self::GaveUp(message)
-            | Self::SloNotMet(message)
-            | Self::GeneratorSaturated(message) => f.write_str(message),
-            Self::Tls(error) => error.fmt(f),
-            Self::NoResponse => f.write_str("no request got a response; see failures in the report"),
-            Self::NothingMeasured => f.write_str("interrupted before anything was measured"),
-            Self::ClientBound => f.write_str("INVALID: client-bound; see the reason in the report"),
-            Self::AssertionFailed(clauses) => write!(f, "assertion failed: {}", clauses.join("; ")),
-            Self::Regressed(clauses) => write!(f, "--fail-on failed: {}", clauses.join("; ")),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
 
 #[cfg(test)]
 mod tests {

@@ -148,6 +148,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "percent_encoding",
             "tempfile",
             "signal_hook",
+            "thiserror",
             "fastrand",
             "flate2",
             "hdrhistogram",
