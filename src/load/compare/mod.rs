@@ -11,7 +11,7 @@ use fastrand::Rng;
 use serde::{Serialize, Serializer};
 
 use super::run_info::{RunInfo, differences};
-use crate::load::stats::metric::{Metric, Statistic, TimeKind};
+use crate::load::stats::metric::{Metric, TimeKind};
 use crate::load::stats::metric_unit::MetricUnit;
 use crate::load::stats::spread::PERCENTILES;
 use crate::load::stats::summary::{Summary, ratio};
@@ -178,8 +178,8 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
     let drawn = PairedDraws { draws, blocks: samples.0.blocks.len().min(samples.1.blocks.len()) };
     let mut rows = vec![row(Metric::Rate, (before, after), &drawn, |draw| draw.rate, true)];
-    for (index, (_, quantile)) in PERCENTILES.iter().enumerate() {
-        let metric = Metric::Time(TimeKind::Corrected, Statistic::Percentile(index));
+    for (index, (name, quantile)) in PERCENTILES.iter().enumerate() {
+        let metric = Metric::Time(TimeKind::Corrected, name);
         let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
         let is_enough = beyond(before).min(beyond(after)) >= TAIL_COUNT_MIN;
         let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);

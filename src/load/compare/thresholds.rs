@@ -4,8 +4,9 @@
 
 use super::{Comparison, Row};
 use crate::load::assertion::Clause;
-use crate::load::stats::metric::{Metric, Statistic, TimeKind};
+use crate::load::stats::metric::{Metric, TimeKind};
 use crate::load::stats::metric_unit::MetricUnit;
+use crate::load::stats::spread::quantile;
 
 /// Exit code if a clause fired.
 pub const EXIT_CODE: u8 = 98;
@@ -38,9 +39,7 @@ impl Thresholds {
 fn parse_change(metric: Metric, change: &str) -> Result<f64, String> {
     let is_compared = match metric {
         Metric::Rate | Metric::Errors => true,
-        Metric::Time(times, statistic) => {
-            times == TimeKind::Corrected && matches!(statistic, Statistic::Percentile(_))
-        }
+        Metric::Time(times, name) => times == TimeKind::Corrected && quantile(name).is_some(),
         _ => false,
     };
     if !is_compared {

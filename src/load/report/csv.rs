@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 
 use super::settings::RunReport;
 use crate::load::compare::Comparison;
-use crate::load::stats::metric::statistics;
-use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::{StatusCount, Summary};
+
+const SPREADS: [&str; 7] =
+    ["latency", "latency_uncorrected", "first_byte", "connect", "tls_full", "tls_resumed", "lag"];
 
 /// CSV of a run.
 pub(super) fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String {
     let mut table = CsvTable::new();
-    totals(&mut table, summary);
-    table.object("run", &json!(RunReport::of(&summary.info)));
+    let report = json!(summary);
+    table.figures("requests", &report["requests"], "requests");
+    table.row("connections", "unasked", &summary.unasked, "connections");
+    table.row("rate", "answers", &summary.rate, "per_sec");
+    table.row("rate", "received", &summary.received_per_sec, "bytes_per_sec");
+    table.row("rate", "errors", &summary.error_share, "share");
+    table.row("run", "received", &summary.received_bytes, "bytes");
+    table.row("run", "valid", &u8::from(summary.validity.is_valid()), "bool");
+    table.figures("client", &report["client"], "count");
+    table.settings("run", &json!(RunReport::of(&summary.info)));
     verdict(&mut table, summary);
-    let spreads = [
-        ("latency", &summary.corrected),
-        ("latency_uncorrected", &summary.uncorrected),
-        ("first_byte", &summary.first_byte),
-        ("connect", &summary.connect),
-        ("tls_full", &summary.tls_full),
-        ("tls_resumed", &summary.tls_resumed),
-        ("lag", &summary.lag),
-    ];
-    for (group, spread) in spreads {
-        table.spread(group, spread.as_ref());
+    for group in SPREADS {
+        table.figures(group, &report[group], "times");
     }
     for StatusCount { status, count } in &summary.statuses {
         table.row("status", &status.to_string(), count, "answers");
@@ -59,45 +59,13 @@ pub(super) fn csv(summary: &Summary, comparison: Option<&Comparison>) -> String 
     table.0
 }
 
-fn totals(table: &mut CsvTable, summary: &Summary) {
-    let totals = &summary.totals;
-    let requests = [
-        ("sent", totals.sent),
-        ("answered", totals.answered),
-        ("bad_statuses", totals.bad_statuses),
-        ("failed", totals.failed),
-        ("unfinished", totals.unfinished),
-        ("unsent", totals.unsent),
-        ("resent", totals.resent),
-    ];
-    for (name, count) in requests {
-        table.row("requests", name, &count, "requests");
-    }
-    if let Some(oldest_us) = summary.totals.unfinished_oldest_us {
-        table.row("requests", "unfinished_oldest", &oldest_us, "us");
-    }
-    table.row("connections", "unasked", &summary.unasked, "connections");
-    table.row("rate", "answers", &summary.rate, "per_sec");
-    table.row("rate", "received", &summary.received_per_sec, "bytes_per_sec");
-    table.row("rate", "errors", &summary.error_share, "share");
-    table.row("run", "received", &summary.received_bytes, "bytes");
-    table.row("run", "valid", &u8::from(summary.validity.is_valid()), "bool");
-    table.row("client", "cpu", &summary.client.cpu_share, "share");
-    table.row("client", "cpu_max", &summary.client.cpu_share_max, "share");
-    if let Some(waited) = summary.client.waited_share {
-        table.row("client", "waited", &waited, "share");
-    }
-    table.row("client", "wanted_max", &summary.client.wanted_share_max, "share");
-    table.row("client", "cpu_per_answer", &summary.client.cpu_us_per_answer, "us");
-}
-
 fn verdict(table: &mut CsvTable, summary: &Summary) {
     let reasons = summary.validity.reasons.iter().map(|reason| ("client_bound", reason));
     for (kind, finding) in reasons.chain(summary.validity.warnings.iter().map(|it| ("remark", it))) {
         let group = format!("{kind}_{}", finding.name);
         table.row(&group, "meaning", &finding.meaning, "text");
         for figure in &finding.figures {
-            table.value(&group, &figure.name, &figure.value);
+            table.value(&group, &figure.name, &figure.value, "count");
         }
     }
 }
@@ -121,7 +89,7 @@ fn comparison_rows(table: &mut CsvTable, comparison: &Comparison) {
             table.row("change_low", &name, &low, "share");
             table.row("change_high", &name, &high, "share");
         }
-        table.value("verdict", &name, &json!(row.verdict));
+        table.value("verdict", &name, &json!(row.verdict), "count");
     }
     for caveat in &comparison.caveats {
         table.row("comparison", "caveat", caveat, "text");
@@ -150,39 +118,37 @@ impl CsvTable {
         self.0.push_str("\r\n");
     }
 
-    fn object(&mut self, group: &str, object: &Value) {
+    /// Members that were recorded, of an object of the JSON report.
+    fn figures(&mut self, group: &str, object: &Value, count_unit: &str) {
+        let members = object.as_object().into_iter().flatten();
+        for (name, value) in members.filter(|(_, value)| !value.is_null()) {
+            self.value(group, name, value, count_unit);
+        }
+    }
+
+    fn settings(&mut self, group: &str, object: &Value) {
         for (name, value) in object.as_object().into_iter().flatten() {
             match value {
-                Value::Object(_) => self.object(name, value),
-                value => self.value(group, name, value),
+                Value::Object(_) => self.settings(name, value),
+                value => self.value(group, name, value, "count"),
             }
         }
     }
 
-    /// The name ends in the unit; null is an empty cell.
-    fn value(&mut self, group: &str, name: &str, value: &Value) {
-        let with_unit = name.rsplit_once('_').filter(|(_, unit)| UNITS.contains(unit));
-        let (name, unit) = with_unit.unwrap_or(match value {
-            Value::Number(_) => (name, "count"),
-            Value::Bool(_) => (name, "bool"),
-            _ => (name, "text"),
+    /// A part of the name may be the unit; null is an empty cell.
+    fn value(&mut self, group: &str, name: &str, value: &Value, count_unit: &str) {
+        let named_unit = UNITS.into_iter().find(|unit| name.split('_').any(|part| part == *unit));
+        let unit = named_unit.unwrap_or(match value {
+            Value::Number(_) => count_unit,
+            Value::Bool(_) => "bool",
+            _ => "text",
         });
+        let name = name.split('_').filter(|part| Some(*part) != named_unit).collect::<Vec<_>>().join("_");
         match value {
-            Value::Null => self.row(group, name, &"", unit),
-            Value::Bool(value) => self.row(group, name, &u8::from(*value), unit),
-            Value::String(text) => self.row(group, name, text, unit),
-            value => self.row(group, name, value, unit),
-        }
-    }
-
-    fn spread(&mut self, group: &str, spread: Option<&Spread>) {
-        let Some(spread) = spread else { return };
-        self.row(group, "count", &spread.count, "times");
-        for (name, us) in statistics(*spread) {
-            self.row(group, name, &us, "us");
-            if name == "mean" {
-                self.row(group, "stdev", &spread.stdev_us, "us");
-            }
+            Value::Null => self.row(group, &name, &"", unit),
+            Value::Bool(value) => self.row(group, &name, &u8::from(*value), unit),
+            Value::String(text) => self.row(group, &name, text, unit),
+            value => self.row(group, &name, value, unit),
         }
     }
 }

@@ -5,7 +5,6 @@
 use super::table::Table;
 use crate::load::stats::failure::{FailureCounts, LoadFailure};
 use crate::load::stats::latency_histogram::HistogramBar;
-use crate::load::stats::metric::statistics;
 use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::{StatusCount, Summary, UrlSummary, ratio};
 use crate::text::units::{bytes, count, share, time};
@@ -26,7 +25,7 @@ const CORRECTED_NOTE: &str = "Corrected: from when a request was due. Uncorrecte
 pub(super) fn latency(summary: &Summary) -> Option<(Table<'_, LatencyRow>, &'static str)> {
     let (corrected, uncorrected) =
         (summary.corrected?, summary.uncorrected.filter(|_| summary.is_open_loop()));
-    let lines = |spread: Spread| statistics(spread).chain([("std. deviation", spread.stdev_us)]);
+    let lines = |spread: Spread| spread.statistics().chain([("std. deviation", spread.stdev_us)]);
     let others = lines(uncorrected.unwrap_or(corrected));
     let rows = lines(corrected).zip(others).map(|((name, us), (_, other_us))| (name, us, other_us));
     let table = Table::new("Latency", rows.collect()).text("latency", |(name, ..)| (*name).to_owned());

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::bracket::{PRECISION, SloVerdict};
 use crate::load::assertion::{Assertion, Clause, Relation};
-use crate::load::stats::metric::{Metric, Statistic, TimeKind};
-use crate::load::stats::spread::PERCENTILES;
+use crate::load::stats::metric::{Metric, TimeKind};
+use crate::load::stats::spread::quantile;
 use crate::load::stats::summary::Summary;
 use crate::load::stats::validity::{RATE_NOT_REACHED, SCHEDULE_MISSED, TAIL_COUNT_MIN};
 use crate::text::units::count;
@@ -106,11 +106,10 @@ impl Slo {
         let due = summary.info.due?;
         let rate = due as f64 / summary.info.wall.as_secs_f64().max(1e-9);
         let bearable = |clause: &Clause| match clause.metric {
-            Metric::Time(TimeKind::Corrected, Statistic::Percentile(index)) => {
-                let (_, quantile) = PERCENTILES.get(index)?;
+            Metric::Time(TimeKind::Corrected, name) => {
+                let quantile = if name == "max" { 1.0 } else { quantile(name)? };
                 Some(rate * clause.limit / 1e6 + (1.0 - quantile) * due as f64 + 1.0)
             }
-            Metric::Time(TimeKind::Corrected, Statistic::Max) => Some(rate * clause.limit / 1e6 + 1.0),
             _ => None,
         };
         let bearable = self.assertion.0.iter().filter_map(bearable).reduce(f64::min)?;
@@ -137,11 +136,8 @@ fn unsupported_reason(clause: &Clause) -> Option<&'static str> {
 
 fn requests_needed(clause: &Clause) -> f64 {
     match clause.metric {
-        Metric::Time(_, Statistic::Percentile(index)) => {
-            let beyond = PERCENTILES.get(index).map_or(1.0, |(_, quantile)| 1.0 - quantile);
-            // 1 - 0.99 is not exactly 0.01.
-            (TAIL_COUNT_MIN / beyond).round()
-        }
+        // 1 - 0.99 is not exactly 0.01.
+        Metric::Time(_, name) => quantile(name).map_or(0.0, |its| (TAIL_COUNT_MIN / (1.0 - its)).round()),
         Metric::Errors if clause.limit > 0.0 => (TAIL_COUNT_MIN / clause.limit).round(),
         _ => 0.0,
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::metric_unit::MetricUnit;
-use super::spread::{PERCENTILES, Spread};
+use super::spread::Spread;
 use super::summary::Summary;
 
 /// Kind of time.
@@ -23,24 +23,11 @@ pub enum TimeKind {
     Lag,
 }
 
-/// Time statistic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statistic {
-    /// Minimum.
-    Min,
-    /// Mean.
-    Mean,
-    /// Maximum.
-    Max,
-    /// Index into [`PERCENTILES`].
-    Percentile(usize),
-}
-
 /// Report metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Time in microseconds.
-    Time(TimeKind, Statistic),
+    /// Statistic of a time, by its name in [`Spread::statistics`], in microseconds.
+    Time(TimeKind, &'static str),
     /// Responses per second.
     Rate,
     /// Share of failed and unsent requests, and statuses from 400.
@@ -66,26 +53,12 @@ const OTHER_METRICS: [(&str, Metric); 4] = [
     ("unfinished", Metric::Unfinished),
 ];
 
-impl Statistic {
-    fn all() -> Vec<(&'static str, Self)> {
-        let mut all = vec![("min", Self::Min), ("mean", Self::Mean)];
-        all.extend((0..).zip(PERCENTILES).map(|(index, (name, _))| (name, Self::Percentile(index))));
-        all.push(("max", Self::Max));
-        all
-    }
-}
-
-/// In report order.
-pub(in crate::load) fn statistics(spread: Spread) -> impl Iterator<Item = (&'static str, f64)> {
-    Statistic::all().into_iter().filter_map(move |(name, statistic)| Some((name, value(&spread, statistic)?)))
-}
-
 impl Metric {
     fn all() -> Vec<(String, Self)> {
         let mut all = OTHER_METRICS.map(|(name, metric)| (name.to_owned(), metric)).to_vec();
         for (prefix, times) in TIMES {
-            let named = |(name, statistic)| (format!("{prefix}{name}"), Self::Time(times, statistic));
-            all.extend(Statistic::all().into_iter().map(named));
+            let named = |(name, _)| (format!("{prefix}{name}"), Self::Time(times, name));
+            all.extend(Spread::default().statistics().map(named));
         }
         all
     }
@@ -118,7 +91,7 @@ impl Metric {
     /// Value in a run; `None` if not recorded.
     pub fn of(self, summary: &Summary) -> Option<f64> {
         match self {
-            Self::Time(times, statistic) => {
+            Self::Time(times, name) => {
                 let spread = match times {
                     TimeKind::Corrected => &summary.corrected,
                     TimeKind::Uncorrected => &summary.uncorrected,
@@ -126,22 +99,13 @@ impl Metric {
                     TimeKind::Connect => &summary.connect,
                     TimeKind::Lag => &summary.lag,
                 };
-                value(spread.as_ref()?, statistic)
+                spread.as_ref()?.statistic(name)
             }
             Self::Rate => Some(summary.rate),
             Self::Errors => (summary.ended_count() > 0).then_some(summary.error_share),
             Self::Failed => Some(summary.totals.failed as f64),
             Self::Unfinished => Some(summary.totals.unfinished as f64),
         }
-    }
-}
-
-fn value(spread: &Spread, statistic: Statistic) -> Option<f64> {
-    match statistic {
-        Statistic::Min => Some(spread.min_us as f64),
-        Statistic::Mean => Some(spread.mean_us),
-        Statistic::Max => Some(spread.max_us as f64),
-        Statistic::Percentile(index) => spread.percentiles_us.get(index).map(|us| *us as f64),
     }
 }
 

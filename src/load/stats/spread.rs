@@ -18,7 +18,7 @@ pub const PERCENTILES: [(&str, f64); 7] = [
 ];
 
 /// Distribution of times; null without times.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spread {
     /// Number of times.
@@ -37,6 +37,11 @@ pub struct Spread {
     pub max_us: u64,
 }
 
+/// Quantile of a percentile's name.
+pub fn quantile(percentile: &str) -> Option<f64> {
+    PERCENTILES.into_iter().find(|(name, _)| *name == percentile).map(|(_, quantile)| quantile)
+}
+
 fn write_percentiles<S: Serializer>(us: &[u64; PERCENTILES.len()], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(PERCENTILES.iter().zip(us).map(|((name, _), us)| (format!("{name}_us"), us)))
 }
@@ -53,6 +58,19 @@ impl Spread {
             percentiles_us: PERCENTILES.map(|(_, quantile)| times.quantile_us(quantile)),
             max_us: histogram.max(),
         })
+    }
+
+    /// Statistics with their names, in report order.
+    pub fn statistics(self) -> impl Iterator<Item = (&'static str, f64)> {
+        let percentiles = PERCENTILES.into_iter().zip(self.percentiles_us);
+        let percentiles = percentiles.map(|((name, _), us)| (name, us as f64));
+        let lowest = [("min", self.min_us as f64), ("mean", self.mean_us)].into_iter();
+        lowest.chain(percentiles).chain([("max", self.max_us as f64)])
+    }
+
+    /// Statistic by name.
+    pub fn statistic(self, name: &str) -> Option<f64> {
+        self.statistics().find(|(its, _)| *its == name).map(|(_, value)| value)
     }
 
     /// Percentile by name.
