@@ -3,6 +3,7 @@
 //! Its memory never grows. A time out of range counts at the nearest bound.
 
 use std::io::Read;
+use std::iter;
 use std::time::Duration;
 
 use base64::Engine;
@@ -77,6 +78,11 @@ impl LatencyHistogram {
         if self.is_empty() { 0 } else { self.0.value_at_quantile(quantile) }
     }
 
+    /// Number of times below `us`, to the histogram's precision.
+    pub(in crate::load) fn count_below(&self, us: u64) -> u64 {
+        us.checked_sub(1).map_or(0, |last| self.0.count_between(0, last))
+    }
+
     /// Wrapped histogram.
     pub fn histogram(&self) -> &Histogram<u64> {
         &self.0
@@ -128,39 +134,14 @@ pub struct HistogramBar {
 }
 
 pub(super) fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
-    if times.is_empty() {
-        return Vec::new();
-    }
     let histogram = times.histogram();
     let (min_us, max_us) = (histogram.min(), histogram.lowest_equivalent(histogram.max()));
-    let mut bars: Vec<HistogramBar> = Vec::new();
-    let mut from_us = 0;
     // Ten decades hold an hour of microseconds.
-    for to_us in (0..10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))) {
-        if to_us >= min_us && from_us < max_us {
-            bars.push(HistogramBar { from_us, to_us, count: 0 });
-        }
-        from_us = to_us;
-    }
-    count_times(times, &mut bars, |bar, us| bar.to_us < us);
-    bars
-}
-
-/// Counts times into ordered bars; `ends_before`: the time lies beyond the bar.
-pub(in crate::load) fn count_times(
-    times: &LatencyHistogram,
-    bars: &mut [HistogramBar],
-    ends_before: impl Fn(&HistogramBar, u64) -> bool,
-) {
-    let histogram = times.histogram();
-    for value in histogram.iter_recorded() {
-        // A value stands for its bucket; the lowest counts.
-        let us = histogram.lowest_equivalent(value.value_iterated_to());
-        let index = bars.partition_point(|bar| ends_before(bar, us));
-        if let Some(bar) = bars.get_mut(index) {
-            bar.count += value.count_at_value();
-        }
-    }
+    let edges = (0..10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power)));
+    let pairs = iter::once(0).chain(edges.clone()).zip(edges);
+    let shown = pairs.filter(|(from_us, to_us)| *to_us >= min_us && *from_us < max_us);
+    let count = |from_us, to_us| times.count_below(to_us + 1) - times.count_below(from_us + 1);
+    shown.map(|(from_us, to_us)| HistogramBar { from_us, to_us, count: count(from_us, to_us) }).collect()
 }
 
 impl Serialize for LatencyHistogram {

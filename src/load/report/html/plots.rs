@@ -5,7 +5,7 @@
 use super::axis::{Axis, LINEAR_RATIO_MAX};
 use super::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
 use super::ticks::AxisUnit;
-use crate::load::stats::latency_histogram::{HistogramBar, LatencyHistogram, count_times};
+use crate::load::stats::latency_histogram::{HistogramBar, LatencyHistogram};
 use crate::load::stats::spread::{PERCENTILES, Spread};
 use crate::load::stats::summary::{SliceSummary, Summary};
 use crate::text::units::{count, rate, time};
@@ -206,20 +206,14 @@ pub(super) fn slice_period(slice: &SliceSummary) -> String {
     format!("{} to {} s", secs(from), secs(to))
 }
 
-/// Bins finer than the summary's bars, to show the shape.
+/// Bins finer than the summary's bars, to show the shape; a bin does not include its upper end.
 fn bins(times: &LatencyHistogram) -> Vec<HistogramBar> {
     if times.is_empty() {
         return Vec::new();
     }
     let histogram = times.histogram();
-    let (low, high) = (histogram.lowest_equivalent(histogram.min()), histogram.max().saturating_add(1));
-    let mut bins = between(low, high);
-    count_times(times, &mut bins, |bin, us| bin.to_us <= us);
-    bins
-}
-
-fn between(low: u64, high: u64) -> Vec<HistogramBar> {
-    let (first, last) = (low as f64, high as f64);
+    let first = histogram.lowest_equivalent(histogram.min()) as f64;
+    let last = histogram.max().saturating_add(1) as f64;
     let is_even = last <= first * LINEAR_RATIO_MAX;
     // An hour of microseconds and few bins fit.
     let edge = |index: u64| match is_even {
@@ -229,7 +223,10 @@ fn between(low: u64, high: u64) -> Vec<HistogramBar> {
     let mut edges: Vec<u64> = (0..=BINS as u64).map(|index| edge(index).round() as u64).collect();
     edges.dedup();
     let pairs = edges.iter().zip(edges.iter().skip(1));
-    pairs.map(|(from_us, to_us)| HistogramBar { from_us: *from_us, to_us: *to_us, count: 0 }).collect()
+    let count = |from_us, to_us| times.count_below(to_us) - times.count_below(from_us);
+    let bin =
+        |(&from_us, &to_us): (&u64, &u64)| HistogramBar { from_us, to_us, count: count(from_us, to_us) };
+    pairs.map(bin).collect()
 }
 
 #[cfg(test)]
