@@ -50,22 +50,19 @@ pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<AxisTick> {
     let from = above(from).max(to / 10f64.powi(POWERS_MAX));
     // Powers of ten of finite numbers are small integers.
     let powers = from.log10().floor() as i32..=to.log10().ceil() as i32 + 1;
-    let mut places: Vec<(f64, bool)> = Vec::new();
-    for (digit, place) in powers.flat_map(|power| [1, 2, 5].map(|digit| (digit, place(digit, power)))) {
-        match places.first_mut() {
-            // The last tick at or below `from` comes first.
-            Some(first) if place <= from * (1.0 + 1e-9) => *first = (place, digit == 1),
-            _ => places.push((place, digit == 1)),
-        }
-        if place >= to * (1.0 - 1e-9) && places.len() > 1 {
-            break;
-        }
-    }
+    let places = powers.flat_map(|power| [1, 2, 5].map(|digit| (place(digit, power), digit == 1)));
+    let places: Vec<(f64, bool)> = places.collect();
+    // From the last tick at or below `from` to the first at or above `to`.
+    let first = places.partition_point(|(at, _)| *at <= from * (1.0 + 1e-9)).saturating_sub(1);
+    let last = places.partition_point(|(at, _)| *at < to * (1.0 - 1e-9)).max(first + 1);
+    let places = places.get(first..=last).unwrap_or_default();
     let few = places.len() <= LABELS_MAX;
     let label = |place| format_label(place, label_unit(place, place, unit));
-    let tick =
-        |(at, is_power)| AxisTick { at, label: if few || is_power { label(at) } else { String::new() } };
-    places.into_iter().map(tick).collect()
+    let tick = |&(at, is_power): &(f64, bool)| AxisTick {
+        at,
+        label: if few || is_power { label(at) } else { String::new() },
+    };
+    places.iter().map(tick).collect()
 }
 
 fn place(digit: i32, power: i32) -> f64 {
