@@ -58,35 +58,38 @@ pub enum NextStep {
     Done(SearchOutcome),
 }
 
-/// Outcome of a search, in requests per second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SearchOutcome {
-    /// Highest rate that meets the objective, to [`PRECISION`].
-    Found {
-        /// That rate.
-        rate: f64,
-        /// Lowest rate that fails; `None` if no higher rate is possible.
-        above: Option<f64>,
-    },
-    /// The generator failed first: the server may take more than `rate`.
-    GaveOut {
-        /// Highest met rate.
-        rate: Option<f64>,
-        /// Rate at which the generator failed.
-        above: f64,
-    },
-    /// Even the lowest rate failed.
-    NotMet {
-        /// That rate.
-        lowest: f64,
-    },
+/// Reason why a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchEnd {
+    /// The highest rate that meets the objective is known, to [`PRECISION`].
+    Found,
+    /// The client was the bottleneck: the server may take more.
+    ClientBound,
+    /// The lowest rate failed too.
+    NotMet,
     /// The search ended early.
-    Interrupted {
-        /// Highest met rate.
-        rate: Option<f64>,
-        /// Lowest rate that failed.
-        above: Option<f64>,
-    },
+    Interrupted,
+}
+
+impl fmt::Display for SearchEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// Outcome of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SearchOutcome {
+    /// client-bound: the client was the bottleneck above rate_per_sec. not-met: the lowest rate failed too.
+    #[serde(rename = "outcome")]
+    pub end: SearchEnd,
+    /// Highest rate known to meet the objective, or null.
+    pub rate_per_sec: Option<f64>,
+    /// Lowest rate known to fail, or null; if found or client-bound, at most 1.05 times rate_per_sec.
+    pub above_per_sec: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -111,17 +114,27 @@ impl Bracket {
     fn next(&self, start: f64) -> NextStep {
         match (self.met, self.above) {
             (None, None) => NextStep::Try(rounded(start).clamp(RATE_MIN, RATE_MAX)),
-            (Some(met), None) if met >= RATE_MAX => {
-                NextStep::Done(SearchOutcome::Found { rate: met, above: None })
-            }
+            (Some(met), None) if met >= RATE_MAX => NextStep::Done(self.outcome()),
             (Some(met), None) => NextStep::Try(rounded(met * RATE_UP_FACTOR).min(RATE_MAX)),
-            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(outcome(None, above)),
+            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(self.outcome()),
             (None, Some(above)) => NextStep::Try(rounded(above.rate / RATE_DOWN_DIVISOR).max(RATE_MIN)),
-            (Some(met), Some(above)) if above.rate <= met * PRECISION => {
-                NextStep::Done(outcome(Some(met), above))
-            }
+            (Some(met), Some(above)) if above.rate <= met * PRECISION => NextStep::Done(self.outcome()),
             (Some(met), Some(above)) => NextStep::Try(rounded((met * above.rate).sqrt())),
         }
+    }
+
+    fn outcome(&self) -> SearchOutcome {
+        let end = match (self.met, self.above.map(|above| above.verdict)) {
+            (_, Some(SloVerdict::ClientBound)) => SearchEnd::ClientBound,
+            (Some(_), _) => SearchEnd::Found,
+            (None, _) => SearchEnd::NotMet,
+        };
+        self.ended(end)
+    }
+
+    fn ended(&self, end: SearchEnd) -> SearchOutcome {
+        let above_per_sec = self.above.map(|above| above.rate);
+        SearchOutcome { end, rate_per_sec: self.met, above_per_sec }
     }
 }
 
@@ -145,22 +158,13 @@ pub fn combined_verdict(verdicts: impl Iterator<Item = SloVerdict>) -> SloVerdic
 /// Ignores a single failed try.
 pub fn so_far(steps: &[StepResult]) -> SearchOutcome {
     let confirmed = steps.len() - usize::from(unconfirmed(steps).is_some());
-    let bracket = Bracket::of(steps.get(..confirmed).unwrap_or_default());
-    SearchOutcome::Interrupted { rate: bracket.met, above: bracket.above.map(|above| above.rate) }
+    Bracket::of(steps.get(..confirmed).unwrap_or_default()).ended(SearchEnd::Interrupted)
 }
 
 fn unconfirmed(steps: &[StepResult]) -> Option<StepResult> {
     let (last, before) = steps.split_last()?;
     let is_second = before.last().is_some_and(|before| before.rate == last.rate);
     (last.verdict != SloVerdict::Met && !is_second).then_some(*last)
-}
-
-fn outcome(met: Option<f64>, above: StepResult) -> SearchOutcome {
-    match (above.verdict, met) {
-        (SloVerdict::ClientBound, rate) => SearchOutcome::GaveOut { rate, above: above.rate },
-        (_, Some(rate)) => SearchOutcome::Found { rate, above: Some(above.rate) },
-        (_, None) => SearchOutcome::NotMet { lowest: above.rate },
-    }
 }
 
 /// Three digits: readable, repeatable, finer than the interval.
@@ -173,4 +177,4 @@ fn rounded(rate: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::load) mod tests;

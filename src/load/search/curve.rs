@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::bracket::{SearchOutcome, SloVerdict, StepResult, combined_verdict};
+use super::bracket::{SearchEnd, SearchOutcome, SloVerdict, StepResult, combined_verdict};
 use super::slo::{Slo, SloResult};
 use crate::load::run_info::Setup;
 use crate::load::stats::latency_histogram::secs;
@@ -138,54 +138,34 @@ impl Curve {
     /// Outcome as a sentence.
     pub fn in_words(&self) -> String {
         let is_down = self.steps.last().is_some_and(RateStep::has_only_errors);
-        match self.answer {
-            SearchOutcome::Found { rate: found, above: Some(above) } => {
-                format!("{} meets the objective, {} does not", rate(found), rate(above))
+        let SearchOutcome { end, rate_per_sec, above_per_sec } = self.answer;
+        match (end, rate_per_sec.map(rate), above_per_sec.map(rate)) {
+            (SearchEnd::Found, Some(found), Some(above)) => {
+                format!("{found} meets the objective, {above} does not")
             }
-            SearchOutcome::Found { rate: found, above: None } => {
-                format!("{} meets the objective, and no higher rate can be set", rate(found))
+            (SearchEnd::Found, Some(found), None) => {
+                format!("{found} meets the objective, and no higher rate can be set")
             }
-            SearchOutcome::GaveOut { rate: Some(found), above } => {
-                let (found, above) = (rate(found), rate(above));
+            (SearchEnd::ClientBound, Some(found), Some(above)) => {
                 format!("at least {found} meets the objective: at {above} the client reached its limit")
             }
-            SearchOutcome::GaveOut { rate: None, above } => {
-                format!("the server's limit is unknown: the client reached its own limit at {}", rate(above))
+            (SearchEnd::ClientBound, None, Some(above)) => {
+                format!("the server's limit is unknown: the client reached its own limit at {above}")
             }
-            SearchOutcome::NotMet { lowest } if is_down => {
-                format!("no rate meets the objective: at {} every request ended in an error", rate(lowest))
+            (SearchEnd::NotMet, _, Some(lowest)) if is_down => {
+                format!("no rate meets the objective: at {lowest} every request ended in an error")
             }
-            SearchOutcome::NotMet { lowest } => format!("not even {} meets the objective", rate(lowest)),
-            SearchOutcome::Interrupted { rate: found, above } => {
+            (SearchEnd::NotMet, _, Some(lowest)) => format!("not even {lowest} meets the objective"),
+            (_, found, above) => {
                 let known = [
-                    found.map(|found| format!("{} meets the objective", rate(found))),
-                    above.map(|above| format!("{} does not", rate(above))),
+                    found.map(|found| format!("{found} meets the objective")),
+                    above.map(|above| format!("{above} does not")),
                 ];
                 let known: Vec<_> = known.into_iter().flatten().collect();
                 let known = if known.is_empty() { "no result".to_owned() } else { known.join(", ") };
                 let why = if is_down { ", when no request succeeded any more" } else { "" };
                 format!("the search ended early{why}: {known}")
             }
-        }
-    }
-
-    /// Outcome for scripts.
-    pub fn outcome_name(&self) -> &'static str {
-        match self.answer {
-            SearchOutcome::Found { .. } => "found",
-            SearchOutcome::GaveOut { .. } => "client-bound",
-            SearchOutcome::NotMet { .. } => "not-met",
-            SearchOutcome::Interrupted { .. } => "interrupted",
-        }
-    }
-
-    /// Highest rate met and lowest rate missed, if known.
-    pub fn ends(&self) -> (Option<f64>, Option<f64>) {
-        match self.answer {
-            SearchOutcome::Found { rate, above } => (Some(rate), above),
-            SearchOutcome::GaveOut { rate, above } => (rate, Some(above)),
-            SearchOutcome::NotMet { lowest } => (None, Some(lowest)),
-            SearchOutcome::Interrupted { rate, above } => (rate, above),
         }
     }
 

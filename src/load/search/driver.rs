@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::bracket;
-use super::bracket::{NextStep, RATE_MIN, SearchOutcome};
+use super::bracket::{NextStep, RATE_MIN, SearchEnd, SearchOutcome};
 use super::curve::{Curve, RateStep};
 use super::slo::most_common_failure;
 use crate::load::args::Settings;
@@ -48,12 +48,12 @@ pub(in crate::load) fn find_rate(
 }
 
 fn judge(curve: &Curve) -> Result<(), LoadError> {
-    match curve.answer {
-        SearchOutcome::Interrupted { .. } => Err(LoadError::Failed(curve.in_words())),
+    match curve.answer.end {
+        SearchEnd::Interrupted => Err(LoadError::Failed(curve.in_words())),
         _ if curve.steps.iter().all(|step| step.answered == 0) => Err(LoadError::NoResponse),
-        SearchOutcome::Found { .. } => Ok(()),
-        SearchOutcome::GaveOut { .. } => Err(LoadError::GeneratorSaturated(curve.in_words())),
-        SearchOutcome::NotMet { .. } => Err(LoadError::SloNotMet(curve.in_words())),
+        SearchEnd::Found => Ok(()),
+        SearchEnd::ClientBound => Err(LoadError::GeneratorSaturated(curve.in_words())),
+        SearchEnd::NotMet => Err(LoadError::SloNotMet(curve.in_words())),
     }
 }
 
@@ -77,18 +77,21 @@ impl RateSearch<'_> {
             }
             let is_hopeless = steps.len() > 1 && steps.iter().all(RateStep::has_only_errors);
             match bracket::next(start, &results) {
-                NextStep::Try(_) if is_hopeless => break SearchOutcome::NotMet { lowest: steps[0].rate },
+                NextStep::Try(_) if is_hopeless => {
+                    let above_per_sec = Some(steps[0].rate);
+                    break SearchOutcome { end: SearchEnd::NotMet, rate_per_sec: None, above_per_sec };
+                }
                 NextStep::Done(outcome) => break outcome,
                 NextStep::Try(rate) => steps.extend(self.step(steps.len() + 1, rate)?),
             }
         };
-        if let SearchOutcome::Found { rate, above } = outcome
+        if let SearchOutcome { end: SearchEnd::Found, rate_per_sec: Some(rate), .. } = outcome
             && steps.last().is_some_and(RateStep::has_only_errors)
         {
             // The server may have failed for good.
             let again = self.step(steps.len() + 1, rate)?;
             if again.as_ref().is_none_or(RateStep::has_only_errors) {
-                outcome = SearchOutcome::Interrupted { rate: Some(rate), above };
+                outcome.end = SearchEnd::Interrupted;
             }
             steps.extend(again);
         }

@@ -9,7 +9,7 @@ use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{banner, began, header, page, section};
 use crate::load::report::table::{escaped, list, tile};
 use crate::load::report::tables::percentile as shown;
-use crate::load::search::bracket::SearchOutcome;
+use crate::load::search::bracket::SearchEnd;
 use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, duration, rate, share, time};
 
@@ -25,30 +25,30 @@ pub(super) fn html(curve: &Curve) -> String {
         section("Steps", &steps(curve)),
         section("Settings", &settings(curve)),
     ];
-    page(&format!("{}: {} - rate search", curve.target, curve.outcome_name()), &header, &main.concat())
+    page(&format!("{}: {} - rate search", curve.target, curve.answer.end), &header, &main.concat())
 }
 
 fn answer(curve: &Curve) -> String {
-    let (class, name) = match curve.answer {
-        SearchOutcome::Found { .. } => ("good", "Found"),
-        SearchOutcome::GaveOut { .. } => ("note", "The client reached its limit"),
-        SearchOutcome::NotMet { .. } => ("bad", "Not met"),
-        SearchOutcome::Interrupted { .. } => ("note", "Interrupted"),
+    let (class, name) = match curve.answer.end {
+        SearchEnd::Found => ("good", "Found"),
+        SearchEnd::ClientBound => ("note", "The client reached its limit"),
+        SearchEnd::NotMet => ("bad", "Not met"),
+        SearchEnd::Interrupted => ("note", "Interrupted"),
     };
     let short_steps = if curve.has_short_steps() { format!(" {SHORT_STEPS_NOTE}") } else { String::new() };
     banner(class, name, &escaped(&format!("{}.{short_steps}", curve.in_words())), "")
 }
 
 fn tiles(curve: &Curve) -> String {
-    let (found, above) = curve.ends();
-    let none = || "none".to_owned();
+    let (found, above) = (curve.answer.rate_per_sec, curve.answer.above_per_sec);
+    let shown_rate = |at: Option<f64>| at.map_or("none".to_owned(), rate);
     let mut tiles = vec![
-        tile("meets the objective", &found.map_or_else(none, rate), "the highest rate"),
-        match curve.answer {
-            SearchOutcome::GaveOut { above, .. } => {
-                tile("client's limit", &rate(above), "the server's limit is unknown")
+        tile("meets the objective", &shown_rate(found), "the highest rate"),
+        match curve.answer.end {
+            SearchEnd::ClientBound => {
+                tile("client's limit", &shown_rate(above), "the server's limit is unknown")
             }
-            _ => tile("misses the objective", &above.map_or_else(none, rate), "the lowest rate"),
+            _ => tile("misses the objective", &shown_rate(above), "the lowest rate"),
         },
     ];
     if let Some(best) = curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found) {
@@ -83,11 +83,10 @@ fn chart(curve: &Curve) -> Option<Chart> {
         let points = vec![Some((first, *us)), Some((last, *us))];
         lines.push(ChartLine { name: format!("objective: {clause}"), points, ..ChartLine::default() });
     }
-    let (found, above) = curve.ends();
+    let (found, above) = (curve.answer.rate_per_sec, curve.answer.above_per_sec);
     let mark =
         |at: Option<f64>, words: &str| at.map(|at| ChartMark { at, name: format!("{} {words}", rate(at)) });
-    let beyond =
-        if matches!(curve.answer, SearchOutcome::GaveOut { .. }) { "client's limit" } else { "misses" };
+    let beyond = if curve.answer.end == SearchEnd::ClientBound { "client's limit" } else { "misses" };
     Some(Chart {
         id: "latency-by-rate",
         title: "Latency by rate",

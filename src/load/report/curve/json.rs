@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::load::report::json::Document;
 use crate::load::report::settings::SetupReport;
+use crate::load::search::bracket::SearchOutcome;
 use crate::load::search::curve::{Curve, RateStep};
 
 /// JSON Schema of a search.
@@ -31,13 +32,8 @@ struct SearchReport<'a> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AnswerReport {
-    /// client-bound: the client was the bottleneck above rate_per_sec. not-met: the lowest rate failed too.
-    #[cfg_attr(test, schemars(extend("enum" = ["found", "client-bound", "not-met", "interrupted"])))]
-    outcome: &'static str,
-    /// Highest rate known to meet the objective, or null.
-    rate_per_sec: Option<f64>,
-    /// Lowest rate known to fail, or null; if found or client-bound, at most 1.05 times rate_per_sec.
-    above_per_sec: Option<f64>,
+    #[serde(flatten)]
+    outcome: SearchOutcome,
     meaning: String,
 }
 
@@ -52,15 +48,9 @@ pub(super) struct StepReport<'a> {
 
 /// JSON of a search.
 pub fn json(curve: &Curve) -> String {
-    let (rate_per_sec, above_per_sec) = curve.ends();
     let report = Report {
         run: SearchReport { curve, setup: SetupReport::of(&curve.setup) },
-        answer: AnswerReport {
-            outcome: curve.outcome_name(),
-            rate_per_sec,
-            above_per_sec,
-            meaning: curve.in_words(),
-        },
+        answer: AnswerReport { outcome: curve.answer, meaning: curve.in_words() },
         curve: curve.by_rate().into_iter().map(|(step, figures)| StepReport { step, figures }).collect(),
     };
     Document::of("reactor-http rate search", report).to_text()

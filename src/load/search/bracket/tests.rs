@@ -7,6 +7,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Outcome with these ends.
+pub(in crate::load) fn outcome(
+    end: SearchEnd,
+    rate_per_sec: Option<f64>,
+    above_per_sec: Option<f64>,
+) -> SearchOutcome {
+    SearchOutcome { end, rate_per_sec, above_per_sec }
+}
+
 /// Runs a whole search; returns its steps and outcome.
 fn search(start: f64, mut verdict: impl FnMut(f64) -> SloVerdict) -> (Vec<StepResult>, SearchOutcome) {
     let mut steps = Vec::new();
@@ -51,7 +60,7 @@ fn search_doubles_then_bisects_and_retries_failed_rates() {
     ]
     .map(|(rate, name)| (rate, name.to_owned()));
     assert_eq!(tried, expected);
-    assert_eq!(answer, SearchOutcome::Found { rate: 872.0, above: Some(911.0) });
+    assert_eq!(answer, outcome(SearchEnd::Found, Some(872.0), Some(911.0)));
 }
 
 #[test]
@@ -59,7 +68,7 @@ fn search_started_too_high_divides_rate_by_four() {
     let (steps, answer) = search(6_400.0, server(200.0));
     let tried: Vec<_> = steps.iter().map(|step| step.rate).collect();
     assert_eq!(tried[..7], [6400.0, 6400.0, 1600.0, 1600.0, 400.0, 400.0, 100.0]);
-    assert_eq!(answer, SearchOutcome::Found { rate: 175.0, above: Some(183.0) });
+    assert_eq!(answer, outcome(SearchEnd::Found, Some(175.0), Some(183.0)));
 }
 
 #[test]
@@ -79,10 +88,10 @@ fn one_failed_step_does_not_change_the_outcome() {
 #[test]
 fn never_met_gives_not_met_or_client_bound_at_rate_min() {
     let (steps, answer) = search(100.0, |_| SloVerdict::Missed);
-    assert_eq!(answer, SearchOutcome::NotMet { lowest: RATE_MIN });
+    assert_eq!(answer, outcome(SearchEnd::NotMet, None, Some(RATE_MIN)));
     assert_eq!(steps.len(), 10, "{steps:?}");
     let (steps, answer) = search(100.0, |_| SloVerdict::ClientBound);
-    assert_eq!(answer, SearchOutcome::GaveOut { rate: None, above: RATE_MIN });
+    assert_eq!(answer, outcome(SearchEnd::ClientBound, None, Some(RATE_MIN)));
     assert_eq!(steps.len(), 10, "each rate is tried twice, whoever seems to blame: {steps:?}");
 }
 
@@ -90,10 +99,10 @@ fn never_met_gives_not_met_or_client_bound_at_rate_min() {
 fn client_limit_below_server_limit_gives_client_bound() {
     let generator = |rate| if rate > 3_000.0 { SloVerdict::ClientBound } else { SloVerdict::Met };
     let (_, answer) = search(100.0, generator);
-    assert_eq!(answer, SearchOutcome::GaveOut { rate: Some(2930.0), above: 3060.0 });
+    assert_eq!(answer, outcome(SearchEnd::ClientBound, Some(2930.0), Some(3060.0)));
     let both = |rate| if rate > 3_000.0 { SloVerdict::ClientBound } else { server(2_000.0)(rate) };
     let (_, answer) = search(100.0, both);
-    assert_eq!(answer, SearchOutcome::Found { rate: 1740.0, above: Some(1820.0) }, "behind it is the server");
+    assert_eq!(answer, outcome(SearchEnd::Found, Some(1740.0), Some(1820.0)), "behind it is the server");
 }
 
 #[test]
@@ -114,7 +123,7 @@ fn combined_verdict_prefers_met_then_client_bound() {
 #[test]
 fn always_met_gives_found_at_rate_max() {
     let (_, answer) = search(100.0, |_| SloVerdict::Met);
-    assert_eq!(answer, SearchOutcome::Found { rate: RATE_MAX, above: None });
+    assert_eq!(answer, outcome(SearchEnd::Found, Some(RATE_MAX), None));
 }
 
 #[test]
@@ -123,7 +132,7 @@ fn search_ends_at_interval_of_5_percent() {
     let steps = |above| {
         [tried(100.0, SloVerdict::Met), tried(above, SloVerdict::Missed), tried(above, SloVerdict::Missed)]
     };
-    let found = SearchOutcome::Found { rate: 100.0, above: Some(105.0) };
+    let found = outcome(SearchEnd::Found, Some(100.0), Some(105.0));
     assert_eq!(next(1.0, &steps(105.0)), NextStep::Done(found));
     assert_eq!(next(1.0, &steps(106.0)), NextStep::Try(103.0));
 }
@@ -133,7 +142,7 @@ fn search_is_interrupted_at_steps_max() {
     let steps: Vec<_> =
         (1..=STEPS_MAX).map(|step| StepResult { rate: step as f64, verdict: SloVerdict::Met }).collect();
     assert!(matches!(next(1.0, &steps[1..]), NextStep::Try(_)));
-    let open = SearchOutcome::Interrupted { rate: Some(STEPS_MAX as f64), above: None };
+    let open = outcome(SearchEnd::Interrupted, Some(STEPS_MAX as f64), None);
     assert_eq!(next(1.0, &steps), NextStep::Done(open));
 }
 
@@ -153,7 +162,7 @@ fn interrupted_search_gives_confirmed_bounds() {
         (3, Some(100.0), Some(200.0)),
         (4, Some(100.0), Some(200.0)),
     ] {
-        assert_eq!(so_far(&steps[..made]), SearchOutcome::Interrupted { rate, above }, "after {made}");
+        assert_eq!(so_far(&steps[..made]), outcome(SearchEnd::Interrupted, rate, above), "after {made}");
     }
 }
 
@@ -181,12 +190,12 @@ proptest! {
         let (capacity, start) = (10_f64.powf(exponent), 10_f64.powf(start));
         let edge = capacity * (1.0 - 1.0 / LIMIT_MS);
         let (_, answer) = search(start, server(capacity));
-        match answer {
-            SearchOutcome::Found { rate, above: Some(above) } => {
+        match (answer.end, answer.rate_per_sec, answer.above_per_sec) {
+            (SearchEnd::Found, Some(rate), Some(above)) => {
                 prop_assert!(rate <= edge && edge <= above, "{rate} {edge} {above}");
                 prop_assert!(above <= rate * PRECISION);
             }
-            SearchOutcome::NotMet { lowest } => prop_assert!(edge <= lowest),
+            (SearchEnd::NotMet, None, Some(lowest)) => prop_assert!(edge <= lowest),
             other => prop_assert!(false, "{other:?}"),
         }
     }
@@ -205,12 +214,8 @@ proptest! {
                 (false, _) => server(rate),
             }
         });
-        let (rate, above) = match answer {
-            SearchOutcome::Found { rate, above } => (Some(rate), above),
-            SearchOutcome::GaveOut { rate, above } => (rate, Some(above)),
-            SearchOutcome::NotMet { lowest } => (None, Some(lowest)),
-            SearchOutcome::Interrupted { .. } => return Err(TestCaseError::fail("it does not end")),
-        };
+        prop_assert!(answer.end != SearchEnd::Interrupted, "{answer:?}");
+        let (rate, above) = (answer.rate_per_sec, answer.above_per_sec);
         let ends = |rate, is_met| steps.iter().any(|step| step.rate == rate && (step.verdict == SloVerdict::Met) == is_met);
         prop_assert!(rate.is_none_or(|rate| ends(rate, true)), "{answer:?} {steps:?}");
         prop_assert!(above.is_none_or(|above| ends(above, false)), "{answer:?} {steps:?}");
@@ -229,6 +234,6 @@ proptest! {
             Some(1) => SloVerdict::ClientBound,
             _ => SloVerdict::Missed,
         });
-        prop_assert!(!matches!(answer, SearchOutcome::Interrupted { .. }), "{answer:?}");
+        prop_assert!(answer.end != SearchEnd::Interrupted, "{answer:?}");
     }
 }

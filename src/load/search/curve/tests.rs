@@ -6,6 +6,7 @@ use super::*;
 use crate::load::run_info::tests::setup;
 use crate::load::search::bracket;
 use crate::load::search::bracket::NextStep;
+use crate::load::search::bracket::tests::outcome;
 
 /// Latency of a server with a capacity of 1000 requests per second.
 fn latency(rate: f64) -> Option<Spread> {
@@ -93,58 +94,54 @@ pub(in crate::load) fn client_bound_curve() -> Curve {
         with(820.0, SloVerdict::ClientBound, busy),
         with(820.0, SloVerdict::Missed, "p99<10ms does not hold: p99 is 12 ms"),
     ];
-    let curve = curve(steps, SearchOutcome::GaveOut { rate: Some(800.0), above: 820.0 });
+    let curve = curve(steps, outcome(SearchEnd::ClientBound, Some(800.0), Some(820.0)));
     Curve { pipeline: 4, threads: 2, ..curve }
 }
 
 /// Search that was interrupted in its first step.
 pub(in crate::load) fn nothing() -> Curve {
-    curve(Vec::new(), SearchOutcome::Interrupted { rate: None, above: None })
+    curve(Vec::new(), outcome(SearchEnd::Interrupted, None, None))
 }
 
 #[test]
 fn every_outcome_has_a_name_and_a_description() {
     let rows = [
         (
-            SearchOutcome::Found { rate: 870.0, above: Some(900.0) },
+            outcome(SearchEnd::Found, Some(870.0), Some(900.0)),
             "found",
             "870/s meets the objective, 900/s does not",
         ),
         (
-            SearchOutcome::Found { rate: 1e8, above: None },
+            outcome(SearchEnd::Found, Some(1e8), None),
             "found",
             "100,000,000/s meets the objective, and no higher rate can be set",
         ),
         (
-            SearchOutcome::GaveOut { rate: Some(870.0), above: 900.0 },
+            outcome(SearchEnd::ClientBound, Some(870.0), Some(900.0)),
             "client-bound",
             "at least 870/s meets the objective: at 900/s the client reached its limit",
         ),
         (
-            SearchOutcome::GaveOut { rate: None, above: 1.0 },
+            outcome(SearchEnd::ClientBound, None, Some(1.0)),
             "client-bound",
             "the server's limit is unknown: the client reached its own limit at 1.0/s",
         ),
-        (SearchOutcome::NotMet { lowest: 1.0 }, "not-met", "not even 1.0/s meets the objective"),
+        (outcome(SearchEnd::NotMet, None, Some(1.0)), "not-met", "not even 1.0/s meets the objective"),
         (
-            SearchOutcome::Interrupted { rate: Some(400.0), above: None },
+            outcome(SearchEnd::Interrupted, Some(400.0), None),
             "interrupted",
             "the search ended early: 400/s meets the objective",
         ),
         (
-            SearchOutcome::Interrupted { rate: Some(400.0), above: Some(800.0) },
+            outcome(SearchEnd::Interrupted, Some(400.0), Some(800.0)),
             "interrupted",
             "the search ended early: 400/s meets the objective, 800/s does not",
         ),
-        (
-            SearchOutcome::Interrupted { rate: None, above: None },
-            "interrupted",
-            "the search ended early: no result",
-        ),
+        (outcome(SearchEnd::Interrupted, None, None), "interrupted", "the search ended early: no result"),
     ];
     for (answer, outcome, words) in rows {
         let curve = curve(Vec::new(), answer);
-        assert_eq!((curve.outcome_name(), curve.in_words().as_str()), (outcome, words));
+        assert_eq!((curve.answer.end.to_string().as_str(), curve.in_words().as_str()), (outcome, words));
     }
 }
 
@@ -154,8 +151,8 @@ fn search_with_errors_only_says_so() {
         let slo_result = SloResult { verdict, reasons: Vec::new() };
         RateStep { slo_result, answered, error_share, ..step(1_000.0) }
     };
-    let not_met = SearchOutcome::NotMet { lowest: 1_000.0 };
-    let stopped = SearchOutcome::Interrupted { rate: Some(400.0), above: None };
+    let not_met = outcome(SearchEnd::NotMet, None, Some(1_000.0));
+    let stopped = outcome(SearchEnd::Interrupted, Some(400.0), None);
     for (verdict, answered, error_share, is_down) in [
         (SloVerdict::Missed, 2_000, 1.0, true),
         (SloVerdict::ClientBound, 2_000, 1.0, true),

@@ -5,6 +5,7 @@
 use super::*;
 use crate::load::report::curve::{json, text};
 use crate::load::report::html::tests::{external_references, markup_errors};
+use crate::load::search::bracket::tests::outcome;
 use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
 /// Searches of all kinds.
@@ -12,7 +13,7 @@ fn curves() -> Vec<Curve> {
     let hostile = "G<ET http://x/\"><script>alert(1)</script>&\u{202e}";
     let single = Curve { steps: found_curve().steps[..1].to_vec(), ..found_curve() };
     let unanswered = Curve { steps: client_bound_curve().steps[..1].to_vec(), ..client_bound_curve() };
-    let not_met = Curve { answer: SearchOutcome::NotMet { lowest: 1.0 }, ..unanswered.clone() };
+    let not_met = Curve { answer: outcome(SearchEnd::NotMet, None, Some(1.0)), ..unanswered.clone() };
     let hostile = Curve {
         target: hostile.to_owned(),
         objective: hostile.to_owned(),
