@@ -31,6 +31,9 @@ const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
 /// A list of 100,000 URLs fits, and this program writes no more.
 const VALUES_MAX: usize = 250_000;
 
+/// Statuses have three digits (RFC 9110 section 15).
+const STATUS_MAX: u16 = 999;
+
 /// Data of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedRun {
@@ -113,6 +116,9 @@ impl SavedRun {
     fn of(value: &Value) -> serde_json::Result<Self> {
         let of_info = value.get("conditions").ok_or_else(|| de::Error::missing_field("conditions"))?;
         let mut metrics = Metrics::deserialize(value)?;
+        if metrics.statuses.keys().any(|status| *status > STATUS_MAX) {
+            return Err(de::Error::custom("its 'statuses' is not a list of statuses"));
+        }
         metrics.latencies = Latencies::deserialize(value)?;
         metrics.series = TimeSeries::deserialize(value)?;
         let mut info = RunInfo::deserialize(of_info)?;

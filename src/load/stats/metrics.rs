@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use super::failure::{FailureCounts, LoadFailure};
 use super::latency_histogram::LatencyHistogram;
@@ -15,9 +15,6 @@ use super::time_series::{BAD_STATUS_MIN, RequestTotals, TimeSeries};
 ///
 /// The rest share the last set.
 pub const URL_FIGURES_MAX: usize = 100;
-
-/// Statuses have three digits (RFC 9110 section 15).
-const STATUS_END: usize = 1000;
 
 /// Complete response; times since the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +110,7 @@ pub struct Metrics {
     pub(in crate::load) unfinished_uncorrected: LatencyHistogram,
     pub(in crate::load) resent: u64,
     pub(in crate::load) unasked: u64,
-    #[serde(serialize_with = "write_statuses", deserialize_with = "read_statuses")]
-    pub(super) statuses: Vec<u64>,
+    pub(in crate::load) statuses: BTreeMap<u16, u64>,
     /// Failed requests.
     pub failures: FailureCounts,
     pub(in crate::load) urls: Vec<UrlMetrics>,
@@ -126,7 +122,6 @@ impl Metrics {
         let urls = if urls > 1 { urls.min(URL_FIGURES_MAX) } else { 0 };
         Self {
             series: TimeSeries::new(slice_len),
-            statuses: vec![0; STATUS_END],
             urls: vec![UrlMetrics::default(); urls],
             ..Self::default()
         }
@@ -149,9 +144,7 @@ impl Metrics {
         self.series.totals.received_len += answer.received_len;
         self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
         self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
-        if let Some(count) = self.statuses.get_mut(usize::from(answer.status)) {
-            *count += 1;
-        }
+        *self.statuses.entry(answer.status).or_default() += 1;
         self.series.answered(answer.done, corrected, answer.status, answer.received_len);
         if let Some(url) = self.url(answer.url) {
             url.totals.answered += 1;
@@ -215,7 +208,8 @@ impl Metrics {
         self.unfinished_uncorrected.merge(&other.unfinished_uncorrected);
         self.resent = self.resent.saturating_add(other.resent);
         self.unasked = self.unasked.saturating_add(other.unasked);
-        for (sum, count) in self.statuses.iter_mut().zip(&other.statuses) {
+        for (status, count) in &other.statuses {
+            let sum = self.statuses.entry(*status).or_default();
             *sum = sum.saturating_add(*count);
         }
         self.failures.merge(&other.failures);
@@ -253,19 +247,6 @@ impl Metrics {
         let last = self.urls.len().checked_sub(1)?;
         self.urls.get_mut(usize::try_from(url).map_or(last, |url| url.min(last)))
     }
-}
-
-fn write_statuses<S: Serializer>(counts: &[u64], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map((0u16..).zip(counts).filter(|(_, count)| **count > 0))
-}
-
-fn read_statuses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u64>, D::Error> {
-    let mut statuses = vec![0; STATUS_END];
-    for (status, count) in BTreeMap::<String, u64>::deserialize(from)? {
-        let place = status.parse().ok().and_then(|status: usize| statuses.get_mut(status));
-        *place.ok_or_else(|| de::Error::custom("its 'statuses' is not a list of statuses"))? = count;
-    }
-    Ok(statuses)
 }
 
 #[cfg(test)]

@@ -263,7 +263,11 @@ impl Summary {
             bars: bars(&corrected_times),
             corrected_times,
             uncorrected_times,
-            statuses: statuses(metrics),
+            statuses: metrics
+                .statuses
+                .iter()
+                .map(|(&status, &count)| StatusCount { status, count })
+                .collect(),
             failures: metrics.failures.clone(),
             connect_failures: metrics.series.connect_failures.clone(),
             urls: urls(metrics, info),
@@ -422,12 +426,6 @@ fn with_unfinished(
     }
     let (count, oldest_us) = (ages.len(), ages.histogram().max());
     (all, changed.map(|(name, least_us)| Finding::unfinished(count, oldest_us, name, least_us)))
-}
-
-fn statuses(metrics: &Metrics) -> Vec<StatusCount> {
-    let counts = (0u16..).zip(metrics.statuses.iter().copied());
-    let counts = counts.map(|(status, count)| StatusCount { status, count });
-    counts.filter(|status| status.count > 0).collect()
 }
 
 fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
