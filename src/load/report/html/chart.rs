@@ -107,27 +107,13 @@ impl Chart {
     }
 
     fn grid(&self) -> String {
-        let upright = self.x.ticks().map(|(place, label)| {
-            let x = percent(place);
-            format!("<line class=\"{}\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>", grid_class(label))
-        });
+        let upright = self.x.ticks().map(|(place, label)| upright(grid_class(label), &percent(place)));
         let level = self.y.ticks().map(|(place, label)| {
             let y = percent(100.0 - place);
             format!("<line class=\"{}\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>", grid_class(label))
         });
         let base = "<line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/>\n";
         format!("{}\n{}\n{base}", upright.collect::<String>(), level.collect::<String>())
-    }
-
-    fn bar(&self, span: &ChartSpan) -> String {
-        if span.bar <= 0.0 {
-            return String::new();
-        }
-        let (from, to, height) =
-            (self.x.position(span.from), self.x.position(span.to), self.y.position(span.bar));
-        let (x, y) = (percent(from), percent(100.0 - height));
-        let (width, height) = (percent(to - from), percent(height));
-        format!("<rect class=\"bar\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\n")
     }
 
     fn paths(&self) -> String {
@@ -146,20 +132,18 @@ impl Chart {
         let (mut path, mut area) = (String::new(), String::new());
         for run in line.points.split(Option::is_none) {
             let run = self.thinned(run);
-            let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
             let points: Vec<_> =
                 run.iter().map(|(x, y)| format!("{} {}", format_decimal(*x), format_decimal(*y))).collect();
-            let (points, first, last) = (points.join("L"), format_decimal(*first), format_decimal(*last));
-            path.push_str(&format!("M{points}"));
-            if line.is_filled {
-                area.push_str(&format!("M{first} 100L{points}L{last} 100z"));
-            }
+            let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
+            let (points, [first, last]) = (points.join("L"), [*first, *last].map(format_decimal));
+            path += &format!("M{points}");
+            area += &format!("M{first} 100L{points}L{last} 100z");
         }
         let shape = |class: &str, data: &str| match data {
             "" => String::new(),
             data => format!("<path class=\"{class} l{look}\" d=\"{data}\"/>\n"),
         };
-        shape("area", &area) + &shape("line", &path)
+        shape("area", if line.is_filled { &area } else { "" }) + &shape("line", &path)
     }
 
     fn thinned(&self, points: &[Option<(f64, f64)>]) -> Vec<(f64, f64)> {
@@ -175,13 +159,22 @@ impl Chart {
         points_kept
     }
 
+    fn bar(&self, span: &ChartSpan) -> String {
+        if span.bar <= 0.0 {
+            return String::new();
+        }
+        self.rect("bar", span, self.y.position(span.bar), "")
+    }
+
     fn tooltip(&self, span: &ChartSpan) -> String {
+        self.rect("hint", span, 100.0, &format!("<title>{}</title>", escaped(&span.tooltip)))
+    }
+
+    fn rect(&self, class: &str, span: &ChartSpan, height: f64, content: &str) -> String {
         let (from, to) = (self.x.position(span.from), self.x.position(span.to));
+        let [x, y, width, height] = [from, 100.0 - height, to - from, height].map(percent);
         format!(
-            "<rect class=\"hint\" x=\"{}\" y=\"0\" width=\"{}\" height=\"100%\"><title>{}</title></rect>\n",
-            percent(from),
-            percent(to - from),
-            escaped(&span.tooltip)
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\">{content}</rect>\n"
         )
     }
 
@@ -192,8 +185,8 @@ impl Chart {
         let (end, aside) = if place > MARK_NAME_FLIP_PERCENT { (" end", -5) } else { ("", 5) };
         let down = 1.1 + 1.4 * (index % 3) as f64;
         format!(
-            "<line class=\"mark\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>\
-             <text class=\"mark{end}\" x=\"{x}\" y=\"0\" dx=\"{aside}\" dy=\"{down:.1}em\">{name}</text>\n"
+            "{}<text class=\"mark{end}\" x=\"{x}\" y=\"0\" dx=\"{aside}\" dy=\"{down:.1}em\">{name}</text>\n",
+            upright("mark", &x)
         )
     }
 
@@ -206,22 +199,19 @@ impl Chart {
     }
 
     fn labels(&self) -> String {
-        let labelled = |axis: &Axis| {
-            let ticks = axis.ticks().filter(|(_, label)| !label.is_empty());
-            ticks.map(|(place, label)| (place, escaped(label))).collect::<Vec<_>>()
-        };
-        let (along, up) = (labelled(&self.x), labelled(&self.y));
-        let along = along.iter().enumerate().map(|(index, (place, label))| {
+        fn labelled(axis: &Axis) -> impl Iterator<Item = (f64, &str)> {
+            axis.ticks().filter(|(_, label)| !label.is_empty())
+        }
+        let count = labelled(&self.x).count();
+        let along = labelled(&self.x).enumerate().map(|(index, (place, label))| {
             // Narrow screens leave out every other label.
-            let spare = if index % 2 == 1 && along.len() > 4 { " spare" } else { "" };
-            format!(
-                "<text class=\"x{spare}\" x=\"{}\" y=\"100%\" dy=\"1.5em\">{label}</text>",
-                percent(*place)
-            )
+            let spare = if index % 2 == 1 && count > 4 { " spare" } else { "" };
+            let x = percent(place);
+            format!("<text class=\"x{spare}\" x=\"{x}\" y=\"100%\" dy=\"1.5em\">{}</text>", escaped(label))
         });
-        let up = up.iter().map(|(place, label)| {
-            let y = percent(100.0 - *place);
-            format!("<text class=\"y\" x=\"0\" y=\"{y}\" dx=\"-.6em\" dy=\".35em\">{label}</text>")
+        let up = labelled(&self.y).map(|(place, label)| {
+            let y = percent(100.0 - place);
+            format!("<text class=\"y\" x=\"0\" y=\"{y}\" dx=\"-.6em\" dy=\".35em\">{}</text>", escaped(label))
         });
         format!(
             "{}\n{}\n<text class=\"name\" x=\"0\" y=\"0\" dx=\"-3.6em\" dy=\"-1em\">{}</text>\
@@ -239,6 +229,10 @@ fn dot(index: usize, x: &str, y: &str, title: &str) -> String {
     let shape = DOT_SHAPES.get(look).copied().unwrap_or_default();
     let title = if title.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(title)) };
     format!("<svg class=\"dot\" x=\"{x}\" y=\"{y}\">{title}<path class=\"l{look}\" d=\"{shape}\"/></svg>\n")
+}
+
+fn upright(class: &str, x: &str) -> String {
+    format!("<line class=\"{class}\" x1=\"{x}\" x2=\"{x}\" y1=\"0\" y2=\"100%\"/>")
 }
 
 fn grid_class(label: &str) -> &'static str {

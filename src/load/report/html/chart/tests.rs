@@ -65,8 +65,8 @@ fn bars_marks_and_tooltips_are_placed_by_value() {
     chart.marks = vec![ChartMark { at: 9.0, name: "p99".to_owned() }];
     let svg = chart.figure();
     for part in [
-        "<rect class=\"bar\" x=\"10%\" y=\"60%\" width=\"10%\" height=\"40%\"/>",
-        "<rect class=\"hint\" x=\"10%\" y=\"0\" width=\"10%\" height=\"100%\"><title>4 &amp; more</title></rect>",
+        "<rect class=\"bar\" x=\"10%\" y=\"60%\" width=\"10%\" height=\"40%\"></rect>",
+        "<rect class=\"hint\" x=\"10%\" y=\"0%\" width=\"10%\" height=\"100%\"><title>4 &amp; more</title></rect>",
         "<text class=\"mark end\" x=\"90%\"",
     ] {
         assert!(svg.contains(part), "{part} in {svg}");
