@@ -12,9 +12,9 @@ use super::error::LoadError;
 use crate::cli::quote;
 
 #[derive(Debug)]
-pub(super) enum ReportOutput {
-    Stdout,
-    File(OutputFile),
+pub(super) struct ReportOutput {
+    /// `None`: standard output.
+    file: Option<OutputFile>,
 }
 
 #[derive(Debug)]
@@ -26,11 +26,11 @@ pub(super) struct OutputFile {
 
 impl ReportOutput {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, LoadError> {
-        path.map_or(Ok(Self::Stdout), |path| OutputFile::open(path).map(Self::File))
+        Ok(Self { file: path.map(OutputFile::open).transpose()? })
     }
 
     pub(super) fn check_not_same_file(&self, what: &str, path: &Path) -> Result<(), LoadError> {
-        let Self::File(out) = self else { return Ok(()) };
+        let Some(out) = &self.file else { return Ok(()) };
         let file_id = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
         // A later read or write reports the error.
         let own_id = out.file.metadata().ok().and_then(file_id);
@@ -50,13 +50,12 @@ impl ReportOutput {
     }
 
     pub(super) fn write(self, text: &str) -> Result<(), LoadError> {
-        match self {
-            Self::Stdout => io::stdout()
-                .lock()
-                .write_all(text.as_bytes())
-                .map_err(|error| LoadError::Failed(format!("cannot write to standard output: {error}"))),
-            Self::File(file) => file.write(text),
-        }
+        let Some(file) = self.file else {
+            let written = io::stdout().lock().write_all(text.as_bytes());
+            let failed = |error| LoadError::Failed(format!("cannot write to standard output: {error}"));
+            return written.map_err(failed);
+        };
+        file.write(text)
     }
 }
 

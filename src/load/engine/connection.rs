@@ -12,10 +12,11 @@
 //! fails. Requests pipelined behind it are sent again on the next connection (RFC 9112 section 9.3.2). It
 //! owns no socket and allocates nothing after the start.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::in_flight::InFlightQueue;
+use super::scheduler::InFlightRequest;
 use super::thread_run::{ConnPolicy, ThreadRun};
 use crate::http::ResponseReader;
 use crate::load::stats::failure::LoadFailure;
@@ -66,7 +67,8 @@ pub struct LoadProtocol {
     phase: LoadPhase,
     pub(super) slot_index: usize,
     policy: ConnPolicy,
-    asked: InFlightQueue,
+    /// Oldest first.
+    asked: VecDeque<InFlightRequest>,
     requests_left: u64,
     reader: ResponseReader,
     first_byte_at: Option<Instant>,
@@ -82,7 +84,7 @@ impl LoadProtocol {
             phase: LoadPhase::Connecting,
             slot_index,
             policy,
-            asked: InFlightQueue::with_capacity(policy.pipeline),
+            asked: VecDeque::with_capacity(policy.pipeline),
             requests_left: policy.requests_max,
             reader: ResponseReader::new(policy.method),
             first_byte_at: None,
@@ -123,7 +125,7 @@ impl LoadProtocol {
     }
 
     fn requeue_in_flight(&mut self, run: &mut ThreadRun) {
-        for request in self.asked.drain() {
+        for request in self.asked.drain(..) {
             run.slots.strand(self.slot_index, request);
         }
     }
@@ -283,7 +285,7 @@ impl Protocol for LoadProtocol {
             return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
         }
         let at = run.clock.at(now);
-        for request in self.asked.drain() {
+        for request in self.asked.drain(..) {
             if request.sent + self.policy.timeout <= at {
                 run.failed(request, LoadFailure::TimedOut, at);
             } else {
@@ -298,7 +300,7 @@ impl Protocol for LoadProtocol {
         log::debug!("closed: {reason}");
         match reason {
             CloseReason::Shutdown => {
-                for request in self.asked.drain() {
+                for request in self.asked.drain(..) {
                     run.on_unfinished(request, at);
                 }
             }

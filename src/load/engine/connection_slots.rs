@@ -8,8 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::in_flight::InFlightRequest;
 use super::pacer::ThreadShare;
+use super::scheduler::InFlightRequest;
 use crate::load::plan::run_plan::Plan;
 use crate::reactor::Key;
 
@@ -431,7 +431,7 @@ mod tests {
         let start = crate::reactor::Now::read().instant;
         let mut slots = seats("ab", 2, 1, SINGLE_THREAD, start).expect("seats");
         for number in 0..WAITING_MAX as u64 + 2 {
-            let request = InFlightRequest { number, ..InFlightRequest::for_test(1, start) };
+            let request = InFlightRequest { url: 1, intended: start, sent: start, number, is_counted: false };
             let dropped = slots.push_waiting(request).map(|request| request.number);
             assert_eq!(dropped, number.checked_sub(WAITING_MAX as u64));
         }

@@ -5,7 +5,6 @@
 pub mod app;
 pub mod connection;
 pub(super) mod connection_slots;
-pub(super) mod in_flight;
 pub mod interrupt;
 pub mod pacer;
 pub(super) mod scheduler;

@@ -4,9 +4,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::in_flight::InFlightRequest;
 use super::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::Plan;
+
+/// Request from its due time to its result.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFlightRequest {
+    pub(super) url: u32,
+    /// Due time; in a closed loop, `sent`.
+    pub(super) intended: Instant,
+    pub(super) sent: Instant,
+    /// Number over all threads, from 0. The warm-up counts separately, so its length does not change measured
+    /// requests.
+    pub(super) number: u64,
+    /// False in the warm-up.
+    pub(super) is_counted: bool,
+}
 
 #[derive(Debug)]
 struct ScheduleCursor {

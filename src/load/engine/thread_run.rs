@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::connection_slots::{ConnectionSlots, LoadSlot};
-use super::in_flight::InFlightRequest;
 use super::pacer::ThreadShare;
-use super::scheduler::Scheduler;
+use super::scheduler::{InFlightRequest, Scheduler};
 use crate::http::{LastHead, Method};
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;

@@ -25,6 +25,9 @@ pub struct RequestParts<'a> {
     pub keep_alive: bool,
 }
 
+/// End of the last field line and of the head.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
 /// Templates by URL index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestTemplate(Vec<UrlTemplate>);
@@ -33,7 +36,8 @@ pub struct RequestTemplate(Vec<UrlTemplate>);
 struct UrlTemplate {
     /// Whole request, or the part before a variable length.
     head: Template,
-    after_length: Option<(Template, Template)>,
+    /// Body of variable length.
+    body: Option<Template>,
 }
 
 impl RequestTemplate {
@@ -47,9 +51,7 @@ impl RequestTemplate {
 
     /// Whether a template is random.
     pub fn is_random(&self) -> bool {
-        self.0.iter().any(|UrlTemplate { head, after_length: sized }| {
-            head.is_random() || sized.as_ref().is_some_and(|(_, body)| body.is_random())
-        })
+        self.0.iter().any(|url| url.head.is_random() || url.body.as_ref().is_some_and(Template::is_random))
     }
 
     /// Appends request `seq` for the URL.
@@ -87,7 +89,7 @@ impl UrlTemplate {
         Template::parse(path.as_bytes()).map_err(|error| format!("{}: {error}", quote(&target.path)))?;
         let Some(body) = parts.body else {
             end_head(&mut head);
-            return Ok(Self { head: Template::parse(&head)?, after_length: None });
+            return Ok(Self { head: Template::parse(&head)?, body: None });
         };
         Self::with_body(head, body)
     }
@@ -96,28 +98,16 @@ impl UrlTemplate {
     fn with_body(mut head: Vec<u8>, body: &Template) -> Result<Self, String> {
         head.extend_from_slice(b"Content-Length: ");
         let mut head = Template::parse(&head)?;
-        let mut after = Vec::with_capacity(4);
-        after.extend_from_slice(b"\r\n");
-        end_head(&mut after);
-        match body.constant() {
-            Some(bytes) => {
-                let mut len = Vec::new();
-                decimal(&mut len, bytes.len() as u64);
-                head.push_bytes(&[len.as_slice(), &after, bytes].concat());
-                Ok(Self { head, after_length: None })
-            }
-            None => {
-                let after = Template::from_bytes(after);
-                Ok(Self { head, after_length: Some((after, body.clone())) })
-            }
-        }
+        let Some(bytes) = body.constant() else { return Ok(Self { head, body: Some(body.clone()) }) };
+        head.push_bytes(&[bytes.len().to_string().as_bytes(), HEAD_END, bytes].concat());
+        Ok(Self { head, body: None })
     }
 
     fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Rng) {
         self.head.render(out, seq, random);
-        let Some((after, body)) = &self.after_length else { return };
+        let Some(body) = &self.body else { return };
         let length_at = out.len();
-        after.render(out, seq, random);
+        out.extend_from_slice(HEAD_END);
         let body_at = out.len();
         body.render(out, seq, random);
         // The length is known only now: rotate it to its place.
