@@ -129,27 +129,23 @@ impl Metrics {
 
     /// Counts a request sent, or queued to a connection.
     pub fn record_sent(&mut self, url: u32) {
-        self.series.totals.sent += 1;
-        if let Some(url) = self.url(url) {
-            url.totals.sent += 1;
-        }
+        self.count(url, |totals| totals.sent += 1);
     }
 
     /// Counts a response.
     pub fn answered(&mut self, answer: ResponseRecord) {
         let corrected = answer.done.saturating_sub(answer.intended);
         let bad = u64::from(answer.status >= BAD_STATUS_MIN);
-        self.series.totals.answered += 1;
-        self.series.totals.bad_statuses += bad;
-        self.series.totals.received_len += answer.received_len;
+        self.count(answer.url, |totals| {
+            totals.answered += 1;
+            totals.bad_statuses += bad;
+            totals.received_len += answer.received_len;
+        });
         self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
         self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
         *self.statuses.entry(answer.status).or_default() += 1;
         self.series.answered(answer.done, corrected, answer.status, answer.received_len);
         if let Some(url) = self.url(answer.url) {
-            url.totals.answered += 1;
-            url.totals.bad_statuses += bad;
-            url.totals.received_len += answer.received_len;
             url.latency.record(corrected);
         }
     }
@@ -158,15 +154,12 @@ impl Metrics {
     pub fn failed(&mut self, failed: FailureRecord) {
         let waited = failed.at.saturating_sub(failed.intended);
         let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
-        self.series.totals.failed += 1;
+        self.count(failed.url, |totals| totals.failed += 1);
         self.failures.add(failed.failure, 1);
         self.series.failed(failed.at, latency);
         if let Some(latency) = latency {
             self.latencies.record(latency, failed.at.saturating_sub(failed.sent));
-        }
-        if let Some(url) = self.url(failed.url) {
-            url.totals.failed += 1;
-            if let Some(latency) = latency {
+            if let Some(url) = self.url(failed.url) {
                 url.latency.record(latency);
             }
         }
@@ -181,12 +174,9 @@ impl Metrics {
 
     /// Counts a due request that is never sent; with its age, unless the connection was refused.
     pub fn unsent(&mut self, url: u32, age: Option<Duration>, at: Duration) {
-        self.series.totals.unsent += 1;
+        self.count(url, |totals| totals.unsent += 1);
         self.series.failed(at, None);
         age.into_iter().for_each(|age| self.unfinished.record(age));
-        if let Some(url) = self.url(url) {
-            url.totals.unsent += 1;
-        }
     }
 
     /// Counts a failed connection, which is no request.
@@ -241,6 +231,14 @@ impl Metrics {
         let known = self.series.totals.answered.checked_add(self.series.totals.failed);
         known.and_then(|known| known.checked_add(self.series.totals.unfinished))
             == Some(self.series.totals.sent)
+    }
+
+    /// Counts for the run and for the URL.
+    fn count(&mut self, url: u32, add: impl Fn(&mut RequestTotals)) {
+        add(&mut self.series.totals);
+        if let Some(url) = self.url(url) {
+            add(&mut url.totals);
+        }
     }
 
     fn url(&mut self, url: u32) -> Option<&mut UrlMetrics> {
