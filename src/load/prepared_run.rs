@@ -2,8 +2,7 @@
 //!
 //! It owns the limits of these inputs.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, HashMap};
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -11,8 +10,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::source::{DATA_TYPE, Payload, Source, join_data};
-use crate::client::target::KnownHost;
-use crate::client::target::{ClientTarget, Overrides};
+use crate::client::target::{ClientTarget, KnownHost, Overrides};
 use crate::client::tls::ClientTls;
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;

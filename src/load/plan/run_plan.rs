@@ -7,8 +7,7 @@ use std::time::Duration;
 use crate::cli::parse_choice;
 use serde::{Deserialize, Serialize};
 
-use crate::client::target::ClientTarget;
-use crate::client::target::KnownHost;
+use crate::client::target::{ClientTarget, KnownHost};
 use crate::client::tls::TlsOptions;
 use crate::http::Method;
 

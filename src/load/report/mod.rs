@@ -13,6 +13,7 @@ mod table;
 mod tables;
 mod text;
 
+pub(super) use json::Document;
 pub use json::{SCHEMA, json};
 pub(super) use tables::percentile;
 pub use text::text;

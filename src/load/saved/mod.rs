@@ -7,7 +7,7 @@ pub mod commands;
 use std::fs::File;
 use std::path::Path;
 
-use serde::{Deserialize, de};
+use serde::{Deserialize, Serialize, de};
 use serde_json::{Value, json};
 
 use super::error::LoadError;
@@ -15,6 +15,7 @@ use super::output::read_bounded;
 use super::run_info::{CpuUsage, Merged, RunInfo};
 use crate::cli::quote;
 use crate::load::plan::run_plan::Stop;
+use crate::load::report::Document;
 use crate::load::stats::latency_histogram::{COUNT_MAX, to_us};
 use crate::load::stats::metrics::{Latencies, Metrics, URL_FIGURES_MAX};
 use crate::load::stats::summary::Summary;
@@ -22,7 +23,7 @@ use crate::load::stats::time_series::{SLICES_MAX, TimeSeries};
 
 /// Distinguishes a saved run from other JSON.
 const FORMAT: &str = "reactor-http load run";
-/// Increases when older programs could not read the file.
+/// [`Document::of`] writes it; increases when older programs could not read the file.
 const VERSION: u64 = 1;
 /// Limit in bytes: the file is in memory twice.
 const RUN_LEN_MAX: u64 = 64 * 1024 * 1024;
@@ -35,11 +36,13 @@ const VALUES_MAX: usize = 250_000;
 const STATUS_MAX: u16 = 999;
 
 /// Data of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SavedRun {
     /// Sums.
+    #[serde(flatten)]
     pub metrics: Metrics,
     /// Configuration and conditions.
+    #[serde(rename = "conditions")]
     pub info: RunInfo,
 }
 
@@ -73,14 +76,7 @@ impl SavedRun {
 
     /// JSON text.
     pub fn to_json(&self) -> String {
-        // Only maps with non-text keys fail; a run has none.
-        let mut value = json!(self.metrics);
-        let added =
-            [("conditions", json!(self.info)), ("format", FORMAT.into()), ("version", VERSION.into())];
-        if let Value::Object(members) = &mut value {
-            members.extend(added.map(|(name, value)| (name.to_owned(), value)));
-        }
-        format!("{value}\n")
+        format!("{}\n", json!(Document::of(FORMAT, self)))
     }
 
     /// Parses a saved run.

@@ -5,8 +5,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::bracket;
-use super::bracket::{NextStep, RATE_MIN, SearchEnd, SearchOutcome};
+use super::bracket::{self, NextStep, RATE_MIN, SearchEnd, SearchOutcome};
 use super::curve::{Curve, RateStep};
 use super::slo::most_common_failure;
 use crate::load::args::Settings;

@@ -2,8 +2,7 @@
 //!
 //! A value beyond an end is at that end; NaN is at the beginning.
 
-use super::ticks;
-use super::ticks::{AxisTick, AxisUnit};
+use super::ticks::{self, AxisTick, AxisUnit};
 
 /// Ratio above which an axis is logarithmic.
 pub(super) const LINEAR_RATIO_MAX: f64 = 20.0;
