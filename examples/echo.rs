@@ -8,7 +8,7 @@ struct EchoProtocol(Instant);
 
 #[rustfmt::skip] impl Protocol for EchoProtocol {
     type Context = ();
-    fn advance(&mut self, input: &mut RecvBuf, output: &mut SendQueue, _: &mut (), _: Now) -> Want {
+    fn advance(&mut self, Io { recv_buf: input, send_queue: output, .. }: &mut Io<'_, ()>) -> Want {
         output.push_with(|buffer| buffer.extend_from_slice(input.bytes()));
         input.consume(input.bytes().len());
         let next = if input.is_eof() { Want::Close(CloseReason::Finished) } else { Want::Input };

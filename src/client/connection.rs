@@ -12,13 +12,13 @@
 use std::time::{Duration, Instant};
 
 use crate::http::{Method, ResponseError, ResponseEvent, ResponseReader};
-use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
+use crate::net::{CloseReason, HandshakeResult, Io, Protocol, SendQueue, Want};
 use crate::reactor::Now;
 
 /// Receiver of exchange events.
 pub trait ResponseHandler {
     /// TLS is agreed upon, or has failed; then `on_finished` follows.
-    fn on_handshake(&mut self, _: Result<TlsSession, HandshakeError>) {}
+    fn on_handshake(&mut self, _: HandshakeResult) {}
     /// Connected; returns the request.
     fn on_connected(&mut self, now: Now) -> &[u8];
     /// True if the body waits for 100 (Continue) (RFC 9110 section 10.1.1).
@@ -138,9 +138,9 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         self.phase_deadline = None;
     }
 
-    fn finish(&mut self, outcome: Result<(), FetchError>, handler: &mut A, now: Now) -> Want {
+    fn finish(&mut self, outcome: Result<(), FetchError>, io: &mut Io<'_, A>) -> Want {
         self.enter(FetchPhase::Closing);
-        handler.on_finished(outcome, false, now);
+        io.shared.on_finished(outcome, false, io.now);
         Want::Close(match outcome {
             Ok(()) => CloseReason::Finished,
             Err(FetchError::Connection(reason)) => reason,
@@ -150,19 +150,19 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         })
     }
 
-    fn send_request(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
-        let request = handler.on_connected(now);
-        send_queue.push_with(|out| out.extend_from_slice(request));
-        if handler.awaits_continue() {
+    fn send_request(&mut self, io: &mut Io<'_, A>) -> Want {
+        let request = io.shared.on_connected(io.now);
+        io.send_queue.push_with(|out| out.extend_from_slice(request));
+        if io.shared.awaits_continue() {
             self.enter(FetchPhase::SendingBody);
-            self.phase_deadline = Some(now.instant + CONTINUE_TIMEOUT);
+            self.phase_deadline = Some(io.now.instant + CONTINUE_TIMEOUT);
             return Want::Input;
         }
-        self.queue_body(send_queue, handler, now)
+        self.queue_body(io)
     }
 
-    fn queue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
-        let progress = handler.queue_body(send_queue);
+    fn queue_body(&mut self, io: &mut Io<'_, A>) -> Want {
+        let progress = io.shared.queue_body(io.send_queue);
         let next = match progress {
             BodyProgress::Complete => FetchPhase::ReadingResponse,
             _ => FetchPhase::SendingBody,
@@ -173,15 +173,15 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         match progress {
             BodyProgress::Complete | BodyProgress::Pending => Want::Input,
             BodyProgress::Queued => Want::InputOrDrain,
-            BodyProgress::Failed => self.finish(Err(FetchError::Stopped), handler, now),
+            BodyProgress::Failed => self.finish(Err(FetchError::Stopped), io),
         }
     }
 
-    fn continue_body(&mut self, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
-        match (self.phase_deadline, send_queue.is_empty()) {
+    fn continue_body(&mut self, io: &mut Io<'_, A>) -> Want {
+        match (self.phase_deadline, io.send_queue.is_empty()) {
             (Some(_), _) => Want::Input,
             (None, false) => Want::InputOrDrain,
-            (None, true) => self.queue_body(send_queue, handler, now),
+            (None, true) => self.queue_body(io),
         }
     }
 
@@ -202,42 +202,36 @@ impl<A: ResponseHandler> FetchProtocol<A> {
         }
     }
 
-    fn read_response(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        handler: &mut A,
-        now: Now,
-    ) -> Want {
+    fn read_response(&mut self, io: &mut Io<'_, A>) -> Want {
         loop {
-            let (len, wants_more, is_end) = match self.reader.next(recv_buf.bytes()) {
+            let (len, wants_more, is_end) = match self.reader.next(io.recv_buf.bytes()) {
                 Ok(Some((len, event))) => {
-                    self.on_event(&event, send_queue, handler);
-                    (len, handler.on_event(&event, now), matches!(event, ResponseEvent::End))
+                    self.on_event(&event, io.send_queue, io.shared);
+                    (len, io.shared.on_event(&event, io.now), matches!(event, ResponseEvent::End))
                 }
-                Ok(None) if recv_buf.is_eof() => {
+                Ok(None) if io.recv_buf.is_eof() => {
                     let outcome = self.reader.end_of_input().map_err(FetchError::Response);
-                    return self.finish(outcome, handler, now);
+                    return self.finish(outcome, io);
                 }
                 Ok(None) => return Want::Input,
-                Err(error) => return self.finish(Err(FetchError::Response(error)), handler, now),
+                Err(error) => return self.finish(Err(FetchError::Response(error)), io),
             };
-            recv_buf.consume(len);
+            io.recv_buf.consume(len);
             if is_end {
                 let is_reusable = self.reader.keep_alive
                     && !self.was_early
-                    && recv_buf.bytes().is_empty()
-                    && !recv_buf.is_eof();
-                if handler.on_finished(Ok(()), is_reusable, now) {
+                    && io.recv_buf.bytes().is_empty()
+                    && !io.recv_buf.is_eof();
+                if io.shared.on_finished(Ok(()), is_reusable, io.now) {
                     self.enter(FetchPhase::SendingHead);
                     self.reader = ResponseReader::new(self.method);
-                    return self.send_request(send_queue, handler, now);
+                    return self.send_request(io);
                 }
                 self.enter(FetchPhase::Closing);
                 return Want::Close(CloseReason::Finished);
             }
             if !wants_more {
-                return self.finish(Err(FetchError::Stopped), handler, now);
+                return self.finish(Err(FetchError::Stopped), io);
             }
         }
     }
@@ -246,27 +240,19 @@ impl<A: ResponseHandler> FetchProtocol<A> {
 impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
     type Context = A;
 
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        handler: &mut A,
-        now: Now,
-    ) -> Want {
+    fn advance(&mut self, io: &mut Io<'_, A>) -> Want {
         match self.phase {
-            FetchPhase::SendingHead => self.send_request(send_queue, handler, now),
-            FetchPhase::SendingBody => match self.read_response(recv_buf, send_queue, handler, now) {
-                Want::Input if self.phase == FetchPhase::SendingBody => {
-                    self.continue_body(send_queue, handler, now)
-                }
+            FetchPhase::SendingHead => self.send_request(io),
+            FetchPhase::SendingBody => match self.read_response(io) {
+                Want::Input if self.phase == FetchPhase::SendingBody => self.continue_body(io),
                 want => want,
             },
-            FetchPhase::ReadingResponse => self.read_response(recv_buf, send_queue, handler, now),
+            FetchPhase::ReadingResponse => self.read_response(io),
             FetchPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
 
-    fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>, handler: &mut A, _: Now) {
+    fn on_handshake(&mut self, outcome: HandshakeResult, handler: &mut A, _: Now) {
         handler.on_handshake(outcome);
     }
 
@@ -278,16 +264,16 @@ impl<A: ResponseHandler> Protocol for FetchProtocol<A> {
         [self.phase_deadline, self.deadline].into_iter().flatten().min()
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, send_queue: &mut SendQueue, handler: &mut A, now: Now) -> Want {
-        let is_late = self.deadline.is_some_and(|deadline| deadline <= now.instant);
+    fn on_timeout(&mut self, io: &mut Io<'_, A>) -> Want {
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= io.now.instant);
         match self.phase {
             FetchPhase::Closing => Want::Close(CloseReason::Finished),
             FetchPhase::SendingBody if !is_late => {
                 self.phase_deadline = None;
-                self.continue_body(send_queue, handler, now)
+                self.continue_body(io)
             }
             FetchPhase::SendingHead | FetchPhase::SendingBody | FetchPhase::ReadingResponse => {
-                self.finish(Err(FetchError::TimedOut), handler, now)
+                self.finish(Err(FetchError::TimedOut), io)
             }
         }
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::{
-    CloseReason, Handshake, HandshakeError, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Stream, Transport,
-    Want, connect, proxy_header,
+    CloseReason, Handshake, HandshakeError, Io, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Stream,
+    Transport, Want, connect, proxy_header,
 };
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
@@ -236,8 +236,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         if self.is_overdue(tick.now) {
             let acked_total = self.transport.acked_total().unwrap_or(self.send_queue.sent_total());
             self.protocol.on_acked(acked_total, tick.now);
-            self.want =
-                self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
+            self.want = self.call(tick, P::on_timeout);
         } else if matches!(self.want, Want::Tick | Want::Wakeup) {
             self.advance(tick);
         }
@@ -274,7 +273,17 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     }
 
     fn advance(&mut self, tick: &mut Tick<'_, P::Context>) {
-        self.want = self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, tick.context, tick.now);
+        self.want = self.call(tick, P::advance);
+    }
+
+    #[inline(always)]
+    fn call(
+        &mut self,
+        tick: &mut Tick<'_, P::Context>,
+        method: impl Fn(&mut P, &mut Io<'_, P::Context>) -> Want,
+    ) -> Want {
+        let Self { protocol, recv_buf, send_queue, .. } = self;
+        method(protocol, &mut Io { recv_buf, send_queue, shared: tick.context, now: tick.now })
     }
 
     fn flush(&mut self, tick: &mut Tick<'_, P::Context>) -> IoOutcome {

@@ -76,3 +76,6 @@ impl fmt::Display for HandshakeError {
         }
     }
 }
+
+/// Outcome of a handshake.
+pub type HandshakeResult = Result<TlsSession, HandshakeError>;

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{CloseReason, HandshakeError, RecvBuf, SendQueue, TlsSession};
+use super::{CloseReason, HandshakeResult, RecvBuf, SendQueue};
 use crate::reactor::Now;
 
 /// Event that a protocol waits for: its state.
@@ -26,6 +26,18 @@ pub enum Want {
     Close(CloseReason),
 }
 
+/// Buffers of a connection, shared state and time, for one call of its protocol.
+pub struct Io<'a, C> {
+    /// Input.
+    pub recv_buf: &'a mut RecvBuf,
+    /// Output.
+    pub send_queue: &'a mut SendQueue,
+    /// See [`Protocol::Context`].
+    pub shared: &'a mut C,
+    /// Time of the tick.
+    pub now: Now,
+}
+
 /// A protocol: bytes in, segments out.
 pub trait Protocol {
     /// Shared state, such as files and settings.
@@ -33,13 +45,7 @@ pub trait Protocol {
 
     /// Called when connected, when `Want` is satisfied, or after
     /// [`Connection::wake`](super::Connection::wake). Must not want input after its end.
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        context: &mut Self::Context,
-        now: Now,
-    ) -> Want;
+    fn advance(&mut self, io: &mut Io<'_, Self::Context>) -> Want;
 
     /// A PROXY header named the client.
     fn on_proxied(&mut self, _client: SocketAddr) {}
@@ -48,13 +54,7 @@ pub trait Protocol {
     fn on_connected(&mut self, _context: &mut Self::Context, _now: Now) {}
 
     /// The handshake, if the transport has one, is complete or has failed. `advance` or `closed` follows.
-    fn on_handshake(
-        &mut self,
-        _outcome: Result<TlsSession, HandshakeError>,
-        _context: &mut Self::Context,
-        _now: Now,
-    ) {
-    }
+    fn on_handshake(&mut self, _outcome: HandshakeResult, _context: &mut Self::Context, _now: Now) {}
 
     /// `len` bytes were read; `advance` follows, maybe after input of other connections.
     ///
@@ -73,13 +73,7 @@ pub trait Protocol {
     fn deadline(&self) -> Option<Instant>;
 
     /// The deadline has passed. By default the connection closes.
-    fn on_timeout(
-        &mut self,
-        _recv_buf: &mut RecvBuf,
-        _send_queue: &mut SendQueue,
-        _context: &mut Self::Context,
-        _now: Now,
-    ) -> Want {
+    fn on_timeout(&mut self, _io: &mut Io<'_, Self::Context>) -> Want {
         Want::Close(CloseReason::TimedOut("the peer"))
     }
 

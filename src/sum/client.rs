@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use super::TIMEOUT;
 use super::line::{SumLine, SumLineError, SumRole};
-use crate::net::{CloseReason, Protocol, RecvBuf, SendQueue, Want};
+use crate::net::{CloseReason, Io, Protocol, SendQueue, Want};
 use crate::reactor::Now;
 use crate::text::append;
 
@@ -36,13 +36,16 @@ pub enum SumFailure {
     Connection(CloseReason),
 }
 
+/// The server's line, or why there is none.
+pub type SumResult = Result<SumLine, SumFailure>;
+
 /// One exchange.
 #[derive(Debug)]
 pub struct SumExchange {
     /// Line to send.
     pub own: SumLine,
     /// Set at the end.
-    pub outcome: Option<Result<SumLine, SumFailure>>,
+    pub outcome: Option<SumResult>,
 }
 
 /// Connection states.
@@ -87,34 +90,30 @@ impl SumClientProtocol {
         self.phase = next;
     }
 
-    fn send_line(&mut self, send_queue: &mut SendQueue, own: &SumLine, now: Now) -> Want {
+    fn send_line(&mut self, io: &mut Io<'_, SumExchange>) -> Want {
         self.enter(SumClientPhase::ReadingLine);
-        self.deadline = now.instant + TIMEOUT;
-        send_queue.push_with(|out| append(out, format_args!("{}\n", own.format_as(SumRole::Client))));
+        self.deadline = io.now.instant + TIMEOUT;
+        let line = io.shared.own.format_as(SumRole::Client);
+        io.send_queue.push_with(|out| append(out, format_args!("{line}\n")));
         Want::Input
     }
 
-    fn read_line(&mut self, recv_buf: &mut RecvBuf, exchange: &mut SumExchange) -> Want {
-        let outcome = match SumLine::parse(SumRole::Server, recv_buf.bytes()) {
+    fn read_line(&mut self, io: &mut Io<'_, SumExchange>) -> Want {
+        let outcome = match SumLine::parse(SumRole::Server, io.recv_buf.bytes()) {
             Ok(Some((len, server))) => {
-                recv_buf.consume(len);
+                io.recv_buf.consume(len);
                 Ok(server)
             }
-            Ok(None) if !recv_buf.is_eof() => return Want::Input,
-            Ok(None) if recv_buf.is_empty() => Err(SumFailure::NoResponse),
+            Ok(None) if !io.recv_buf.is_eof() => return Want::Input,
+            Ok(None) if io.recv_buf.is_empty() => Err(SumFailure::NoResponse),
             Ok(None) => Err(SumFailure::InvalidLine(SumLineError::CutShort)),
             Err(SumLineError::Refused(message)) => Err(SumFailure::Refused(message)),
             Err(error) => Err(SumFailure::InvalidLine(error)),
         };
-        self.finish(outcome, CloseReason::Finished, exchange)
+        self.finish(outcome, CloseReason::Finished, io.shared)
     }
 
-    fn finish(
-        &mut self,
-        outcome: Result<SumLine, SumFailure>,
-        reason: CloseReason,
-        exchange: &mut SumExchange,
-    ) -> Want {
+    fn finish(&mut self, outcome: SumResult, reason: CloseReason, exchange: &mut SumExchange) -> Want {
         self.enter(SumClientPhase::Closing);
         exchange.outcome = Some(outcome);
         Want::Close(reason)
@@ -124,16 +123,10 @@ impl SumClientProtocol {
 impl Protocol for SumClientProtocol {
     type Context = SumExchange;
 
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        exchange: &mut SumExchange,
-        now: Now,
-    ) -> Want {
+    fn advance(&mut self, io: &mut Io<'_, SumExchange>) -> Want {
         match self.phase {
-            SumClientPhase::Connecting => self.send_line(send_queue, &exchange.own, now),
-            SumClientPhase::ReadingLine => self.read_line(recv_buf, exchange),
+            SumClientPhase::Connecting => self.send_line(io),
+            SumClientPhase::ReadingLine => self.read_line(io),
             SumClientPhase::Closing => Want::Close(CloseReason::Finished),
         }
     }
@@ -142,12 +135,12 @@ impl Protocol for SumClientProtocol {
         Some(self.deadline)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, exchange: &mut SumExchange, _: Now) -> Want {
+    fn on_timeout(&mut self, io: &mut Io<'_, SumExchange>) -> Want {
         match self.phase {
             SumClientPhase::Closing => Want::Close(CloseReason::Finished),
             SumClientPhase::Connecting | SumClientPhase::ReadingLine => {
                 let reason = CloseReason::TimedOut("the server's number");
-                self.finish(Err(SumFailure::TimedOut), reason, exchange)
+                self.finish(Err(SumFailure::TimedOut), reason, io.shared)
             }
         }
     }

@@ -16,7 +16,7 @@ use mio::net::TcpStream;
 
 use super::TIMEOUT;
 use super::line::{ERROR, Name, SumLine, SumLineError, SumRole};
-use crate::net::{CloseReason, Connection, Protocol, RecvBuf, SendQueue, Want, host_name};
+use crate::net::{CloseReason, Connection, Io, Protocol, SendQueue, Want, host_name};
 use crate::reactor::{ListenerId, Now};
 use crate::text::append;
 
@@ -41,7 +41,7 @@ impl SumState {
         Self { own: SumLine { name, number }, output_lines: Vec::new(), ended: false, draining: false }
     }
 
-    fn handle_line(&mut self, client: &SumLine) -> Result<&SumLine, String> {
+    fn handle_line(&mut self, client: &SumLine) -> Result<(), String> {
         let (own, lines) = (&self.own, &mut self.output_lines);
         self.ended |= !NUMBERS.contains(&client.number);
         lines.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
@@ -53,7 +53,7 @@ impl SumState {
             own.format_as(SumRole::Server)
         ));
         match sum {
-            Some(_) => Ok(own),
+            Some(_) => Ok(()),
             None => Err(format!("the sum of {} and {} does not fit into 64 bits", client.number, own.number)),
         }
     }
@@ -159,41 +159,30 @@ impl SumServerProtocol {
         Want::Close(reason)
     }
 
-    fn read_line(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        state: &mut SumState,
-        now: Now,
-    ) -> Want {
-        self.has_input |= !recv_buf.is_empty();
-        let response = match SumLine::parse(SumRole::Client, recv_buf.bytes()) {
+    fn read_line(&mut self, io: &mut Io<'_, SumState>) -> Want {
+        self.has_input |= !io.recv_buf.is_empty();
+        let response = match SumLine::parse(SumRole::Client, io.recv_buf.bytes()) {
             Ok(Some((len, client))) => {
-                recv_buf.consume(len);
-                state.handle_line(&client)
+                io.recv_buf.consume(len);
+                io.shared.handle_line(&client)
             }
-            Ok(None) if !recv_buf.is_eof() => return Want::Input,
+            Ok(None) if !io.recv_buf.is_eof() => return Want::Input,
             Ok(None) if !self.has_input => return self.close(CloseReason::PeerClosed),
             Ok(None) => Err(SumLineError::CutShort.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        self.write_line(response, send_queue, now)
+        self.write_line(response, io)
     }
 
-    fn write_line(
-        &mut self,
-        response: Result<&SumLine, String>,
-        send_queue: &mut SendQueue,
-        now: Now,
-    ) -> Want {
+    fn write_line(&mut self, response: Result<(), String>, io: &mut Io<'_, SumState>) -> Want {
         self.enter(SumServerPhase::WritingLine);
-        self.deadline = now.instant + TIMEOUT;
+        self.deadline = io.now.instant + TIMEOUT;
         let (line, reason) = match response {
-            Ok(own) => (own.format_as(SumRole::Server), CloseReason::Finished),
+            Ok(()) => (io.shared.own.format_as(SumRole::Server), CloseReason::Finished),
             Err(message) => (format!("{ERROR}{message}"), CloseReason::Refused("no valid number")),
         };
         self.close_reason = reason;
-        send_queue.push_with(|out| append(out, format_args!("{line}\n")));
+        io.send_queue.push_with(|out| append(out, format_args!("{line}\n")));
         Want::Drain
     }
 }
@@ -201,15 +190,9 @@ impl SumServerProtocol {
 impl Protocol for SumServerProtocol {
     type Context = SumState;
 
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        state: &mut SumState,
-        now: Now,
-    ) -> Want {
+    fn advance(&mut self, io: &mut Io<'_, SumState>) -> Want {
         match self.phase {
-            SumServerPhase::ReadingLine => self.read_line(recv_buf, send_queue, state, now),
+            SumServerPhase::ReadingLine => self.read_line(io),
             SumServerPhase::WritingLine => self.close(self.close_reason),
             SumServerPhase::Closing => Want::Close(self.close_reason),
         }
@@ -219,20 +202,12 @@ impl Protocol for SumServerProtocol {
         Some(self.deadline)
     }
 
-    fn on_timeout(
-        &mut self,
-        _: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        state: &mut SumState,
-        now: Now,
-    ) -> Want {
+    fn on_timeout(&mut self, io: &mut Io<'_, SumState>) -> Want {
         match self.phase {
-            SumServerPhase::ReadingLine if state.draining && !self.has_input => {
+            SumServerPhase::ReadingLine if io.shared.draining && !self.has_input => {
                 self.close(CloseReason::Shutdown)
             }
-            SumServerPhase::ReadingLine => {
-                self.write_line(Err(SumLineError::TimedOut.to_string()), send_queue, now)
-            }
+            SumServerPhase::ReadingLine => self.write_line(Err(SumLineError::TimedOut.to_string()), io),
             SumServerPhase::WritingLine => {
                 self.close(CloseReason::TimedOut("the peer to receive the response"))
             }

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use reactor_http::net::{CloseReason, Connection, Pool, Protocol, RecvBuf, SendQueue, Tick, Transport, Want};
+use reactor_http::net::{CloseReason, Connection, Io, Pool, Protocol, SendQueue, Tick, Transport, Want};
 use reactor_http::reactor::{Next, Now, Readiness};
 
 // Snippet.
@@ -19,12 +19,12 @@ struct Echo {
 impl Protocol for Echo {
     type Context = ();
 
-    fn advance(&mut self, recv_buf: &mut RecvBuf, send_queue: &mut SendQueue, _: &mut (), now: Now) -> Want {
-        let len = recv_buf.bytes().len();
-        send_queue.push_with(|out| out.extend_from_slice(recv_buf.bytes()));
-        recv_buf.consume(len);
-        self.deadline = now.instant + Duration::from_secs(30);
-        match (recv_buf.is_eof(), send_queue.is_empty()) {
+    fn advance(&mut self, io: &mut Io<'_, ()>) -> Want {
+        let len = io.recv_buf.bytes().len();
+        io.send_queue.push_with(|out| out.extend_from_slice(io.recv_buf.bytes()));
+        io.recv_buf.consume(len);
+        self.deadline = io.now.instant + Duration::from_secs(30);
+        match (io.recv_buf.is_eof(), io.send_queue.is_empty()) {
             (true, true) => Want::Close(CloseReason::PeerClosed),
             (true, false) => Want::Drain,
             (false, _) => Want::Input,
@@ -35,7 +35,7 @@ impl Protocol for Echo {
         Some(self.deadline)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, _: &mut (), _: Now) -> Want {
+    fn on_timeout(&mut self, _: &mut Io<'_, ()>) -> Want {
         Want::Close(CloseReason::TimedOut("input"))
     }
 

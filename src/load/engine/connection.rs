@@ -20,7 +20,7 @@ use super::scheduler::InFlightRequest;
 use super::thread_run::{ConnPolicy, ThreadRun};
 use crate::http::ResponseReader;
 use crate::load::stats::failure::LoadFailure;
-use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
+use crate::net::{CloseReason, HandshakeError, Io, Protocol, RecvBuf, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 
 /// Connection state.
@@ -225,15 +225,10 @@ impl LoadProtocol {
 impl Protocol for LoadProtocol {
     type Context = ThreadRun;
 
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        run: &mut ThreadRun,
-        now: Now,
-    ) -> Want {
+    fn advance(&mut self, io: &mut Io<'_, ThreadRun>) -> Want {
+        let Io { recv_buf, send_queue, shared: run, now } = io;
         // Read after input and before output: no latency is too short.
-        let at = run.clock.at(now);
+        let at = run.clock.at(*now);
         if self.phase == LoadPhase::Connecting {
             let connected_at = if let HandshakeState::Since(since) = self.handshake { since } else { at };
             let took = connected_at.saturating_duration_since(self.connect_started_at);
@@ -279,12 +274,12 @@ impl Protocol for LoadProtocol {
         since.map(|since| since + self.policy.timeout)
     }
 
-    fn on_timeout(&mut self, _: &mut RecvBuf, _: &mut SendQueue, run: &mut ThreadRun, now: Now) -> Want {
+    fn on_timeout(&mut self, Io { shared: run, now, .. }: &mut Io<'_, ThreadRun>) -> Want {
         if self.phase == LoadPhase::Connecting {
             // The connect succeeded too late.
             return Want::Close(CloseReason::ConnectFailed(ErrorKind::TimedOut));
         }
-        let at = run.clock.at(now);
+        let at = run.clock.at(*now);
         for request in self.asked.drain(..) {
             if request.sent + self.policy.timeout <= at {
                 run.failed(request, LoadFailure::TimedOut, at);

@@ -24,7 +24,7 @@ struct EchoProtocol {
 impl Protocol for EchoProtocol {
     type Context = ();
 
-    fn advance(&mut self, recv_buf: &mut RecvBuf, send_queue: &mut SendQueue, _: &mut (), _: Now) -> Want {
+    fn advance(&mut self, Io { recv_buf, send_queue, .. }: &mut Io<'_, ()>) -> Want {
         self.advanced += 1;
         if recv_buf.is_empty() {
             return Want::Close(CloseReason::Refused("no more"));
@@ -129,12 +129,12 @@ struct WaitingProtocol {
 impl Protocol for WaitingProtocol {
     type Context = ();
 
-    fn advance(&mut self, _: &mut RecvBuf, send_queue: &mut SendQueue, _: &mut (), _: Now) -> Want {
+    fn advance(&mut self, io: &mut Io<'_, ()>) -> Want {
         self.advanced += 1;
         if self.is_done {
             return Want::Close(CloseReason::Finished);
         }
-        send_queue.push_static(b"wait");
+        io.send_queue.push_static(b"wait");
         Want::Wakeup
     }
 

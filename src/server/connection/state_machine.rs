@@ -24,7 +24,7 @@ use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
 use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
-use crate::net::{CloseReason, HandshakeError, Protocol, RecvBuf, SendQueue, TlsSession, Want};
+use crate::net::{CloseReason, HandshakeResult, Io, Protocol, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
 use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
@@ -37,12 +37,7 @@ enum StateChange {
     Enter(HttpServerState),
 }
 
-struct StepContext<'a> {
-    recv_buf: &'a mut RecvBuf,
-    send_queue: &'a mut SendQueue,
-    worker: &'a mut WorkerState,
-    now: Now,
-}
+type ServerIo<'a> = Io<'a, WorkerState>;
 
 /// HTTP/1.1 protocol of one server connection.
 #[derive(Debug)]
@@ -90,15 +85,15 @@ impl HttpServerProtocol {
         }
     }
 
-    fn enter(&mut self, next: HttpServerState, cx: &StepContext<'_>) {
+    fn enter(&mut self, next: HttpServerState, io: &ServerIo<'_>) {
         let (from, to) = (self.state.phase(), next.phase());
         log::debug!("{}: {from:?} -> {to:?}", self.peer);
         debug_assert!(TRANSITIONS.contains(&(from, to)), "{from:?} -> {to:?} is not in the table");
         self.state = next;
-        let now = cx.now.instant;
+        let now = io.now.instant;
         match self.state {
             HttpServerState::Reading | HttpServerState::Parsing(_) => {
-                self.deadlines.start_head(has_head_bytes(cx.recv_buf), &cx.worker.context.config, now);
+                self.deadlines.start_head(has_head_bytes(io.recv_buf), &io.shared.context.config, now);
             }
             HttpServerState::Receiving(_) => self.deadlines.start_body(now),
             HttpServerState::Preparing(ref job) => self.deadlines.start_preparing(job.helper_timeout(), now),
@@ -107,44 +102,44 @@ impl HttpServerProtocol {
         }
     }
 
-    fn run(&mut self, cx: &mut StepContext<'_>) -> Want {
+    fn run(&mut self, io: &mut ServerIo<'_>) -> Want {
         loop {
-            match self.step(cx) {
+            match self.step(io) {
                 StateChange::Stay(want) => return want,
-                StateChange::Enter(next) => self.enter(next, cx),
+                StateChange::Enter(next) => self.enter(next, io),
             }
         }
     }
 
-    fn step(&mut self, cx: &mut StepContext<'_>) -> StateChange {
+    fn step(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         match &mut self.state {
-            HttpServerState::Reading => self.read(cx),
-            HttpServerState::Parsing(_) => self.parse(cx),
+            HttpServerState::Reading => self.read(io),
+            HttpServerState::Parsing(_) => self.parse(io),
             HttpServerState::Receiving(receiver) => {
-                let progress = receiver.receive(cx.recv_buf, cx.send_queue, &cx.worker.context);
+                let progress = receiver.receive(io.recv_buf, io.send_queue, &io.shared.context);
                 let (since, received_len) = (receiver.since, receiver.received_len());
-                self.deadlines.extend_body(since, received_len, cx.now.instant);
-                self.on_body_progress(progress, cx)
+                self.deadlines.extend_body(since, received_len, io.now.instant);
+                self.on_body_progress(progress, io)
             }
-            HttpServerState::Preparing(preparing) => match preparing.poll(&mut cx.worker.context, cx.now) {
-                Some(response) => self.respond(response, cx),
+            HttpServerState::Preparing(preparing) => match preparing.poll(&mut io.shared.context, io.now) {
+                Some(response) => self.respond(response, io),
                 None if preparing.helper_timeout().is_some() => StateChange::Stay(Want::Wakeup),
                 None => StateChange::Stay(Want::Tick),
             },
-            HttpServerState::Writing(Some(_)) if cx.send_queue.is_empty() => self.stream_slice(cx),
+            HttpServerState::Writing(Some(_)) if io.send_queue.is_empty() => self.stream_slice(io),
             HttpServerState::Writing(Some(_)) => StateChange::Stay(Want::Drain),
-            HttpServerState::Writing(None) => self.write(cx),
+            HttpServerState::Writing(None) => self.write(io),
             HttpServerState::Closing => self.want_close(),
         }
     }
 
-    fn read(&mut self, cx: &StepContext<'_>) -> StateChange {
-        if cx.recv_buf.bytes().len() > self.head_progress.seen_len
-            || (cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf))
+    fn read(&mut self, io: &ServerIo<'_>) -> StateChange {
+        if io.recv_buf.bytes().len() > self.head_progress.seen_len
+            || (io.recv_buf.is_eof() && has_head_bytes(io.recv_buf))
         {
             return StateChange::Enter(HttpServerState::Parsing(None));
         }
-        if cx.recv_buf.is_eof() {
+        if io.recv_buf.is_eof() {
             return self.close(CloseReason::PeerClosed);
         }
         StateChange::Stay(Want::Input)
@@ -152,27 +147,27 @@ impl HttpServerProtocol {
 
     /// Not inlined: the other steps are short and run more often.
     #[inline(never)]
-    fn parse(&mut self, cx: &mut StepContext<'_>) -> StateChange {
-        if !count_request(&mut self.tick, &mut self.tick_requests, cx.now) {
+    fn parse(&mut self, io: &mut ServerIo<'_>) -> StateChange {
+        if !count_request(&mut self.tick, &mut self.tick_requests, io.now) {
             return StateChange::Stay(Want::Tick);
         }
         let (is_tls, checks_host) = (self.tls.is_some(), self.checks_host);
         let origin = RequestOrigin { peer: self.peer, is_tls, checks_host };
         let HttpServerState::Parsing(login) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         match read_request::read_request(
-            cx.recv_buf.bytes(),
+            io.recv_buf.bytes(),
             &mut self.head_progress,
             &mut self.pipeline,
-            cx.worker,
-            ((origin, login), cx.now),
+            io.shared,
+            ((origin, login), io.now),
         ) {
             NextRequest::Request { len, body, expects_continue, action } => {
-                cx.recv_buf.consume(len);
+                io.recv_buf.consume(len);
                 self.forget_head();
-                self.start_body(body, expects_continue, action, cx)
+                self.start_body(body, expects_continue, action, io)
             }
-            NextRequest::Incomplete => self.need_more(cx),
-            NextRequest::Rejected(reject) => self.reject(&reject, cx),
+            NextRequest::Incomplete => self.need_more(io),
+            NextRequest::Rejected(reject) => self.reject(&reject, io),
             NextRequest::LoginPending(until) => {
                 self.deadlines.wait_until(until);
                 StateChange::Stay(Want::Wakeup)
@@ -185,30 +180,30 @@ impl HttpServerProtocol {
         self.head_progress = HeadProgress::default();
     }
 
-    fn need_more(&mut self, cx: &mut StepContext<'_>) -> StateChange {
+    fn need_more(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         self.tick_requests -= 1;
-        if cx.recv_buf.is_eof() && has_head_bytes(cx.recv_buf) {
+        if io.recv_buf.is_eof() && has_head_bytes(io.recv_buf) {
             let message = "The request ended before its head was complete.";
-            return self.reject(&Reject::new(Status::BAD_REQUEST, message), cx);
+            return self.reject(&Reject::new(Status::BAD_REQUEST, message), io);
         }
-        self.head_progress.seen_len = cx.recv_buf.bytes().len();
-        StateChange::Enter(if cx.send_queue.is_empty() {
+        self.head_progress.seen_len = io.recv_buf.bytes().len();
+        StateChange::Enter(if io.send_queue.is_empty() {
             HttpServerState::Reading
         } else {
             HttpServerState::Writing(None)
         })
     }
 
-    fn reject(&mut self, reject: &Reject, cx: &mut StepContext<'_>) -> StateChange {
-        let bytes = cx.recv_buf.bytes();
+    fn reject(&mut self, reject: &Reject, io: &mut ServerIo<'_>) -> StateChange {
+        let bytes = io.recv_buf.bytes();
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let format = error_format_of_rejected(bytes);
         let summary = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
-        let pipeline = self.pipeline.get_or_insert_with(|| cx.worker.lease_pipeline());
-        pipeline.begin(summary, bytes, cx.worker.log.detail(), cx.now);
+        let pipeline = self.pipeline.get_or_insert_with(|| io.shared.lease_pipeline());
+        pipeline.begin(summary, bytes, io.shared.log.detail(), io.now);
         self.forget_head();
         self.close_reason = Some(CloseReason::Refused(reject.message));
-        self.respond(ErrorResponse::new(reject.status, reject.message, format).into(), cx)
+        self.respond(ErrorResponse::new(reject.status, reject.message, format).into(), io)
     }
 
     fn start_body(
@@ -216,7 +211,7 @@ impl HttpServerProtocol {
         body: RequestBody,
         expects_continue: bool,
         action: Action,
-        cx: &mut StepContext<'_>,
+        io: &mut ServerIo<'_>,
     ) -> StateChange {
         if action.status().is_some_and(|status| is_body_rejected(body, expects_continue, status)) {
             // The body may or may not follow, so the connection ends.
@@ -228,44 +223,44 @@ impl HttpServerProtocol {
                     ErrorResponse::new(status, UNWANTED_BODY_MESSAGE, ErrorFormat::Text).into()
                 }
             };
-            return self.respond(response, cx);
+            return self.respond(response, io);
         }
         let action = match action {
-            Action::Respond(response) if body == RequestBody::None => return self.respond(response, cx),
+            Action::Respond(response) if body == RequestBody::None => return self.respond(response, io),
             action if body == RequestBody::None && !matches!(action, Action::Open(_)) => {
-                return self.finish(action, cx);
+                return self.finish(action, io);
             }
             action => action,
         };
-        let receiver = BodyReceiver::new(body, expects_continue, action, cx.now.instant);
+        let receiver = BodyReceiver::new(body, expects_continue, action, io.now.instant);
         StateChange::Enter(HttpServerState::Receiving(Box::new(receiver)))
     }
 
-    fn finish(&mut self, action: Action, cx: &mut StepContext<'_>) -> StateChange {
-        match action.finish(&mut cx.worker.context, cx.now) {
-            Ok(response) => self.respond(response, cx),
+    fn finish(&mut self, action: Action, io: &mut ServerIo<'_>) -> StateChange {
+        match action.finish(&mut io.shared.context, io.now) {
+            Ok(response) => self.respond(response, io),
             Err(job) => StateChange::Enter(HttpServerState::Preparing(Box::new(job))),
         }
     }
 
-    fn on_body_progress(&mut self, progress: ReceiveProgress, cx: &mut StepContext<'_>) -> StateChange {
+    fn on_body_progress(&mut self, progress: ReceiveProgress, io: &mut ServerIo<'_>) -> StateChange {
         match progress {
-            ReceiveProgress::Complete(action) => self.finish(action, cx),
+            ReceiveProgress::Complete(action) => self.finish(action, io),
             ReceiveProgress::Failed(response, reason) => {
                 self.close_reason = Some(CloseReason::Refused(reason));
-                self.respond(response, cx)
+                self.respond(response, io)
             }
             ReceiveProgress::Waiting => {
-                self.deadlines.start_body(cx.now.instant);
+                self.deadlines.start_body(io.now.instant);
                 StateChange::Stay(Want::Wakeup)
             }
             ReceiveProgress::More => StateChange::Stay(Want::Input),
         }
     }
 
-    fn respond(&mut self, mut response: Response, cx: &mut StepContext<'_>) -> StateChange {
+    fn respond(&mut self, mut response: Response, io: &mut ServerIo<'_>) -> StateChange {
         if matches!(self.state, HttpServerState::Preparing(_)) {
-            response = error_documents::with_page(response, &mut cx.worker.context, cx.now);
+            response = error_documents::with_page(response, &mut io.shared.context, io.now);
         }
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "a response without a request");
@@ -276,16 +271,16 @@ impl HttpServerProtocol {
         };
         if !request.keep_alive || framing == Some(StreamFraming::UntilClose) {
             self.close_reason = self.close_reason.or(Some(CloseReason::Finished));
-        } else if cx.worker.draining {
+        } else if io.shared.draining {
             self.close_reason = self.close_reason.or(Some(CloseReason::Shutdown));
         }
         let closes = self.close_reason.is_some();
-        let position = cx.send_queue.position();
-        cx.worker.stats.count_response(response.status);
+        let position = io.send_queue.position();
+        io.shared.stats.count_response(response.status);
         let span =
-            cx.worker.writer.write(cx.send_queue, &response, request, (closes, self.tls.is_some()), cx.now);
+            io.shared.writer.write(io.send_queue, &response, request, (closes, self.tls.is_some()), io.now);
         if let Some(pipeline) = &mut self.pipeline {
-            pipeline.record_response(span, cx.send_queue, position, cx.worker.log.detail());
+            pipeline.record_response(span, io.send_queue, position, io.shared.log.detail());
         }
         StateChange::Enter(HttpServerState::Writing(match response.body {
             Body::Stream(stream) if !request.head_only => Some(stream),
@@ -293,12 +288,12 @@ impl HttpServerProtocol {
         }))
     }
 
-    fn stream_slice(&mut self, cx: &mut StepContext<'_>) -> StateChange {
+    fn stream_slice(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
-        let scratch = &mut cx.worker.scratch;
-        let progress = rest.as_mut().map(|stream| stream.write_slice(cx.send_queue, scratch));
+        let scratch = &mut io.shared.scratch;
+        let progress = rest.as_mut().map(|stream| stream.write_slice(io.send_queue, scratch));
         let progress = progress.unwrap_or(StreamProgress::Complete);
-        let end = (progress == StreamProgress::Complete).then(|| cx.send_queue.queued_total());
+        let end = (progress == StreamProgress::Complete).then(|| io.send_queue.queued_total());
         if let (Some(pipeline), Some(stream)) = (&mut self.pipeline, &*rest) {
             pipeline.record_stream(stream.framing_len, end);
         }
@@ -307,25 +302,25 @@ impl HttpServerProtocol {
             StreamProgress::Failed(reason) => self.close(reason),
             StreamProgress::Complete => {
                 *rest = None;
-                self.end_exchanges(cx);
-                self.write(cx)
+                self.end_exchanges(io);
+                self.write(io)
             }
         }
     }
 
     /// The next request only if little output is queued.
-    fn write(&mut self, cx: &mut StepContext<'_>) -> StateChange {
-        let more = cx.recv_buf.bytes().len() > self.head_progress.seen_len;
+    fn write(&mut self, io: &mut ServerIo<'_>) -> StateChange {
+        let more = io.recv_buf.bytes().len() > self.head_progress.seen_len;
         let pipeline_len =
-            cx.send_queue.len().max(self.pipeline.as_ref().map_or(0, |pipeline| pipeline.text_len()));
-        match (self.close_reason, cx.send_queue.is_empty()) {
+            io.send_queue.len().max(self.pipeline.as_ref().map_or(0, |pipeline| pipeline.text_len()));
+        match (self.close_reason, io.send_queue.is_empty()) {
             (None, false) if more && pipeline_len < PIPELINE_LEN_MAX => {
                 StateChange::Enter(HttpServerState::Parsing(None))
             }
             (_, false) => StateChange::Stay(Want::Drain),
             (Some(reason), true) => self.close(reason),
             (None, true) if more => StateChange::Enter(HttpServerState::Parsing(None)),
-            (None, true) if cx.worker.draining => self.close(CloseReason::Shutdown),
+            (None, true) if io.shared.draining => self.close(CloseReason::Shutdown),
             (None, true) => StateChange::Enter(HttpServerState::Reading),
         }
     }
@@ -343,52 +338,52 @@ impl HttpServerProtocol {
         ConnInfo { peer: self.peer, connection: self.number, closing, tls: self.tls.as_deref() }
     }
 
-    fn end_exchanges(&mut self, cx: &mut StepContext<'_>) {
+    fn end_exchanges(&mut self, io: &mut ServerIo<'_>) {
         let Some(mut pipeline) = self.pipeline.take() else { return };
         let conn_info = self.conn_info(self.close_reason);
-        pipeline.end_sent(cx.send_queue.sent_total(), conn_info, &mut cx.worker.log, cx.now);
+        pipeline.end_sent(io.send_queue.sent_total(), conn_info, &mut io.shared.log, io.now);
         if pipeline.is_empty() {
-            cx.worker.return_pipeline(pipeline);
+            io.shared.return_pipeline(pipeline);
         } else {
             self.pipeline = Some(pipeline);
         }
     }
 
-    fn on_state_timeout(&mut self, cx: &mut StepContext<'_>) -> StateChange {
+    fn on_state_timeout(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         match self.state {
             HttpServerState::Reading if self.deadlines.is_idle() => {
-                let reason = if cx.worker.draining {
+                let reason = if io.shared.draining {
                     CloseReason::Shutdown
                 } else {
                     CloseReason::TimedOut("a request")
                 };
                 self.close(reason)
             }
-            HttpServerState::Parsing(Some(_)) => self.parse(cx),
+            HttpServerState::Parsing(Some(_)) => self.parse(io),
             HttpServerState::Reading | HttpServerState::Parsing(_) => {
-                self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), cx)
+                self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), io)
             }
             HttpServerState::Receiving(ref receiver) => {
-                let error = receiver.timeout_error(&cx.worker.context);
+                let error = receiver.timeout_error(&io.shared.context);
                 self.close_reason = Some(CloseReason::Refused(error.message));
-                self.respond(error.into(), cx)
+                self.respond(error.into(), io)
             }
             HttpServerState::Preparing(ref mut preparing) => {
                 let response = preparing.on_timeout();
-                self.respond(response, cx)
+                self.respond(response, io)
             }
-            HttpServerState::Writing(_) => self.on_write_timeout(cx),
+            HttpServerState::Writing(_) => self.on_write_timeout(io),
             HttpServerState::Closing => self.want_close(),
         }
     }
 
     /// Close if the peer is too slow; not if our own producer had nothing queued.
-    fn on_write_timeout(&mut self, cx: &StepContext<'_>) -> StateChange {
-        if cx.send_queue.is_empty() {
-            self.deadlines.start_write(cx.now.instant);
+    fn on_write_timeout(&mut self, io: &ServerIo<'_>) -> StateChange {
+        if io.send_queue.is_empty() {
+            self.deadlines.start_write(io.now.instant);
             return StateChange::Stay(Want::Tick);
         }
-        if self.deadlines.extend_write(cx.now.instant) {
+        if self.deadlines.extend_write(io.now.instant) {
             return StateChange::Stay(Want::Drain);
         }
         self.close(CloseReason::TimedOut("the peer to receive the response"))
@@ -398,16 +393,9 @@ impl HttpServerProtocol {
 impl Protocol for HttpServerProtocol {
     type Context = WorkerState;
 
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        worker: &mut WorkerState,
-        now: Now,
-    ) -> Want {
-        let mut cx = StepContext { recv_buf, send_queue, worker, now };
-        self.end_exchanges(&mut cx);
-        self.run(&mut cx)
+    fn advance(&mut self, io: &mut ServerIo<'_>) -> Want {
+        self.end_exchanges(io);
+        self.run(io)
     }
 
     fn on_proxied(&mut self, client: SocketAddr) {
@@ -415,12 +403,7 @@ impl Protocol for HttpServerProtocol {
         self.peer = client;
     }
 
-    fn on_handshake(
-        &mut self,
-        outcome: Result<TlsSession, HandshakeError>,
-        worker: &mut WorkerState,
-        now: Now,
-    ) {
+    fn on_handshake(&mut self, outcome: HandshakeResult, worker: &mut WorkerState, now: Now) {
         let (peer, number) = (self.peer, self.number);
         match outcome {
             Ok(session) => {
@@ -452,19 +435,12 @@ impl Protocol for HttpServerProtocol {
         Some(self.deadlines.deadline())
     }
 
-    fn on_timeout(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        worker: &mut WorkerState,
-        now: Now,
-    ) -> Want {
-        let mut cx = StepContext { recv_buf, send_queue, worker, now };
-        match self.on_state_timeout(&mut cx) {
+    fn on_timeout(&mut self, io: &mut ServerIo<'_>) -> Want {
+        match self.on_state_timeout(io) {
             StateChange::Stay(want) => want,
             StateChange::Enter(next) => {
-                self.enter(next, &cx);
-                self.run(&mut cx)
+                self.enter(next, io);
+                self.run(io)
             }
         }
     }

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use reactor_http::access_log::{AccessLog, LogDestination, LogStyle};
 use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
-use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
+use reactor_http::net::{Io, Pool, Protocol, RecvBuf, SendQueue, Transport, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
 use reactor_http::server::config::args::Command;
@@ -103,8 +103,12 @@ impl Bench {
         self.protocol.on_input(request.len(), &mut self.context);
         let before = self.send_queue.sent_total();
         for expected in [Want::Drain, Want::Input] {
-            let want =
-                self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, &mut self.context, self.now);
+            let want = self.protocol.advance(&mut Io {
+                recv_buf: &mut self.recv_buf,
+                send_queue: &mut self.send_queue,
+                shared: &mut self.context,
+                now: self.now,
+            });
             assert_eq!(want, expected);
             self.send_queue.flush(&mut Void, &mut usize::MAX.clone());
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use reactor_http::access_log::{AccessLog, LogDestination, LogFormat, LogStyle};
 use reactor_http::files::{ContentSource, RACY_WINDOW, Root};
 use reactor_http::http::HEAD_LEN_MAX;
-use reactor_http::net::{Pool, Protocol, RecvBuf, SendQueue, Want};
+use reactor_http::net::{Io, Pool, Protocol, RecvBuf, SendQueue, Want};
 use reactor_http::reactor::Now;
 use reactor_http::server::{HttpServerProtocol, ServerConfig, WorkerState};
 use serde_json::Value;
@@ -39,12 +39,12 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
     recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
     recv_buf.commit(request.len());
     let mut ticks = 0;
-    while protocol.advance(
-        &mut recv_buf,
-        &mut send_queue,
-        &mut context,
-        came.after(Duration::from_secs(ticks)),
-    ) == Want::Tick
+    while protocol.advance(&mut Io {
+        recv_buf: &mut recv_buf,
+        send_queue: &mut send_queue,
+        shared: &mut context,
+        now: came.after(Duration::from_secs(ticks)),
+    }) == Want::Tick
     {
         ticks += 1;
     }
@@ -70,7 +70,12 @@ fn answer_and_panic(directory: &ServedDirectory, log: &LogDestination) {
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
     recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
     recv_buf.commit(request.len());
-    protocol.advance(&mut recv_buf, &mut send_queue, &mut context, now);
+    protocol.advance(&mut Io {
+        recv_buf: &mut recv_buf,
+        send_queue: &mut send_queue,
+        shared: &mut context,
+        now,
+    });
     protocol.closed(reactor_http::net::CloseReason::PeerClosed, &send_queue, &mut context, now);
     resume_unwind(Box::new("on purpose"));
 }

@@ -16,7 +16,7 @@ use reactor_http::files::{ContentSource, Root};
 use reactor_http::http::ResponseEvent;
 use reactor_http::http::{HEAD_LEN_MAX, Method};
 use reactor_http::net::{
-    CloseReason, Connection, HandshakeError, Pool, Protocol, RecvBuf, SendQueue, Tick, TlsSession, Want,
+    CloseReason, Connection, HandshakeResult, Io, Pool, Protocol, SendQueue, Tick, Want,
 };
 use reactor_http::reactor::{Next, Now, Readiness};
 use reactor_http::server::{self, CacheMode, ServerConfig, WorkerState};
@@ -41,25 +41,14 @@ struct Observed<M> {
 impl<M: Protocol> Protocol for Observed<M> {
     type Context = M::Context;
 
-    fn advance(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        context: &mut M::Context,
-        now: Now,
-    ) -> Want {
-        let want = self.protocol.advance(recv_buf, send_queue, context, now);
-        let at_end = recv_buf.is_eof() && want == Want::Input;
+    fn advance(&mut self, io: &mut Io<'_, M::Context>) -> Want {
+        let want = self.protocol.advance(io);
+        let at_end = io.recv_buf.is_eof() && want == Want::Input;
         assert!(!at_end, "at the end of the input it wants more of it");
         want
     }
 
-    fn on_handshake(
-        &mut self,
-        outcome: Result<TlsSession, HandshakeError>,
-        context: &mut M::Context,
-        now: Now,
-    ) {
+    fn on_handshake(&mut self, outcome: HandshakeResult, context: &mut M::Context, now: Now) {
         self.is_secured = outcome.is_ok();
         self.protocol.on_handshake(outcome, context, now);
     }
@@ -80,14 +69,8 @@ impl<M: Protocol> Protocol for Observed<M> {
         self.protocol.deadline()
     }
 
-    fn on_timeout(
-        &mut self,
-        recv_buf: &mut RecvBuf,
-        send_queue: &mut SendQueue,
-        context: &mut M::Context,
-        now: Now,
-    ) -> Want {
-        self.protocol.on_timeout(recv_buf, send_queue, context, now)
+    fn on_timeout(&mut self, io: &mut Io<'_, M::Context>) -> Want {
+        self.protocol.on_timeout(io)
     }
 
     fn truncates_message_if_closed(&self, send_queue: &SendQueue) -> bool {

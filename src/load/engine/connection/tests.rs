@@ -77,7 +77,12 @@ impl ConnectionFixture {
 
     fn advance(&mut self) -> Want {
         let before = self.protocol.phase;
-        let want = self.protocol.advance(&mut self.recv_buf, &mut self.send_queue, &mut self.run, self.now);
+        let want = self.protocol.advance(&mut Io {
+            recv_buf: &mut self.recv_buf,
+            send_queue: &mut self.send_queue,
+            shared: &mut self.run,
+            now: self.now,
+        });
         self.note(before);
         self.apply(want)
     }
@@ -123,8 +128,12 @@ impl ConnectionFixture {
         let deadline = self.protocol.deadline().expect("a deadline");
         self.now = self.start.after(deadline - self.start.instant);
         let before = self.protocol.phase;
-        let want =
-            self.protocol.on_timeout(&mut self.recv_buf, &mut self.send_queue, &mut self.run, self.now);
+        let want = self.protocol.on_timeout(&mut Io {
+            recv_buf: &mut self.recv_buf,
+            send_queue: &mut self.send_queue,
+            shared: &mut self.run,
+            now: self.now,
+        });
         self.note(before);
         self.apply(want)
     }
