@@ -2,6 +2,9 @@
 //!
 //! Owns the only read/write loop, below sans-IO [`Protocol`]s. Never interprets bytes.
 
+// Before `stream`: the macro makes the impl of the enum where it has seen both.
+mod transport;
+
 mod connect;
 mod connection;
 mod handshake;
@@ -15,7 +18,6 @@ mod send_queue;
 mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
-mod transport;
 
 pub use connect::{AddressConnector, ConnectError, connect};
 pub use connection::{Connection, Tick};

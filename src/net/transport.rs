@@ -9,6 +9,8 @@ use std::net::Shutdown;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use auto_impl::auto_impl;
+use enum_dispatch::enum_dispatch;
 use mio::net::TcpStream;
 use nix::libc::{self, IPPROTO_TCP, TCP_INFO, tcp_info};
 use nix::sys::socket::getsockopt;
@@ -20,6 +22,8 @@ use super::{Handshake, HandshakeError, TlsSession};
 /// Non-blocking byte stream: a socket, or a layer such as TLS on top.
 ///
 /// Each method returns the error of its system call, `WouldBlock` included.
+#[enum_dispatch]
+#[auto_impl(Box)]
 pub trait Transport {
     /// Whether a handshake precedes all other bytes.
     fn needs_handshake(&self) -> bool {

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use enum_dispatch::enum_dispatch;
 use mio::net::TcpStream;
 
 use super::{Control, Key, ListenerId, Now, Readiness};
@@ -21,6 +22,7 @@ pub enum Next {
 }
 
 /// A connection in the event loop.
+#[enum_dispatch]
 pub trait EventSource {
     /// The socket, registered when the connection first waits.
     fn source(&mut self) -> &mut TcpStream;

@@ -23,13 +23,15 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "reactor",
         rooms: &[],
-        crates: &["mio", "slab", "log", "rustix", "signal_hook_mio"],
+        crates: &["enum_dispatch", "mio", "slab", "log", "rustix", "signal_hook_mio"],
         never: &["std::fs", "std::thread"],
     },
     Room {
         name: "net",
         rooms: &["reactor"],
         crates: &[
+            "auto_impl",
+            "enum_dispatch",
             "thiserror",
             "mio",
             "rustix",
@@ -104,6 +106,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "server",
         rooms: &["reactor", "net", "http", "files", "access_log", "cli", "sum", "text"],
         crates: &[
+            "enum_dispatch",
             "ipnet",
             "mio",
             "log",

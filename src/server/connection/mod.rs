@@ -14,10 +14,11 @@ mod worker_state;
 
 use std::time::Instant;
 
+use enum_dispatch::enum_dispatch;
 use mio::net::TcpStream;
 
 use crate::net::Connection;
-use crate::reactor;
+use crate::reactor::EventSource;
 use crate::sum::SumServerProtocol;
 
 pub use phase::{ServerPhase, TRANSITIONS};
@@ -25,6 +26,7 @@ pub use state_machine::HttpServerProtocol;
 pub use worker_state::WorkerState;
 
 /// One connection to the server. Its listener decides the protocol.
+#[enum_dispatch(EventSource)]
 pub enum ServerConnection {
     /// HTTP/1.1.
     Http(Connection<HttpServerProtocol>),
@@ -35,19 +37,3 @@ pub enum ServerConnection {
 /// Every idle connection holds this enum, so rare state is boxed.
 const CONNECTION_LEN_MAX: usize = 336;
 const _: () = assert!(size_of::<ServerConnection>() <= CONNECTION_LEN_MAX);
-
-impl reactor::EventSource for ServerConnection {
-    fn source(&mut self) -> &mut TcpStream {
-        match self {
-            Self::Http(connection) => connection.source(),
-            Self::Sum(connection) => connection.source(),
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Http(connection) => connection.deadline(),
-            Self::Sum(connection) => connection.deadline(),
-        }
-    }
-}
