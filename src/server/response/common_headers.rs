@@ -2,11 +2,17 @@
 //!
 //! All are rendered at the start. `Date` changes once a second.
 
+use std::ops::Range;
+use std::rc::Rc;
+
 use crate::http::{Status, end_head, field, imf_fixdate, status_line};
 use crate::net::SendQueue;
 use crate::server::ServerConfig;
 
 const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
+
+/// Longest copied body: it leaves with its head in one segment and one `write`.
+pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
 #[derive(Debug)]
 pub(in crate::server) struct CommonHeaders {
@@ -102,18 +108,37 @@ impl HeadEnd<'_> {
     }
 }
 
-pub(super) fn queue_head(
-    send_queue: &mut SendQueue,
-    status: Status,
-    head_end: HeadEnd<'_>,
-    fields: impl FnOnce(&mut Vec<u8>),
-) -> u64 {
-    send_queue.push_with(|out| {
-        status_line(out, status);
-        fields(out);
-        head_end.finish(out);
-    });
-    send_queue.queued_total()
+/// Send queue of a response, and what its heads have in common.
+pub(super) struct ResponseOutput<'a> {
+    pub(super) send_queue: &'a mut SendQueue,
+    pub(super) status: Status,
+    pub(super) fields: &'a [u8],
+    pub(super) head_end: HeadEnd<'a>,
+    pub(super) head_only: bool,
+}
+
+impl ResponseOutput<'_> {
+    /// Queues a head with more fields. Returns where the body starts.
+    pub(super) fn queue_head(&mut self, write_fields: impl FnOnce(&mut Vec<u8>)) -> u64 {
+        self.send_queue.push_with(|out| {
+            status_line(out, self.status);
+            write_fields(out);
+            out.extend_from_slice(self.fields);
+            self.head_end.finish(out);
+        });
+        self.send_queue.queued_total()
+    }
+
+    /// Queues a part of a body in memory.
+    pub(super) fn queue_shared(&mut self, bytes: &Rc<[u8]>, range: Range<usize>) {
+        if self.head_only {
+            return;
+        }
+        match bytes.get(range.clone()).unwrap_or_default() {
+            part if part.len() > COPIED_LEN_MAX => self.send_queue.push_shared(Rc::clone(bytes), range),
+            part => self.send_queue.push_with(|out| out.extend_from_slice(part)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@
 
 use std::fmt::Write;
 
-use super::common_headers::HeadEnd;
+use super::common_headers::ResponseOutput;
 use super::file::entity_tag;
 use super::problem::Problem;
 use crate::files::{FileVersion, LookupError, PathError};
 use crate::http::{
     BASIC_CHALLENGE, ErrorFormat, RequestHead, Status, content_length, error_format, field, status_line,
 };
-use crate::net::SendQueue;
 use crate::text::{HtmlText, OneLine, append, json_string};
 
 const NOT_FOUND_MESSAGE: &str = "There is no such page here.";
@@ -165,25 +164,18 @@ pub(super) struct RenderedPage {
 }
 
 impl RenderedPage {
-    pub(super) fn queue(
-        &mut self,
-        send_queue: &mut SendQueue,
-        error: &ErrorResponse,
-        head_only: bool,
-        head_end: HeadEnd<'_>,
-        more: &[u8],
-    ) -> u64 {
+    pub(super) fn queue(&mut self, out: &mut ResponseOutput<'_>, error: &ErrorResponse) -> u64 {
         if self.error.as_ref() != Some(error) {
             self.render(error);
         }
-        let body = if head_only { &[] } else { self.body.as_slice() };
-        send_queue.push_with(|out| {
-            out.extend_from_slice(&self.head);
-            out.extend_from_slice(more);
-            head_end.finish(out);
-            out.extend_from_slice(body);
+        let body = if out.head_only { &[] } else { self.body.as_slice() };
+        out.send_queue.push_with(|bytes| {
+            bytes.extend_from_slice(&self.head);
+            bytes.extend_from_slice(out.fields);
+            out.head_end.finish(bytes);
+            bytes.extend_from_slice(body);
         });
-        send_queue.queued_total() - body.len() as u64
+        out.send_queue.queued_total() - body.len() as u64
     }
 
     fn render(&mut self, error: &ErrorResponse) {

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::common_headers::{HeadEnd, queue_head};
+use super::common_headers::{COPIED_LEN_MAX, ResponseOutput};
 use crate::files::{CachedFile, Coding, Content, FileVersion, OpenFile, Resource, SMALL_FILE_LEN_MAX};
 use crate::http::{
     ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
@@ -12,8 +12,6 @@ use crate::http::{
 };
 use crate::net::SendQueue;
 
-/// Longest copied body: it leaves with its head in one segment and one `write`.
-pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 /// Longest body that needs no second look: what a connection may send of a file in one tick.
 const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 
@@ -121,61 +119,57 @@ fn last_modified(head: &mut Vec<u8>, resource: &Resource) {
     }
 }
 
-/// Returns where the body starts. Only an error document uses `status` and `fields`.
+/// Returns where the body starts.
 pub(super) fn queue_file(
-    send_queue: &mut SendQueue,
+    out: &mut ResponseOutput<'_>,
     entry: &Rc<CachedFile<FileHead>>,
     part: &FilePart,
-    (status, fields): (Status, &[u8]),
-    head_only: bool,
-    head_end: HeadEnd<'_>,
 ) -> u64 {
     let CachedFile { resource, value: head } = &**entry;
     match part {
         FilePart::Whole => {
-            let body = if head_only { None } else { copyable_bytes(resource) };
-            send_queue.push_with(|out| {
-                out.extend_from_slice(&head.whole);
-                head_end.finish(out);
-                out.extend_from_slice(body.unwrap_or_default());
+            let body = if out.head_only { None } else { copyable_bytes(resource) };
+            out.send_queue.push_with(|bytes| {
+                bytes.extend_from_slice(&head.whole);
+                out.head_end.finish(bytes);
+                bytes.extend_from_slice(body.unwrap_or_default());
             });
-            let body_start = send_queue.queued_total() - body.map_or(0, |body| body.len() as u64);
-            if !head_only && body.is_none() {
-                queue_bytes(send_queue, entry, 0, resource.len);
+            let body_start = out.send_queue.queued_total() - body.map_or(0, |body| body.len() as u64);
+            if body.is_none() {
+                queue_bytes(out, entry, 0, resource.len);
             }
             body_start
         }
-        FilePart::NotModified => queue_not_modified(send_queue, resource, head, head_end),
+        FilePart::NotModified => queue_not_modified(out, resource, head),
         FilePart::ErrorDocument => {
-            let body_start = queue_head(send_queue, status, head_end, |out| {
-                field(out, "Content-Type", resource.media_type.as_bytes());
-                content_length(out, resource.len);
-                out.extend_from_slice(fields);
+            let body_start = out.queue_head(|fields| {
+                field(fields, "Content-Type", resource.media_type.as_bytes());
+                content_length(fields, resource.len);
             });
-            if !head_only {
-                queue_bytes(send_queue, entry, 0, resource.len);
-            }
+            queue_bytes(out, entry, 0, resource.len);
             body_start
         }
         FilePart::Range(range) => {
-            let body_start = queue_partial_head(send_queue, head, head_end, |out| {
-                field(out, "Content-Type", resource.media_type.as_bytes());
-                content_length(out, range.content_len());
-                content_range(out, *range, resource.len);
+            let body_start = queue_partial_head(out, head, |fields| {
+                field(fields, "Content-Type", resource.media_type.as_bytes());
+                content_length(fields, range.content_len());
+                content_range(fields, *range, resource.len);
             });
-            if !head_only {
-                queue_bytes(send_queue, entry, range.first, range.content_len());
-            }
+            queue_bytes(out, entry, range.first, range.content_len());
             body_start
         }
         FilePart::Ranges { ranges, boundary } => {
             let multipart = multipart(resource, *boundary);
-            let body_start = queue_partial_head(send_queue, head, head_end, |out| {
-                field(out, "Content-Type", multipart.content_type().as_bytes());
-                content_length(out, multipart.body_len(ranges));
+            let body_start = queue_partial_head(out, head, |fields| {
+                field(fields, "Content-Type", multipart.content_type().as_bytes());
+                content_length(fields, multipart.body_len(ranges));
             });
-            if !head_only {
-                queue_parts(send_queue, entry, &multipart, ranges);
+            if !out.head_only {
+                for range in ranges {
+                    out.send_queue.push_with(|bytes| multipart.part_head(bytes, *range));
+                    queue_bytes(out, entry, range.first, range.content_len());
+                }
+                out.send_queue.push_with(|bytes| multipart.close(bytes));
             }
             body_start
         }
@@ -189,17 +183,12 @@ pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multip
 /// Queues a 304: only fields for cache look-up and refresh (RFC 9110 section 15.4.5).
 ///
 /// Last-Modified stands in for a missing entity-tag.
-fn queue_not_modified(
-    send_queue: &mut SendQueue,
-    resource: &Resource,
-    head: &FileHead,
-    head_end: HeadEnd<'_>,
-) -> u64 {
-    queue_head(send_queue, Status::NOT_MODIFIED, head_end, |out| {
+fn queue_not_modified(out: &mut ResponseOutput<'_>, resource: &Resource, head: &FileHead) -> u64 {
+    out.queue_head(|fields| {
         if head.entity_tag.is_none() {
-            last_modified(out, resource);
+            last_modified(fields, resource);
         }
-        out.extend_from_slice(head.fields_from(head.shared_start));
+        fields.extend_from_slice(head.fields_from(head.shared_start));
     })
 }
 
@@ -207,14 +196,13 @@ fn queue_not_modified(
 ///
 /// If-Range omits none: media players check the type every time.
 fn queue_partial_head(
-    send_queue: &mut SendQueue,
+    out: &mut ResponseOutput<'_>,
     head: &FileHead,
-    head_end: HeadEnd<'_>,
     describe: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
-    queue_head(send_queue, Status::PARTIAL_CONTENT, head_end, |out| {
-        describe(out);
-        out.extend_from_slice(head.fields_from(head.described_start));
+    out.queue_head(|fields| {
+        describe(fields);
+        fields.extend_from_slice(head.fields_from(head.described_start));
     })
 }
 
@@ -244,37 +232,20 @@ fn queue_large(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, fir
     }
 }
 
-fn queue_bytes(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
+fn queue_bytes(out: &mut ResponseOutput<'_>, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
     // Content in memory fits `usize`.
     let range = first as usize..first.saturating_add(len) as usize;
-    let copied =
-        |send_queue: &mut SendQueue, bytes: &[u8]| send_queue.push_with(|out| out.extend_from_slice(bytes));
     let bytes: &'static [u8] = match &entry.resource.content {
-        Content::File(_) => return queue_large(send_queue, entry, first, len),
-        Content::Memory(bytes) if range.len() > COPIED_LEN_MAX => {
-            return send_queue.push_shared(Rc::clone(bytes), range);
-        }
-        Content::Memory(bytes) => return copied(send_queue, bytes.get(range).unwrap_or_default()),
+        _ if out.head_only => return,
+        Content::File(_) => return queue_large(out.send_queue, entry, first, len),
+        Content::Memory(bytes) => return out.queue_shared(bytes, range),
         Content::Static(bytes) => bytes,
         Content::GzipPage(page) => page.plain(),
     };
     match bytes.get(range).unwrap_or_default() {
-        bytes if bytes.len() > COPIED_LEN_MAX => send_queue.push_static(bytes),
-        bytes => copied(send_queue, bytes),
+        bytes if bytes.len() > COPIED_LEN_MAX => out.send_queue.push_static(bytes),
+        bytes => out.send_queue.push_with(|out| out.extend_from_slice(bytes)),
     }
-}
-
-fn queue_parts(
-    send_queue: &mut SendQueue,
-    entry: &Rc<CachedFile<FileHead>>,
-    multipart: &Multipart<'_>,
-    ranges: &[ByteRange],
-) {
-    for range in ranges {
-        send_queue.push_with(|out| multipart.part_head(out, *range));
-        queue_bytes(send_queue, entry, range.first, range.content_len());
-    }
-    send_queue.push_with(|out| multipart.close(out));
 }
 
 #[cfg(test)]

@@ -2,14 +2,12 @@
 //!
 //! HTTP/1.0 peers get what that version defines.
 
-use std::rc::Rc;
-
-use super::common_headers::{CommonHeaders, queue_head};
+use super::common_headers::{CommonHeaders, ResponseOutput};
 use super::error::RenderedPage;
-use super::file::{self, COPIED_LEN_MAX};
+use super::file::queue_file;
 use super::stream::StreamFraming;
 use super::types::{Body, RequestFlags, Response};
-use crate::http::{Version, content_length, field, status_line};
+use crate::http::{Version, content_length, field};
 use crate::net::SendQueue;
 use crate::reactor::Now;
 use crate::server::ServerConfig;
@@ -48,37 +46,25 @@ impl ResponseWriter {
         let head_end =
             self.common.head_end(status, connection_option(request, closes), is_tls, now.unix_secs());
         let fields = response.fields.as_deref().unwrap_or_default();
+        let mut out = ResponseOutput { send_queue, status, fields, head_end, head_only };
         let mut until_close = false;
         let mut is_complete = true;
         let body_start = match &response.body {
-            Body::File(entry, part) => {
-                file::queue_file(send_queue, entry, part, (status, fields), head_only, head_end)
-            }
-            Body::ErrorPage(error) => self.page.queue(send_queue, error, head_only, head_end, fields),
-            Body::Empty => queue_head(send_queue, status, head_end, |out| out.extend_from_slice(fields)),
+            Body::File(entry, part) => queue_file(&mut out, entry, part),
+            Body::ErrorPage(error) => self.page.queue(&mut out, error),
+            Body::Empty => out.queue_head(|_| {}),
             Body::Bytes { media_type, bytes } => {
-                let copied = if head_only || bytes.len() > COPIED_LEN_MAX { &[] } else { &bytes[..] };
-                send_queue.push_with(|out| {
-                    status_line(out, status);
-                    field(out, "Content-Type", media_type.as_bytes());
-                    content_length(out, bytes.len() as u64);
-                    out.extend_from_slice(fields);
-                    head_end.finish(out);
-                    out.extend_from_slice(copied);
+                let body_start = out.queue_head(|head| {
+                    field(head, "Content-Type", media_type.as_bytes());
+                    content_length(head, bytes.len() as u64);
                 });
-                let body_start = send_queue.queued_total() - copied.len() as u64;
-                if !head_only && copied.is_empty() {
-                    send_queue.push_shared(Rc::clone(bytes), 0..bytes.len());
-                }
+                out.queue_shared(bytes, 0..bytes.len());
                 body_start
             }
             Body::Stream(stream) => {
                 is_complete = head_only;
                 until_close = !head_only && stream.framing == StreamFraming::UntilClose;
-                queue_head(send_queue, status, head_end, |out| {
-                    stream.write_fields(out);
-                    out.extend_from_slice(fields);
-                })
+                out.queue_head(|head| stream.write_fields(head))
             }
         };
         let end = if is_complete { send_queue.queued_total() } else { u64::MAX };
