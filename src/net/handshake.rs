@@ -55,26 +55,17 @@ pub struct PeerCertificate {
 }
 
 /// Failed handshake. Displays as a phrase that follows a colon.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
     /// The socket failed, or ended.
+    #[error("{0}")]
     Io(io::Error),
     /// The certificate of the peer is not trusted.
+    #[error("{0}")]
     Certificate(String),
     /// The two ends have not agreed.
+    #[error("{0}")]
     Protocol(String),
-}
-
-impl fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("the peer closed the connection")
-            }
-            Self::Io(error) => error.fmt(f),
-            Self::Certificate(text) | Self::Protocol(text) => f.write_str(text),
-        }
-    }
 }
 
 /// Outcome of a handshake.

@@ -2,8 +2,6 @@
 //!
 //! Several addresses may share one port. Every socket is non-blocking and close-on-exec.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
@@ -36,7 +34,8 @@ pub struct ListenIp {
 }
 
 /// Address that cannot be listened on, and why. The caller adds a remedy.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {}", listen_problem(.source))]
 pub struct ListenError {
     /// The address; port 0 means any.
     pub addr: SocketAddr,
@@ -178,22 +177,12 @@ fn is_addr_missing(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ListenError { addr, source } = self;
-        write!(f, "cannot listen on {addr}: ")?;
-        match source.kind() {
-            io::ErrorKind::AddrInUse => f.write_str("the port is in use"),
-            io::ErrorKind::PermissionDenied => f.write_str("this user has no permission for this port"),
-            _ if is_addr_missing(source) => f.write_str("this host does not have this address"),
-            _ => source.fmt(f),
-        }
-    }
-}
-
-impl Error for ListenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
+fn listen_problem(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user has no permission for this port".to_owned(),
+        _ if is_addr_missing(error) => "this host does not have this address".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -424,7 +413,7 @@ mod tests {
             let expected = format!("cannot listen on [::1]:80: {reason}");
             assert!(line.starts_with(&expected), "{line}");
             assert!(!line.contains('\n'), "{line}");
-            assert!(error.source().is_some());
+            assert!(std::error::Error::source(&error).is_some());
         }
     }
 

@@ -3,7 +3,6 @@
 //! A call on TCP is at most one system call: it does not loop and does not decide. TLS is a second transport,
 //! [`Stream`](super::Stream) is either. The tests have another, a pipe in memory.
 
-use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::BorrowedFd;
@@ -139,29 +138,40 @@ pub enum IoOutcome {
 }
 
 /// Reason for the end of a connection, displayed after "closed:".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CloseReason {
     /// Regular end.
+    #[error("finished")]
     Finished,
     /// Input ended between two messages.
+    #[error("the peer closed the connection")]
     PeerClosed,
     /// Input ended within a message.
+    #[error("the peer closed the connection in the middle of a message")]
     PeerClosedEarly,
     /// Time-out; the text names the awaited event.
+    #[error("timed out waiting for {0}")]
     TimedOut(&'static str),
     /// Protocol error of the peer; the text says which.
+    #[error("refused: {0}")]
     Refused(&'static str),
     /// Program shutdown.
+    #[error("shutting down")]
     Shutdown,
     /// Connect error.
+    #[error("could not connect: {0}")]
     ConnectFailed(ErrorKind),
     /// Failed TLS handshake; [`Protocol::on_handshake`](super::Protocol::on_handshake) gets the reason.
+    #[error("the TLS handshake failed")]
     HandshakeFailed,
     /// Socket error.
+    #[error("failed: {0}")]
     Failed(ErrorKind),
     /// The sent file shrank below its promised length, or its bytes are no longer those that were promised.
+    #[error("aborted: the file shrank or changed while it was sent")]
     FileTruncated,
     /// Read error of the sent file.
+    #[error("aborted: the file could not be read: {0}")]
     FileFailed(ErrorKind),
 }
 
@@ -171,23 +181,5 @@ impl CloseReason {
             self,
             Self::Finished | Self::TimedOut(_) | Self::Refused(_) | Self::Shutdown | Self::HandshakeFailed
         )
-    }
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Finished => f.write_str("finished"),
-            Self::PeerClosed => f.write_str("the peer closed the connection"),
-            Self::PeerClosedEarly => f.write_str("the peer closed the connection in the middle of a message"),
-            Self::TimedOut(what) => write!(f, "timed out waiting for {what}"),
-            Self::Refused(message) => write!(f, "refused: {message}"),
-            Self::Shutdown => f.write_str("shutting down"),
-            Self::ConnectFailed(kind) => write!(f, "could not connect: {kind}"),
-            Self::HandshakeFailed => f.write_str("the TLS handshake failed"),
-            Self::Failed(kind) => write!(f, "failed: {kind}"),
-            Self::FileTruncated => f.write_str("aborted: the file shrank or changed while it was sent"),
-            Self::FileFailed(kind) => write!(f, "aborted: the file could not be read: {kind}"),
-        }
     }
 }

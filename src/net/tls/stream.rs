@@ -149,6 +149,10 @@ enum ReceiveError {
 }
 
 /// Name in RFC 8446 section 6.
+fn peer_closed() -> io::Error {
+    io::Error::new(ErrorKind::UnexpectedEof, "the peer closed the connection")
+}
+
 fn alert_text(alert: rustls::AlertDescription) -> String {
     let name = alert.as_str().unwrap_or("unknown");
     let mut text = String::new();
@@ -179,7 +183,7 @@ impl<T: Transport> Transport for TlsStream<T> {
             }
             match self.receive() {
                 Ok(true) => {}
-                Ok(false) => return Err(HandshakeError::Io(ErrorKind::UnexpectedEof.into())),
+                Ok(false) => return Err(HandshakeError::Io(peer_closed())),
                 Err(ReceiveError::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     return Ok(Handshake::NeedsInput);
                 }
