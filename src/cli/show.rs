@@ -136,7 +136,9 @@ mod tests {
     }
 
     fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {
-        PROGRAM.settings_toml(&ParsedArgs::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
+        let mut parsed = ParsedArgs::new(SPELLINGS);
+        parsed.add_layer(settings);
+        PROGRAM.settings_toml(&parsed, defaults, Path::new("/here"))
     }
 
     #[test]

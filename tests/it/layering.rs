@@ -84,7 +84,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         rooms: &["text"],
-        crates: &["strsim", "pico_args", "memchr", "toml"],
+        crates: &["strsim", "memchr", "toml"],
         never: &[
             "std::net::TcpStream",
             "std::net::TcpListener",
