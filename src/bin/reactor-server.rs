@@ -66,21 +66,15 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut server = start(config, Now::read())?;
     server.watch_signals()?;
     if !quiet {
-        let mut lines = String::new();
-        for address in server.addresses() {
-            lines += &format!("http://{address}/\n");
-        }
-        for address in server.tls_addresses() {
-            lines += &format!("https://{address}/\n");
-        }
-        for address in server.sum_addresses() {
-            lines += &format!("sum {address}\n");
-        }
+        let http = server.addresses.iter().map(|address| format!("http://{address}/\n"));
+        let https = server.tls_addresses.iter().map(|address| format!("https://{address}/\n"));
+        let sum = server.sum_addresses.iter().map(|address| format!("sum {address}\n"));
+        let lines: String = http.chain(https).chain(sum).collect();
         // Ignore errors: a script may have closed its end. The hint goes to standard error:
         // standard output carries only addresses and log.
         let _ = print(&lines);
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
-        if let Some(note) = server.tls_note() {
+        if let Some(note) = &server.tls_note {
             Diagnostics::say(&format!("{}: {note}", PROGRAM.name));
         }
         Diagnostics::say(&format!("{}: this host is {}{served}{hint}", PROGRAM.name, host_name()));

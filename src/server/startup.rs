@@ -33,11 +33,15 @@ use crate::sum::SumService;
 /// Server that listens but does not run yet.
 pub struct BoundServer {
     workers: Workers,
-    addresses: Vec<SocketAddr>,
-    tls_addresses: Vec<SocketAddr>,
-    sum_addresses: Vec<SocketAddr>,
+    /// HTTP addresses with actual ports.
+    pub addresses: Vec<SocketAddr>,
+    /// TLS addresses with actual ports.
+    pub tls_addresses: Vec<SocketAddr>,
+    /// Number exchange addresses with actual ports.
+    pub sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
-    tls_note: Option<String>,
+    /// A line about the self-signed certificate, if there is one.
+    pub tls_note: Option<String>,
 }
 
 enum Workers {
@@ -264,26 +268,6 @@ impl WorkerConfig {
 }
 
 impl BoundServer {
-    /// HTTP addresses with actual ports.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// TLS addresses with actual ports.
-    pub fn tls_addresses(&self) -> &[SocketAddr] {
-        &self.tls_addresses
-    }
-
-    /// A line about the self-signed certificate, if there is one.
-    pub fn tls_note(&self) -> Option<&str> {
-        self.tls_note.as_deref()
-    }
-
-    /// Number exchange addresses with actual ports.
-    pub fn sum_addresses(&self) -> &[SocketAddr] {
-        &self.sum_addresses
-    }
-
     /// Handles SIGINT and SIGTERM (shutdown), SIGHUP and SIGUSR1 (reopen the log).
     ///
     /// # Errors

@@ -87,6 +87,7 @@ impl Span {
 pub(super) struct ConnInfo<'a> {
     pub(super) peer: SocketAddr,
     pub(super) connection: u64,
+    pub(super) sent_total: u64,
     pub(super) closing: Option<CloseReason>,
     pub(super) tls: Option<&'a TlsSession>,
 }
@@ -157,25 +158,14 @@ impl Pipeline {
         responses.any(|response| response.until_close && response.end > sent_total)
     }
 
-    pub(super) fn end_sent(
-        &mut self,
-        sent_total: u64,
-        conn_info: ConnInfo<'_>,
-        log: &mut AccessLog,
-        now: Now,
-    ) {
-        let count = self.exchanges.iter().take_while(|exchange| exchange.is_sent(sent_total)).count();
-        self.end(count, sent_total, conn_info, log, now);
+    pub(super) fn end_sent(&mut self, conn_info: ConnInfo<'_>, log: &mut AccessLog, now: Now) {
+        let count =
+            self.exchanges.iter().take_while(|exchange| exchange.is_sent(conn_info.sent_total)).count();
+        self.end(count, conn_info, log, now);
     }
 
-    pub(super) fn end_all(
-        &mut self,
-        sent_total: u64,
-        conn_info: ConnInfo<'_>,
-        log: &mut AccessLog,
-        now: Now,
-    ) {
-        self.end(self.exchanges.len(), sent_total, conn_info, log, now);
+    pub(super) fn end_all(&mut self, conn_info: ConnInfo<'_>, log: &mut AccessLog, now: Now) {
+        self.end(self.exchanges.len(), conn_info, log, now);
     }
 
     fn store_text(&mut self, text: &[u8], logged: bool) -> Range<u32> {
@@ -186,7 +176,8 @@ impl Pipeline {
         start..self.text.len() as u32
     }
 
-    fn end(&mut self, count: usize, sent_total: u64, conn_info: ConnInfo<'_>, log: &mut AccessLog, now: Now) {
+    fn end(&mut self, count: usize, conn_info: ConnInfo<'_>, log: &mut AccessLog, now: Now) {
+        let sent_total = conn_info.sent_total;
         let logged = if log.is_on() { count } else { 0 };
         // Only formats with durations need a clock read.
         let logs_heads = log.detail() == Detail::Heads;
@@ -284,8 +275,8 @@ mod tests {
         let path = directory.path().join("access.log");
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let mut log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).unwrap();
-        let conn_info =
-            ConnInfo { peer: ([127, 0, 0, 1], 4000).into(), connection: 1, closing: None, tls: None };
+        let peer = ([127, 0, 0, 1], 4000).into();
+        let conn_info = |sent_total| ConnInfo { peer, connection: 1, sent_total, closing: None, tls: None };
         let (mut pipeline, mut send_queue, now) = (Pipeline::default(), SendQueue::default(), Now::read());
         for number in 0..COUNT {
             let line = format!("GET /{number} HTTP/1.1");
@@ -309,10 +300,10 @@ mod tests {
                 until_close: false,
             };
             pipeline.record_response(response, &send_queue, position, Detail::Heads);
-            pipeline.end_sent(number, conn_info, &mut log, now);
+            pipeline.end_sent(conn_info(number), &mut log, now);
             assert!(pipeline.text_len() < 500, "{} bytes", pipeline.text_len());
         }
-        pipeline.end_sent(COUNT, conn_info, &mut log, now);
+        pipeline.end_sent(conn_info(COUNT), &mut log, now);
         assert!(pipeline.is_empty() && pipeline.text_len() == 0);
         drop(log);
         let text = std::fs::read_to_string(path).unwrap();

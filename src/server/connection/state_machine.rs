@@ -334,14 +334,15 @@ impl HttpServerProtocol {
         StateChange::Stay(Want::Close(self.close_reason.unwrap_or(CloseReason::Finished)))
     }
 
-    fn conn_info(&self, closing: Option<CloseReason>) -> ConnInfo<'_> {
-        ConnInfo { peer: self.peer, connection: self.number, closing, tls: self.tls.as_deref() }
+    fn conn_info(&self, sent_total: u64, closing: Option<CloseReason>) -> ConnInfo<'_> {
+        let tls = self.tls.as_deref();
+        ConnInfo { peer: self.peer, connection: self.number, sent_total, closing, tls }
     }
 
     fn end_exchanges(&mut self, io: &mut ServerIo<'_>) {
         let Some(mut pipeline) = self.pipeline.take() else { return };
-        let conn_info = self.conn_info(self.close_reason);
-        pipeline.end_sent(io.send_queue.sent_total(), conn_info, &mut io.shared.log, io.now);
+        let conn_info = self.conn_info(io.send_queue.sent_total(), self.close_reason);
+        pipeline.end_sent(conn_info, &mut io.shared.log, io.now);
         if pipeline.is_empty() {
             io.shared.return_pipeline(pipeline);
         } else {
@@ -453,7 +454,8 @@ impl Protocol for HttpServerProtocol {
 
     fn closed(&mut self, reason: CloseReason, send_queue: &SendQueue, worker: &mut WorkerState, now: Now) {
         if let Some(mut pipeline) = self.pipeline.take() {
-            pipeline.end_all(send_queue.sent_total(), self.conn_info(Some(reason)), &mut worker.log, now);
+            let conn_info = self.conn_info(send_queue.sent_total(), Some(reason));
+            pipeline.end_all(conn_info, &mut worker.log, now);
             worker.return_pipeline(pipeline);
         }
         // A handshake that `close_if_idle` ends.

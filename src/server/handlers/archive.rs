@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 
 use super::drop_box;
-use super::pending::{HandlerError, PendingResponse};
+use super::pending::{HandlerResult, PendingResponse};
 use super::preconditions;
 use crate::files::{Archive, RelativePath, TarSlice};
 use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
@@ -41,7 +41,7 @@ pub(super) fn archive_response(
     path: &RelativePath<'_>,
     context: &ServerContext,
     now: Now,
-) -> Option<Result<Response, HandlerError>> {
+) -> Option<HandlerResult> {
     let format = query.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(b"archive="))?;
     if !path.has_trailing_slash() {
         return None;
@@ -62,7 +62,7 @@ fn begin(
     path: &RelativePath<'_>,
     context: &ServerContext,
     now: Now,
-) -> Result<Response, HandlerError> {
+) -> HandlerResult {
     let error_format = error_format(head.accept);
     if Rc::strong_count(&context.archive_permits) > ARCHIVES_MAX {
         let message = "The server is making many archives; try again.";

@@ -2,7 +2,7 @@
 //!
 //! They replace errors, never found files, and come from the file cache.
 
-use super::pending::HandlerError;
+use super::pending::{HandlerError, HandlerResult};
 use super::static_file::{accepted_encodings, find, pending_lookup};
 use crate::files::{ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError};
 use crate::http::{ErrorFormat, Method, RequestHead, Status, accepts_page, error_format};
@@ -16,7 +16,7 @@ pub(super) fn replace_error(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
-) -> Result<Response, HandlerError> {
+) -> HandlerResult {
     let error = match fallback(error, head, context, now) {
         Ok(Some(response)) => return Ok(response),
         Ok(None) => error,

@@ -5,7 +5,7 @@
 use std::sync::PoisonError;
 
 use super::options::not_allowed;
-use super::pending::{Changed, HandlerError, PendingChange};
+use super::pending::{Changed, HandlerError, HandlerResult, PendingChange};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::upload_error::{upload_error, upload_path_error};
 use crate::files::{RelativePath, UploadError, UploadTarget};
@@ -14,13 +14,9 @@ use crate::http::{
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{Allow, ErrorResponse, Problem, Response};
+use crate::server::response::{Allow, ErrorResponse, Problem};
 
-pub(super) fn delete(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Response, HandlerError> {
+pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     if !context.config.allow_delete || context.config.upload.is_none() {
         return Err(ErrorResponse::for_problem(head, Problem::DELETING_OFF).into());
     }
@@ -44,11 +40,7 @@ pub(super) fn delete(
 }
 
 /// Makes a directory (RFC 4918 section 9.3).
-pub(super) fn mkcol(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Response, HandlerError> {
+pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     if !context.config.allow_mkdir || context.config.upload.is_none() {
         return Err(ErrorResponse::for_problem(head, Problem::MAKING_DIRECTORIES_OFF).into());
     }

@@ -3,7 +3,7 @@
 //! They tell what the methods do on this path.
 
 use super::drop_box;
-use super::pending::HandlerError;
+use super::pending::HandlerResult;
 use super::put::accepts_uploads;
 use super::upload_resource::support_fields;
 use crate::files::{PathError, UploadTarget};
@@ -12,7 +12,7 @@ use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Response, path_error};
 use crate::server::rules::preflight_fields;
 
-pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Response, HandlerError> {
+pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> HandlerResult {
     let allow = allow(head, context).map_err(|error| path_error(head, &error))?;
     let mut fields = Vec::new();
     let methods = allow.to_bytes();

@@ -41,6 +41,8 @@ impl fmt::Debug for dyn PendingResponse {
     }
 }
 
+pub(super) type HandlerResult = Result<Response, HandlerError>;
+
 #[derive(Debug)]
 pub(super) enum HandlerError {
     /// A document of the site may replace it.

@@ -5,7 +5,7 @@
 use std::hash::BuildHasher;
 use std::time::SystemTime;
 
-use super::pending::{HandlerError, PendingResponse};
+use super::pending::{HandlerError, HandlerResult, PendingResponse};
 use super::upload_error::PRECONDITION_FAILED_MESSAGE;
 use crate::files::{CachedFile, ExistingFile, Resource, UploadError, UploadTarget};
 use crate::http::{
@@ -52,7 +52,7 @@ pub(super) fn respond_later(
     job: Box<dyn PendingResponse>,
     head: &RequestHead<'_, '_>,
     now: Now,
-) -> Result<Response, HandlerError> {
+) -> HandlerResult {
     let conditions = Preconditions::from_fields(head.fields);
     match conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) {
         PreconditionResult::Failed => Ok(precondition_failed(head)),

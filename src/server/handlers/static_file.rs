@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use super::pending::{HandlerError, PendingLookup};
+use super::pending::{HandlerError, HandlerResult, PendingLookup};
 use super::{archive, drop_box, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
@@ -20,11 +20,7 @@ use crate::server::rules::cache_control;
 
 const CLEAN_EXTENSION: &str = ".html";
 
-pub(super) fn get(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Response, HandlerError> {
+pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     let (path, query) = head.target.path_and_query();
     let path = context.config.parse_path(path).map_err(|error| path_error(head, &error))?;
     if let Some(response) = drop_box_response(head, &path, &context.config) {
