@@ -55,12 +55,12 @@ pub struct ServerApp {
     pool: Pool,
     grace_deadline: Option<Instant>,
     pub(super) stopped_by: Option<i32>,
-    sum: Option<SumService>,
-    console: Option<ConsoleLog>,
+    pub(super) sum: Option<SumService>,
+    pub(super) console: Option<ConsoleLog>,
     worker_id: WorkerId,
     pub(super) control_messages: Option<Receiver<ControlMessage>>,
     accepted_total: u64,
-    tls: Option<TlsListeners>,
+    pub(super) tls: Option<TlsListeners>,
     files_checked_at: Option<Instant>,
     next_sweep: Option<Instant>,
 }
@@ -86,26 +86,20 @@ impl ControlMessage {
 }
 
 impl ServerApp {
-    pub(super) fn new(
-        worker: WorkerState,
-        sum: Option<SumService>,
-        console: Option<ConsoleLog>,
-        worker_id: WorkerId,
-        tls: Option<TlsListeners>,
-    ) -> Self {
+    pub(super) fn new(worker: WorkerState, worker_id: WorkerId) -> Self {
         Self {
-            tls,
-            files_checked_at: None,
-            next_sweep: None,
             worker,
             pool: Pool::new(HEAD_LEN_MAX),
             grace_deadline: None,
             stopped_by: None,
-            sum,
-            console,
+            sum: None,
+            console: None,
             worker_id,
             control_messages: None,
             accepted_total: 0,
+            tls: None,
+            files_checked_at: None,
+            next_sweep: None,
         }
     }
 
@@ -335,7 +329,7 @@ mod tests {
         let store = root.map_or(ContentSource::Embedded, ContentSource::Disk);
         let mut worker = WorkerState::new(config, store, log);
         worker.context.helpers = Some(helpers.clone());
-        let app = ServerApp::new(worker, None, None, WorkerId { index: 0, worker_count: 1 }, None);
+        let app = ServerApp::new(worker, WorkerId { index: 0, worker_count: 1 });
         let mut reactor = Reactor::new(app, Now::read()).expect("an event loop");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let address = listener.local_addr().expect("its address");

@@ -249,7 +249,8 @@ impl WorkerConfig {
         worker.context.shared = self.shared;
         worker.context.helpers = Some(helpers.clone());
         worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
-        let app = ServerApp::new(worker, sum_service, console, self.worker_id, self.tls);
+        let mut app = ServerApp::new(worker, self.worker_id);
+        (app.sum, app.console, app.tls) = (sum_service, console, self.tls);
         let mut reactor = Reactor::new(app, now)?;
         reactor.use_helpers(helpers)?;
         reactor.limit_connections(self.limit);
