@@ -20,6 +20,7 @@ use crate::server::rules::{
     CacheRule, Header, HostName, Network, Redirect, check_header_conflicts, check_loops,
 };
 use crate::server::{CacheMode, Durability, RootChoice, ServerConfig, SumConfig};
+use files::UPLOADS;
 use values::{
     parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_name, parse_number,
     parse_port, parse_size, parse_time, parse_with, parse_workers,
@@ -82,22 +83,22 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--cache-size", "256MiB").defaults_to("64MiB"),
         OptionSpec::optional_value(Some('u'), "--upload", "incoming"),
         // A film fits; an endless stream does not fill the disk.
-        OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB"),
-        OptionSpec::value(None, "--min-free", "1GiB"),
-        OptionSpec::value(None, "--durability", "file").defaults_to("full"),
-        OptionSpec::flag(None, "--require-conditions"),
-        OptionSpec::flag(None, "--require-digest"),
-        OptionSpec::flag(None, "--no-overwrite"),
-        OptionSpec::flag(None, "--allow-delete"),
-        OptionSpec::flag(None, "--allow-mkdir"),
-        OptionSpec::flag(None, "--upload-only"),
-        OptionSpec::flag(None, "--upload-open"),
+        OptionSpec::value(None, "--max-upload", "1GiB").defaults_to("1GiB").only_in(UPLOADS),
+        OptionSpec::value(None, "--min-free", "1GiB").only_in(UPLOADS),
+        OptionSpec::value(None, "--durability", "file").defaults_to("full").only_in(UPLOADS),
+        OptionSpec::flag(None, "--require-conditions").only_in(UPLOADS),
+        OptionSpec::flag(None, "--require-digest").only_in(UPLOADS),
+        OptionSpec::flag(None, "--no-overwrite").only_in(UPLOADS),
+        OptionSpec::flag(None, "--allow-delete").only_in(UPLOADS),
+        OptionSpec::flag(None, "--allow-mkdir").only_in(UPLOADS),
+        OptionSpec::flag(None, "--upload-only").only_in(UPLOADS),
+        OptionSpec::flag(None, "--upload-open").only_in(UPLOADS),
         OptionSpec::value(None, "--auth", "user:password").kind(Secrets),
         OptionSpec::value(None, "--auth-file", "users.htpasswd").kind(Path(&[])),
         OptionSpec::value(None, "--auth-for", "writes").defaults_to("all"),
         OptionSpec::flag(None, "--auth-insecure"),
         // From one evening to the next.
-        OptionSpec::value(None, "--resumable-for", "24h").defaults_to("24h"),
+        OptionSpec::value(None, "--resumable-for", "24h").defaults_to("24h").only_in(UPLOADS),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
         OptionSpec::value(None, "--tls-cert", "chain.pem").kind(Paths),

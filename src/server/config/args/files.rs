@@ -6,8 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::PROGRAM;
 use super::values::parse_size;
-use crate::cli::{ParsedArgs, quote};
+use crate::cli::{OptionSpec, ParsedArgs, quote};
 use crate::files::RelativePath;
 use crate::http::Status;
 use crate::server::ErrorPage;
@@ -25,19 +26,8 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
-const UPLOAD_OPTIONS: [&str; 11] = [
-    "--max-upload",
-    "--min-free",
-    "--durability",
-    "--resumable-for",
-    "--require-conditions",
-    "--require-digest",
-    "--no-overwrite",
-    "--allow-delete",
-    "--allow-mkdir",
-    "--upload-only",
-    "--upload-open",
-];
+/// Mode of options that need `--upload`.
+pub(super) const UPLOADS: &str = "uploads";
 
 const TELL_NAMES: [&str; 4] = ["--require-conditions", "--no-overwrite", "--allow-delete", "--allow-mkdir"];
 
@@ -56,8 +46,11 @@ pub(super) fn check_upload_options(parsed: &ParsedArgs) -> Result<(), String> {
         return Err(format!("{other} would tell what --upload-only hides; leave one of them out"));
     }
     let is_unset = parsed.peek("--upload").is_none() && !parsed.is_turned_off("--upload");
-    match UPLOAD_OPTIONS.iter().find(|name| is_unset && parsed.peek(name).is_some()) {
-        Some(name) => Err(format!("{name} is for uploads, which are off; turn them on with --upload")),
+    let mut options = PROGRAM.specs.iter().filter(|spec| spec.mode == Some(UPLOADS));
+    match options.find(|spec| is_unset && parsed.peek(spec.long).is_some()) {
+        Some(OptionSpec { long: name, .. }) => {
+            Err(format!("{name} is for uploads, which are off; turn them on with --upload"))
+        }
         None => Ok(()),
     }
 }
@@ -217,7 +210,7 @@ mod tests {
     fn listing_invalid_value_gets_one_line_error() {
         for value in ["on", "AUTO", "off "] {
             let error = parse(vec!["--listing".into(), value.into()], false).unwrap_err().to_string();
-            assert!(error.contains("is neither auto nor off; write one of them"), "{value}: {error}");
+            assert!(error.contains("is invalid: it is auto or off"), "{value}: {error}");
         }
     }
 
@@ -244,7 +237,10 @@ mod tests {
     #[test]
     fn cache_invalid_options_get_one_line_error() {
         for (line, shown) in [
-            (&["--cache", "on"][..], "--cache: 'on' is neither fresh, stat nor off; write one of them"),
+            (
+                &["--cache", "on"][..],
+                "--cache: 'on' is invalid: it is fresh, stat or off",
+            ),
             (&["--cache-size", "0"], "--cache-size: '0' is too small"),
             (&["--cache-size", "some"], "--cache-size: 'some' is not a size"),
             (&["--cache=off", "--cache-size=1M"], "--cache-size has no effect with --cache off"),

@@ -296,7 +296,7 @@ fn each_mistake_gets_one_line_error() {
         ),
         (&["--allow-mkdir"], "--allow-mkdir is for uploads, which are off; turn them on with --upload"),
         (&["--durability=none"], "--durability is for uploads, which are off; turn them on with --upload"),
-        (&["-u", "--durability=x"], "--durability: 'x' is neither full, file nor none; write one of them"),
+        (&["-u", "--durability=x"], "--durability: 'x' is invalid: it is full, file or none"),
         (&["--max-connections", "0"], "--max-connections: '0' is not a number from 1 up"),
     ];
     for (line, expected) in cases {

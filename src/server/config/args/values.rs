@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::access_log::LogDestination;
-use crate::cli::quote;
+use crate::cli::{self, quote};
 use crate::server::Bind;
 use crate::server::limits::WORKERS_MAX;
 use crate::sum::Name;
@@ -92,13 +92,7 @@ pub(super) fn parse_with<T, E: From<&'static str> + Display>(
 
 /// One of the words of `choices`; the error tells all of them.
 pub(super) fn parse_choice<T: Copy>(name: &str, choices: &[(&str, T)], text: &OsStr) -> Result<T, String> {
-    let found = choices.iter().find(|(word, _)| text == *word);
-    found.map(|(_, choice)| *choice).ok_or_else(|| {
-        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let (last, others) = words.split_last().unwrap_or((&"", &[]));
-        let others = others.join(", ");
-        format!("{name}: {} is neither {others} nor {last}; write one of them", quote(text))
-    })
+    parse_with(name, text, |text| cli::parse_choice("it", choices, text))
 }
 
 pub(super) fn parse_count(name: &str, text: &OsStr) -> Result<usize, String> {
