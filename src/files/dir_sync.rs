@@ -73,12 +73,6 @@ pub(super) fn sync_directory(dir: impl AsFd) -> Result<(), Errno> {
     }
 }
 
-impl std::fmt::Debug for DirSync {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DirSync").field("running", &self.running().len()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,6 @@
 //! A [`HelperPool`] runs jobs on a few threads, which start with the first job that finds none idle. [`Helpers`] is the
 //! access of one reactor: a job goes in, and its completion wakes a connection by its [`Key`].
 
-use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -177,12 +176,6 @@ impl Helpers {
         // An eventfd is emptied by one read.
         let _ = rustix::io::read(&self.completions.eventfd, &mut [0_u8; 8]);
         std::mem::take(&mut self.completions.keys.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl fmt::Debug for Helpers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Helpers").field("pending", &self.pending()).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::stats::Stats;
 use crate::files::{DirSync, PartialLeases, RootId};
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Shared {
     /// Open connections, bounded by `--max-connections`.
     pub(super) connections: Arc<AtomicUsize>,

@@ -308,7 +308,10 @@ fn start_without_safe_login_is_refused_with_remedy() {
     for (options, part) in [
         (&["--auth", "secret"][..], "--auth: a value is not a user, a colon and a password"),
         (&["--auth", ":secret"], "write it like user:password"),
-        (&["--auth=u:p", "--auth-for", "all "], "--auth-for: 'all ' is invalid: it is all or writes; did you mean 'all'?"),
+        (
+            &["--auth=u:p", "--auth-for", "all "],
+            "--auth-for: 'all ' is invalid: it is all or writes; did you mean 'all'?",
+        ),
         (&["--auth-for", "writes"], "--auth-for needs a login"),
         (&["--auth-insecure"], "--auth-insecure needs a login"),
         (&["--auth-file", "/none"], "cannot read the --auth-file '/none'"),

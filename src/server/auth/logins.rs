@@ -43,7 +43,7 @@ pub(in crate::server) enum LoginOutcome {
     Right,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Logins {
     pub(super) file: Arc<PasswordFile>,
     pub(super) verified: HashSet<Mac>,
@@ -52,7 +52,6 @@ pub(super) struct Logins {
     wrong: HashMap<IpAddr, (u32, Instant)>,
 }
 
-#[derive(Debug)]
 struct RunningLogin {
     attempt: Arc<LoginAttempt>,
     address: IpAddr,

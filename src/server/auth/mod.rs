@@ -31,7 +31,6 @@ const HASH_THREADS_MAX: usize = 2;
 /// HMAC-SHA-256 under a key of this process: comparisons leak nothing.
 type Mac = [u8; 32];
 
-#[derive(Debug)]
 pub(super) struct Authenticator {
     key: Hmac<Sha256>,
     /// Credentials of `--auth`.

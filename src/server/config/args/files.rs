@@ -237,10 +237,7 @@ mod tests {
     #[test]
     fn cache_invalid_options_get_one_line_error() {
         for (line, shown) in [
-            (
-                &["--cache", "on"][..],
-                "--cache: 'on' is invalid: it is fresh, stat or off",
-            ),
+            (&["--cache", "on"][..], "--cache: 'on' is invalid: it is fresh, stat or off"),
             (&["--cache-size", "0"], "--cache-size: '0' is too small"),
             (&["--cache-size", "some"], "--cache-size: 'some' is not a size"),
             (&["--cache=off", "--cache-size=1M"], "--cache-size has no effect with --cache off"),
