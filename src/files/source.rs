@@ -25,6 +25,9 @@ use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
 /// Above, a copy through user memory costs more than the system calls of `sendfile`.
 pub const SMALL_FILE_LEN_MAX: u64 = 64 * 1024;
 
+/// Read buffer for the digest of a whole file.
+const PIECE_LEN: usize = 256 * 1024;
+
 /// Maximum reads of a changing file; the last is served.
 const READ_ATTEMPTS_MAX: usize = 4;
 
@@ -292,6 +295,20 @@ pub(super) fn read_at(file: impl AsFd, bytes: &mut [u8], start: u64) -> io::Resu
         }
     }
     Ok(filled)
+}
+
+/// Reads the first `len_max` bytes and returns their count.
+pub(super) fn read_pieces(file: impl AsFd, len_max: u64, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
+    let (mut buffer, mut offset) = (vec![0; PIECE_LEN], 0);
+    loop {
+        let piece_len = (len_max - offset).min(PIECE_LEN as u64) as usize;
+        let len = read_at(&file, &mut buffer[..piece_len], offset)?;
+        take(&buffer[..len]);
+        offset += len as u64;
+        if len < PIECE_LEN {
+            return Ok(offset);
+        }
+    }
 }
 
 #[cfg(test)]

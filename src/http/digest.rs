@@ -24,6 +24,19 @@ impl DigestAlgorithm {
             Self::Sha512 => "sha-512",
         }
     }
+
+    /// Most wanted algorithm of `Want-Repr-Digest`: its weight is 1 to 10 (RFC 9530 section 4).
+    pub(crate) fn most_wanted<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let members = values.flat_map(|value| value.split(|&byte| byte == b','));
+        let members: Vec<_> = members
+            .filter_map(|member| str::from_utf8(member).ok()?.split(';').next()?.trim().split_once('='))
+            .collect();
+        // The last member of a name counts (RFC 9651 section 4.2.2).
+        let weight = |name: &str| members.iter().rfind(|(known, _)| *known == name)?.1.parse::<u8>().ok();
+        let wanted = Self::ALL.into_iter().rev().map(|(name, algorithm)| (weight(name), algorithm));
+        let wanted = wanted.filter(|(weight, _)| matches!(weight, Some(1..=10)));
+        wanted.max_by_key(|(weight, _)| *weight).map(|(_, algorithm)| algorithm)
+    }
 }
 
 /// Value of a known algorithm that is no byte sequence.
@@ -103,6 +116,29 @@ mod tests {
         assert_eq!(hasher.finish().to_string(), HELLO_512);
         let empty = DigestHasher::new(DigestAlgorithm::Sha256).finish().to_string();
         assert_eq!(empty, "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+    }
+
+    #[test]
+    fn most_wanted_algorithm_has_the_greatest_valid_weight() {
+        use DigestAlgorithm::{Sha256, Sha512};
+        let rows: [(&[&str], _); 12] = [
+            (&["sha-256=10"], Some(Sha256)),
+            (&["sha-256=1, sha-512=2"], Some(Sha512)),
+            (&["sha-512=3 ,\tsha-256=3"], Some(Sha256)),
+            (&["sha-256=0,md5=10", "sha-512=1;a=b"], Some(Sha512)),
+            (&["sha-256=0"], None),
+            (&["sha-256=9, sha-512=4, sha-256=0"], Some(Sha512)),
+            (&["sha-256=11,sha-512=-1"], None),
+            (&["sha-256", "sha-512=?1"], None),
+            (&["SHA-256=1"], None),
+            (&["sha-256=1.5"], None),
+            (&["\u{e9}=1,=,,sha-512=7"], Some(Sha512)),
+            (&[""], None),
+        ];
+        for (values, wanted) in rows {
+            let found = DigestAlgorithm::most_wanted(values.iter().map(|value| value.as_bytes()));
+            assert_eq!(found, wanted, "{values:?}");
+        }
     }
 
     #[test]

@@ -50,6 +50,7 @@ mod protocol;
 mod ranges;
 mod readme;
 mod real_clients;
+mod repr_digest;
 mod root_path;
 mod rules;
 mod saved_reports;

@@ -2,13 +2,19 @@
 //!
 //! `file_cache` and `variants` decide what is cached and sent.
 
+use std::borrow::Cow;
+use std::io;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::clock_cache::Cost;
 use crate::files::coding::EncodingPreferences;
 use crate::files::root::FileStat;
-use crate::files::source::{Content, ContentSource, Resource};
+use crate::files::source::{Content, ContentSource, Resource, read_pieces};
+
+/// Passes each piece on. Returns `false` if the file has changed since its look-up.
+pub(super) type ContentReader = Box<dyn FnOnce(&mut dyn FnMut(&[u8])) -> bool + Send>;
 
 /// File and its derived value.
 #[derive(Debug)]
@@ -22,6 +28,30 @@ pub struct CachedFile<V> {
 impl<V> CachedFile<V> {
     pub(super) fn new(resource: Resource, make: &impl Fn(&Resource) -> V) -> Rc<CachedFile<V>> {
         Rc::new(CachedFile { value: make(&resource), resource })
+    }
+
+    /// Reader of all content, for another thread.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn reader(&self) -> io::Result<ContentReader> {
+        let bytes = match &self.resource.content {
+            Content::Static(bytes) => Cow::Borrowed(*bytes),
+            Content::GzipPage(page) => Cow::Borrowed(page.plain()),
+            Content::Memory(bytes) => Cow::Owned(bytes.to_vec()),
+            Content::File(file) => {
+                let (file, len, stat) =
+                    (file.as_fd().try_clone_to_owned()?, self.resource.len, self.resource.stat);
+                return Ok(Box::new(move |take| {
+                    let read_len = read_pieces(&file, len, take);
+                    read_len.is_ok_and(|read_len| read_len == len) && FileStat::of(&file).ok() == stat
+                }));
+            }
+        };
+        Ok(Box::new(move |take| {
+            take(&bytes);
+            true
+        }))
     }
 
     pub(super) fn cost(&self) -> Cost {
@@ -62,4 +92,35 @@ pub(super) struct VariantRequest<'a> {
     pub(super) accepted: &'a EncodingPreferences,
     pub(super) now: SystemTime,
     pub(super) unix_secs: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::source::load;
+    use std::fs::{self, File};
+
+    #[test]
+    fn reader_passes_all_bytes_and_tells_of_a_change() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a");
+        for len in [0, 5, 65_536, 65_537, 262_144, 600_000] {
+            let content = vec![b'x'; len];
+            fs::write(&path, &content).expect("a file");
+            let open = || {
+                let file = File::open(&path).expect("opens");
+                let stat = FileStat::of(&file).expect("its attributes");
+                let resource = load(file.into(), stat, b"a").expect("loads");
+                CachedFile::new(resource, &|_| ()).reader().expect("a descriptor")
+            };
+            let mut read = Vec::new();
+            assert!(open()(&mut |piece| read.extend_from_slice(piece)));
+            assert!(read == content, "{len}");
+            let changed = open();
+            let file = File::options().append(true).open(&path).expect("opens");
+            file.set_len(len as u64 + 1).expect("room");
+            // The bytes of a small file are held.
+            assert_eq!(changed(&mut |_| ()), len <= 65_536, "{len}");
+        }
+    }
 }

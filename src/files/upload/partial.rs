@@ -23,7 +23,7 @@ use super::{Upload, UploadError};
 use crate::files::dir_sync::sync_directory;
 use crate::files::path::PARTIALS_DIRECTORY;
 use crate::files::root::FileStat;
-use crate::files::source::{ContentSource, read_at};
+use crate::files::source::{ContentSource, read_pieces};
 
 /// Unfinished uploads of one directory.
 const PARTIALS_MAX: usize = 1000;
@@ -31,9 +31,6 @@ const PARTIALS_MAX: usize = 1000;
 const HEAD_LEN_MAX: u64 = 128 * 1024;
 /// Data without a head is the rest of a crash, unless it is this young: its head may come.
 const ORPHAN_AGE_MIN: Duration = Duration::from_secs(600);
-
-/// Read buffer for the digest of a whole file.
-const READ_BACK_LEN: usize = 256 * 1024;
 
 /// After completion: the time for a client that missed the response.
 const COMPLETED_AGE_MAX: Duration = Duration::from_secs(60 * 60);
@@ -314,16 +311,8 @@ impl Upload {
     ///
     /// # Errors
     /// `Failed`.
-    pub fn read_back(&self, mut take: impl FnMut(&[u8])) -> Result<(), UploadError> {
-        let (mut buffer, mut offset) = (vec![0; READ_BACK_LEN], 0);
-        loop {
-            let len = read_at(&self.file, &mut buffer, offset)?;
-            take(buffer.get(..len).unwrap_or_default());
-            if len < READ_BACK_LEN {
-                return Ok(());
-            }
-            offset += len as u64;
-        }
+    pub fn read_back(&self, take: impl FnMut(&[u8])) -> Result<(), UploadError> {
+        Ok(read_pieces(&self.file, u64::MAX, take).map(drop)?)
     }
 
     /// Drops the content from `len` on.

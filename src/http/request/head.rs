@@ -56,6 +56,8 @@ pub struct RequestHead<'h, 'b> {
     pub user_agent: Option<&'b [u8]>,
     /// Whether Range or a condition other than If-Range exists; only then are they looked up.
     pub has_conditions_or_range: bool,
+    /// Whether Want-Repr-Digest exists.
+    pub wants_repr_digest: bool,
 }
 
 /// Parses the request head at the start of `buf`: (consumed bytes, head), `None` if incomplete.
@@ -149,6 +151,7 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         referer: summary.referer,
         user_agent: summary.user_agent,
         has_conditions_or_range: summary.has_conditions_or_range,
+        wants_repr_digest: summary.wants_repr_digest,
     })
 }
 
@@ -185,6 +188,7 @@ struct HeaderSummary<'b> {
     referer: Option<&'b [u8]>,
     user_agent: Option<&'b [u8]>,
     has_conditions_or_range: bool,
+    wants_repr_digest: bool,
 }
 
 impl<'b> HeaderSummary<'b> {
@@ -203,6 +207,7 @@ impl<'b> HeaderSummary<'b> {
             13 if is("if-none-match") => self.has_conditions_or_range = true,
             14 if is("content-length") => self.framing.add_content_length(value),
             15 if is("accept-encoding") => self.content_codings.add_field(value),
+            16 if is("want-repr-digest") => self.wants_repr_digest = true,
             17 if is("if-modified-since") => self.has_conditions_or_range = true,
             17 if is("transfer-encoding") => self.framing.add_transfer_encoding(value),
             19 if is("if-unmodified-since") => self.has_conditions_or_range = true,

@@ -88,7 +88,8 @@ impl RequestCache {
             Body::ErrorPage(error) if error.status == Status::NOT_FOUND => CachedResponse::NotFound(*error),
             _ => return,
         };
-        if request.body != RequestBody::None || bytes.len() > CACHED_HEAD_LEN_MAX {
+        let has_more = request.body != RequestBody::None || request.wants_repr_digest;
+        if has_more || bytes.len() > CACHED_HEAD_LEN_MAX {
             return;
         }
         if self.slots.is_empty() {

@@ -13,6 +13,7 @@ mod options;
 mod pending;
 mod preconditions;
 pub(super) mod put;
+mod repr_digest;
 mod resumable;
 mod route;
 mod static_file;

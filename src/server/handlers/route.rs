@@ -2,6 +2,8 @@
 //!
 //! Order: redirects, method, error documents, conditions and Range.
 
+use std::time::Duration;
+
 use super::error_documents;
 use super::form;
 use super::names;
@@ -9,6 +11,7 @@ use super::options;
 use super::pending::{HandlerError, PendingLookup, PendingResponse};
 use super::preconditions;
 use super::put::{self, ReceivingUpload};
+use super::repr_digest;
 use super::resumable;
 use super::static_file;
 use super::upload_resource::{OpeningUpload, absent};
@@ -58,12 +61,14 @@ struct PendingRequest {
     lookup: PendingLookup,
     /// Set if the file became a directory.
     job: Option<Box<dyn PendingResponse>>,
+    job_has_begun: bool,
     error_format: ErrorFormat,
 }
 
 impl PendingResponse for PendingRequest {
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response> {
         if let Some(job) = &mut self.job {
+            self.job_has_begun = true;
             return job.poll(context, now);
         }
         if static_file::is_pending(&mut self.lookup, context, now) {
@@ -85,6 +90,10 @@ impl PendingResponse for PendingRequest {
                 None
             }
         }
+    }
+
+    fn helper_timeout(&self) -> Option<Duration> {
+        self.job.as_ref().filter(|_| self.job_has_begun)?.helper_timeout()
     }
 
     fn on_timeout(&mut self) -> Response {
@@ -125,6 +134,7 @@ pub(in crate::server) fn route(
             bytes: bytes.into(),
             lookup,
             job: None,
+            job_has_begun: false,
             error_format: error_format(head.accept),
         })),
     }
@@ -139,7 +149,8 @@ fn handle(
         Err(HandlerError::Error(error)) => error_documents::replace_error(error, head, context, now)?,
         result => result?,
     };
-    Ok(preconditions::apply_conditions_and_range(response, head, context, now))
+    let response = preconditions::apply_conditions_and_range(response, head, context, now);
+    if head.wants_repr_digest { repr_digest::add(response, head, context) } else { Ok(response) }
 }
 
 fn dispatch_by_method(

@@ -60,8 +60,9 @@ impl CommonHeaders {
             self.standard.set_date(&date);
             self.not_modified.set_date(&date);
         }
-        let fields = if status == Status::NOT_MODIFIED { &self.not_modified } else { &self.standard };
-        HeadEnd { rendered: &fields.text, hsts: self.hsts.as_deref().filter(|_| is_tls), connection }
+        let common = if status == Status::NOT_MODIFIED { &self.not_modified } else { &self.standard };
+        let hsts = self.hsts.as_deref().filter(|_| is_tls);
+        HeadEnd { fields: &[], rendered: &common.text, hsts, connection }
     }
 }
 
@@ -90,6 +91,7 @@ impl RenderedFields {
 
 #[derive(Clone, Copy)]
 pub(super) struct HeadEnd<'a> {
+    pub(super) fields: &'a [u8],
     rendered: &'a [u8],
     hsts: Option<&'a [u8]>,
     connection: Option<&'static [u8]>,
@@ -97,6 +99,7 @@ pub(super) struct HeadEnd<'a> {
 
 impl HeadEnd<'_> {
     pub(super) fn finish(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.fields);
         out.extend_from_slice(self.rendered);
         if let Some(hsts) = self.hsts {
             out.extend_from_slice(hsts);
@@ -112,7 +115,6 @@ impl HeadEnd<'_> {
 pub(super) struct ResponseOutput<'a> {
     pub(super) send_queue: &'a mut SendQueue,
     pub(super) status: Status,
-    pub(super) fields: &'a [u8],
     pub(super) head_end: HeadEnd<'a>,
     pub(super) head_only: bool,
 }
@@ -123,7 +125,6 @@ impl ResponseOutput<'_> {
         self.send_queue.push_with(|out| {
             status_line(out, self.status);
             write_fields(out);
-            out.extend_from_slice(self.fields);
             self.head_end.finish(out);
         });
         self.send_queue.queued_total()

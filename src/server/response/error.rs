@@ -171,7 +171,6 @@ impl RenderedPage {
         let body = if out.head_only { &[] } else { self.body.as_slice() };
         out.send_queue.push_with(|bytes| {
             bytes.extend_from_slice(&self.head);
-            bytes.extend_from_slice(out.fields);
             out.head_end.finish(bytes);
             bytes.extend_from_slice(body);
         });

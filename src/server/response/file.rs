@@ -2,20 +2,23 @@
 //!
 //! The fields of a file are rendered once and cached with it.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::common_headers::{COPIED_LEN_MAX, ResponseOutput};
 use crate::files::{CachedFile, Coding, Content, FileVersion, OpenFile, Resource, SMALL_FILE_LEN_MAX};
 use crate::http::{
-    ByteRange, ContentCoding, Multipart, Status, content_length, content_range, field, imf_fixdate,
-    status_line,
+    ByteRange, ContentCoding, DigestAlgorithm, Multipart, Status, content_length, content_range, field,
+    imf_fixdate, status_line,
 };
 use crate::net::SendQueue;
+use crate::reactor::Key;
 
 /// Longest body that needs no second look: what a connection may send of a file in one tick.
 const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(in crate::server) struct FileHead {
     whole: Box<[u8]>,
     /// Start of the fields that a 206 repeats.
@@ -23,6 +26,16 @@ pub(in crate::server) struct FileHead {
     /// Start of the fields that a 304 repeats.
     shared_start: u32,
     pub(in crate::server) entity_tag: Option<Box<str>>,
+    /// By algorithm.
+    pub(in crate::server) digests: [OnceCell<Arc<FileDigest>>; DigestAlgorithm::ALL.len()],
+}
+
+/// Digest of the content, which a thread computes.
+#[derive(Debug, Default)]
+pub(in crate::server) struct FileDigest {
+    /// Field line; `None` if the file changed meanwhile.
+    pub(in crate::server) line: OnceLock<Option<Vec<u8>>>,
+    pub(in crate::server) waiting: Mutex<Vec<Key>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +97,8 @@ pub(in crate::server) fn file_head(
     if let Some(tag) = &entity_tag {
         field(&mut head, "ETag", tag.as_bytes());
     }
-    FileHead { whole: head.into_boxed_slice(), described_start, shared_start, entity_tag }
+    let (whole, digests) = (head.into_boxed_slice(), Default::default());
+    FileHead { whole, described_start, shared_start, entity_tag, digests }
 }
 
 impl FileHead {

@@ -43,10 +43,10 @@ impl ResponseWriter {
         now: Now,
     ) -> ResponseSpan {
         let (status, head_only) = (response.status, request.head_only);
-        let head_end =
+        let mut head_end =
             self.common.head_end(status, connection_option(request, closes), is_tls, now.unix_secs());
-        let fields = response.fields.as_deref().unwrap_or_default();
-        let mut out = ResponseOutput { send_queue, status, fields, head_end, head_only };
+        head_end.fields = response.fields.as_deref().unwrap_or_default();
+        let mut out = ResponseOutput { send_queue, status, head_end, head_only };
         let mut until_close = false;
         let mut is_complete = true;
         let body_start = match &response.body {

@@ -299,6 +299,7 @@ fn has_conditions_or_range_true_for_range_and_if_fields() {
         // Has no effect without Range.
         ("If-Range: \"x\"", false),
         ("If-Batch: x", false),
+        ("Want-Repr-Digest: sha-256=1", false),
         ("Content-Range: bytes 0-1/2", false),
     ] {
         let lines = format!("Host: h\r\n{line}\r\nA: b\r\n");
