@@ -7,7 +7,7 @@ use super::options::{
     LOAD_MODE, file_name, overrides, parse_time, read_known_hosts, read_request, read_tls,
     refuse_load_options,
 };
-use super::source::{DATA_TYPE, Payload, remote_name};
+use super::source::{DATA_TYPE, Payload, Source, remote_name};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, parse_choice, quote, value};
 use crate::http::DigestAlgorithm;
@@ -70,6 +70,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(Some('n'), "--requests", "10k").only_in(LOAD_MODE),
         OptionSpec::value(None, "--requests-per-connection", "100").only_in(LOAD_MODE),
         OptionSpec::value(None, "--resolve", "example.com:443:127.0.0.1").kind(OptionKind::Repeated),
+        OptionSpec::flag(None, "--resume"),
         OptionSpec::value(None, "--save", "before.run").only_in(LOAD_MODE),
         OptionSpec::value(None, "--seed", "1").only_in(LOAD_MODE),
         OptionSpec::flag(Some('S'), "--show-error"),
@@ -109,6 +110,12 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
         }
         _ => {}
     }
+    let (resume, is_put) = (args.flag("--resume"), request.method == "PUT");
+    if resume && !(is_put && matches!(request.payload, Some(Payload::Source(Source::File(_))))) {
+        return Err(
+            "--resume needs a file to send by PUT: name it with -T; - cannot be read again".to_owned()
+        );
+    }
     if let (Some(algorithm), None) = (repr_digest, &request.payload) {
         let wanted = FieldEdit::Set(format!("{}=10", algorithm.name()));
         request.fields.push(("Want-Repr-Digest".to_owned(), wanted));
@@ -140,6 +147,7 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
         upload: request.payload,
         more_uploads: request.more_uploads,
         repr_digest,
+        resume,
         login_user: request.login_user,
         assume_yes: args.flag("--yes"),
     })

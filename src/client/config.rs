@@ -50,6 +50,8 @@ pub struct ClientConfig {
     pub upload: Option<Payload>,
     pub(crate) more_uploads: Vec<(Payload, String)>,
     pub(crate) repr_digest: Option<DigestAlgorithm>,
+    /// Resumes uploads.
+    pub resume: bool,
     /// User whose password is asked for.
     pub login_user: Option<OsString>,
     /// Deletes without a question.

@@ -18,7 +18,7 @@ use super::tls::ClientTls;
 use super::upload::UploadBody;
 use crate::access_log::LogDestination;
 use crate::cli::{quote, say};
-use crate::http::{Method, RESPONSE_HEAD_LEN_MAX, RequestBody};
+use crate::http::{RESPONSE_HEAD_LEN_MAX, RequestBody};
 use crate::net::{AddressConnector, Connection, Pool, Tick, host_name};
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 
@@ -111,12 +111,13 @@ impl App for FetchApp {
         }
         self.ended = now;
         if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
-            self.session.fail(RunError::TimedOut(self.session.config.max_time.unwrap_or_default()));
+            let error = RunError::TimedOut(self.session.config.max_time.unwrap_or_default());
+            self.session.settle(Err(error), now);
         }
-        if std::mem::take(&mut self.session.reconnects) {
+        if self.session.reconnect_at.take_if(|at| *at <= now.instant).is_some() {
             self.session.connector.reconnect(now);
         }
-        if self.session.outcome.is_none() {
+        if self.session.outcome.is_none() && self.session.reconnect_at.is_none() {
             match self.session.connector.connect_next(now) {
                 Ok(None) => {}
                 Ok(Some((socket, attempt))) => {
@@ -124,21 +125,22 @@ impl App for FetchApp {
                         None => Ok(socket.into()),
                         Some(tls) => tls.connect(socket, &self.session.config.target.host),
                     };
-                    let method = Method::from_token(self.session.config.method.as_bytes());
-                    let protocol = FetchProtocol::new(method, Some(attempt), self.deadline);
+                    let protocol = FetchProtocol::new(self.session.method(), Some(attempt), self.deadline);
                     match stream {
                         Ok(stream) => control.open(Connection::connecting(stream, protocol)),
                         Err(error) => self.session.fail(RunError::Tls(error)),
                     }
                 }
-                Err(error) => self.session.fail(error.into()),
+                Err(error) => self.session.settle(Err(error.into()), now),
             }
         }
         if self.session.outcome.is_some() {
             control.stop();
         }
-        let lookup_deadline = self.session.connector.lookup_deadline();
-        [self.deadline, lookup_deadline, self.session.progress.tick(now.instant)].into_iter().flatten().min()
+        let Session { connector, progress, reconnect_at, .. } = &mut self.session;
+        let deadlines =
+            [self.deadline, connector.lookup_deadline(), progress.tick(now.instant), *reconnect_at];
+        deadlines.into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: Self::Conn, now: Now) {

@@ -22,7 +22,7 @@ use crate::text::parse_duration;
 pub(super) const LOAD_MODE: &str = "load mode";
 
 /// Options rejected in load mode, each with its substitute.
-pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 14] = [
+pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 15] = [
     ("--connect-timeout", "--timeout covers connecting"),
     ("--fail", "--assert checks a run"),
     ("--include", "responses are counted, not shown"),
@@ -34,6 +34,7 @@ pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 14] = [
     ("--output", "--out FILE saves the report"),
     ("--remote-name", "--out FILE saves the report"),
     ("--repr-digest", "responses are counted, not checked"),
+    ("--resume", "a request that fails is counted"),
     ("--show-error", "errors are always shown"),
     ("--verbose", "responses are counted, not shown"),
     ("--yes", "nothing is asked"),

@@ -8,7 +8,7 @@ use crate::http::{RequestBody, content_length, end_head, field, request_line};
 pub(crate) const USER_AGENT: &str = concat!("reactor-client/", env!("CARGO_PKG_VERSION"));
 
 /// Longest body without a wait for 100 (Continue), as in curl; bodies of unknown length wait.
-const NO_EXPECT_LEN_MAX: u64 = 1024 * 1024;
+pub(super) const NO_EXPECT_LEN_MAX: u64 = 1024 * 1024;
 
 /// `-H Expect:` overrides the default (RFC 9110 section 10.1.1).
 pub(super) fn awaits_continue(config: &ClientConfig, framing: RequestBody) -> bool {

@@ -46,7 +46,7 @@ pub enum RunError {
     /// Digest that differs.
     #[error("{0}")]
     Digest(String),
-    /// Files not sent; exit code of the first.
+    /// Error with what it leaves, such as files not sent; exit code of the first.
     #[error("{0}")]
     Several(String, u8),
     /// A question needs a terminal.

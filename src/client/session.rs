@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
+use self::resume::Resumption;
 use super::blocking::InterruptibleWait;
 use super::config::{ClientConfig, FieldEdit, OutputChoice};
 use super::connection::{BodyProgress, FetchError, ResponseHandler};
@@ -49,7 +50,11 @@ pub(super) struct Session {
     unsent: bool,
     repeats: bool,
     is_reused: bool,
-    pub(super) reconnects: bool,
+    pub(super) reconnect_at: Option<Instant>,
+    has_connected: bool,
+    resume: Option<Resumption>,
+    /// Another attempt may succeed.
+    is_transient: bool,
     status: (u16, String),
     reason: Vec<u8>,
     discards: bool,
@@ -85,14 +90,17 @@ impl Session {
             unsent: false,
             repeats: false,
             is_reused: false,
-            reconnects: false,
+            reconnect_at: None,
+            has_connected: false,
+            resume: None,
+            is_transient: false,
             status: (0, String::new()),
             reason: Vec::new(),
             discards: false,
             digest_check: None,
         };
         if session.config.upload.is_some() {
-            session.begin_next();
+            session.begin_next(now);
         }
         if session.uploads.is_batch {
             session.progress.begin(Some(session.uploads.total_len), now.instant);
@@ -147,18 +155,19 @@ impl Session {
             self.print_head(head);
         }
         self.log.on_response_head(head);
+        self.on_resumable_head(head)?;
         // RFC 9110 section 15.5.18.
         let is_unexpected = head.status == 417 && self.awaits_continue();
-        self.repeats = is_unexpected && self.upload.as_mut().is_some_and(UploadBody::rewind);
+        self.repeats |= is_unexpected && self.upload.as_mut().is_some_and(UploadBody::rewind);
         if self.repeats {
             return Ok(());
         }
         let saves_page = matches!(self.config.output, OutputChoice::RemoteName(_))
             && !matches!(head.status, 200..=299 | 304);
         self.media_type = media_type(head.fields);
-        if saves_page || (self.config.fail && head.status >= 400) {
+        if saves_page || self.is_transient || (self.config.fail && head.status >= 400) {
             self.discards = true;
-            let is_short = matches!(head.body, ResponseBody::Length(len) if len <= REASON_LEN_MAX);
+            let is_short = matches!(head.body, ResponseBody::None | ResponseBody::Length(..=REASON_LEN_MAX));
             return if is_short { Ok(()) } else { Err(self.status_error()) };
         }
         self.check_digest(head)?;
@@ -288,8 +297,12 @@ impl Session {
         if self.unsent {
             return Err(RunError::EarlyResponse);
         }
+        if self.lacks_resource() && !self.uploads.is_batch {
+            self.say(format_args!("sent in one request: the server does not speak resumable uploads"));
+        }
         let (len, path) = (plural(len, "byte"), printable(self.config.target.path.as_bytes()));
         match (self.config.method.as_str(), *status) {
+            _ if self.framing == RequestBody::None => self.say(format_args!("stored {len} at {path}")),
             ("PUT", 201) => self.say(format_args!("stored {len} at {path} (created)")),
             ("PUT", 200 | 204) => self.say(format_args!("stored {len} at {path} (replaced)")),
             _ => self.say(format_args!("sent {len} to {path}: {text}")),
@@ -299,6 +312,7 @@ impl Session {
 }
 
 mod next_upload;
+mod resume;
 
 impl ResponseHandler for Session {
     fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>) {
@@ -318,6 +332,7 @@ impl ResponseHandler for Session {
     fn on_connected(&mut self, now: Now) -> &[u8] {
         let time = duration(now.instant.saturating_duration_since(self.started));
         let address = self.connector.address();
+        self.has_connected = true;
         if !self.is_reused {
             self.say(format_args!("connected to {address} ({}) in {time}", self.config.target.host));
         }
@@ -345,7 +360,8 @@ impl ResponseHandler for Session {
     }
 
     fn queue_body(&mut self, send_queue: &mut SendQueue) -> BodyProgress {
-        let queued = self.upload.as_mut().map(|upload| upload.supply(send_queue));
+        let upload = self.upload.as_mut().filter(|_| self.framing != RequestBody::None);
+        let queued = upload.map(|upload| upload.supply(send_queue));
         queued.unwrap_or(Ok(BodyProgress::Complete)).unwrap_or_else(|source| {
             let name = self.config.upload.as_ref().map(ToString::to_string).unwrap_or_default();
             self.fail(RunError::Source(name, source));
@@ -355,11 +371,9 @@ impl ResponseHandler for Session {
 
     fn on_sent(&mut self, len: u64) {
         self.sent_len += len;
-        if self.upload.is_none() || self.status.0 != 0 {
-            return;
-        }
+        let Some(upload) = self.upload.as_ref().filter(|_| self.status.0 == 0) else { return };
         let UploadQueue { is_batch, begun, count, done_len, current_len, .. } = self.uploads;
-        let sent_len = self.sent_len.saturating_sub(self.request.len() as u64);
+        let sent_len = upload.start + self.sent_len.saturating_sub(self.request.len() as u64);
         self.progress.set_position(done_len + sent_len);
         if is_batch {
             let percent = (100 * sent_len).checked_div(current_len).unwrap_or(100);
@@ -374,13 +388,13 @@ impl ResponseHandler for Session {
 
     fn on_event(&mut self, event: &ResponseEvent<'_>, now: Now) -> bool {
         let result = match event {
-            ResponseEvent::Interim(head) if self.config.verbose => {
-                self.print_head(head);
+            ResponseEvent::Interim(head) => {
+                self.on_interim(head);
                 Ok(())
             }
             ResponseEvent::Head(head) => self.on_head(head, now),
             ResponseEvent::Body(bytes) => self.on_body(bytes),
-            ResponseEvent::Interim(_) | ResponseEvent::End => Ok(()),
+            ResponseEvent::End => Ok(()),
         };
         result.map_err(|error| self.fail(error)).is_ok() && !self.repeats
     }
@@ -418,13 +432,15 @@ impl ResponseHandler for Session {
             Err(error) => self.log.on_finished(error, self.received_len, now),
             Ok(()) => self.log.on_finished(&CloseReason::Finished, self.received_len, now),
         }
-        self.settle(result);
-        if self.outcome.is_some() || !self.begin_next() {
+        // Not after HEAD, to which the connection is bound.
+        let is_reusable = is_reusable && self.framing != RequestBody::None;
+        self.settle(result, now);
+        if self.outcome.is_some() || self.reconnect_at.is_some() || !self.begin_next(now) {
             return false;
         }
         // A stale connection would make a request that must not be sent twice fail (RFC 9110 section 9.2.2).
         let is_reusable = is_reusable && self.config.method == "PUT";
-        (self.is_reused, self.reconnects) = (is_reusable, !is_reusable);
+        (self.is_reused, self.reconnect_at) = (is_reusable, (!is_reusable).then_some(now.instant));
         is_reusable
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pipes and terminals never block: read if readable, one bounded piece per sent piece.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -23,11 +23,13 @@ const DATA_LEN_MAX: u64 = 16 * 1024 * 1024;
 pub(super) struct UploadBody {
     body: UploadContent,
     pub(super) queued_len: u64,
+    /// Where a file is sent from.
+    pub(super) start: u64,
     pub(super) digest: Option<DigestValue>,
 }
 
 enum UploadContent {
-    File { file: Rc<File>, len: u64 },
+    File { file: Rc<File>, metadata: Metadata },
     Data(Vec<u8>),
     Stream { file: File, piece: Vec<u8>, hasher: Option<DigestHasher> },
 }
@@ -44,12 +46,12 @@ impl UploadBody {
                 let metadata = file.metadata()?;
                 match (metadata.is_dir(), metadata.is_file()) {
                     (true, _) => return Err(io::ErrorKind::IsADirectory.into()),
-                    (_, true) => UploadContent::File { file: Rc::new(file), len: metadata.len() },
+                    (_, true) => UploadContent::File { file: Rc::new(file), metadata },
                     _ => stream(file),
                 }
             }
         };
-        Ok(Self { body, queued_len: 0, digest: None })
+        Ok(Self { body, queued_len: 0, start: 0, digest: None })
     }
 
     /// Not of a stream.
@@ -58,9 +60,9 @@ impl UploadBody {
         match &self.body {
             UploadContent::Stream { .. } => return Ok(()),
             UploadContent::Data(bytes) => hasher.update(bytes),
-            UploadContent::File { file, len } => {
+            UploadContent::File { file, metadata } => {
                 let (mut buf, mut offset) = (vec![0; PIECE_LEN_MAX], 0);
-                while offset < *len {
+                while offset < metadata.len() {
                     let read_len = file.read_at(&mut buf, offset)?;
                     let bytes = buf.get(..read_len).filter(|bytes| !bytes.is_empty());
                     hasher.update(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
@@ -74,7 +76,7 @@ impl UploadBody {
 
     pub(super) fn len(&self) -> Option<u64> {
         match &self.body {
-            UploadContent::File { len, .. } => Some(*len),
+            UploadContent::File { metadata, .. } => Some(metadata.len()),
             UploadContent::Data(bytes) => Some(bytes.len() as u64),
             UploadContent::Stream { .. } => None,
         }
@@ -95,9 +97,12 @@ impl UploadBody {
 
     pub(super) fn supply(&mut self, send_queue: &mut SendQueue) -> io::Result<BodyProgress> {
         match &mut self.body {
-            UploadContent::File { file, len } => {
-                send_queue.push_file(Rc::<File>::clone(file), 0, *len);
-                self.queued_len = *len;
+            UploadContent::File { file, metadata } => {
+                if self.start > 0 && file.metadata()?.modified()? != metadata.modified()? {
+                    return Err(io::Error::other("it was changed while it was sent"));
+                }
+                self.queued_len = metadata.len();
+                send_queue.push_file(Rc::<File>::clone(file), self.start, self.queued_len - self.start);
             }
             UploadContent::Data(bytes) => {
                 self.queued_len = bytes.len() as u64;
@@ -169,7 +174,7 @@ mod tests {
         let (reader, writer) = io::pipe().expect("a pipe");
         let file = File::from(OwnedFd::from(reader));
         let body = UploadContent::Stream { file, piece: vec![0; 4], hasher: None };
-        (writer, UploadBody { body, queued_len: 0, digest: None })
+        (writer, UploadBody { body, queued_len: 0, start: 0, digest: None })
     }
 
     #[test]

@@ -19,10 +19,7 @@ impl DigestAlgorithm {
     pub(crate) const ALL: [(&'static str, Self); 2] = [("sha-256", Self::Sha256), ("sha-512", Self::Sha512)];
 
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "sha-256",
-            Self::Sha512 => "sha-512",
-        }
+        Self::ALL[self as usize].0
     }
 
     /// Most wanted algorithm of `Want-Repr-Digest`: its weight is 1 to 10 (RFC 9530 section 4).

@@ -93,6 +93,7 @@ impl AddressConnector {
     /// Lets [`Self::connect_next`] connect to the same address once more.
     pub fn reconnect(&mut self, now: Now) {
         self.addresses.push_front(self.last);
+        self.failures.clear();
         (self.current, self.deadline) = (None, now.instant + self.timeout);
     }
 

@@ -10,6 +10,7 @@ mod client_digest;
 mod client_log;
 mod client_login;
 mod client_responses;
+mod client_resume;
 mod client_saving;
 mod client_tree;
 mod client_upload;

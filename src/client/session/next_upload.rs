@@ -2,10 +2,12 @@
 //!
 //! Never touches the connection.
 
+use std::io;
+
 use super::Session;
+use super::resume::Resumption;
 use crate::client::config::FieldEdit;
 use crate::client::messages::printable;
-use crate::client::request;
 use crate::client::run_error::RunError;
 use crate::client::sink::OutputSink;
 use crate::client::upload::UploadBody;
@@ -16,11 +18,11 @@ use crate::text::units::{duration, plural};
 
 impl Session {
     /// False, with an outcome, if no file is left.
-    pub(super) fn begin_next(&mut self) -> bool {
+    pub(super) fn begin_next(&mut self, now: Now) -> bool {
         while let Some(next) = self.uploads.next() {
             match next.and_then(|item| self.open(&item)) {
                 Ok(()) => return true,
-                Err(error) => self.settle(Err(error)),
+                Err(error) => self.settle(Err(error), now),
             }
             if self.outcome.is_some() {
                 return false;
@@ -41,6 +43,10 @@ impl Session {
                 Some(digest) => self.config.set_field("Repr-Digest", FieldEdit::Set(digest.to_string())),
             }
         }
+        if self.config.resume && upload.len().is_none() {
+            return Err(source_error(io::Error::other("it is no regular file: leave out --resume")));
+        }
+        self.resume = self.config.resume.then(Resumption::default);
         self.framing = upload.len().map_or(RequestBody::Chunked, RequestBody::Length);
         self.config.target.path.clone_from(&item.path);
         self.config.upload = Some(item.payload.clone());
@@ -50,14 +56,20 @@ impl Session {
     }
 
     pub(super) fn reset(&mut self) {
-        self.request = request::render(&self.config, self.framing);
-        (self.unsent, self.discards, self.received_len, self.sent_len) = (false, false, 0, 0);
+        self.request = self.render_request();
+        (self.unsent, self.discards, self.is_transient) = (false, false, false);
+        (self.received_len, self.sent_len) = (0, 0);
         (self.status, self.reason, self.digest_check) = ((0, String::new()), Vec::new(), None);
     }
 
-    pub(super) fn settle(&mut self, result: Result<(), RunError>) {
-        match result {
-            Err(error) if self.uploads.is_batch && error.is_of_one_file() => {
+    /// Nothing is settled if another request follows.
+    pub(in crate::client) fn settle(&mut self, result: Result<(), RunError>, now: Now) {
+        if result.as_ref().is_err_and(|error| self.retries_after(error, now)) {
+            return;
+        }
+        let is_of_one = self.uploads.is_batch && result.as_ref().is_err_and(RunError::is_of_one_file);
+        match result.map_err(|error| self.with_remainder(error)) {
+            Err(error) if is_of_one => {
                 let path = printable(self.config.target.path.as_bytes());
                 let text = match &error {
                     RunError::Source(..) => error.to_string(),

@@ -3,7 +3,7 @@
 //! It takes one connection per script, reads the head of the request, keeps it for the test, and
 //! then does what the script says. It has a deadline wherever it waits.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Send(Vec<u8>),
     /// Sends these bytes, each in a packet of its own.
     Trickle(Vec<u8>),
+    /// Reads so many bytes after the head.
+    Take(u64),
     /// Waits until the test says [`Scripted::go`].
     Await,
     /// Says nothing more until the client leaves.
@@ -62,13 +64,21 @@ impl Scripted {
 
     /// The same, on another address of this machine.
     pub(crate) fn on(ip: IpAddr, script: &[Step], connections: usize) -> Self {
+        Self::start(ip, vec![script.to_vec(); connections])
+    }
+
+    /// Follows one script after the other, each on its own connection; then it refuses.
+    pub(crate) fn each(scripts: Vec<Vec<Step>>) -> Self {
+        Self::start(Ipv4Addr::LOCALHOST.into(), scripts)
+    }
+
+    fn start(ip: IpAddr, scripts: Vec<Vec<Step>>) -> Self {
         let listener = TcpListener::bind((ip, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (tell, requests) = mpsc::channel();
         let (go, gone) = mpsc::channel();
-        let script = script.to_vec();
         thread::spawn(move || {
-            for _ in 0..connections {
+            for script in scripts {
                 let Some(stream) = accept(&listener) else { return };
                 follow(&script, stream, &tell, &gone);
             }
@@ -84,6 +94,11 @@ impl Scripted {
     /// The head of the next request, without the empty line.
     pub(crate) fn request(&self) -> String {
         self.requests.recv_timeout(WAIT_MAX).expect("a request")
+    }
+
+    /// The heads of the requests so far.
+    pub(crate) fn requests_so_far(&self) -> Vec<String> {
+        self.requests.try_iter().collect()
     }
 
     /// Lets a script that awaits it go on.
@@ -112,6 +127,7 @@ fn follow(script: &[Step], mut stream: TcpStream, tell: &Sender<String>, gone: &
         let done = match step {
             Step::Send(bytes) => stream.write_all(bytes).is_ok(),
             Step::Trickle(bytes) => bytes.chunks(1).all(|byte| stream.write_all(byte).is_ok()),
+            Step::Take(len) => io::copy(&mut (&stream).take(*len), &mut io::sink()).is_ok(),
             Step::Await => gone.recv_timeout(WAIT_MAX).is_ok(),
             Step::Silence => retry_on_intr(|| rustix::io::read(&stream, &mut [0; 1])).is_ok(),
             Step::Reset => sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).is_ok(),

@@ -254,13 +254,23 @@ impl Server {
     }
 
     /// Kills it (SIGKILL) and serves the same folder with these options.
-    pub(crate) fn killed_and_restarted(mut self, options: &[&str]) -> Self {
+    pub(crate) fn killed_and_restarted(self, options: &[&str]) -> Self {
+        self.relaunched("0", options)
+    }
+
+    /// The same, on the port that it had.
+    pub(crate) fn killed_and_restarted_in_place(self, options: &[&str]) -> Self {
+        let port = self.address.port().to_string();
+        self.relaunched(&port, options)
+    }
+
+    fn relaunched(mut self, port: &str, options: &[&str]) -> Self {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("the signal is sent");
         child.wait().expect("a status");
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
         let mut command = reactor_server();
-        command.args(["--port", "0", "--bind", "127.0.0.1"]).arg("--root").arg(folder.path().join("root"));
+        command.args(["--port", port, "--bind", "127.0.0.1"]).arg("--root").arg(folder.path().join("root"));
         command.arg("--access-log").arg(folder.path().join("access.log"));
         command.args(options).args(secure::server_options());
         let (mut server, stdout) = Self::launch(folder, command, |_| ());
