@@ -17,7 +17,8 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use crate::harness::{Raw, Server, WAIT_MAX};
 
 const FILES: &[(&str, &[u8])] = &[("small", b"small")];
-const HEADER_SHORT: &[&str] = &["--header-timeout", "200ms", "--idle-timeout", "24h"];
+/// A handshake of TLS fits, beside other tests.
+const HEADER_SHORT: &[&str] = &["--header-timeout", "800ms", "--idle-timeout", "24h"];
 const IDLE_SHORT: &[&str] = &["--header-timeout", "24h", "--idle-timeout", "500ms"];
 
 const BOTH_SHORT: &[&str] = &["--header-timeout", "200ms", "--idle-timeout", "500ms"];
