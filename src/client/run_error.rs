@@ -93,9 +93,7 @@ impl RunError {
             Self::Reactor(_) => 1,
         }
     }
-}
 
-impl RunError {
     pub(super) fn is_of_one_file(&self) -> bool {
         matches!(
             self,

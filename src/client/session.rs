@@ -2,7 +2,7 @@
 //!
 //! The body goes to the sink unchanged, messages to standard error.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
@@ -297,14 +297,12 @@ impl Session {
         if self.unsent {
             return Err(RunError::EarlyResponse);
         }
-        if self.lacks_resource() && !self.uploads.is_batch {
-            self.say(format_args!("sent in one request: the server does not speak resumable uploads"));
-        }
+        let note = if self.lacks_resource() { "; the server does not speak resumable uploads" } else { "" };
         let (len, path) = (plural(len, "byte"), printable(self.config.target.path.as_bytes()));
         match (self.config.method.as_str(), *status) {
             _ if self.framing == RequestBody::None => self.say(format_args!("stored {len} at {path}")),
-            ("PUT", 201) => self.say(format_args!("stored {len} at {path} (created)")),
-            ("PUT", 200 | 204) => self.say(format_args!("stored {len} at {path} (replaced)")),
+            ("PUT", 201) => self.say(format_args!("stored {len} at {path} (created){note}")),
+            ("PUT", 200 | 204) => self.say(format_args!("stored {len} at {path} (replaced){note}")),
             _ => self.say(format_args!("sent {len} to {path}: {text}")),
         }
         Ok(())
@@ -319,12 +317,10 @@ impl ResponseHandler for Session {
         match outcome {
             Ok(session) => self.tls_session = Some(session),
             Err(HandshakeError::Certificate(text)) => {
-                let text = printable(text.as_bytes());
-                self.fail(RunError::Tls(TlsError::Certificate(text)));
+                self.fail(RunError::Tls(TlsError::Certificate(printable(text.as_bytes()))));
             }
             Err(error) => {
-                let text = printable(error.to_string().as_bytes());
-                self.fail(RunError::Tls(TlsError::Handshake(text)));
+                self.fail(RunError::Tls(TlsError::Handshake(printable(error.to_string().as_bytes()))));
             }
         }
     }
@@ -428,10 +424,8 @@ impl ResponseHandler for Session {
             (None, Err(_)) if self.discards => Err(self.status_error()),
             (None, Err(error)) => Err(RunError::Exchange(error)),
         };
-        match &result {
-            Err(error) => self.log.on_finished(error, self.received_len, now),
-            Ok(()) => self.log.on_finished(&CloseReason::Finished, self.received_len, now),
-        }
+        let reason = result.as_ref().map_or_else(|error| error as &dyn Display, |()| &CloseReason::Finished);
+        self.log.on_finished(reason, self.received_len, now);
         // Not after HEAD, to which the connection is bound.
         let is_reusable = is_reusable && self.framing != RequestBody::None;
         self.settle(result, now);

@@ -3,6 +3,7 @@
 //! The server is killed, or follows a script where no good one would do what is asked here.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
@@ -285,8 +286,8 @@ fn only_files_can_be_resumed() {
     let outcome = client(&["--resume", "-T", "/dev/null", ":1/a"]).expect(26);
     assert!(outcome.complaint().contains("no regular file"), "{}", outcome.stderr);
     // A wrong port is no lost connection.
-    let folder = folder();
-    let server = Scripted::each(Vec::new());
-    let outcome = resume(folder.path(), &server, &[]).expect(7);
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    let url = format!("http://{closed}/up/file");
+    let outcome = client_in(folder().path(), &["--resume", "-T", "file", &url]).expect(7);
     assert!(!outcome.stderr.contains("trying again"), "{}", outcome.stderr);
 }
