@@ -152,7 +152,6 @@ pub(crate) const ROOMS: &[Room] = &[
             "tempfile",
             "signal_hook",
             "thiserror",
-            "fastrand",
             "flate2",
             "hdrhistogram",
             "base64",

@@ -119,9 +119,14 @@ struct Server {
     unrest: f64,
 }
 
+/// Uniform number from 0 to 1, 1 excluded.
+fn unit(random: &mut Random) -> f64 {
+    random.below(1 << 32) as f64 / (1u64 << 32) as f64
+}
+
 /// Normal deviate, approximated by twelve uniform numbers.
-fn normal(random: &mut Rng) -> f64 {
-    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| unit(random)).sum::<f64>() - 6.0
 }
 
 /// Records a request with its send time and latency.
@@ -141,11 +146,11 @@ fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
 
 /// Run at 1,000 requests per second.
 fn run(server: Server, secs: u64, seed: u64) -> Summary {
-    let (mut random, mut metrics) = (Rng::with_seed(seed ^ secs << 32), metrics(0));
+    let (mut random, mut metrics) = (Random::for_thread(seed, secs), metrics(0));
     for second in 0..secs {
         let pace = (server.unrest * normal(&mut random)).exp() * server.factor;
         for number in 0..1000 {
-            let latency_us = (200.0 - 800.0 * (1.0 - random.f64()).ln()) * pace;
+            let latency_us = (200.0 - 800.0 * (1.0 - unit(&mut random)).ln()) * pace;
             // Steps of 50 µs limit the number of distinct values.
             let latency = Duration::from_micros((latency_us / 50.0) as u64 * 50);
             answered(&mut metrics, Duration::from_millis(second * 1000 + number), latency);

@@ -6,12 +6,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
-
 use super::connection_slots::{ConnectionSlots, LoadSlot};
 use super::pacer::ThreadShare;
 use super::scheduler::{InFlightRequest, Scheduler};
 use crate::http::{LastHead, Method};
+use crate::load::plan::random::Random;
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
 use crate::load::stats::failure::LoadFailure;
@@ -48,7 +47,7 @@ pub struct ThreadRun {
     pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
-    random: Rng,
+    random: Random,
     /// Last bytes of any response, or the start.
     pub(super) last_byte: Instant,
     no_connection_since: Instant,
@@ -83,7 +82,7 @@ impl ThreadRun {
             last_head: LastHead::default(),
             request: plan.request.clone(),
             order: plan.order,
-            random: thread_random(plan.seed, share.index),
+            random: Random::for_thread(plan.seed, share.index),
             last_byte: start,
             no_connection_since: start,
             has_timed_out: false,
@@ -141,7 +140,7 @@ impl ThreadRun {
         let urls = self.slots.host_of.len() as u64;
         let url = match self.order {
             UrlOrder::Sequential => request.number % urls.max(1),
-            UrlOrder::Random => self.random.u64(..urls),
+            UrlOrder::Random => self.random.below(urls),
         };
         InFlightRequest { url: u32::try_from(url).unwrap_or(u32::MAX), ..request }
     }
@@ -360,11 +359,4 @@ impl ThreadRun {
             false => is_timed_out && self.scheduler.ends_at.is_none(),
         };
     }
-}
-
-/// Own sequence of a thread, whatever the number of threads.
-fn thread_random(seed: u64, index: u64) -> Rng {
-    let mut random = Rng::with_seed(seed);
-    (0..index).for_each(|_| drop(random.fork()));
-    random.fork()
 }

@@ -2,6 +2,7 @@
 //!
 //! It sends nothing.
 
+pub mod random;
 pub mod run_plan;
 pub(super) mod schedule;
 pub mod template;

@@ -2,8 +2,6 @@
 //!
 //! Nothing is sent here.
 
-use fastrand::Rng;
-
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
 use crate::client::request::USER_AGENT;
@@ -11,6 +9,7 @@ use crate::client::target::ClientTarget;
 use crate::http::{decimal, end_head, field, request_line};
 
 use super::{Template, encode_loose_braces};
+use crate::load::plan::random::Random;
 
 /// Common parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +54,7 @@ impl RequestTemplate {
     }
 
     /// Appends request `seq` for the URL.
-    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Rng) {
+    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
         if let Some(request) = usize::try_from(url).ok().and_then(|url| self.0.get(url)) {
             request.render(out, seq, random);
         }
@@ -103,7 +102,7 @@ impl UrlTemplate {
         Ok(Self { head, body: None })
     }
 
-    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Rng) {
+    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
         self.head.render(out, seq, random);
         let Some(body) = &self.body else { return };
         let length_at = out.len();
