@@ -60,7 +60,6 @@ impl ReportOutput {
 }
 
 impl OutputFile {
-    /// Does not truncate.
     pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
         let created = OpenOptions::new().write(true).create_new(true).open(path);
         let (file, is_blank) = match created {
@@ -102,7 +101,6 @@ fn write_error(path: &Path, error: &io::Error) -> LoadError {
     LoadError::Failed(format!("cannot write {}: {error}", quote(path)))
 }
 
-/// Fails beyond `len_max` bytes.
 pub(super) fn read_bounded(from: &mut impl Read, len_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(len_max + 1).read_to_end(&mut bytes)?;

@@ -42,7 +42,6 @@ pub(in crate::load) struct PreparedRun {
 }
 
 impl PreparedRun {
-    /// May block.
     pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
         check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;

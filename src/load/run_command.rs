@@ -48,7 +48,6 @@ pub fn run(settings: &Settings) -> Result<(), LoadError> {
     judge(settings, &summary, comparison.as_ref())
 }
 
-/// Each step may block.
 fn prepare_run(
     settings: &Settings,
 ) -> Result<(PreparedRun, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {

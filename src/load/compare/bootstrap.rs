@@ -42,7 +42,6 @@ pub(super) fn interval(mut values: Vec<f64>, blocks: usize) -> Option<(f64, f64)
     Some((*values.get(outside)?, *values.get(values.len().checked_sub(outside + 1)?)?))
 }
 
-/// Drawn run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Draw {
     pub(super) rate: f64,

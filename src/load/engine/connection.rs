@@ -52,7 +52,6 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Receiving, LoadPhase::Closing),
 ];
 
-/// TLS of a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum HandshakeState {
     None,

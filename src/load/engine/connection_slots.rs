@@ -52,7 +52,6 @@ pub(super) struct LoadSlot {
 #[derive(Debug)]
 pub(super) struct ConnectionSlots {
     pub(super) hosts: Vec<TargetHost>,
-    /// Host of each URL.
     pub(super) host_of: Vec<usize>,
     pub(super) slots: Vec<LoadSlot>,
     reopen_queue: BinaryHeap<Reverse<(Instant, usize)>>,

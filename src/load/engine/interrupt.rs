@@ -28,7 +28,6 @@ impl Interrupt {
         Ok(Self { signals, blocking_wait })
     }
 
-    /// From here a signal ends the program.
     pub(in crate::load) fn restore_default_action(&self) -> io::Result<()> {
         let always = Arc::new(AtomicBool::new(true));
         for &signal in self.signals {

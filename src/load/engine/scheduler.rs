@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::pacer::{Schedule, ThreadShare};
 use crate::load::plan::run_plan::Plan;
 
-/// Request from its due time to its result.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlightRequest {
     pub(super) url: u32,

@@ -310,7 +310,6 @@ impl ThreadRun {
         }
     }
 
-    /// The connection closes.
     pub(super) fn on_unsolicited_bytes(&mut self, at: Instant) {
         if at >= self.scheduler.measured_from {
             self.metrics.unasked += 1;

@@ -76,7 +76,6 @@ impl MetricUnit {
         }
     }
 
-    /// As [`Self::show_side`].
     pub(in crate::load) fn format_beside(self, value: f64, limit: f64) -> String {
         self.show_side(self.format_value(value), value, limit)
     }

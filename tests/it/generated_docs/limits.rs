@@ -24,7 +24,7 @@ const NOT_LIMITS: &[&str] = &[
     "NON_BLOCKING",
     "NO_LETTER",
     "OUTER_LEN",
-    "STATUS_END",
+    "STATUS_MAX",
     "SWITCHING_PROTOCOLS",
     "TLS_HANDSHAKE",
     "TMPFS_MAGIC",

@@ -41,8 +41,6 @@ pub(super) fn linear(from: f64, to: f64, unit: AxisUnit, steps_max: u32) -> Vec<
     places.map(|place| AxisTick { at: place * step, label: format_label(place * step, scale) }).collect()
 }
 
-/// Logarithmic ticks over the range.
-///
 /// An end not above 0 counts as 1; at most [`POWERS_MAX`] powers are covered.
 pub(super) fn logarithmic(from: f64, to: f64, unit: AxisUnit) -> Vec<AxisTick> {
     let above = |value: f64| if value > 0.0 { number(value) } else { 1.0 };
