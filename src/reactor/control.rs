@@ -4,10 +4,13 @@
 
 use std::ffi::c_int;
 
+use derive_where::derive_where;
+
 use super::{Key, ListenerId};
 
 /// Events and requests.
 #[derive(Debug)]
+#[derive_where(Default)]
 pub struct Control<C> {
     pub(super) connections: usize,
     pub(super) is_listening: bool,
@@ -20,24 +23,6 @@ pub struct Control<C> {
     pub(super) wakes_all: bool,
     pub(super) woken_keys: Vec<Key>,
     pub(super) stop: bool,
-}
-
-impl<C> Default for Control<C> {
-    fn default() -> Self {
-        Self {
-            connections: 0,
-            is_listening: false,
-            signals: Vec::new(),
-            woken: false,
-            fd_readable: false,
-            new_connections: Vec::new(),
-            stop_listening: false,
-            closing_listeners: Vec::new(),
-            wakes_all: false,
-            woken_keys: Vec::new(),
-            stop: false,
-        }
-    }
 }
 
 impl<C> Control<C> {

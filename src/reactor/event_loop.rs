@@ -58,7 +58,7 @@ impl<A: App> Reactor<A> {
             app,
             poll,
             events: Events::with_capacity(EVENTS_MAX),
-            slots: Slots::new(),
+            slots: Slots::default(),
             timer_wheel: TimerWheel::new(now.instant),
             listeners: Listeners::default(),
             signals: None,

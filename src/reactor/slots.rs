@@ -6,6 +6,7 @@
 use std::mem;
 use std::time::Instant;
 
+use derive_where::derive_where;
 use slab::Slab;
 
 use super::token::{Generations, Key};
@@ -33,6 +34,7 @@ pub(super) struct Timer {
 }
 
 #[derive(Debug)]
+#[derive_where(Default)]
 pub(super) struct Slots<C> {
     slab: Slab<Slot<C>>,
     generations: Generations,
@@ -43,16 +45,6 @@ pub(super) struct Slots<C> {
 }
 
 impl<C: EventSource> Slots<C> {
-    pub(super) fn new() -> Self {
-        Self {
-            slab: Slab::new(),
-            generations: Generations::default(),
-            run_queue: Vec::new(),
-            spare_queue: Vec::new(),
-            closed_keys: Vec::new(),
-        }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }
@@ -155,7 +147,7 @@ mod tests {
 
     #[test]
     fn slab_shrinks_after_most_connections_have_closed() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::default();
         let keys: Vec<Key> = (0..10_000).map(|_| slots.insert(NullSource, Readiness::default())).collect();
         let (staying, leaving) = keys.split_at(10);
         leaving.iter().for_each(|&key| slots.close(key));
@@ -167,7 +159,7 @@ mod tests {
 
     #[test]
     fn key_queued_while_draining_waits_for_next_tick() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::default();
         let [first, second] = [(); 2].map(|()| slots.insert(NullSource, Readiness::default()));
         slots.queue(first);
         slots.queue(first);

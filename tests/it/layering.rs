@@ -23,7 +23,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "reactor",
         rooms: &[],
-        crates: &["enum_dispatch", "mio", "slab", "log", "rustix", "signal_hook_mio"],
+        crates: &["derive_where", "enum_dispatch", "mio", "slab", "log", "rustix", "signal_hook_mio"],
         never: &["std::fs", "std::thread"],
     },
     Room {
@@ -64,6 +64,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "files",
         rooms: &["text"],
         crates: &[
+            "derive_where",
             "thiserror",
             "rustix",
             "percent_encoding",

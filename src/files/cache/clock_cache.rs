@@ -8,10 +8,11 @@ use std::mem;
 use std::ops::AddAssign;
 use std::rc::Rc;
 
+use derive_where::derive_where;
 use foldhash::fast::RandomState;
 
 /// Cache limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheLimits {
     /// Files.
     pub entries_max: usize,
@@ -47,6 +48,7 @@ impl AddAssign for Cost {
 }
 
 #[derive(Debug)]
+#[derive_where(Default)]
 pub(super) struct ClockCache<T> {
     limits: CacheLimits,
     index: HashMap<Rc<[u8]>, usize, RandomState>,
@@ -67,15 +69,7 @@ struct ClockSlot<T> {
 
 impl<T> ClockCache<T> {
     pub(super) fn new(limits: CacheLimits) -> Self {
-        ClockCache {
-            limits,
-            index: HashMap::default(),
-            slots: Vec::new(),
-            free_slots: Vec::new(),
-            hand: 0,
-            total_cost: Cost::default(),
-            evictions_total: 0,
-        }
+        ClockCache { limits, ..Self::default() }
     }
 
     pub(super) fn clear(&mut self) {

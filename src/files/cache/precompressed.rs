@@ -8,6 +8,8 @@
 
 use std::rc::Rc;
 
+use derive_where::derive_where;
+
 use super::clock_cache::Cost;
 use super::entry::{CachedFile, VariantRequest, is_unwritten};
 use crate::files::coding::Coding;
@@ -18,6 +20,7 @@ use crate::files::source::{Resource, load};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 
 #[derive(Debug)]
+#[derive_where(Default)]
 pub(super) struct Precompressed<V> {
     name: Box<[u8]>,
     /// Attributes when [`Sidecar::Absent`] was found.
@@ -56,12 +59,7 @@ pub(super) struct OriginalFile<'a> {
 
 impl<V> Precompressed<V> {
     pub(super) fn new(name: &[u8]) -> Self {
-        Precompressed {
-            name: name.into(),
-            directory_stat: None,
-            sidecars: Default::default(),
-            dependencies: Dependencies::default(),
-        }
+        Precompressed { name: name.into(), ..Self::default() }
     }
 
     pub(super) fn find(
