@@ -18,6 +18,9 @@ use crate::text::append;
 /// Microsecond digits in RFC 3339 text.
 const MICROS: std::ops::Range<usize> = 20..26;
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// Caches the last rendered second, which repeats thousands of times under load.
 #[derive(Debug)]
 pub(super) struct TimeCache {
@@ -55,13 +58,28 @@ impl TimeCache {
         // Out of range only after year 9999; then 1970 will do.
         let timestamp = i64::try_from(unix_secs).ok().and_then(|secs| Timestamp::from_second(secs).ok());
         let timestamp = timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
-        let local = timestamp.to_zoned(self.zone.clone());
-        self.text.clear();
-        let format = match self.format {
-            LogFormat::Combined | LogFormat::Common => "%d/%b/%Y:%H:%M:%S %z",
-            LogFormat::Json | LogFormat::Headers => "%Y-%m-%dT%H:%M:%S.000000%:z",
-        };
-        append(&mut self.text, format_args!("{}", local.strftime(format)));
+        let offset = self.zone.to_offset(timestamp);
+        let local = offset.to_datetime(timestamp);
+        let (year, month, day) = (local.year(), local.month(), local.day());
+        let (hour, minute, second) = (local.hour(), local.minute(), local.second());
+        let mins = offset.seconds() / 60;
+        let (sign, hours, mins) = (if mins < 0 { '-' } else { '+' }, mins.abs() / 60, mins.abs() % 60);
+        let text = &mut self.text;
+        text.clear();
+        match self.format {
+            LogFormat::Combined | LogFormat::Common => {
+                let month = MONTHS.get(month as usize - 1).unwrap_or(&"Jan");
+                append(text, format_args!("{day:02}/{month}/{year:04}:"));
+                append(text, format_args!("{hour:02}:{minute:02}:{second:02} {sign}{hours:02}{mins:02}"));
+            }
+            LogFormat::Json | LogFormat::Headers => {
+                append(text, format_args!("{year:04}-{month:02}-{day:02}T"));
+                append(
+                    text,
+                    format_args!("{hour:02}:{minute:02}:{second:02}.000000{sign}{hours:02}:{mins:02}"),
+                );
+            }
+        }
     }
 }
 

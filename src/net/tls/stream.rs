@@ -230,6 +230,8 @@ impl<T: Transport> Transport for TlsStream<T> {
         if slices.is_empty() { Ok(0) } else { self.encrypt(slices, more) }
     }
 
+    /// Not inlined: the stack of its buffer would be probed at each flush.
+    #[inline(never)]
     fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
         self.flush()?;
         let mut buffer = [const { MaybeUninit::<u8>::uninit() }; PIECE_LEN];
