@@ -329,8 +329,7 @@ mod tests {
         for (index, setting) in settings.iter().enumerate() {
             assert_eq!(setting.source, SettingSource::File { name: "f".into(), line: index + 2 });
         }
-        let mut parsed = crate::cli::ParsedArgs::new(PROGRAM.specs);
-        parsed.add_layer(settings);
+        let mut parsed = crate::cli::ParsedArgs::new(PROGRAM.specs, settings, Vec::new());
         assert_eq!(parsed.all("--bind").len(), COUNT);
         // Linear time takes 1 to 2 s; quadratic time takes minutes.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());

@@ -1,30 +1,41 @@
 //! Options of all layers, for lookup.
 //!
-//! Only the highest layer that sets an option counts. A look-up by long name consumes an option.
+//! Only the highest layer that sets an option counts. Lookup by long name consumes an option:
+//! the list of pico-args only shrinks.
 
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::{OptionSpec, Setting, SettingSource, duplicate_message, quote};
+use super::{OptionSpec, Setting, SettingSource, ValueKind, duplicate_message, quote};
 
 /// Options and operands.
 #[derive(Clone, Debug)]
 pub struct ParsedArgs {
     specs: &'static [OptionSpec],
-    pub(super) settings: Vec<Setting>,
-    consumed: Vec<&'static str>,
-    pub(super) operands: Vec<OsString>,
+    settings: Vec<Setting>,
+    /// Not yet consumed.
+    options: pico_args::Arguments,
+    operands: Vec<OsString>,
 }
 
 impl ParsedArgs {
-    pub(super) fn new(specs: &'static [OptionSpec]) -> ParsedArgs {
-        ParsedArgs { specs, settings: Vec::new(), consumed: Vec::new(), operands: Vec::new() }
+    pub(super) fn new(
+        specs: &'static [OptionSpec],
+        settings: Vec<Setting>,
+        operands: Vec<OsString>,
+    ) -> ParsedArgs {
+        let options = pico_args::Arguments::from_vec(Vec::new());
+        let mut parsed = ParsedArgs { specs, settings: Vec::new(), options, operands };
+        parsed.add(settings);
+        parsed
     }
 
     /// Adds a lower layer. Options already set keep their values.
     pub fn add_layer(&mut self, lower: Vec<Setting>) {
         let is_new = |setting: &Setting| self.settings_of(setting.spec.long).next().is_none();
-        let lower: Vec<Setting> = lower.into_iter().filter(is_new).collect();
-        self.settings.extend(lower);
+        let lower = lower.into_iter().filter(is_new).collect();
+        self.add(lower);
     }
 
     /// Sets an option from an operand.
@@ -32,7 +43,29 @@ impl ParsedArgs {
         let spec = self.specs.iter().find(|known| known.long == name);
         debug_assert!(spec.is_some(), "{name} is not an option");
         let source = SettingSource::CommandLine;
-        self.settings.extend(spec.map(|spec| Setting { spec, text: Some(operand), source }));
+        let setting = spec.map(|spec| Setting { spec, text: Some(operand), source });
+        self.add(setting.into_iter().collect());
+    }
+
+    /// Adds settings in the form of pico-args: long name, marked value.
+    ///
+    /// A repeatable option is added once, as pico-args needs quadratic time for thousands of values;
+    /// [`ParsedArgs::all`] reads them from the settings.
+    fn add(&mut self, mut added: Vec<Setting>) {
+        let empty = pico_args::Arguments::from_vec(Vec::new());
+        let mut words = std::mem::replace(&mut self.options, empty).finish();
+        for spec in self.specs {
+            let mut texts = values_of(&added, spec.long).peekable();
+            if spec.is_repeatable() {
+                words.extend(texts.peek().map(|_| spec.long.into()));
+            } else if spec.value_kind != ValueKind::NoValue {
+                words.extend(texts.flat_map(|text| [spec.long.into(), mark_value(text)]));
+            } else {
+                words.extend(texts.map(|_| OsString::from(spec.long)));
+            }
+        }
+        self.options = pico_args::Arguments::from_vec(words);
+        self.settings.append(&mut added);
     }
 
     /// Effective settings in order, consumed or not.
@@ -133,13 +166,17 @@ impl ParsedArgs {
         self.read(name, &parse)?.map_or_else(|| parse(OsStr::new(default.unwrap_or_default())), Ok)
     }
 
-    /// Values, in order; none once consumed.
+    /// Values, in order.
     pub fn all(&mut self, name: &'static str) -> Vec<OsString> {
-        if self.consumed.contains(&name) {
-            return Vec::new();
+        let is_many = self.specs.iter().any(|known| known.long == name && known.is_repeatable());
+        match is_many {
+            true if self.options.contains(name) => {
+                values_of(&self.settings, name).map(OsStr::to_owned).collect()
+            }
+            true => Vec::new(),
+            // Each name has a value, and any value is valid.
+            false => self.options.values_from_os_str(name, unmark_value).unwrap_or_default(),
         }
-        self.consumed.push(name);
-        self.settings_of(name).filter_map(|setting| setting.text.clone()).collect()
     }
 
     /// Operands, in order.
@@ -148,12 +185,26 @@ impl ParsedArgs {
     }
 
     pub(super) fn all_consumed(&self) -> bool {
-        self.settings.iter().all(|set| set.text.is_none() || self.consumed.contains(&set.spec.long))
+        self.options.clone().finish().is_empty()
     }
 
     fn count_flags(&mut self, name: &'static str) -> usize {
-        self.all(name).len()
+        std::iter::repeat_with(|| self.options.contains(name)).take_while(|parsed| *parsed).count()
     }
+}
+
+/// Marks a value, which may look like a name: pico-args searches names everywhere.
+pub(super) fn mark_value(value: &OsStr) -> OsString {
+    OsString::from_vec([b"=", value.as_bytes()].concat())
+}
+
+fn unmark_value(value: &OsStr) -> Result<OsString, Infallible> {
+    let bytes = value.as_bytes();
+    Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
+}
+
+fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item = &'a OsStr> {
+    settings.iter().filter(move |setting| setting.spec.long == name).filter_map(|set| set.text.as_deref())
 }
 
 #[cfg(test)]
@@ -178,8 +229,7 @@ mod tests {
         let ports = ports.iter().map(|port| setting("--port", Some(port), SettingSource::CommandLine));
         let flags = flags.iter().map(|flag| setting(flag, Some(""), SettingSource::CommandLine));
         let operands = vec!["b".into(), "--quiet".into(), "a".into()];
-        let settings = ports.chain(flags).collect();
-        ParsedArgs { settings, operands, ..ParsedArgs::new(SPELLINGS) }
+        ParsedArgs::new(SPELLINGS, ports.chain(flags).collect(), operands)
     }
 
     fn on_line(line: usize) -> SettingSource {

@@ -136,9 +136,7 @@ mod tests {
     }
 
     fn shown(settings: Vec<Setting>, defaults: &[(&str, OsString)]) -> String {
-        let mut parsed = ParsedArgs::new(SPELLINGS);
-        parsed.add_layer(settings);
-        PROGRAM.settings_toml(&parsed, defaults, Path::new("/here"))
+        PROGRAM.settings_toml(&ParsedArgs::new(SPELLINGS, settings, Vec::new()), defaults, Path::new("/here"))
     }
 
     #[test]

@@ -22,43 +22,48 @@ pub enum ValueCheck {
 }
 
 pub(super) fn tokenize(program: &Program, args: Vec<OsString>) -> (ParsedArgs, Result<(), String>) {
-    let mut tokenizer = Tokenizer { program, args: args.into_iter(), parsed: ParsedArgs::new(program.specs) };
+    let mut tokenizer = Tokenizer::new(program, args);
     let outcome = tokenizer.run();
-    (tokenizer.parsed, outcome)
+    (ParsedArgs::new(program.specs, tokenizer.settings, tokenizer.operands), outcome)
 }
 
-struct Tokenizer<'a> {
-    program: &'a Program,
+struct Tokenizer {
+    specs: &'static [OptionSpec],
+    value_check: ValueCheck,
     args: IntoIter<OsString>,
-    parsed: ParsedArgs,
+    settings: Vec<Setting>,
+    operands: Vec<OsString>,
 }
 
-impl Tokenizer<'_> {
+impl Tokenizer {
+    fn new(&Program { specs, value_check, .. }: &Program, args: Vec<OsString>) -> Tokenizer {
+        Tokenizer { specs, value_check, args: args.into_iter(), settings: Vec::new(), operands: Vec::new() }
+    }
+
     fn run(&mut self) -> Result<(), String> {
         let mut outcome = Ok(());
         while let Some(arg) = self.args.next() {
             match arg.as_bytes() {
-                b"--" => self.parsed.operands.extend(self.args.by_ref()),
+                b"--" => self.operands.extend(self.args.by_ref()),
                 // Continues after an error: `--help` may follow.
-                [b'-', digits @ ..] if self.is_negative_operand(digits) => self.parsed.operands.push(arg),
+                [b'-', digits @ ..] if self.is_negative_operand(digits) => self.operands.push(arg),
                 [b'-', b'-', ..] => outcome = outcome.and(self.read_long(&arg)),
                 [b'-', _, ..] => outcome = outcome.and(self.read_short(&arg)),
-                _ => self.parsed.operands.push(arg),
+                _ => self.operands.push(arg),
             }
         }
         outcome
     }
 
     fn is_negative_operand(&self, letters: &[u8]) -> bool {
-        self.program.value_check == ValueCheck::AnyWithNegativeOperands
-            && letters.iter().all(u8::is_ascii_digit)
+        self.value_check == ValueCheck::AnyWithNegativeOperands && letters.iter().all(u8::is_ascii_digit)
     }
 
     /// `--name`, `--name VALUE`, `--name=VALUE`.
     fn read_long(&mut self, arg: &OsStr) -> Result<(), String> {
         let bytes = arg.as_bytes();
         let (name, attached) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
-        match self.program.specs.iter().find(|known| known.long.as_bytes() == name) {
+        match self.specs.iter().find(|known| known.long.as_bytes() == name) {
             Some(spec) => self.push_option(spec, spec.long, attached),
             None => Err(self.unknown_option_message(OsStr::from_bytes(name))),
         }
@@ -69,11 +74,11 @@ impl Tokenizer<'_> {
         let (dash, mut letters) = arg.as_bytes().split_at(1);
         // `-port` is a typing error for `--port`, not the port `ort`.
         let is_slip = |known: &OptionSpec| known.long.as_bytes().strip_prefix(dash) == Some(arg.as_bytes());
-        if self.program.specs.iter().any(is_slip) {
+        if self.specs.iter().any(is_slip) {
             return Err(self.unknown_option_message(arg));
         }
         while let Some((&letter, after)) = letters.split_first() {
-            let found = self.program.specs.iter().find(|known| known.letter == Some(char::from(letter)));
+            let found = self.specs.iter().find(|known| known.letter == Some(char::from(letter)));
             let Some(spec) = found else {
                 // In `-xyz`, the intended name is unknown; in `-qxyz`, it is `x`.
                 let is_whole = letters.len() + dash.len() == arg.len();
@@ -99,7 +104,7 @@ impl Tokenizer<'_> {
         };
         let text = example.map(|example| self.parse_value(shown, &example, attached)).transpose()?;
         let text = text.unwrap_or_default();
-        self.parsed.settings.push(Setting { spec, text: Some(text), source: SettingSource::CommandLine });
+        self.settings.push(Setting { spec, text: Some(text), source: SettingSource::CommandLine });
         Ok(())
     }
 
@@ -111,7 +116,7 @@ impl Tokenizer<'_> {
         };
         let needs = format!("'{shown}' needs a value, such as {example}");
         let value = value.ok_or_else(|| needs.clone())?;
-        if self.program.value_check == ValueCheck::Checked {
+        if self.value_check == ValueCheck::Checked {
             match value.as_bytes() {
                 b"" | b"--" => return Err(needs),
                 [b'-', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {}
@@ -127,7 +132,7 @@ impl Tokenizer<'_> {
     }
 
     fn unknown_option_message(&self, shown: &OsStr) -> String {
-        let names = self.program.specs.iter().map(|known| bare_name(known.long));
+        let names = self.specs.iter().map(|known| bare_name(known.long));
         let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
         let (_, wrong) = shown.as_bytes().split_at(dashes);
         let hint = nearest_name(names, OsStr::from_bytes(wrong));
@@ -139,6 +144,7 @@ impl Tokenizer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::parsed_args::mark_value;
 
     const SPELLINGS: &[OptionSpec] = &[
         OptionSpec::value(Some('p'), "--port", "8080"),
@@ -159,14 +165,13 @@ mod tests {
 
     fn split_args(value_check: ValueCheck, line: &[&str]) -> Result<SplitArgs, String> {
         let program = Program { name: "prog", specs: SPELLINGS, value_check };
-        let (mut parsed, outcome) = tokenize(&program, line.iter().map(OsString::from).collect());
-        outcome?;
-        let mark_value = |value: &OsStr| OsString::from_iter([OsStr::new("="), value]);
-        let words = parsed.settings.iter().flat_map(|Setting { spec, text, .. }| {
+        let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
+        tokenizer.run()?;
+        let words = tokenizer.settings.iter().flat_map(|Setting { spec, text, .. }| {
             let value = text.as_deref().filter(|_| spec.value_kind != ValueKind::NoValue).map(mark_value);
             [Some(OsString::from(spec.long)), value].into_iter().flatten()
         });
-        Ok((words.collect(), parsed.operands()))
+        Ok((words.collect(), tokenizer.operands))
     }
 
     fn words(words: &[&str]) -> Vec<OsString> {

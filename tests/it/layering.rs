@@ -85,7 +85,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         rooms: &["text"],
-        crates: &["strsim", "memchr", "toml"],
+        crates: &["strsim", "pico_args", "memchr", "toml"],
         never: &[
             "std::net::TcpStream",
             "std::net::TcpListener",
