@@ -5,7 +5,7 @@
 use crate::http::{Fields, field, has_host, is_token, is_token_list};
 
 /// Fields that scripts may read besides the safelisted fields.
-const EXPOSED_HEADERS: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Repr-Digest, Retry-After, Server";
+const EXPOSED_HEADERS: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Repr-Digest, Retry-After, Server, Upload-Complete, Upload-Length, Upload-Limit, Upload-Offset";
 /// Allowed request fields if the browser's list is missing or invalid.
 const ALLOWED_HEADERS: &[u8] = b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range";
 /// Longest browser list that is echoed: more names than any script needs.

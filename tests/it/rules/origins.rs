@@ -31,9 +31,15 @@ fn cors_origin_in_every_response() {
             let said = reply.values("Access-Control-Allow-Origin");
             assert_eq!((reply.status, said), (status, vec![origin]), "{option} {line} {fields}");
             let exposed = reply.field("Access-Control-Expose-Headers").expect("what scripts may read");
-            for name in
-                ["Accept-Ranges", "Content-Encoding", "Content-Range", "ETag", "Location", "Repr-Digest"]
-            {
+            for name in [
+                "Accept-Ranges",
+                "Content-Encoding",
+                "Content-Range",
+                "ETag",
+                "Location",
+                "Repr-Digest",
+                "Upload-Offset",
+            ] {
                 assert!(exposed.split(", ").any(|exposed| exposed == name), "{name} in {exposed}");
             }
         }
