@@ -39,8 +39,8 @@ const NEW_FILE_MODE: u32 = 0o666;
 /// Stored file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// Name in its directory.
-    pub name: Vec<u8>,
+    /// Path, whose name may have got a number.
+    pub path: Vec<u8>,
     /// True if the name was free.
     pub created: bool,
     /// `None` for a large file: its times are not stable yet.
@@ -65,13 +65,18 @@ impl Upload {
     /// Open descriptors: file and directory.
     pub const DESCRIPTORS: u64 = 2;
 
-    /// Begins an upload below `upload_dir`, empty for the root.
+    /// Begins an upload below `upload_dir`, empty for the root, or appends to a partial one, which stays if this is
+    /// dropped.
+    ///
+    /// # Errors
+    /// For a partial one also `NoUpload`, `OtherFileSystem`.
     pub fn begin(
         store: &ContentSource,
         upload_dir: &[u8],
         path: &RelativePath<'_>,
         naming: Naming,
         space: SpacePolicy,
+        partial: Option<&PartialUpload>,
     ) -> Result<Upload, UploadError> {
         let target = UploadTarget::open(store, upload_dir, path, naming == Naming::MakesDirectories)?;
         let mode = match naming {
@@ -79,59 +84,17 @@ impl Upload {
             // Never more readable than the replaced file.
             _ => target.mode()?.unwrap_or(NEW_FILE_MODE),
         };
-        let (file, hidden_name) = match create_tmpfile(&target.dir, mode)? {
-            Some(file) => (file, None),
-            None => {
-                // Where leftovers of a crash are swept, unless that is on another file system.
-                let device = FileStat::of(&target.dir)?.device;
-                let (file, hidden) =
-                    match PartialUploads::open(store, upload_dir, true, (Duration::ZERO, false)) {
-                        Ok(partials) if partials.device()? == device => partials.create_whole(mode)?,
-                        _ => create_hidden(&target.dir, mode)?,
-                    };
-                (file, Some(hidden))
-            }
+        let (file, hidden_name) = match partial {
+            Some(partial) => partial.open_data(&target.dir)?,
+            None => create_file(store, upload_dir, &target.dir, mode)?,
         };
-        Self::new(path, target, naming, (file, hidden_name), space)
-    }
-
-    /// Appends to a partial upload. It stays if this is dropped.
-    ///
-    /// # Errors
-    /// As [`Upload::begin`]; `NoUpload`, `OtherFileSystem`.
-    pub fn resume(
-        store: &ContentSource,
-        upload_dir: &[u8],
-        path: &RelativePath<'_>,
-        naming: Naming,
-        space: SpacePolicy,
-        partial: &PartialUpload,
-    ) -> Result<Upload, UploadError> {
-        let target = UploadTarget::open(store, upload_dir, path, naming == Naming::MakesDirectories)?;
-        if naming != Naming::KeepsExisting || target.names_directory {
-            target.mode()?;
-        }
-        let (file, hidden_name) = partial.open_data()?;
-        let stat = FileStat::of(&file)?;
-        if FileStat::of(&target.dir)?.device != stat.device {
-            return Err(UploadError::OtherFileSystem);
-        }
-        let mut upload = Self::new(path, target, naming, (file, Some(hidden_name)), space)?;
-        upload.hash.update(&read_up_to(&upload.file, 0, stat.len.min(SMALL_FILE_LEN_MAX + 1))?);
-        Ok(upload)
-    }
-
-    fn new(
-        path: &RelativePath<'_>,
-        target: UploadTarget,
-        naming: Naming,
-        (file, hidden_name): (File, Option<HiddenName>),
-        space: SpacePolicy,
-    ) -> Result<Upload, UploadError> {
         let file = OpenFile::for_writing(file, target.closer.clone());
-        let is_partial = hidden_name.as_ref().is_some_and(|hidden| hidden.is_kept);
-        let file = UploadWriter::new(file, target.closer.clone(), space, is_partial)?;
-        let (path, hash, changed) = (path.to_owned(), ContentHash::new(SMALL_FILE_LEN_MAX), Vec::new());
+        let file = UploadWriter::new(file, target.closer.clone(), space, partial.is_some())?;
+        let mut hash = ContentHash::new(SMALL_FILE_LEN_MAX);
+        if let Some(offset) = partial.and_then(|partial| partial.offset) {
+            hash.update(&read_up_to(&file, 0, offset.min(SMALL_FILE_LEN_MAX + 1))?);
+        }
+        let (path, changed) = (path.to_owned(), Vec::new());
         Ok(Upload { path, target, naming, file, hidden_name, hash, changed })
     }
 
@@ -141,20 +104,16 @@ impl Upload {
         self.file.write(bytes)
     }
 
-    /// Makes the content durable. Blocks. Not to be repeated: a failed sync may have dropped the data.
-    pub fn sync(&mut self) -> Result<(), UploadError> {
-        self.file.sync()
+    /// Makes the content durable, with this mtime in Unix seconds. Blocks. Not to be repeated: a failed sync may have
+    /// dropped the data.
+    pub fn sync(&mut self, modified_secs: Option<i64>) -> Result<(), UploadError> {
+        self.file.sync(modified_secs)
     }
 
     /// Directories to sync once the file has its name.
     pub fn changed_directories(&mut self) -> Vec<Arc<OwnedFd>> {
         self.changed.push(self.target.directory());
         std::mem::take(&mut self.changed)
-    }
-
-    /// The stored file gets this mtime, in Unix seconds.
-    pub fn set_modified(&mut self, unix_secs: i64) {
-        self.file.modified_secs = Some(unix_secs);
     }
 
     /// Target directory and name.
@@ -173,7 +132,7 @@ impl Upload {
     /// Names the complete file, replacing any old file, if `condition` holds: checked again after each lost race.
     pub fn commit_if(
         &mut self,
-        condition: impl FnMut(&UploadTarget) -> Result<bool, UploadError>,
+        condition: impl FnMut(&UploadTarget) -> Result<(), UploadError>,
     ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
         let mut made = Vec::new();
@@ -199,6 +158,25 @@ impl Upload {
     }
 }
 
+/// Without a name, if the file system can.
+fn create_file(
+    store: &ContentSource,
+    upload_dir: &[u8],
+    dir: &Arc<OwnedFd>,
+    mode: u32,
+) -> Result<(File, Option<HiddenName>), UploadError> {
+    if let Some(file) = create_tmpfile(dir, mode)? {
+        return Ok((file, None));
+    }
+    // Where leftovers of a crash are swept, unless that is on another file system.
+    let device = FileStat::of(dir)?.device;
+    let (file, hidden) = match PartialUploads::open(store, upload_dir, true, (Duration::ZERO, false)) {
+        Ok(partials) if partials.device()? == device => partials.create_whole(mode)?,
+        _ => create_hidden(dir, mode)?,
+    };
+    Ok((file, Some(hidden)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,7 +191,7 @@ mod tests {
 
     impl Upload {
         fn commit(mut self) -> Result<StoredFile, UploadError> {
-            self.commit_if(|_| Ok(true))
+            self.commit_if(|_| Ok(()))
         }
     }
 
@@ -227,7 +205,7 @@ mod tests {
 
     fn begin(store: &ContentSource, upload_dir: &str, path: &str) -> Result<Upload, UploadError> {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
-        Upload::begin(store, upload_dir.as_bytes(), &path, Naming::default(), SpacePolicy::default())
+        Upload::begin(store, upload_dir.as_bytes(), &path, Naming::default(), SpacePolicy::default(), None)
     }
 
     /// Upload as on a file system without `O_TMPFILE`.
@@ -307,7 +285,8 @@ mod tests {
             let mut upload = begin_hidden(directory.path(), "new");
             let path = RelativePath::parse_plain(last.as_bytes()).expect("a path");
             upload.target = UploadTarget::open(&store, b"", &path, true).expect("it may be made");
-            assert_eq!(upload.commit_if(|_| Ok(is_stored)).is_ok(), is_stored);
+            let condition = || if is_stored { Ok(()) } else { Err(UploadError::PreconditionFailed) };
+            assert_eq!(upload.commit_if(|_| condition()).is_ok(), is_stored);
             assert_eq!(upload.changed_directories().len(), if is_stored { 3 } else { 1 });
         }
         assert_eq!(names(&directory.path().join("a/b")), ["new"]);
@@ -362,8 +341,8 @@ mod tests {
         let (directory, store) = site();
         let path = directory.path().join("new");
         let nothing = |target: &UploadTarget| match target.existing(None, SystemTime::UNIX_EPOCH)? {
-            ExistingFile::Absent => Ok(true),
-            ExistingFile::Unreadable | ExistingFile::File(_) => Ok(false),
+            ExistingFile::Absent => Ok(()),
+            ExistingFile::Unreadable | ExistingFile::File(_) => Err(UploadError::PreconditionFailed),
         };
         let quicker = |target: &UploadTarget| {
             let condition = nothing(target);
@@ -403,7 +382,7 @@ mod tests {
         fs::create_dir(&inner).expect("a directory");
         for mut upload in uploads {
             upload.follow_path(&store, b"in").expect("the directory is there");
-            assert!(upload.commit_if(|_| Ok(true)).expect("it is stored").created);
+            assert!(upload.commit_if(|_| Ok(())).expect("it is stored").created);
             assert!(upload.follow_path(&store, b"in").expect("the directory is there"), "it is the same");
             fs::rename(&inner, directory.path().join("moved")).expect("renames");
             assert!(matches!(upload.follow_path(&store, b"in"), Err(UploadError::NoParent)));

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::link_name::{LINK_ATTEMPTS_MAX, link, other_fs_is_stale, retry_hidden};
 use super::{StoredFile, Upload, UploadError, UploadTarget};
-use crate::files::path::split_last;
+use crate::files::path::{join, split_last};
 use crate::files::root::FileStat;
 
 /// Numbers that are tried in turn, a system call each; then the name gets a random one.
@@ -32,16 +32,14 @@ impl Upload {
     /// Gives the file its name if `condition` holds.
     pub(super) fn name_if(
         &mut self,
-        mut condition: impl FnMut(&UploadTarget) -> Result<bool, UploadError>,
+        mut condition: impl FnMut(&UploadTarget) -> Result<(), UploadError>,
     ) -> Result<StoredFile, UploadError> {
         if self.naming == Naming::KeepsExisting {
             return self.name_beside();
         }
         for _ in 0..LINK_ATTEMPTS_MAX {
             let mode = self.target.mode()?;
-            if !condition(&self.target)? {
-                return Err(UploadError::PreconditionFailed);
-            }
+            condition(&self.target)?;
             let created = mode.is_none();
             match mode {
                 Some(mode) => {
@@ -59,9 +57,10 @@ impl Upload {
     }
 
     fn stored(&self, created: bool) -> Result<StoredFile, UploadError> {
-        let (stat, name) = (FileStat::of(&self.file)?, self.target.name.as_bytes().to_vec());
+        let stat = FileStat::of(&self.file)?;
+        let path = join(split_last(self.path.as_bytes()).0, self.target.name.as_bytes());
         let version = self.hash.version(&stat);
-        Ok(StoredFile { name, created, version, modified_secs: stat.modified_secs })
+        Ok(StoredFile { path, created, version, modified_secs: stat.modified_secs })
     }
 
     fn link_new(&mut self) -> Result<(), Errno> {

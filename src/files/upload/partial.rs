@@ -299,10 +299,14 @@ impl PartialUpload {
         Ok(())
     }
 
-    pub(super) fn open_data(&self) -> Result<(File, HiddenName), UploadError> {
+    /// For a file in `target_dir`.
+    pub(super) fn open_data(&self, target_dir: &OwnedFd) -> Result<(File, Option<HiddenName>), UploadError> {
         let data = self.data.as_ref().ok_or(UploadError::NoUpload)?.try_clone()?;
+        if FileStat::of(target_dir)?.device != FileStat::of(&data)?.device {
+            return Err(UploadError::OtherFileSystem);
+        }
         let (dir, name) = (Arc::clone(&self.uploads.dir), self.id.name(DATA));
-        Ok((data, HiddenName { dir, name, is_kept: true }))
+        Ok((data, Some(HiddenName { dir, name, is_kept: true })))
     }
 }
 

@@ -44,7 +44,6 @@ pub(super) struct UploadWriter {
     written_len: u64,
     checked_len: u64,
     closer: FileCloser,
-    pub(super) modified_secs: Option<i64>,
 }
 
 impl UploadWriter {
@@ -58,7 +57,7 @@ impl UploadWriter {
         // Without a buffer, nothing of a partial upload is written when it is dropped, after it has lost its lease.
         let buffer_len = if is_partial { 0 } else { WRITE_BUFFER_LEN };
         let file = BufWriter::with_capacity(buffer_len, SharedFile(Arc::new(file)));
-        Ok(Self { file, policy, written_len: 0, checked_len: 0, closer, modified_secs: None })
+        Ok(Self { file, policy, written_len: 0, checked_len: 0, closer })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
@@ -86,14 +85,13 @@ impl UploadWriter {
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()?;
-        self.modified_secs.take().map_or(Ok(()), |secs| Ok(set_modified(self.as_fd(), secs)?))
+        self.file.flush()
     }
 
-    pub(super) fn sync(&mut self) -> Result<(), UploadError> {
-        let has_time = self.modified_secs.is_some();
+    pub(super) fn sync(&mut self, modified_secs: Option<i64>) -> Result<(), UploadError> {
         self.flush()?;
-        match (self.policy.is_synced, has_time) {
+        modified_secs.map_or(Ok(()), |secs| set_modified(self.as_fd(), secs))?;
+        match (self.policy.is_synced, modified_secs.is_some()) {
             (false, _) => Ok(()),
             // `fdatasync` leaves out times.
             (true, true) => Ok(fsync(self.as_fd())?),
@@ -164,7 +162,7 @@ mod tests {
                 assert_eq!(written_back.len(), usize::from(is_synced));
                 written_back.into_iter().for_each(|job| job());
             }
-            writer.sync().expect("a disk");
+            writer.sync(None).expect("a disk");
         }
     }
 

@@ -5,12 +5,12 @@
 use super::options::not_allowed;
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::put::{self, ReceivingUpload, UploadInProgress, accepts_uploads};
+use super::put::{NewFile, ReceivingUpload, UploadInProgress, accepts_uploads};
 use super::upload_error::upload_error;
-use crate::files::{PathError, Upload};
+use crate::files::PathError;
 use crate::http::{
-    ErrorFormat, FormDecoder, FormEvent, RequestHead, Status, content_length, error_format, field,
-    percent_encode_path,
+    ErrorFormat, FormDecoder, FormEvent, Preconditions, RequestHead, Status, content_length, error_format,
+    field, percent_encode_path,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -141,7 +141,7 @@ impl FormFiles {
         let name = name.rsplit(|byte| b"/\\".contains(byte)).next().unwrap_or_default();
         let mut raw = self.directory.clone();
         percent_encode_path(&mut raw, name);
-        let (config, store, now) = (&context.config, &context.store, self.began_at);
+        let config = &context.config;
         let path = match config.parse_upload_path(&raw) {
             Ok(path) if !matches!(name, b"" | b"." | b"..") => path,
             Err(PathError::Hidden) => {
@@ -150,16 +150,14 @@ impl FormFiles {
             _ => return Err(self.refused(Status::BAD_REQUEST, "No file can have the name in the form.")),
         };
         let may_replace = self.replaces && !config.no_overwrite || config.upload_only;
-        let conditions = UploadPreconditions::without_fields(may_replace, now);
-        let file = put::start(&path, conditions, (config, self.error_format), 0, now, |path, space| {
-            Upload::begin(store, config.upload_dir(), path, config.naming(), space)
-        });
-        let file = file.map_err(explain)?;
+        let preconditions = UploadPreconditions::new(Preconditions::default(), may_replace, self.began_at);
+        let file = NewFile { path: path.to_owned(), preconditions, modified_secs: None };
+        let begun = file.begin(&context.store, config, self.error_format, 0, None).map_err(explain)?;
         // Phones give several pictures one name; a drop box numbers them.
-        if !config.upload_only && self.files.iter().any(|other| other.location == file.location) {
+        if !config.upload_only && self.files.iter().any(|other| other.file.path == begun.file.path) {
             return Err(self.refused(Status::BAD_REQUEST, "Two files of the form have the same name."));
         }
-        self.files.push(file);
+        self.files.push(begun);
         Ok(())
     }
 

@@ -7,11 +7,10 @@ use std::sync::PoisonError;
 use super::options::not_allowed;
 use super::pending::{Changed, HandlerError, HandlerResult, PendingChange};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::upload_error::{upload_error, upload_path_error};
+use super::put::created_fields;
+use super::upload_error::{parse_upload_path, upload_error};
 use crate::files::{RelativePath, UploadError, UploadTarget};
-use crate::http::{
-    RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
-};
+use crate::http::{Preconditions, RequestBody, RequestHead, Status, error_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Problem};
@@ -29,10 +28,10 @@ pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, no
         UploadError::NoParent => upload_error(&UploadError::Absent, error_format),
         cause => upload_error(&cause, error_format),
     })?;
-    let conditions = UploadPreconditions::from_head(head, true, now);
+    let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, now);
     let changed = PendingChange::start(context, (error_format, false), move |rename_lock| {
         let _rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = check_conditions(conditions.as_deref(), &target).and_then(|()| target.remove());
+        let removed = conditions.check(&target).and_then(|()| target.remove());
         removed.map_err(|cause| upload_error(&cause, error_format))?;
         Ok(Changed { status: Status::NO_CONTENT, fields: Vec::new(), directories: vec![target.directory()] })
     });
@@ -56,14 +55,10 @@ pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
     if !target.may_make_directory() {
         return Err(taken.into());
     }
-    let conditions = UploadPreconditions::from_head(head, true, now);
-    let (mut fields, mut location) = (Vec::new(), b"/".to_vec());
-    percent_encode_path(&mut location, path.as_bytes());
-    location.push(b'/');
-    content_length(&mut fields, 0);
-    field(&mut fields, "Location", &location);
+    let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, now);
+    let fields = created_fields(&[path.as_bytes(), b"/"].concat());
     let changed = PendingChange::start(context, (error_format, false), move |_| {
-        let made = check_conditions(conditions.as_deref(), &target).and_then(|()| target.make_directory());
+        let made = conditions.check(&target).and_then(|()| target.make_directory());
         made.map_err(|cause| {
             // Another request was first.
             let (put, delete) = (target.may_store(may_replace), may_delete && target.may_remove());
@@ -86,16 +81,5 @@ fn changed_path<'b>(
         return Err(ErrorResponse::for_request(head, Status::UNSUPPORTED_MEDIA_TYPE, message));
     }
     context.follow_root(now, true);
-    let path = context.config.parse_upload_path(head.target.path());
-    path.map_err(|cause| upload_path_error(head, &cause))
-}
-
-fn check_conditions(
-    conditions: Option<&UploadPreconditions>,
-    target: &UploadTarget,
-) -> Result<(), UploadError> {
-    match conditions {
-        Some(conditions) if !conditions.are_met(target)? => Err(UploadError::PreconditionFailed),
-        _ => Ok(()),
-    }
+    parse_upload_path(head, &context.config)
 }

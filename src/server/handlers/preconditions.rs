@@ -118,28 +118,19 @@ pub(super) fn check_required(head: &RequestHead<'_, '_>, config: &ServerConfig) 
 pub(super) struct UploadPreconditions {
     conditions: Preconditions<'static>,
     /// A file modified later is unstable and counts as changed.
-    began_at: Now,
+    pub(super) began_at: Now,
     may_replace: bool,
 }
 
 impl UploadPreconditions {
-    pub(super) fn from_head(
-        head: &RequestHead<'_, '_>,
-        may_replace: bool,
-        now: Now,
-    ) -> Option<Box<UploadPreconditions>> {
-        let conditions = || Preconditions::from_fields(head.fields).into_owned();
-        (head.has_conditions_or_range || !may_replace)
-            .then(|| Box::new(UploadPreconditions { conditions: conditions(), began_at: now, may_replace }))
+    pub(super) fn new(conditions: Preconditions<'_>, may_replace: bool, now: Now) -> Self {
+        Self { conditions: conditions.into_owned(), began_at: now, may_replace }
     }
 
-    /// For a file of a form, which has no conditions.
-    pub(super) fn without_fields(may_replace: bool, now: Now) -> Option<Box<UploadPreconditions>> {
-        let conditions = Preconditions::default();
-        (!may_replace).then(|| Box::new(UploadPreconditions { conditions, began_at: now, may_replace }))
-    }
-
-    pub(super) fn are_met(&self, target: &UploadTarget) -> Result<bool, UploadError> {
+    pub(super) fn check(&self, target: &UploadTarget) -> Result<(), UploadError> {
+        if self.may_replace && self.conditions == Preconditions::default() {
+            return Ok(());
+        }
         let now = SystemTime::UNIX_EPOCH + self.began_at.unix;
         let existing = match target.existing(None, now) {
             // It is there, without validators.
@@ -163,7 +154,9 @@ impl UploadPreconditions {
                 Some(Validators { encoded_tags: &encoded_tags, ..validators(resource, tag.as_deref()) })
             }
         };
-        let outcome = self.conditions.evaluate(Method::Put, current, self.began_at.unix_secs());
-        Ok(outcome == PreconditionResult::Perform)
+        match self.conditions.evaluate(Method::Put, current, self.began_at.unix_secs()) {
+            PreconditionResult::Perform => Ok(()),
+            _ => Err(UploadError::PreconditionFailed),
+        }
     }
 }

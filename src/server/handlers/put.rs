@@ -4,20 +4,20 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use super::drop_box;
 use super::pending::{Changed, PendingChange, PendingResponse};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
-use super::upload_error::{upload_error, upload_path_error};
+use super::upload_digest::{CONTENT_DIGEST, DigestFields, REPR_DIGEST, UploadDigests};
+use super::upload_error::{parse_upload_path, upload_error};
 use crate::cli::quote;
 use crate::files::{
-    ContentSource, RelativePath, Root, SpacePolicy, StoredFile, Upload, UploadError, is_upload_directory,
-    takes_uploads,
+    ContentSource, PartialUpload, RelativePath, Root, SpacePolicy, StoredFile, Upload, UploadError,
+    is_upload_directory, takes_uploads,
 };
 use crate::http::{
-    ErrorFormat, RequestBody, RequestHead, Status, content_length, error_format, field, percent_encode_path,
+    ErrorFormat, Preconditions, RequestBody, RequestHead, Status, content_length, error_format, field,
+    percent_encode_path,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -30,14 +30,19 @@ const MODIFIED_SECS_MAX: i64 = 253_402_300_799;
 #[derive(Debug)]
 pub(in crate::server) struct UploadInProgress {
     pub(super) upload: Upload,
+    pub(super) file: NewFile,
     pub(super) digests: Option<Box<UploadDigests>>,
-    preconditions: Option<Box<UploadPreconditions>>,
-    pub(super) location: Vec<u8>,
-    modified_secs: Option<i64>,
     error_format: ErrorFormat,
     pub(super) remaining_len: u64,
     pub(super) too_long: ErrorResponse,
-    began_at: Instant,
+}
+
+/// Name of a file to store, and what its request asks for.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    pub(super) path: RelativePath<'static>,
+    pub(super) preconditions: UploadPreconditions,
+    pub(super) modified_secs: Option<i64>,
 }
 
 /// Upload whose content comes in pieces.
@@ -81,76 +86,66 @@ pub(super) fn begin(
     if context.config.upload.is_none() {
         return Err(ErrorResponse::for_problem(head, Problem::UPLOADS_OFF));
     }
-    let path = context.config.parse_upload_path(head.target.path());
-    path.map_err(|cause| upload_path_error(head, &cause))?;
-    check_body(head, context.config.upload_len_max)?;
-    check_required(head, &context.config)?;
-    let digests = UploadDigests::begin(head, &[CONTENT_DIGEST, REPR_DIGEST], context.config.require_digest)
-        .map_err(|problem| ErrorResponse::for_problem(head, problem))?;
+    let file = NewFile::from_head(head, &context.config, now)?;
+    let digests = check_content(head, &context.config, &[CONTENT_DIGEST, REPR_DIGEST])?;
     context.follow_root(now, true);
     let len = if let RequestBody::Length(len) = head.body { len } else { 0 };
-    let (config, store) = (&context.config, &context.store);
-    let begun = begin_with(head, (config, error_format(head.accept)), len, now, |path, space| {
-        Upload::begin(store, config.upload_dir(), path, config.naming(), space)
-    })?;
-    Ok(Box::new(UploadInProgress { digests: digests.map(Box::new), ..begun }))
+    let begun = file.begin(&context.store, &context.config, error_format(head.accept), len, None)?;
+    Ok(Box::new(UploadInProgress { digests, ..begun }))
 }
 
-/// `head` may be that of an earlier request, whose upload continues.
-pub(super) fn begin_with(
+impl NewFile {
+    /// `head` may be that of an earlier request, whose upload continues.
+    pub(super) fn from_head(
+        head: &RequestHead<'_, '_>,
+        config: &ServerConfig,
+        now: Now,
+    ) -> Result<Self, ErrorResponse> {
+        let path = parse_upload_path(head, config)?.to_owned();
+        if drop_box::contains_directory_of(path.as_bytes(), config) {
+            let message = "Files are stored in one directory here: leave out the directories below it.";
+            return Err(ErrorResponse::for_request(head, Status::FORBIDDEN, message));
+        }
+        let (mut conditions, may_replace) = (Preconditions::from_fields(head.fields), !config.no_overwrite);
+        if config.upload_only {
+            // They would tell what is in a drop box.
+            conditions = Preconditions::default();
+        }
+        let preconditions = UploadPreconditions::new(conditions, may_replace || config.upload_only, now);
+        Ok(Self { path, preconditions, modified_secs: modified_secs(head)? })
+    }
+
+    /// `len`: space to reserve.
+    pub(super) fn begin(
+        self,
+        store: &ContentSource,
+        config: &ServerConfig,
+        error_format: ErrorFormat,
+        len: u64,
+        partial: Option<&PartialUpload>,
+    ) -> Result<UploadInProgress, ErrorResponse> {
+        let is_synced = config.durability != Durability::None;
+        let space = SpacePolicy { len, free_min: config.free_min, is_synced };
+        let upload = Upload::begin(store, config.upload_dir(), &self.path, config.naming(), space, partial)
+            .and_then(|upload| self.preconditions.check(upload.target()).map(|()| upload))
+            .map_err(|cause| upload_error(&cause, error_format))?;
+        let too_long = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, error_format);
+        let (digests, remaining_len) = (None, config.upload_len_max);
+        Ok(UploadInProgress { upload, file: self, digests, error_format, remaining_len, too_long })
+    }
+}
+
+pub(super) fn check_content(
     head: &RequestHead<'_, '_>,
-    (config, error_format): (&ServerConfig, ErrorFormat),
-    len: u64,
-    now: Now,
-    open: impl FnOnce(&RelativePath<'_>, SpacePolicy) -> Result<Upload, UploadError>,
-) -> Result<UploadInProgress, ErrorResponse> {
-    let path = config.parse_upload_path(head.target.path());
-    let path = path.map_err(|cause| upload_path_error(head, &cause))?;
-    if drop_box::contains_directory_of(path.as_bytes(), config) {
-        let message = "Files are stored in one directory here: leave out the directories below it.";
-        return Err(ErrorResponse::new(Status::FORBIDDEN, message, error_format));
-    }
-    let modified_secs = modified_secs(head)?;
-    let preconditions = UploadPreconditions::from_head(head, !config.no_overwrite, now);
-    // They would tell what is in a drop box.
-    let preconditions = preconditions.filter(|_| !config.upload_only);
-    let begun = start(&path, preconditions, (config, error_format), len, now, open)?;
-    Ok(UploadInProgress { modified_secs, ..begun })
+    config: &ServerConfig,
+    digest_fields: DigestFields,
+) -> Result<Option<Box<UploadDigests>>, ErrorResponse> {
+    check_body(head, config.upload_len_max)?;
+    check_required(head, config)?;
+    UploadDigests::begin(head, digest_fields, config.require_digest)
 }
 
-pub(super) fn start(
-    path: &RelativePath<'_>,
-    preconditions: Option<Box<UploadPreconditions>>,
-    (config, error_format): (&ServerConfig, ErrorFormat),
-    len: u64,
-    now: Now,
-    open: impl FnOnce(&RelativePath<'_>, SpacePolicy) -> Result<Upload, UploadError>,
-) -> Result<UploadInProgress, ErrorResponse> {
-    let refused = |cause: UploadError| upload_error(&cause, error_format);
-    let is_synced = config.durability != Durability::None;
-    let space = SpacePolicy { len, free_min: config.free_min, is_synced };
-    let upload = open(path, space).map_err(refused)?;
-    if let Some(preconditions) = &preconditions
-        && !preconditions.are_met(upload.target()).map_err(refused)?
-    {
-        return Err(refused(UploadError::PreconditionFailed));
-    }
-    let mut location = b"/".to_vec();
-    percent_encode_path(&mut location, path.as_bytes());
-    Ok(UploadInProgress {
-        upload,
-        digests: None,
-        preconditions,
-        location,
-        modified_secs: None,
-        error_format,
-        remaining_len: config.upload_len_max,
-        too_long: ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, error_format),
-        began_at: now.instant,
-    })
-}
-
-pub(super) fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
+fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorResponse> {
     // A part must never pass for the whole (RFC 9110 section 14.5).
     if head.fields.first("content-range").is_some() {
         let message = "Only whole files can be stored here: send the file without a Content-Range.";
@@ -205,7 +200,7 @@ impl ReceivingUpload for UploadInProgress {
         let (mut store, error_format) = (context.store.clone(), self.error_format);
         let directory = context.config.upload_dir().to_vec();
         let is_synced = context.config.durability != Durability::None;
-        let is_new = !is_synced && self.began_at == now.instant;
+        let is_new = !is_synced && self.file.preconditions.began_at == now;
         PendingChange::start(context, (error_format, false), move |rename_lock| {
             self.verify()?;
             let stored = self
@@ -226,8 +221,7 @@ impl UploadInProgress {
 
     /// With the last part, the file gets its time.
     pub(super) fn sync(&mut self, is_last: bool) -> Result<(), UploadError> {
-        self.modified_secs.filter(|_| is_last).inspect(|secs| self.upload.set_modified(*secs));
-        self.upload.sync()
+        self.upload.sync(self.file.modified_secs.filter(|_| is_last))
     }
 
     /// Gives the file its name. `is_new`: the directory was opened in this tick.
@@ -248,10 +242,7 @@ impl UploadInProgress {
         }
         // Poisoning is harmless: the lock guards no data.
         let rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let preconditions = &self.preconditions;
-        let stored = self
-            .upload
-            .commit_if(|target| preconditions.as_ref().map_or(Ok(true), |required| required.are_met(target)));
+        let stored = self.upload.commit_if(|target| self.file.preconditions.check(target));
         drop(rename_guard);
         // It may have been moved before the file got its name.
         let is_in_place = follow_path(&mut self.upload);
@@ -262,23 +253,27 @@ impl UploadInProgress {
     pub(super) fn changed(&mut self, stored: &StoredFile) -> Changed {
         let mut fields = Vec::new();
         if stored.created {
-            // A drop box may have given it a number.
-            let directory_len = self.location.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
-            self.location.truncate(directory_len);
-            percent_encode_path(&mut self.location, &stored.name);
-            content_length(&mut fields, 0);
-            field(&mut fields, "Location", &self.location);
+            fields = created_fields(&stored.path);
         }
         if let Some(version) = stored.version {
             field(&mut fields, "ETag", entity_tag(version, None).as_bytes());
         }
         // The file system may have another range.
-        if self.modified_secs == Some(stored.modified_secs) {
+        if self.file.modified_secs == Some(stored.modified_secs) {
             field(&mut fields, "X-OC-Mtime", b"accepted");
         }
         let status = if stored.created { Status::CREATED } else { Status::NO_CONTENT };
         Changed { status, fields, directories: self.upload.changed_directories() }
     }
+}
+
+/// Fields of a 201 for `path`, which is relative to the root.
+pub(super) fn created_fields(path: &[u8]) -> Vec<u8> {
+    let (mut fields, mut location) = (Vec::new(), b"/".to_vec());
+    percent_encode_path(&mut location, path);
+    content_length(&mut fields, 0);
+    field(&mut fields, "Location", &location);
+    fields
 }
 
 /// Whether `path` is a directory for uploads, with its slash.

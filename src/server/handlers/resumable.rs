@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::preconditions::check_required;
-use super::put;
+use super::put::check_content;
 use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
 use super::upload_resource::{
@@ -94,10 +93,7 @@ fn create(
     is_complete: bool,
     wants_interim: bool,
 ) -> Result<(PartialId, Operation), ErrorResponse> {
-    put::check_body(head, context.config.upload_len_max)?;
-    check_required(head, &context.config)?;
-    UploadDigests::begin(head, &[REPR_DIGEST], context.config.require_digest)
-        .map_err(|problem| ErrorResponse::for_problem(head, problem))?;
+    check_content(head, &context.config, &[REPR_DIGEST])?;
     let mut append = append_request(head, 0, is_complete)?;
     append.creation = Some(stored_head(head, append.len, context.user(head).as_deref()));
     append.wants_interim = wants_interim;
@@ -130,9 +126,7 @@ fn append_request(
     if stated.is_some_and(|len| len < end || final_len.is_some_and(|end| end != len)) {
         return Err(inconsistent_length(error_format(head.accept)));
     }
-    let digests = UploadDigests::begin(head, &[CONTENT_DIGEST], false)
-        .map_err(|problem| ErrorResponse::for_problem(head, problem))?
-        .map(Box::new);
+    let digests = UploadDigests::begin(head, &[CONTENT_DIGEST], false)?;
     let (len, creation) = (stated.or(final_len), None);
     Ok(AppendRequest { creation, offset, end, is_complete, len, wants_interim: false, digests })
 }

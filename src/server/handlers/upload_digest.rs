@@ -4,7 +4,7 @@
 //! they differ: one request has a part of the file.
 
 use crate::http::{DigestAlgorithm, DigestHasher, DigestValue, RequestBody, RequestHead, trailers};
-use crate::server::response::Problem;
+use crate::server::response::{ErrorResponse, Problem};
 
 pub(super) const CONTENT_DIGEST: &str = "content-digest";
 pub(super) const REPR_DIGEST: &str = "repr-digest";
@@ -26,20 +26,22 @@ impl UploadDigests {
         head: &RequestHead<'_, '_>,
         fields: DigestFields,
         is_required: bool,
-    ) -> Result<Option<Self>, Problem> {
+    ) -> Result<Option<Box<Self>>, ErrorResponse> {
+        let refused = |problem| ErrorResponse::for_problem(head, problem);
         let mut expected = Vec::new();
         for value in fields.iter().flat_map(|name| head.fields.all(name)) {
-            append_digests(&mut expected, value)?;
+            append_digests(&mut expected, value).map_err(refused)?;
         }
         let names = || head.fields.all("trailer").flat_map(|value| value.split(|&byte| byte == b','));
         let is_announced = head.body == RequestBody::Chunked && names().any(|name| is_one_of(fields, name));
         if expected.is_empty() && !is_announced {
-            return if is_required { Err(Problem::DIGEST_MISSING) } else { Ok(None) };
+            return if is_required { Err(refused(Problem::DIGEST_MISSING)) } else { Ok(None) };
         }
         let mut algorithms = DigestAlgorithm::ALL.map(|(_, algorithm)| algorithm).to_vec();
         algorithms.retain(|algorithm| is_announced || expected.iter().any(|it| it.algorithm == *algorithm));
         let hashers = algorithms.into_iter().map(DigestHasher::new).collect();
-        Ok(Some(Self { fields, expected, hashers, is_required, framing: is_announced.then(Vec::new) }))
+        let framing = is_announced.then(Vec::new);
+        Ok(Some(Box::new(Self { fields, expected, hashers, is_required, framing })))
     }
 
     pub(super) fn update(&mut self, framing: &[u8], data: &[u8]) {

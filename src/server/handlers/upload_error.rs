@@ -2,22 +2,26 @@
 //!
 //! Details of disk errors are for the log only.
 
-use crate::files::{PathError, UploadError};
+use crate::files::{PathError, RelativePath, UploadError};
 use crate::http::{ErrorFormat, RequestHead, Status};
+use crate::server::ServerConfig;
 use crate::server::response::{ErrorDetail, ErrorResponse, Problem, path_error};
 
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
 
-pub(super) fn upload_path_error(head: &RequestHead<'_, '_>, cause: &PathError) -> ErrorResponse {
-    match cause {
+pub(super) fn parse_upload_path<'b>(
+    head: &RequestHead<'_, 'b>,
+    config: &ServerConfig,
+) -> Result<RelativePath<'b>, ErrorResponse> {
+    config.parse_upload_path(head.target.path()).map_err(|cause| match cause {
         PathError::Hidden => ErrorResponse::for_problem(head, Problem::HIDDEN_NAME),
         PathError::NotFound => {
             let message = "No file can have this name: it is too long, or has a slash in it.";
             ErrorResponse::for_request(head, Status::BAD_REQUEST, message)
         }
-        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, cause),
-    }
+        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, &cause),
+    })
 }
 
 pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse {

@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::pending::{ChangeResult, Changed, PendingChange, PendingResponse};
-use super::put::{self, ReceivingUpload, UploadInProgress};
+use super::put::{NewFile, ReceivingUpload, UploadInProgress};
 use super::upload_digest::{REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
 use crate::files::{
-    ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, Upload,
-    UploadError,
+    ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, UploadError,
 };
 use crate::http::{
     ErrorFormat, FieldBuf, Fields, RequestHead, Status, content_length, end_head, error_format, field,
@@ -96,6 +95,8 @@ struct FoundUpload {
     len: Option<u64>,
     /// Offset before a part whose digest is not checked yet.
     verified: Option<u64>,
+    /// Of the whole file.
+    digests: Option<Box<UploadDigests>>,
 }
 
 impl OpeningUpload {
@@ -144,9 +145,9 @@ impl ResourceRequest {
     fn run(mut self, leases: &PartialLeases) -> Result<Opened, ErrorResponse> {
         let lease = leases.take(self.id);
         match std::mem::replace(&mut self.operation, Operation::TellOffset) {
-            Operation::TellOffset => Ok(Opened::Done(self.find(None)?.fields(&self.config))),
+            Operation::TellOffset => Ok(Opened::Done(self.find(None)?.0.fields(&self.config))),
             Operation::Cancel => {
-                self.find(None)?.partial.remove().map_err(|cause| self.refuse(cause))?;
+                self.find(None)?.0.partial.remove().map_err(|cause| self.refuse(cause))?;
                 Ok(Opened::Done(Vec::new()))
             }
             Operation::Append(mut operation) => {
@@ -169,7 +170,11 @@ impl ResourceRequest {
     }
 
     /// Creates it before, if there is the head of a creation.
-    fn find(&self, creation: Option<&[u8]>) -> Result<FoundUpload, ErrorResponse> {
+    fn find(
+        &self,
+        creation: Option<&[u8]>,
+    ) -> Result<(FoundUpload, Result<NewFile, ErrorResponse>), ErrorResponse> {
+        let format = self.error_format;
         let find = || {
             let partials = partials(&self.store, &self.config, creation.is_some())?;
             creation.map_or(Ok(()), |head| partials.create(self.id, head))?;
@@ -177,20 +182,21 @@ impl ResourceRequest {
         };
         let mut partial = find().map_err(|cause| self.refuse(cause))?;
         let mut field_buf = FieldBuf::new();
-        let (len, verified) = match parse_request(&partial.head, &mut 0, &mut field_buf) {
-            Ok(Some((_, head))) if head.fields.first("upload-user") == self.user.as_deref() => {
-                (integer(head.fields, "upload-length"), integer(head.fields, "upload-verified"))
-            }
-            Ok(Some(_)) => return Err(absent(self.error_format)),
-            Ok(None) | Err(_) => {
-                log::warn!("the unfinished upload {} is ignored: its record is damaged", self.id);
-                return Err(absent(self.error_format));
-            }
+        let Ok(Some((_, head))) = parse_request(&partial.head, &mut 0, &mut field_buf) else {
+            log::warn!("the unfinished upload {} is ignored: its record is damaged", self.id);
+            return Err(absent(format));
         };
+        if head.fields.first("upload-user") != self.user.as_deref() {
+            return Err(absent(format));
+        }
+        let [len, verified] = ["upload-length", "upload-verified"].map(|name| integer(head.fields, name));
+        let digests = UploadDigests::begin(&head, &[REPR_DIGEST], false).unwrap_or_default();
+        let file = NewFile::from_head(&head, &self.config, self.now)
+            .map_err(|error| ErrorResponse { format, ..error });
         if let Some(verified) = verified.filter(|verified| partial.offset > Some(*verified)) {
             partial.truncate(verified).map_err(|cause| self.refuse(cause))?;
         }
-        Ok(FoundUpload { partial, len, verified })
+        Ok((FoundUpload { partial, len, verified, digests }, file))
     }
 
     fn open(&self, append: &AppendRequest) -> Result<(UploadInProgress, FoundUpload), ErrorResponse> {
@@ -198,7 +204,7 @@ impl ResourceRequest {
         if append.end.max(append.len.unwrap_or(0)) > config.upload_len_max {
             return Err(ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, format));
         }
-        let mut found = self.find(append.creation.as_deref())?;
+        let (mut found, file) = self.find(append.creation.as_deref())?;
         let completed = ErrorResponse::of_problem(Problem::COMPLETED_UPLOAD, format);
         let offset = found.partial.offset.ok_or(completed)?;
         if offset != append.offset {
@@ -209,40 +215,23 @@ impl ResourceRequest {
             return Err(inconsistent_length(format));
         }
         let verified = append.digests.as_ref().map(|_| offset);
-        let set =
-            append.len.map_or(Ok(()), |len| found.set_len(len)).and_then(|()| found.set_verified(verified));
-        set.map_err(|cause| self.refuse(cause))?;
-        let opened = self.resume(&found.partial, append).inspect_err(|error| {
+        found.record(found.len.or(append.len), verified).map_err(|cause| self.refuse(cause))?;
+        let space_len = if append.offset == 0 { append.end } else { 0 };
+        let begun =
+            file.and_then(|file| file.begin(&self.store, config, format, space_len, Some(&found.partial)));
+        let mut received = begun.inspect_err(|error| {
             // Nothing that is sent later makes a condition true.
             if append.creation.is_some() || error.status == Status::PRECONDITION_FAILED {
                 let _ = found.partial.remove();
             }
-        });
-        let mut opened = opened?;
-        opened.remaining_len = found.len.unwrap_or(config.upload_len_max).saturating_sub(offset);
+        })?;
+        received.remaining_len = found.len.unwrap_or(config.upload_len_max).saturating_sub(offset);
         if found.len.is_some() {
-            opened.too_long = inconsistent_length(format);
+            received.too_long = inconsistent_length(format);
         }
-        Ok((opened, found))
+        Ok((received, found))
     }
 
-    fn resume(
-        &self,
-        partial: &PartialUpload,
-        append: &AppendRequest,
-    ) -> Result<UploadInProgress, ErrorResponse> {
-        let (config, format, mut field_buf) = (&self.config, self.error_format, FieldBuf::new());
-        let parsed = parse_request(&partial.head, &mut 0, &mut field_buf);
-        // It was parsed before.
-        let Ok(Some((_, head))) = parsed else { return Err(absent(format)) };
-        let len = if append.offset == 0 { append.end } else { 0 };
-        put::begin_with(&head, (config, format), len, self.now, |path, space| {
-            Upload::resume(&self.store, config.upload_dir(), path, config.naming(), space, partial)
-        })
-    }
-}
-
-impl ResourceRequest {
     fn location(&self) -> Vec<u8> {
         [PREFIX, self.id.to_string().as_bytes()].concat()
     }
@@ -324,7 +313,7 @@ impl Append {
         let offset = upload.len.unwrap_or(request.config.upload_len_max) - received.remaining_len;
         upload.partial.offset = Some(offset);
         if !operation.is_complete {
-            upload.set_verified(None).map_err(|cause| request.refuse(cause))?;
+            upload.record(upload.len, None).map_err(|cause| request.refuse(cause))?;
             return Ok(request.incomplete(&upload, operation.creation.is_some()));
         }
         if upload.len.is_some_and(|len| len != offset) {
@@ -334,7 +323,8 @@ impl Append {
             let _ = upload.partial.remove();
             return Err(ErrorResponse::of_problem(problem, format));
         }
-        let placed = upload.set_len(offset).and_then(|()| request.place(&mut received, rename_lock));
+        let recorded = upload.record(Some(offset), upload.verified);
+        let placed = recorded.and_then(|()| request.place(&mut received, rename_lock));
         if matches!(placed, Err(UploadError::PreconditionFailed)) {
             let _ = upload.partial.remove();
         }
@@ -360,41 +350,28 @@ impl FoundUpload {
     }
 
     /// Reads the whole file if the creation has its digest.
-    fn check_digest(&self, received: &UploadInProgress) -> Result<Result<(), Problem>, UploadError> {
-        let mut field_buf = FieldBuf::new();
-        let parsed = parse_request(&self.partial.head, &mut 0, &mut field_buf);
-        let Ok(Some((_, head))) = parsed else { return Ok(Ok(())) };
-        let Ok(Some(mut digests)) = UploadDigests::begin(&head, &[REPR_DIGEST], false) else {
-            return Ok(Ok(()));
-        };
+    fn check_digest(&mut self, received: &UploadInProgress) -> Result<Result<(), Problem>, UploadError> {
+        let Some(mut digests) = self.digests.take() else { return Ok(Ok(())) };
         received.upload.read_back(|piece| digests.update(&[], piece))?;
         Ok(digests.finish())
     }
 
-    /// Stores the length once it is known.
-    fn set_len(&mut self, len: u64) -> Result<(), UploadError> {
-        if self.len.is_some() {
+    /// Changes the stored head.
+    fn record(&mut self, len: Option<u64>, verified: Option<u64>) -> Result<(), UploadError> {
+        if (self.len, self.verified) == (len, verified) {
             return Ok(());
         }
-        self.len = Some(len);
-        self.set_field("Upload-Length", self.len)
-    }
-
-    fn set_verified(&mut self, verified: Option<u64>) -> Result<(), UploadError> {
-        if self.verified == verified {
-            return Ok(());
-        }
-        self.verified = verified;
-        self.set_field("Upload-Verified", verified)
-    }
-
-    /// Changes the stored head; `None` removes the field.
-    fn set_field(&mut self, name: &str, value: Option<u64>) -> Result<(), UploadError> {
+        (self.len, self.verified) = (len, verified);
+        let numbers = [("Upload-Length", len), ("Upload-Verified", verified)];
+        let is_kept = |line: &&[u8]| {
+            *line != b"\r\n" && !numbers.iter().any(|(name, _)| line.starts_with(name.as_bytes()))
+        };
         let head = &mut self.partial.head;
         let old = std::mem::take(head);
-        let is_kept = |line: &&[u8]| *line != b"\r\n" && !line.starts_with(name.as_bytes());
         head.extend(old.split_inclusive(|&byte| byte == b'\n').filter(is_kept).flatten());
-        value.inspect(|value| field(head, name, value.to_string().as_bytes()));
+        for (name, number) in numbers {
+            number.inspect(|number| field(head, name, number.to_string().as_bytes()));
+        }
         end_head(head);
         self.partial.write_head()
     }
