@@ -3,9 +3,9 @@
 //! They get their names once the form is complete.
 
 use super::options::not_allowed;
-use super::pending::{Changed, PendingChange, PendingResponse};
+use super::pending::{Changed, PendingChange, ResponseOrJob};
 use super::preconditions::{UploadPreconditions, check_required};
-use super::put::{NewFile, ReceivingUpload, UploadInProgress, accepts_uploads};
+use super::put::{BeginResult, NewFile, ReceivingUpload, UploadInProgress, accepts_uploads};
 use super::upload_error::upload_error;
 use crate::files::PathError;
 use crate::http::{
@@ -14,7 +14,7 @@ use crate::http::{
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Problem, Response};
+use crate::server::response::{ErrorResponse, Problem};
 
 /// Files of one form. Each has two descriptors and a write buffer.
 const FILES_MAX: usize = 32;
@@ -36,11 +36,7 @@ struct FormFiles {
     began_at: Now,
 }
 
-pub(super) fn begin(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Box<dyn ReceivingUpload>, ErrorResponse> {
+pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> BeginResult {
     context.follow_root(now, true);
     let path = context.config.parse_upload_path(head.target.path());
     if !path.is_ok_and(|path| accepts_uploads(&path, context)) {
@@ -81,11 +77,7 @@ impl ReceivingUpload for FormUpload {
         decoded.map_err(|reject| files.refused(reject.status, reject.message))
     }
 
-    fn finish(
-        self: Box<Self>,
-        context: &mut ServerContext,
-        _: Now,
-    ) -> Result<Response, Box<dyn PendingResponse>> {
+    fn finish(self: Box<Self>, context: &mut ServerContext, _: Now) -> ResponseOrJob {
         let Self { decoder, files: mut form } = *self;
         if let Err(reject) = decoder.finish() {
             return Ok(form.refused(reject.status, reject.message).into());

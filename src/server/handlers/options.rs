@@ -14,16 +14,21 @@ use crate::server::rules::preflight_fields;
 
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> HandlerResult {
     let allow = allow(head, context).map_err(|error| path_error(head, &error))?;
-    let mut fields = Vec::new();
-    let methods = allow.to_bytes();
-    field(&mut fields, "Allow", &methods);
+    let fields = if allow.put { support_fields(&context.config) } else { Vec::new() };
+    Ok(allowed_methods(head, context, &allow.to_bytes(), fields))
+}
+
+pub(super) fn allowed_methods(
+    head: &RequestHead<'_, '_>,
+    context: &ServerContext,
+    methods: &[u8],
+    mut fields: Vec<u8>,
+) -> Response {
+    field(&mut fields, "Allow", methods);
     if context.config.cors.is_some() {
-        fields.extend(preflight_fields(head.fields, &methods).unwrap_or_default());
+        fields.extend(preflight_fields(head.fields, methods).unwrap_or_default());
     }
-    if allow.put {
-        fields.extend(support_fields(&context.config));
-    }
-    Ok(Response::empty(Status::NO_CONTENT, fields))
+    Response::empty(Status::NO_CONTENT, fields)
 }
 
 /// It has no credentials (Fetch standard, section 3.3.5).

@@ -41,6 +41,8 @@ impl fmt::Debug for dyn PendingResponse {
     }
 }
 
+pub(in crate::server) type ResponseOrJob = Result<Response, Box<dyn PendingResponse>>;
+
 pub(super) type HandlerResult = Result<Response, HandlerError>;
 
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl PendingChange {
         context: &mut ServerContext,
         (error_format, is_long): (ErrorFormat, bool),
         change: impl FnOnce(&Mutex<()>) -> ChangeResult + Send + 'static,
-    ) -> Result<Response, Box<dyn PendingResponse>> {
+    ) -> ResponseOrJob {
         let (shared, durability) = (Arc::clone(&context.shared), context.config.durability);
         if durability == Durability::None && !is_long {
             let result = change(&shared.rename_lock);

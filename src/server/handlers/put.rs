@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::drop_box;
-use super::pending::{Changed, PendingChange, PendingResponse};
+use super::pending::{Changed, PendingChange, ResponseOrJob};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::upload_digest::{CONTENT_DIGEST, DigestFields, REPR_DIGEST, UploadDigests};
 use super::upload_error::{parse_upload_path, upload_error};
@@ -21,7 +21,7 @@ use crate::http::{
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Problem, Response, entity_tag};
+use crate::server::response::{ErrorResponse, Problem, entity_tag};
 use crate::server::{Durability, ServerConfig};
 
 /// End of the year 9999: HTTP dates have four digits.
@@ -45,6 +45,8 @@ pub(super) struct NewFile {
     pub(super) modified_secs: Option<i64>,
 }
 
+pub(super) type BeginResult = Result<Box<dyn ReceivingUpload>, ErrorResponse>;
+
 /// Upload whose content comes in pieces.
 pub(in crate::server) trait ReceivingUpload: fmt::Debug {
     fn error_format(&self) -> ErrorFormat;
@@ -52,11 +54,7 @@ pub(in crate::server) trait ReceivingUpload: fmt::Debug {
     /// Takes one step of the decoder: `data`, and the framing before it.
     fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse>;
 
-    fn finish(
-        self: Box<Self>,
-        context: &mut ServerContext,
-        now: Now,
-    ) -> Result<Response, Box<dyn PendingResponse>>;
+    fn finish(self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob;
 }
 
 pub(in crate::server) fn check_upload_directory(
@@ -78,11 +76,7 @@ pub(in crate::server) fn check_upload_directory(
     }
 }
 
-pub(super) fn begin(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Box<dyn ReceivingUpload>, ErrorResponse> {
+pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> BeginResult {
     if context.config.upload.is_none() {
         return Err(ErrorResponse::for_problem(head, Problem::UPLOADS_OFF));
     }
@@ -192,11 +186,7 @@ impl ReceivingUpload for UploadInProgress {
         self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
     }
 
-    fn finish(
-        mut self: Box<Self>,
-        context: &mut ServerContext,
-        now: Now,
-    ) -> Result<Response, Box<dyn PendingResponse>> {
+    fn finish(mut self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob {
         let (mut store, error_format) = (context.store.clone(), self.error_format);
         let directory = context.config.upload_dir().to_vec();
         let is_synced = context.config.durability != Durability::None;

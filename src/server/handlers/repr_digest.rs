@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::pending::{HandlerError, PendingResponse};
+use super::pending::{HandlerError, HandlerResult, PendingResponse};
 use crate::files::CachedFile;
 use crate::http::{DigestAlgorithm, DigestHasher, RequestHead, Status, field};
 use crate::reactor::Now;
@@ -27,11 +27,7 @@ struct PendingDigest {
 }
 
 /// Without a digest if too many are being computed, if the file may be changing, or for other bodies.
-pub(super) fn add(
-    response: Response,
-    head: &RequestHead<'_, '_>,
-    context: &ServerContext,
-) -> Result<Response, HandlerError> {
+pub(super) fn add(response: Response, head: &RequestHead<'_, '_>, context: &ServerContext) -> HandlerResult {
     let Body::File(entry, part) = &response.body else { return Ok(response) };
     let has_version = *part != FilePart::ErrorDocument && entry.value.entity_tag.is_some();
     let wanted = DigestAlgorithm::most_wanted(head.fields.all("want-repr-digest")).filter(|_| has_version);

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::options::allowed_methods;
 use super::put::check_content;
 use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
@@ -17,11 +18,14 @@ use crate::http::{Method, RequestBody, RequestHead, Status, Version, end_head, e
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
-use crate::server::rules::preflight_fields;
 
 /// Fields of a creation that matter when the upload is complete.
 const STORED_FIELDS: [&str; 5] =
     ["If-Match", "If-None-Match", "If-Unmodified-Since", "Repr-Digest", "X-OC-Mtime"];
+
+const MEDIA_TYPE_MESSAGE: &str = "An upload takes only the Content-Type application/partial-upload.";
+const METHODS_MESSAGE: &str =
+    "This is an unfinished upload: HEAD tells its offset, PATCH appends, DELETE cancels.";
 
 /// Redirect rules do not apply to it.
 pub(in crate::server) fn is_upload_resource(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
@@ -57,31 +61,18 @@ pub(super) fn route(
 
 fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Operation, Box<Response>> {
     let (mut fields, methods) = (support_fields(&context.config), b"HEAD, PATCH, DELETE, OPTIONS");
+    let media_type = item(head.fields, "content-type").unwrap_or_default();
     let (status, message) = match head.method {
         Method::Head => return Ok(Operation::TellOffset),
         Method::Delete => return Ok(Operation::Cancel),
-        Method::Patch
-            if !item(head.fields, "content-type")
-                .is_some_and(|found| found.eq_ignore_ascii_case(MEDIA_TYPE)) =>
-        {
-            (
-                Status::UNSUPPORTED_MEDIA_TYPE,
-                "An upload takes only the Content-Type application/partial-upload.",
-            )
+        Method::Patch if media_type.eq_ignore_ascii_case(MEDIA_TYPE) => {
+            return append(head).map_err(|error| Box::new(error.into()));
         }
-        Method::Patch => return append(head).map_err(|error| Box::new(error.into())),
-        Method::Options => {
-            field(&mut fields, "Allow", methods);
-            if context.config.cors.is_some() {
-                fields.extend(preflight_fields(head.fields, methods).unwrap_or_default());
-            }
-            return Err(Box::new(Response::empty(Status::NO_CONTENT, fields)));
-        }
+        Method::Patch => (Status::UNSUPPORTED_MEDIA_TYPE, MEDIA_TYPE_MESSAGE),
+        Method::Options => return Err(Box::new(allowed_methods(head, context, methods, fields))),
         _ => {
             field(&mut fields, "Allow", methods);
-            let message =
-                "This is an unfinished upload: HEAD tells its offset, PATCH appends, DELETE cancels.";
-            (Status::METHOD_NOT_ALLOWED, message)
+            (Status::METHOD_NOT_ALLOWED, METHODS_MESSAGE)
         }
     };
     Err(Box::new(Response::error(ErrorResponse::for_request(head, status, message), fields)))

@@ -8,7 +8,7 @@ use super::error_documents;
 use super::form;
 use super::names;
 use super::options;
-use super::pending::{HandlerError, PendingLookup, PendingResponse};
+use super::pending::{HandlerError, HandlerResult, PendingLookup, PendingResponse, ResponseOrJob};
 use super::preconditions;
 use super::put::{self, ReceivingUpload};
 use super::repr_digest;
@@ -40,11 +40,7 @@ impl Action {
         }
     }
 
-    pub(in crate::server) fn finish(
-        self,
-        context: &mut ServerContext,
-        now: Now,
-    ) -> Result<Response, Box<dyn PendingResponse>> {
+    pub(in crate::server) fn finish(self, context: &mut ServerContext, now: Now) -> ResponseOrJob {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
@@ -140,11 +136,7 @@ pub(in crate::server) fn route(
     }
 }
 
-fn handle(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Response, HandlerError> {
+fn handle(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     let response = match dispatch_by_method(head, context, now) {
         Err(HandlerError::Error(error)) => error_documents::replace_error(error, head, context, now)?,
         result => result?,
@@ -153,11 +145,7 @@ fn handle(
     if head.wants_repr_digest { repr_digest::add(response, head, context) } else { Ok(response) }
 }
 
-fn dispatch_by_method(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Result<Response, HandlerError> {
+fn dispatch_by_method(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     match head.method {
         Method::Get | Method::Head => static_file::get(head, context, now),
         Method::Options => options::options(head, context),

@@ -61,7 +61,7 @@ fn drop_box_response(
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
     config: &ServerConfig,
-) -> Option<Result<Response, HandlerError>> {
+) -> Option<HandlerResult> {
     if !drop_box::contains(path.as_bytes(), config) {
         return None;
     }

@@ -9,6 +9,17 @@ use crate::server::response::{ErrorDetail, ErrorResponse, Problem, path_error};
 
 pub(super) const PRECONDITION_FAILED_MESSAGE: &str =
     "The condition in If-Match, If-None-Match or If-Unmodified-Since is false.";
+const NO_UPLOAD: &str = "There is no such upload here: it has expired, was cancelled, or never was.";
+const NAME_TOO_LONG: &str = "The name is longer than the disk of the server allows.";
+const TOO_LARGE: &str = "The file is larger than the disk of the server allows.";
+const IN_USE: &str = "The system of the server uses this file or directory, so it is left as it is.";
+const OTHER_FILE_SYSTEM: &str = "The directory of the file is on another disk: send the file in one request, \
+    without Upload-Complete.";
+const ROOT_REPLACED: &str = "The served directory was replaced since the upload began: begin it again.";
+const TOO_MANY: &str = "There are too many unfinished uploads on this server; finish or cancel some.";
+const BUSY: &str = "The server is short of file descriptors or memory; try again.";
+const NOT_SYNCED: &str =
+    "The change is made, but its directory could not be synced: a power loss may undo it.";
 
 pub(super) fn parse_upload_path<'b>(
     head: &RequestHead<'_, 'b>,
@@ -40,47 +51,21 @@ pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> Er
         UploadError::OverQuota => Problem::OVER_QUOTA,
         UploadError::BelowMinFree => Problem::BELOW_MIN_FREE,
         UploadError::Absent => return other(Status::NOT_FOUND, "There is no such file or directory here."),
+        UploadError::NoUpload => return other(Status::NOT_FOUND, NO_UPLOAD),
         UploadError::PreconditionFailed => {
             return other(Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
         }
         UploadError::ReadOnly => return other(Status::FORBIDDEN, "The disk of the server is read-only."),
-        UploadError::InUse => {
-            let message = "The system of the server uses this file or directory, so it is left as it is.";
-            return other(Status::CONFLICT, message);
-        }
-        UploadError::NameTooLong => {
-            return other(Status::BAD_REQUEST, "The name is longer than the disk of the server allows.");
-        }
-        UploadError::TooLarge => {
-            let message = "The file is larger than the disk of the server allows.";
-            return other(Status::CONTENT_TOO_LARGE, message);
-        }
-        UploadError::Busy => {
-            let message = "The server is short of file descriptors or memory; try again.";
-            return other(Status::SERVICE_UNAVAILABLE, message);
-        }
-        UploadError::NoUpload => {
-            let message = "There is no such upload here: it has expired, was cancelled, or never was.";
-            return other(Status::NOT_FOUND, message);
-        }
-        UploadError::TooMany => {
-            let message = "There are too many unfinished uploads on this server; finish or cancel some.";
-            return other(Status::INSUFFICIENT_STORAGE, message);
-        }
-        UploadError::OtherFileSystem => {
-            let message = "The directory of the file is on another disk: send the file in one request, without \
-                           Upload-Complete.";
-            return other(Status::CONFLICT, message);
-        }
-        UploadError::RootReplaced => {
-            let message = "The served directory was replaced since the upload began: begin it again.";
-            return other(Status::CONFLICT, message);
-        }
+        UploadError::NameTooLong => return other(Status::BAD_REQUEST, NAME_TOO_LONG),
+        UploadError::TooLarge => return other(Status::CONTENT_TOO_LARGE, TOO_LARGE),
+        UploadError::InUse => return other(Status::CONFLICT, IN_USE),
+        UploadError::OtherFileSystem => return other(Status::CONFLICT, OTHER_FILE_SYSTEM),
+        UploadError::RootReplaced => return other(Status::CONFLICT, ROOT_REPLACED),
+        UploadError::TooMany => return other(Status::INSUFFICIENT_STORAGE, TOO_MANY),
+        UploadError::Busy => return other(Status::SERVICE_UNAVAILABLE, BUSY),
         UploadError::DirectoryNotSynced(cause) => {
             log::error!("cannot sync a directory of uploads: {cause}");
-            let message =
-                "The change is made, but its directory could not be synced: a power loss may undo it.";
-            return other(Status::INTERNAL_SERVER_ERROR, message);
+            return other(Status::INTERNAL_SERVER_ERROR, NOT_SYNCED);
         }
         UploadError::Failed(cause) => {
             log::error!("cannot store an upload: {cause}");

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use super::pending::{ChangeResult, Changed, PendingChange, PendingResponse};
+use super::pending::{ChangeResult, Changed, PendingChange, ResponseOrJob};
 use super::put::{NewFile, ReceivingUpload, UploadInProgress};
 use super::upload_digest::{REPR_DIGEST, UploadDigests};
 use super::upload_error::upload_error;
@@ -56,7 +56,6 @@ pub(super) struct AppendRequest {
 #[derive(Debug)]
 struct ResourceRequest {
     id: PartialId,
-    operation: Operation,
     user: Option<Vec<u8>>,
     config: ServerConfig,
     store: ContentSource,
@@ -111,7 +110,6 @@ impl OpeningUpload {
         let error_format = error_format(head.accept);
         let request = ResourceRequest {
             id,
-            operation,
             user: context.user(head),
             config: context.config.clone(),
             store: context.store.clone(),
@@ -121,7 +119,7 @@ impl OpeningUpload {
         };
         let leases = Arc::clone(&context.shared.upload_leases);
         let (sender, results) = channel();
-        context.run_job(context.key, move || _ = sender.send(request.run(&leases)));
+        context.run_job(context.key, move || _ = sender.send(request.run(operation, &leases)));
         Box::new(Self { error_format, results })
     }
 
@@ -142,9 +140,9 @@ impl OpeningUpload {
 
 impl ResourceRequest {
     /// Takes the upload from a running append first.
-    fn run(mut self, leases: &PartialLeases) -> Result<Opened, ErrorResponse> {
+    fn run(self, operation: Operation, leases: &PartialLeases) -> Result<Opened, ErrorResponse> {
         let lease = leases.take(self.id);
-        match std::mem::replace(&mut self.operation, Operation::TellOffset) {
+        match operation {
             Operation::TellOffset => Ok(Opened::Done(self.find(None)?.0.fields(&self.config))),
             Operation::Cancel => {
                 self.find(None)?.0.partial.remove().map_err(|cause| self.refuse(cause))?;
@@ -272,11 +270,7 @@ impl ReceivingUpload for Append {
         self.received.write(framing, data, context)
     }
 
-    fn finish(
-        self: Box<Self>,
-        context: &mut ServerContext,
-        _: Now,
-    ) -> Result<Response, Box<dyn PendingResponse>> {
+    fn finish(self: Box<Self>, context: &mut ServerContext, _: Now) -> ResponseOrJob {
         // The file may be read back for its digest.
         let is_long = true;
         PendingChange::start(context, (self.error_format(), is_long), |rename_lock| self.store(rename_lock))

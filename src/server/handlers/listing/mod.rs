@@ -19,7 +19,7 @@ use crate::files::listing::{Listing, ListingError, ListingOptions};
 use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::handlers::pending::{HandlerError, PendingResponse};
+use crate::server::handlers::pending::{HandlerResult, PendingResponse};
 use crate::server::handlers::preconditions;
 use crate::server::handlers::put::accepts_uploads;
 use crate::server::response::{ErrorResponse, Response, StreamedBody, lookup_error};
@@ -80,7 +80,7 @@ pub(super) fn listing_response(
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
     now: Now,
-) -> Result<Response, HandlerError> {
+) -> HandlerResult {
     let query = ListingQuery::parse(head.target.query().unwrap_or_default());
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
     let error_format = error_format(head.accept);
