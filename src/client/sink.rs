@@ -80,14 +80,10 @@ impl OutputSink {
     pub(super) fn finish(&mut self) -> Result<(), RunError> {
         let Self { target: Some(target), open, .. } = self else { return Ok(()) };
         get_or_open(target, open)?;
-        match open.take().and_then(|output| output.temporary) {
-            // A mount point cannot be renamed over.
-            Some(path) => path
-                .persist(&*target)
-                .or_else(|failed| fs::copy(&failed.path, &*target).map(drop))
-                .map_err(|error| file_error(target, error)),
-            None => Ok(()),
-        }
+        let Some(path) = open.take().and_then(|output| output.temporary) else { return Ok(()) };
+        // A mount point cannot be renamed over.
+        let persisted = path.persist(&*target).or_else(|failed| fs::copy(&failed.path, &*target).map(drop));
+        persisted.map_err(|error| file_error(target, error))
     }
 }
 

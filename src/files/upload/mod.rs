@@ -22,10 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, unlinkat};
-use rustix::io::Errno;
 
 use self::link_name::{HiddenName, create_hidden, create_tmpfile};
-use self::target::MadeDirectory;
 use self::writer::UploadWriter;
 use super::file_version::{ContentHash, FileVersion};
 use super::open_file::OpenFile;
@@ -136,7 +134,7 @@ impl Upload {
     ) -> Result<StoredFile, UploadError> {
         self.file.flush()?;
         let mut made = Vec::new();
-        let made_all = self.make_missing(&mut made).map_err(UploadError::from);
+        let made_all = self.target.make_missing(&mut made).map_err(UploadError::from);
         let stored = made_all.and_then(|()| self.name_if(condition));
         if stored.is_err() {
             for (dir, name) in made.drain(..).rev() {
@@ -146,15 +144,6 @@ impl Upload {
         }
         self.changed.extend(made.into_iter().map(|(dir, _)| dir));
         stored
-    }
-
-    fn make_missing(&mut self, made: &mut Vec<MadeDirectory>) -> Result<(), Errno> {
-        let old = Arc::clone(&self.target.dir);
-        let outcome = self.target.make_missing(made);
-        if outcome.is_err() {
-            self.target.dir = old;
-        }
-        outcome
     }
 }
 

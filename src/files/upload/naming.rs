@@ -5,7 +5,7 @@
 use std::ffi::CString;
 use std::hash::{BuildHasher, RandomState};
 
-use rustix::fs::{Mode, OFlags, RenameFlags, fchmod, openat, renameat_with};
+use rustix::fs::{Mode, RenameFlags, fchmod, renameat_with};
 use rustix::io::Errno;
 
 use super::link_name::{LINK_ATTEMPTS_MAX, link, other_fs_is_stale, retry_hidden};
@@ -76,18 +76,13 @@ impl Upload {
     }
 
     fn rename_over(&mut self) -> Result<(), Errno> {
-        let UploadTarget { dir, name, closer, .. } = &self.target;
+        let UploadTarget { dir, name, .. } = &self.target;
         let hidden = match self.hidden_name.take() {
             Some(hidden) => hidden,
             None => retry_hidden(dir, |hidden| link(&self.file, dir, hidden))?.1,
         };
-        // A rename over the last link of a file frees its blocks, unless the file is open.
-        let old = openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-        self.hidden_name.insert(hidden).rename(dir, name)?;
-        if let Ok(old) = old {
-            closer.close(old);
-        }
-        Ok(())
+        let _old = self.target.keep_open();
+        self.hidden_name.insert(hidden).rename(dir, name)
     }
 
     /// Names the complete file: `a.txt`, or `a-2.txt` if that is taken.

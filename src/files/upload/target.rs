@@ -51,9 +51,6 @@ pub struct UploadTarget {
     pub(super) names_directory: bool,
 }
 
-/// A directory that was made, by its parent and name.
-pub(super) type MadeDirectory = (Arc<OwnedFd>, CString);
-
 /// True if the directory exists; empty for the root.
 pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
     store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileKind::Directory))
@@ -159,18 +156,19 @@ impl UploadTarget {
             FileType::RegularFile | FileType::Symlink => AtFlags::empty(),
             _ => return Err(UploadError::NotRegular),
         };
-        // The last link of a file frees its blocks, unless the file is open.
-        let old =
-            openat(&self.dir, &self.name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        let _old = self.keep_open();
         match unlinkat(&self.dir, &self.name, flags) {
-            Err(Errno::NOENT) => return Err(UploadError::Absent),
-            Err(Errno::EXIST) => return Err(UploadError::NotEmpty),
-            removed => removed?,
+            Err(Errno::NOENT) => Err(UploadError::Absent),
+            Err(Errno::EXIST) => Err(UploadError::NotEmpty),
+            removed => Ok(removed?),
         }
-        if let Ok(old) = old {
-            self.closer.close(old);
-        }
-        Ok(())
+    }
+
+    /// The last link of a file frees its blocks, unless the file is open: another thread closes it.
+    pub(super) fn keep_open(&self) -> Option<OpenFile> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let old = openat(&self.dir, &self.name, flags, Mode::empty()).ok()?;
+        Some(OpenFile::new(old.into(), u64::MAX, &self.closer))
     }
 
     /// Makes a directory of this name.
@@ -181,17 +179,19 @@ impl UploadTarget {
         }
     }
 
-    /// Makes the missing directories and adds those that are new to `made`, even if one fails.
-    pub(super) fn make_missing(&mut self, made: &mut Vec<MadeDirectory>) -> Result<(), Errno> {
+    /// Makes the missing directories. Adds the new ones to `made`, by parent and name, even if one fails.
+    pub(super) fn make_missing(&mut self, made: &mut Vec<(Arc<OwnedFd>, CString)>) -> Result<(), Errno> {
+        let mut dir = Arc::clone(&self.dir);
         while let Some(name) = self.missing.pop() {
-            match mkdirat(&self.dir, &name, NEW_DIRECTORY_MODE) {
-                Ok(()) => made.push((Arc::clone(&self.dir), name.clone())),
+            match mkdirat(&dir, &name, NEW_DIRECTORY_MODE) {
+                Ok(()) => made.push((Arc::clone(&dir), name.clone())),
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(errno),
             }
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            self.dir = open_beneath(&self.dir, name.as_bytes(), flags)?.into();
+            dir = open_beneath(&dir, name.as_bytes(), flags)?.into();
         }
+        self.dir = dir;
         Ok(())
     }
 

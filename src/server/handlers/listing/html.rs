@@ -33,6 +33,12 @@ const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/
 /// Most breadcrumb links, the nearest directories: total length grows with the square of their number.
 const BREADCRUMB_LINKS_MAX: usize = 32;
 
+const UPLOAD_FORM: &str =
+    "<form class=\"upload\" method=\"post\" enctype=\"multipart/form-data\" action=\"./\"";
+const REPLACE_INPUT: &str =
+    "<label><input type=\"checkbox\" name=\"replace\"> Replace files of the same name</label>";
+const UPLOAD_INPUTS: &str = "<input type=\"file\" name=\"file\" aria-label=\"Files\" multiple required>\
+    <button>Upload</button></form>\n";
 const SEPARATOR: &str = "<span aria-hidden=\"true\">/</span>";
 
 #[derive(Debug, Default)]
@@ -64,24 +70,11 @@ impl HtmlWriter {
     /// The script puts its buttons in place of the fields.
     fn upload_form(&self, out: &mut Vec<u8>) {
         let Some(form) = self.upload else { return };
-        out.extend_from_slice(
-            b"<form class=\"upload\" method=\"post\" enctype=\"multipart/form-data\" action=\"./\"",
-        );
         let may = [("replace", form.replace), ("mkdir", form.mkdir), ("remove", form.remove)];
-        for (name, _) in may.iter().filter(|(_, may)| *may) {
-            append(out, format_args!(" data-{name}=\"yes\""));
-        }
-        out.push(b'>');
-        if form.replace {
-            // Before the files: the server knows it when they come.
-            out.extend_from_slice(
-                b"<label><input type=\"checkbox\" name=\"replace\"> Replace files of the same name</label>",
-            );
-        }
-        out.extend_from_slice(
-            b"<input type=\"file\" name=\"file\" aria-label=\"Files\" multiple required>\
-              <button>Upload</button></form>\n",
-        );
+        let may = may.into_iter().filter_map(|(name, may)| may.then(|| format!(" data-{name}=\"yes\"")));
+        // Before the files: the server knows it when they come.
+        let replace = if form.replace { REPLACE_INPUT } else { "" };
+        append(out, format_args!("{UPLOAD_FORM}{}>{replace}{UPLOAD_INPUTS}", may.collect::<String>()));
     }
 
     /// Page that takes files and shows none.
