@@ -131,7 +131,6 @@ fn directory_path<'a>(path: &'a str, directory: &Path) -> Option<(String, &'a st
     }
 }
 
-/// The directory and all above it.
 fn ancestors(directory: &Path) -> Vec<(u64, u64)> {
     let real = fs::canonicalize(directory).unwrap_or_default();
     real.ancestors().filter_map(|above| fs::metadata(above).ok()).map(|above| identity(&above)).collect()

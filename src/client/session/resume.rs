@@ -27,7 +27,6 @@ const DELAY_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(super) struct Resumption {
-    /// Path of the upload resource.
     pub(super) resource: Option<String>,
     /// Last one that a response told.
     offset: u64,
@@ -148,7 +147,6 @@ impl Session {
         }
     }
 
-    /// Adds what a failed upload leaves.
     pub(super) fn with_remainder(&self, error: RunError) -> RunError {
         let Some(resume) = self.resume.as_ref().filter(|_| self.is_transient(&error)) else { return error };
         let len = self.upload.as_ref().and_then(UploadBody::len).unwrap_or_default();

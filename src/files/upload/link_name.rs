@@ -22,7 +22,6 @@ pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
 const MODE_MASK: u32 = 0o777;
 static HAS_PROC: OnceLock<bool> = OnceLock::new();
 
-/// Hidden name of an unfinished file.
 #[derive(Debug)]
 pub(super) struct HiddenName {
     pub(super) dir: Arc<OwnedFd>,

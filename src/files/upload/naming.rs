@@ -29,7 +29,6 @@ pub enum Naming {
 }
 
 impl Upload {
-    /// Gives the file its name if `condition` holds.
     pub(super) fn name_if(
         &mut self,
         mut condition: impl FnMut(&UploadTarget) -> Result<(), UploadError>,

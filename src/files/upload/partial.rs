@@ -117,7 +117,6 @@ impl PartialId {
     }
 
     fn name(self, suffix: &str) -> CString {
-        // It has no NUL.
         CString::new(format!("{self}{suffix}")).unwrap_or_default()
     }
 }
@@ -167,7 +166,6 @@ impl PartialUploads {
         Ok(FileStat::of(&self.dir)?.device)
     }
 
-    /// Creates a file for an upload in one request.
     pub(super) fn create_whole(&self, mode: u32) -> Result<(File, HiddenName), UploadError> {
         let (dir, name) = (Arc::clone(&self.dir), PartialId::random()?.name(WHOLE));
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;

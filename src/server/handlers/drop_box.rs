@@ -4,7 +4,6 @@
 
 use crate::server::ServerConfig;
 
-/// Directory of the drop box.
 pub(super) fn directory(config: &ServerConfig) -> Option<&[u8]> {
     config.upload_only.then(|| config.upload_dir())
 }

@@ -66,10 +66,10 @@ impl From<ErrorResponse> for HandlerError {
     }
 }
 
-/// Change of the file system: its response, and the directories to sync before that.
 pub(super) struct Changed {
     pub(super) status: Status,
     pub(super) fields: Vec<u8>,
+    /// Synced before the response.
     pub(super) directories: Vec<Arc<OwnedFd>>,
 }
 

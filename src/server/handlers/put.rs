@@ -47,7 +47,6 @@ pub(super) struct NewFile {
 
 pub(super) type BeginResult = Result<Box<dyn ReceivingUpload>, ErrorResponse>;
 
-/// Upload whose content comes in pieces.
 pub(in crate::server) trait ReceivingUpload: fmt::Debug {
     fn error_format(&self) -> ErrorFormat;
 
@@ -203,7 +202,6 @@ impl ReceivingUpload for UploadInProgress {
 }
 
 impl UploadInProgress {
-    /// Compares the digests of what came with those that the request gives.
     pub(super) fn verify(&mut self) -> Result<(), ErrorResponse> {
         let verified = self.digests.take().map_or(Ok(()), |digests| digests.finish());
         verified.map_err(|problem| ErrorResponse::of_problem(problem, self.error_format))

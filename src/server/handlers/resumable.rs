@@ -136,7 +136,6 @@ fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>
     out
 }
 
-/// Removes what has expired, on a helper thread.
 pub(in crate::server) fn sweep(context: &ServerContext, now: Now) {
     let Ok(partials) = partials(&context.store, &context.config, false) else { return };
     let leases = Arc::clone(&context.shared.upload_leases);

@@ -37,7 +37,6 @@ pub(super) enum Operation {
     Cancel,
 }
 
-/// Creation or PATCH.
 #[derive(Debug)]
 pub(super) struct AppendRequest {
     /// Stored head of a creation.
@@ -64,7 +63,7 @@ struct ResourceRequest {
     error_format: ErrorFormat,
 }
 
-/// Request of an upload resource until its response is known, or its body can be received.
+/// Waits for its response, or until its body can be received.
 #[derive(Debug)]
 pub(in crate::server) struct OpeningUpload {
     pub(in crate::server) error_format: ErrorFormat,
@@ -78,7 +77,6 @@ enum Opened {
     Done(Vec<u8>),
 }
 
-/// Append whose body is received.
 #[derive(Debug)]
 pub(in crate::server) struct Append {
     request: ResourceRequest,
@@ -350,7 +348,6 @@ impl FoundUpload {
         Ok(digests.finish())
     }
 
-    /// Changes the stored head.
     fn record(&mut self, len: Option<u64>, verified: Option<u64>) -> Result<(), UploadError> {
         if (self.len, self.verified) == (len, verified) {
             return Ok(());

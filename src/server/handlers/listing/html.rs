@@ -58,7 +58,6 @@ pub(super) struct UploadForm {
 }
 
 impl HtmlWriter {
-    /// Content Security Policy of the page.
     pub(super) fn policy(&self) -> String {
         if self.upload.is_some() {
             POLICY.replacen("; script-src ", UPLOAD_POLICY, 1)
@@ -77,7 +76,6 @@ impl HtmlWriter {
         append(out, format_args!("{UPLOAD_FORM}{}>{replace}{UPLOAD_INPUTS}", may.collect::<String>()));
     }
 
-    /// Page that takes files and shows none.
     pub(super) fn drop_box_page(&self, is_stored: bool) -> Vec<u8> {
         let mut out = Vec::new();
         self.start(&mut out);
