@@ -255,6 +255,11 @@ impl Root {
         Ok(FileStat::of(open_beneath(self.dir()?, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
 
+    /// False if `stat` would not show every change.
+    pub(super) fn is_unchanged(&self, path: &[u8], stat: Option<FileStat>) -> bool {
+        stat.is_some_and(|stat| self.stat(path).is_ok_and(|present| present == stat))
+    }
+
     /// Opens `path` below `within`; no symlink leads out of either.
     pub(super) fn open_directory(&self, within: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -297,11 +297,10 @@ impl<V> CacheEntry<V> {
         };
         let Some(root) = request.store.root() else { return false };
         let dependencies = &mut self.dependencies;
-        let is_same = || stat.is_some_and(|stat| root.stat(name).is_ok_and(|present| present == stat));
         let freshness = dependencies.freshness(watch, request.unix_secs);
         match freshness {
             Freshness::Fresh if is_unwritten(&self.cached_file) => return true,
-            Freshness::Revalidate if is_same() => {
+            Freshness::Revalidate if root.is_unchanged(name, *stat) => {
                 dependencies.checked_secs = request.unix_secs;
                 return true;
             }
@@ -313,7 +312,7 @@ impl<V> CacheEntry<V> {
         if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {
             *dependencies = watch_paths(watch, root, &[name], request.unix_secs);
         }
-        freshness == Freshness::Unwatched && is_same()
+        freshness == Freshness::Unwatched && root.is_unchanged(name, *stat)
     }
 }
 

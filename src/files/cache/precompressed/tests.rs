@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::files::testing::CacheFixture;
-use crate::files::{CacheLimits, Content, EncodingPreferences, FileCache, RACY_WINDOW, RelativePath};
+use crate::files::{CacheLimits, Content, EncodingPreferences, FileCache, RelativePath};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
@@ -240,36 +240,34 @@ fn recently_changed_sidecar_is_loaded_each_time() {
 }
 
 #[test]
-fn sidecar_search_is_cached_once_directory_is_stable() {
-    let fixture = CacheFixture::new();
-    fixture.write("a.css", "plain");
-    let root = fixture.store.root().expect("a disk");
-    let Ok(OpenedPath::File(file, stat)) = root.open_file(b"a.css") else { panic!("it does not open") };
-    let resource = load(file, stat, b"a.css").expect("loads");
-    fixture.wait_for_fs_clock();
-    fixture.write("b.css", "later");
-    let changed = |stat: FileStat| {
-        let since = Duration::new(stat.changed_secs.unsigned_abs(), stat.changed_nanos);
-        SystemTime::UNIX_EPOCH + since + RACY_WINDOW
-    };
-    let directory = root.stat(b".").expect("facts");
-    assert!(times_are_stable(&stat, changed(stat)) && changed(stat) < changed(directory));
-    for (now, is_remembered) in [(changed(stat), false), (changed(directory), true)] {
-        let mut sidecars: Precompressed<u32> = Precompressed::new(b"a.css");
+fn absent_sidecars_are_looked_up_once_while_watched() {
+    for is_watched in [true, false] {
+        let fixture = CacheFixture::new();
+        fixture.write("a.css", "plain");
+        let mut root = Root::open(&fixture.path("")).expect("opens");
+        let Ok(OpenedPath::File(file, stat)) = root.open_file(b"a.css") else { panic!("it does not open") };
+        let resource = load(file, stat, b"a.css").expect("loads");
         let accepted = EncodingPreferences::new(ALL, None);
         let request = VariantRequest {
             store: &fixture.store,
             key: b"a.css",
             mtime_is_stable: false,
-            is_watched: false,
+            is_watched,
             accepted: &accepted,
-            now,
-            unix_secs: now.duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_secs(),
+            now: fixture.now,
+            unix_secs: fixture.now.duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_secs(),
         };
-        let original = OriginalFile { root, resource: &resource, stat: &stat, request: &request };
-        assert!(sidecars.find(&original, &mut InotifyWatcher::new(true), &|_| 0).is_none());
-        assert_eq!(sidecars.directory_stat.is_some(), is_remembered);
-        assert_eq!(sidecars.sidecars.iter().all(|sidecar| matches!(sidecar, Sidecar::Absent)), is_remembered);
+        let (mut sidecars, mut watcher) = (Precompressed::new(b"a.css"), InotifyWatcher::new(true));
+        let mut are_known = |root: &Root| {
+            let original = OriginalFile { root, resource: &resource, stat: &stat, request: &request };
+            assert!(sidecars.find(&original, &mut watcher, &|_| 0).is_none());
+            sidecars.sidecars.iter().all(Option::is_some)
+        };
+        assert!(are_known(&root));
+        // Each lookup fails from now on.
+        fs::rename(fixture.path(""), fixture.path("../moved")).expect("renames");
+        assert!(root.follow_path().is_err());
+        assert_eq!(are_known(&root), is_watched);
     }
 }
 
