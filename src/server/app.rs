@@ -3,8 +3,6 @@
 //! It implements no protocol.
 
 use std::net::SocketAddr;
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -13,13 +11,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 
 use super::handlers::sweep;
 use super::rules::is_trusted;
-use super::shared::WorkerId;
-use super::{HttpServerProtocol, ServerConfig, ServerConnection, ServerTls, WorkerState};
+use super::shared::{Shared, WorkerId};
+use super::{HttpServerProtocol, ServerConfig, ServerConnection, WorkerState};
 use crate::access_log::{ConsoleLog, Diagnostics, LogDestination};
 use crate::http::HEAD_LEN_MAX;
 use crate::net::{Connection, Pool, Stream, Tick, Transport};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
-use crate::sum::SumService;
+use crate::sum::SumState;
 
 /// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
@@ -36,12 +34,6 @@ pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
     signals
 }
 
-#[derive(Clone)]
-pub(super) struct TlsListeners {
-    pub(super) tls: Arc<ServerTls>,
-    pub(super) ids: Range<usize>,
-}
-
 /// Time between two looks at certificates and passwords.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -55,12 +47,11 @@ pub struct ServerApp {
     pool: Pool,
     grace_deadline: Option<Instant>,
     pub(super) stopped_by: Option<i32>,
-    pub(super) sum: Option<SumService>,
+    sum: SumState,
     pub(super) console: Option<ConsoleLog>,
     worker_id: WorkerId,
     pub(super) control_messages: Option<Receiver<ControlMessage>>,
     accepted_total: u64,
-    pub(super) tls: Option<TlsListeners>,
     files_checked_at: Option<Instant>,
     next_sweep: Option<Instant>,
 }
@@ -86,18 +77,17 @@ impl ControlMessage {
 }
 
 impl ServerApp {
-    pub(super) fn new(worker: WorkerState, worker_id: WorkerId) -> Self {
+    pub(super) fn new(worker: WorkerState, sum: SumState, worker_id: WorkerId) -> Self {
         Self {
             worker,
             pool: Pool::new(HEAD_LEN_MAX),
             grace_deadline: None,
             stopped_by: None,
-            sum: None,
+            sum,
             console: None,
             worker_id,
             control_messages: None,
             accepted_total: 0,
-            tls: None,
             files_checked_at: None,
             next_sweep: None,
         }
@@ -118,9 +108,7 @@ impl ServerApp {
         );
         self.grace_deadline = Some(now.instant + grace);
         self.worker.drain();
-        if let Some(sum) = &mut self.sum {
-            sum.state.draining = true;
-        }
+        self.sum.draining = true;
         control.stop_listening();
         control.wake_all();
     }
@@ -147,7 +135,7 @@ impl ServerApp {
 
     /// One worker looks for all. Returns the next time.
     fn reload_files(&mut self, is_asked: bool, now: Now) -> Option<Instant> {
-        let (tls, authenticator) = (self.tls.as_ref(), self.worker.context.authenticator.as_ref());
+        let Shared { tls, authenticator, .. } = &*self.worker.context.shared;
         if self.worker_id.index > 0 || (tls.is_none() && authenticator.is_none()) {
             return None;
         }
@@ -156,7 +144,7 @@ impl ServerApp {
             return next;
         }
         if is_asked || next.is_some() {
-            tls.iter().for_each(|TlsListeners { tls, .. }| tls.reload(is_asked, now));
+            tls.iter().for_each(|tls| tls.reload(is_asked, now));
             authenticator.iter().for_each(|authenticator| authenticator.reload(is_asked));
         }
         self.files_checked_at = Some(now.instant);
@@ -191,13 +179,12 @@ impl ServerApp {
 
     /// At its end, closes its listeners; without HTTP, shuts down.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
-        let sum = self.sum.as_mut()?;
-        let lines = std::mem::take(&mut sum.state.output_lines);
+        let lines = std::mem::take(&mut self.sum.output_lines);
         let deadline = self.console.as_mut().and_then(|console| {
             lines.iter().for_each(|line| console.print_line(line, now.instant));
             console.tick(now.instant)
         });
-        if let Some(listeners) = sum.take_ended_listeners() {
+        if let Some(listeners) = self.sum.take_ended_listeners() {
             log::info!("the number exchange ended: its listeners are closed");
             listeners.for_each(|id| control.close_listener(id));
             if !self.worker.context.config.http && self.grace_deadline.is_none() {
@@ -221,27 +208,25 @@ impl App for ServerApp {
         self.accepted_total += 1;
         let number = self.worker_id.connection_number(self.accepted_total);
         log::info!("{peer} connected (connection {number})");
-        match self.sum.as_ref().filter(|sum| sum.has_listener(listener)) {
-            Some(sum) => sum.accepted(stream, peer, now).map(ServerConnection::Sum),
-            None => {
-                self.worker.stats.accepted += 1;
-                let context = &self.worker.context;
-                let config = &context.config;
-                let stream: Stream = match &self.tls {
-                    Some(TlsListeners { tls, ids }) if ids.contains(&listener) => tls.accept(stream)?,
-                    _ => stream.into(),
-                };
-                let is_proxy = is_trusted(&config.trusted_proxies, peer);
-                // They have the time of a head.
-                let is_head_due = is_proxy || stream.needs_handshake();
-                let timeout = if is_head_due { config.header_timeout } else { config.idle_timeout };
-                let is_loopback = context.loopback_listeners.get(listener).is_some_and(|&is| is);
-                let mut conn = HttpServerProtocol::new(peer, number, timeout, now);
-                conn.checks_host = config.checks_host(is_loopback);
-                let connection = if is_proxy { Connection::proxied } else { Connection::accepted };
-                Some(ServerConnection::Http(connection(stream, conn)))
-            }
+        if self.sum.has_listener(listener) {
+            return self.sum.accepted(stream, peer, now).map(ServerConnection::Sum);
         }
+        self.worker.stats.accepted += 1;
+        let context = &self.worker.context;
+        let config = &context.config;
+        let stream: Stream = match &context.shared.tls {
+            Some(tls) if context.shared.tls_listeners.contains(&listener) => tls.accept(stream)?,
+            _ => stream.into(),
+        };
+        let is_proxy = is_trusted(&config.trusted_proxies, peer);
+        // They have the time of a head.
+        let is_head_due = is_proxy || stream.needs_handshake();
+        let timeout = if is_head_due { config.header_timeout } else { config.idle_timeout };
+        let is_loopback = context.loopback_listeners.get(listener).is_some_and(|&is| is);
+        let mut conn = HttpServerProtocol::new(peer, number, timeout, now);
+        conn.checks_host = config.checks_host(is_loopback);
+        let connection = if is_proxy { Connection::proxied } else { Connection::accepted };
+        Some(ServerConnection::Http(connection(stream, conn)))
     }
 
     fn on_readable(&mut self, conn: &mut ServerConnection, ready: &mut Readiness, now: Now) {
@@ -257,20 +242,19 @@ impl App for ServerApp {
         self.worker.context.key = Some(key);
         // Unread input still gets a response.
         let close_idle = self.worker.draining && !ready.is_readable();
-        match (conn, &mut self.sum) {
-            (ServerConnection::Http(connection), _) => {
+        match conn {
+            ServerConnection::Http(connection) => {
                 if close_idle {
                     connection.protocol_mut().close_if_idle(now);
                 }
                 connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now))
             }
-            (ServerConnection::Sum(connection), Some(sum)) => {
+            ServerConnection::Sum(connection) => {
                 if close_idle {
                     connection.protocol_mut().close_if_idle(now);
                 }
-                connection.pump(Tick::new(ready, &mut sum.state, &mut self.pool, now))
+                connection.pump(Tick::new(ready, &mut self.sum, &mut self.pool, now))
             }
-            (ServerConnection::Sum(_), None) => Next::Close,
         }
     }
 
@@ -298,10 +282,9 @@ impl App for ServerApp {
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {
-        match (conn, &mut self.sum) {
-            (ServerConnection::Http(connection), _) => connection.shut_down(&mut self.worker, now),
-            (ServerConnection::Sum(connection), Some(sum)) => connection.shut_down(&mut sum.state, now),
-            (ServerConnection::Sum(_), None) => {}
+        match conn {
+            ServerConnection::Http(connection) => connection.shut_down(&mut self.worker, now),
+            ServerConnection::Sum(connection) => connection.shut_down(&mut self.sum, now),
         }
     }
 }
@@ -311,7 +294,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, Shutdown, TcpStream as StdStream};
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::{sync::mpsc, thread};
+    use std::sync::{Arc, mpsc};
+    use std::thread;
 
     use mio::net::TcpListener;
 
@@ -329,7 +313,8 @@ mod tests {
         let store = root.map_or(ContentSource::Embedded, ContentSource::Disk);
         let mut worker = WorkerState::new(config, store, log);
         worker.context.helpers = Some(helpers.clone());
-        let app = ServerApp::new(worker, WorkerId { index: 0, worker_count: 1 });
+        let app =
+            ServerApp::new(worker, SumState::new(None, 0, 0..0), WorkerId { index: 0, worker_count: 1 });
         let mut reactor = Reactor::new(app, Now::read()).expect("an event loop");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let address = listener.local_addr().expect("its address");

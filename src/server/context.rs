@@ -7,7 +7,6 @@ use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::auth::Authenticator;
 use super::response::FileHead;
 use super::rules::{HostName, local_names};
 use super::shared::Shared;
@@ -38,8 +37,6 @@ pub(super) struct ServerContext {
     pub(super) answered_authority: Vec<u8>,
     /// By listener.
     pub(super) loopback_listeners: Vec<bool>,
-    pub(super) https_port: Option<u16>,
-    pub(super) authenticator: Option<Arc<Authenticator>>,
 }
 
 impl ServerContext {
@@ -59,8 +56,6 @@ impl ServerContext {
             listing_helpers: None,
             helpers: None,
             key: None,
-            https_port: None,
-            authenticator: None,
         }
     }
 
@@ -96,7 +91,7 @@ impl ServerContext {
 
     /// User of a request that has logged in, percent-encoded.
     pub(super) fn user(&self, head: &RequestHead<'_, '_>) -> Option<Vec<u8>> {
-        self.authenticator.as_ref()?;
+        self.shared.authenticator.as_ref()?;
         let credentials = BasicCredentials::from_field(head.fields.first("authorization")?)?;
         let mut user = Vec::new();
         percent_encode_path(&mut user, credentials.parts().0);

@@ -3,7 +3,6 @@
 //! No value exists.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use mio::net::TcpStream;
 
@@ -15,7 +14,7 @@ use crate::reactor::Now;
 pub(super) struct NoTls(Infallible);
 
 impl NoTls {
-    pub(super) fn open(_: &ServerConfig, _: bool, _: Now) -> Result<Option<Arc<Self>>, String> {
+    pub(super) fn open(_: &ServerConfig, _: bool, _: Now) -> Result<Option<Self>, String> {
         Ok(None)
     }
 

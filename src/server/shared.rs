@@ -1,18 +1,23 @@
 //! State shared by all workers of the process.
 //!
-//! Limits hold for any `--workers`. Used at accept, close and upload, never for a cached GET.
+//! Limits hold for any `--workers`. A cached GET takes no lock and writes nothing here.
 
-use std::ops::Add;
-use std::sync::atomic::AtomicUsize;
+use std::ops::{Add, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ServerTls;
+use super::auth::Authenticator;
 use super::stats::Stats;
 use crate::files::{DirSync, PartialLeases, RootId};
+use crate::reactor::ListenerId;
 
 #[derive(Default)]
 pub(super) struct Shared {
-    /// Open connections, bounded by `--max-connections`.
-    pub(super) connections: Arc<AtomicUsize>,
+    pub(super) tls: Option<ServerTls>,
+    pub(super) tls_listeners: Range<ListenerId>,
+    /// Set if plain HTTP is redirected.
+    pub(super) https_port: Option<u16>,
+    pub(super) authenticator: Option<Arc<Authenticator>>,
     /// Preconditions must hold while an upload gets its name.
     pub(super) rename_lock: Mutex<()>,
     pub(super) dir_sync: Arc<DirSync>,

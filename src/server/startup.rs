@@ -12,7 +12,7 @@ use std::sync::mpsc::Receiver;
 use mio::Waker;
 use mio::net::TcpListener;
 
-use super::app::{ControlMessage, ServerApp, TlsListeners, signals};
+use super::app::{ControlMessage, ServerApp, signals};
 use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
@@ -28,7 +28,7 @@ use crate::files::{ContentSource, FileCloser, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
 use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor, Watermarks};
 use crate::server::config::args::CONTENT_DIRECTORY;
-use crate::sum::SumService;
+use crate::sum::SumState;
 
 /// Server that listens but does not run yet.
 pub struct BoundServer {
@@ -54,16 +54,12 @@ struct WorkerConfig {
     store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
-    tls: Option<TlsListeners>,
-    https_port: Option<u16>,
-    authenticator: Option<Arc<Authenticator>>,
     /// Only in the first worker: one number ends the exchange for all.
     sum: Vec<TcpListener>,
     limit: ConnectionLimit,
     worker_id: WorkerId,
     shared: Arc<Shared>,
     helper_pool: HelperPool,
-    now: Now,
 }
 
 /// Opens root, log and listeners. The kernel queues connections from now on.
@@ -72,8 +68,8 @@ struct WorkerConfig {
 /// Mistake and remedy.
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
-    let (watermarks, tls, authenticator) = prepare(&mut config, count as u64, false, now)?;
-    let tls_note = tls.as_ref().and_then(|tls| tls.note());
+    let (watermarks, mut shared) = prepare(&mut config, count as u64, false, now)?;
+    let tls_note = shared.tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
     let signals = signals(&config);
@@ -81,10 +77,9 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
     let (mut addresses, sum_addresses) = (local_addresses(&http)?, local_addresses(&sum)?);
     let tls_addresses = addresses.split_off(tls_from);
     let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
-    let https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
-    let tls = tls.map(|tls| TlsListeners { tls, ids: tls_from..http.len() });
-    let mut configs =
-        worker_configs(config, watermarks, logs, (http, sum), (tls, https_port, authenticator), now)?;
+    shared.https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
+    shared.tls_listeners = tls_from..http.len();
+    let mut configs = worker_configs(config, watermarks, logs, (http, sum), Arc::new(shared))?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
@@ -108,9 +103,12 @@ pub fn check(mut config: ServerConfig, now: Now) -> Result<(), String> {
     config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 
-type Prepared = (Watermarks, Option<Arc<ServerTls>>, Option<Arc<Authenticator>>);
-
-fn prepare(config: &mut ServerConfig, workers: u64, is_check: bool, now: Now) -> Result<Prepared, String> {
+fn prepare(
+    config: &mut ServerConfig,
+    workers: u64,
+    is_check: bool,
+    now: Now,
+) -> Result<(Watermarks, Shared), String> {
     let nofile = raise_nofile_limit();
     let sends_files = config.http && config.root != RootChoice::Embedded;
     let fds_per_connection = match &config.upload {
@@ -131,8 +129,10 @@ fn prepare(config: &mut ServerConfig, workers: u64, is_check: bool, now: Now) ->
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
-    let authenticator = config.auth.as_ref().map(Authenticator::open).transpose()?;
-    Ok((watermarks, ServerTls::open(config, is_check, now)?, authenticator))
+    let mut shared = Shared::default();
+    shared.authenticator = config.auth.as_ref().map(Authenticator::open).transpose()?;
+    shared.tls = ServerTls::open(config, is_check, now)?;
+    Ok((watermarks, shared))
 }
 
 /// A file is served as the index of its directory, and nothing else there.
@@ -163,7 +163,9 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     Ok(match &config.root {
         _ if !config.http => ContentSource::Embedded,
         RootChoice::Directory(path) => {
-            let is_content = is_content_directory(path);
+            let content = fs::canonicalize(CONTENT_DIRECTORY);
+            let is_content =
+                content.is_ok_and(|content| fs::canonicalize(path).is_ok_and(|path| path == content));
             let source = if is_content { ContentSource::DiskWithSource } else { ContentSource::Disk };
             source(Root::open(path).map_err(|error| root_error(path, &error))?)
         }
@@ -195,14 +197,11 @@ fn worker_configs(
     watermarks: Watermarks,
     logs: Vec<AccessLog>,
     (http, mut sum): (Vec<TcpListener>, Vec<TcpListener>),
-    (tls, https_port, authenticator): (Option<TlsListeners>, Option<u16>, Option<Arc<Authenticator>>),
-    now: Now,
+    shared: Arc<Shared>,
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
-    let shared = Arc::new(Shared::default());
-    let open = Arc::clone(&shared.connections);
     let helper_pool = HelperPool::new(HELPER_THREADS_MAX);
-    let limit = ConnectionLimit { watermarks, open, is_shared: worker_count > 1 };
+    let limit = ConnectionLimit { watermarks, open: Arc::default(), is_shared: worker_count > 1 };
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
     let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
     listeners.insert(0, http);
@@ -214,15 +213,11 @@ fn worker_configs(
             store: open_content_source(&config)?,
             log,
             http,
-            tls: tls.clone(),
-            https_port,
-            authenticator: authenticator.clone(),
             sum: std::mem::take(&mut sum),
             limit: limit.clone(),
             worker_id: WorkerId { index, worker_count },
             shared: Arc::clone(&shared),
             helper_pool: helper_pool.clone(),
-            now,
         })
     });
     configs.collect()
@@ -230,28 +225,25 @@ fn worker_configs(
 
 impl WorkerConfig {
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, mut store, http, sum, now, .. } = self;
+        let Self { config, mut store, http, sum, .. } = self;
         // Ids follow the order of `listen` calls.
         let sum_ids = http.len()..http.len() + sum.len();
-        let settings = config.sum.as_ref().filter(|_| !sum.is_empty());
-        let is_quiet = config.quiet || settings.is_none();
+        let is_quiet = config.quiet || sum.is_empty();
         let console = if is_quiet { None } else { Some(ConsoleLog::stdout()?) };
-        let sum_service =
-            settings.map(|settings| SumService::new(settings.name.clone(), settings.number, sum_ids));
+        let (name, number) =
+            config.sum.clone().map_or((None, 0), |settings| (settings.name, settings.number));
         let helpers = Helpers::new(self.helper_pool)?;
         let closing = helpers.clone();
         store.close_files_with(FileCloser::new(move |job| closing.submit(None, job)));
         let mut worker = WorkerState::new(config, store, self.log);
-        worker.context.https_port = self.https_port;
         let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
-        worker.context.authenticator = self.authenticator;
         worker.context.shared = self.shared;
         worker.context.helpers = Some(helpers.clone());
         worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
-        let mut app = ServerApp::new(worker, self.worker_id);
-        (app.sum, app.console, app.tls) = (sum_service, console, self.tls);
-        let mut reactor = Reactor::new(app, now)?;
+        let mut app = ServerApp::new(worker, SumState::new(name, number, sum_ids), self.worker_id);
+        app.console = console;
+        let mut reactor = Reactor::new(app, Now::read())?;
         reactor.use_helpers(helpers)?;
         reactor.limit_connections(self.limit);
         for listener in http.into_iter().chain(sum) {
@@ -304,11 +296,6 @@ fn event_loop_error(error: io::Error) -> String {
     format!("cannot set up the event loop: {error}")
 }
 
-fn is_content_directory(path: &Path) -> bool {
-    fs::canonicalize(path)
-        .is_ok_and(|path| fs::canonicalize(CONTENT_DIRECTORY).is_ok_and(|content| path == content))
-}
-
 fn root_error(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
         ErrorKind::NotFound => "create it, or name another directory with --root",
@@ -322,8 +309,7 @@ fn root_error(path: &Path, error: &io::Error) -> String {
 fn log_error(destination: &LogDestination, error: &io::Error) -> String {
     let name = match destination {
         LogDestination::File(path) => quote(path),
-        LogDestination::Stdout => "stdout".to_owned(),
-        LogDestination::Off => "off".to_owned(),
+        LogDestination::Stdout | LogDestination::Off => "stdout".to_owned(),
     };
     format!("cannot write the access log {name}: {error}; name another with --access-log, or off")
 }

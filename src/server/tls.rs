@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustix::fs::FlockOperation;
@@ -28,10 +27,16 @@ const PLAIN_RESPONSE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/p
 #[derive(Debug)]
 pub(super) struct ServerTls {
     acceptor: TlsAcceptor,
-    certificates: Vec<(PathBuf, PathBuf)>,
-    client_ca: Option<PathBuf>,
+    files: TlsFiles,
     note: Option<String>,
     reload: FileReload,
+}
+
+#[derive(Debug)]
+struct TlsFiles {
+    /// Chains with keys.
+    certificates: Vec<(PathBuf, PathBuf)>,
+    client_ca: Option<PathBuf>,
 }
 
 impl ServerTls {
@@ -39,21 +44,18 @@ impl ServerTls {
     ///
     /// # Errors
     /// Mistake and remedy.
-    pub(super) fn open(config: &ServerConfig, is_check: bool, now: Now) -> Result<Option<Arc<Self>>, String> {
+    pub(super) fn open(config: &ServerConfig, is_check: bool, now: Now) -> Result<Option<Self>, String> {
         let Some(tls) = config.tls.as_ref().filter(|_| config.http) else { return Ok(None) };
         let (certificates, note) = match &tls.state_directory {
             _ if !tls.certificates.is_empty() => (tls.certificates.clone(), None),
             Some(_) if is_check => (Vec::new(), None),
             _ => self_signed_files(tls, names(config), now).map(|(pair, note)| (vec![pair], Some(note)))?,
         };
-        let client_ca = tls.client_ca.clone();
-        let files = certificates.iter().flat_map(|(chain, key)| [chain, key]).chain(&client_ca);
-        let reload = FileReload::new("certificates", files.cloned().collect());
-        let acceptor_config = read(&certificates, client_ca.as_deref())?;
-        let acceptor = TlsAcceptor::new(&acceptor_config, PLAIN_RESPONSE)
-            .map_err(|error| config_error(&error, &certificates, client_ca.as_deref()))?;
-        warn(&acceptor_config, &certificates, now);
-        Ok(Some(Arc::new(Self { acceptor, certificates, client_ca, note, reload })))
+        let files = TlsFiles { certificates, client_ca: tls.client_ca.clone() };
+        let paths = files.certificates.iter().flat_map(|(chain, key)| [chain, key]).chain(&files.client_ca);
+        let reload = FileReload::new("certificates", paths.cloned().collect());
+        let acceptor = files.load(now, |config| TlsAcceptor::new(config, PLAIN_RESPONSE))?;
+        Ok(Some(Self { acceptor, files, note, reload }))
     }
 
     pub(super) fn note(&self) -> Option<String> {
@@ -65,66 +67,66 @@ impl ServerTls {
     }
 
     pub(super) fn reload(&self, is_asked: bool, now: Now) {
-        self.reload.reload(is_asked, || {
-            let client_ca = self.client_ca.as_deref();
-            let config = read(&self.certificates, client_ca)?;
-            self.acceptor
-                .reconfigure(&config)
-                .map_err(|error| config_error(&error, &self.certificates, client_ca))?;
-            warn(&config, &self.certificates, now);
-            Ok(())
+        self.reload.reload(is_asked, || self.files.load(now, |config| self.acceptor.reconfigure(config)));
+    }
+}
+
+impl TlsFiles {
+    fn load<T>(
+        &self,
+        now: Now,
+        apply: impl FnOnce(&TlsAcceptorConfig) -> Result<T, TlsConfigError>,
+    ) -> Result<T, String> {
+        let config = self.read()?;
+        let applied = apply(&config).map_err(|error| self.config_error(&error))?;
+        self.warn(&config, now);
+        Ok(applied)
+    }
+
+    fn read(&self) -> Result<TlsAcceptorConfig, String> {
+        let read_file = |path: &PathBuf, kind: &str| {
+            read_regular_file(path)
+                .map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
+        };
+        let pairs = self.certificates.iter().map(|(chain, key)| {
+            Ok((read_file(chain, "certificate of --tls-cert")?, read_file(key, "key of --tls-key")?))
         });
+        let read_ca = |path| read_file(path, "authorities of --tls-client-ca");
+        Ok(TlsAcceptorConfig {
+            pairs: pairs.collect::<Result<_, String>>()?,
+            client_ca: self.client_ca.as_ref().map(read_ca).transpose()?,
+        })
     }
-}
 
-fn read(certificates: &[(PathBuf, PathBuf)], client_ca: Option<&Path>) -> Result<TlsAcceptorConfig, String> {
-    let read_file = |path: &Path, kind: &str| {
-        read_regular_file(path).map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
-    };
-    let pairs = certificates.iter().map(|(chain, key)| {
-        Ok((read_file(chain, "certificate of --tls-cert")?, read_file(key, "key of --tls-key")?))
-    });
-    Ok(TlsAcceptorConfig {
-        pairs: pairs.collect::<Result<_, String>>()?,
-        client_ca: client_ca.map(|path| read_file(path, "authorities of --tls-client-ca")).transpose()?,
-    })
-}
-
-fn config_error(
-    error: &TlsConfigError,
-    certificates: &[(PathBuf, PathBuf)],
-    client_ca: Option<&Path>,
-) -> String {
-    let quoted = |(chain, key): &(PathBuf, PathBuf)| (quote(chain), quote(key));
-    let pair = |index: &usize| certificates.get(*index).map(quoted).unwrap_or_default();
-    match error {
-        TlsConfigError::Pair(index, PairError::Certificate(text)) => {
-            let (chain, _) = pair(index);
-            format!("cannot use the certificate {chain}: {text}; name a PEM file with --tls-cert")
-        }
-        TlsConfigError::Pair(index, PairError::Key(text)) => {
-            let (chain, key) = pair(index);
-            format!(
-                "cannot use the key {key} with the certificate {chain}: {text}; name its key with --tls-key"
-            )
-        }
-        TlsConfigError::ClientCa(text) => {
-            let path = quote(client_ca.unwrap_or(Path::new("")));
-            format!("cannot use the authorities {path}: {text}; name a PEM file with --tls-client-ca")
+    fn config_error(&self, error: &TlsConfigError) -> String {
+        let quoted = |(chain, key): &(PathBuf, PathBuf)| (quote(chain), quote(key));
+        let pair = |index: &usize| self.certificates.get(*index).map(quoted).unwrap_or_default();
+        match error {
+            TlsConfigError::Pair(index, PairError::Certificate(text)) => {
+                let (chain, _) = pair(index);
+                format!("cannot use the certificate {chain}: {text}; name a PEM file with --tls-cert")
+            }
+            TlsConfigError::Pair(index, PairError::Key(text)) => {
+                let (chain, key) = pair(index);
+                format!(
+                    "cannot use the key {key} with the certificate {chain}: {text}; name its key with --tls-key"
+                )
+            }
+            TlsConfigError::ClientCa(text) => {
+                let path = self.client_ca.as_ref().map(quote).unwrap_or_default();
+                format!("cannot use the authorities {path}: {text}; name a PEM file with --tls-client-ca")
+            }
         }
     }
-}
 
-fn warn(config: &TlsAcceptorConfig, certificates: &[(PathBuf, PathBuf)], now: Now) {
-    for (described, (chain, key)) in describe_certificates(config).iter().zip(certificates) {
-        if described.not_after < now.unix_secs() {
-            log::warn!(
-                "the certificate {} expired on {}: clients refuse it; renew it",
-                quote(chain),
-                described.expires
-            );
+    fn warn(&self, config: &TlsAcceptorConfig, now: Now) {
+        for (described, (chain, key)) in describe_certificates(config).iter().zip(&self.certificates) {
+            if described.not_after < now.unix_secs() {
+                let (chain, expires) = (quote(chain), &described.expires);
+                log::warn!("the certificate {chain} expired on {expires}: clients refuse it; renew it");
+            }
+            warn_if_readable_by_others(key, "key");
         }
-        warn_if_readable_by_others(key, "key");
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use app::{SumError, SumOutcome, run_sum};
 pub use client::{SumClientProtocol, SumExchange, SumFailure};
 pub use line::{LINE_LEN_MAX, Name, SumLine, SumLineError, SumRole};
-pub use server::{SumServerProtocol, SumService, SumState};
+pub use server::{SumServerProtocol, SumState};
 
 /// Time limit per line: it fits one packet, so a slower peer is probably gone.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

@@ -23,10 +23,12 @@ use crate::text::append;
 /// Other numbers end the exchange for all: the last client of a class sends one.
 const NUMBERS: RangeInclusive<i64> = 1..=100;
 
-/// State shared by all connections.
+/// Number exchange inside the server: state shared by all connections.
 #[derive(Debug)]
 pub struct SumState {
     own: SumLine,
+    /// Empty if the exchange is not served, or no longer.
+    listeners: Range<ListenerId>,
     /// New lines for the operator; the reader takes them.
     pub output_lines: Vec<String>,
     /// True after a number outside 1 to 100.
@@ -36,9 +38,11 @@ pub struct SumState {
 }
 
 impl SumState {
-    /// Creates the state.
-    pub fn new(name: Name, number: i64) -> Self {
-        Self { own: SumLine { name, number }, output_lines: Vec::new(), ended: false, draining: false }
+    /// Creates the state; default name: the host's.
+    pub fn new(name: Option<Name>, number: i64, listeners: Range<ListenerId>) -> Self {
+        let name = name.unwrap_or_else(|| Name::first_valid([host_name()]));
+        let own = SumLine { name, number };
+        Self { own, listeners, output_lines: Vec::new(), ended: false, draining: false }
     }
 
     fn handle_line(&mut self, client: &SumLine) -> Result<(), String> {
@@ -57,21 +61,6 @@ impl SumState {
             None => Err(format!("the sum of {} and {} does not fit into 64 bits", client.number, own.number)),
         }
     }
-}
-
-/// Number exchange inside the server.
-pub struct SumService {
-    /// Shared state.
-    pub state: SumState,
-    listeners: Range<ListenerId>,
-}
-
-impl SumService {
-    /// Creates the service; default name: the host's.
-    pub fn new(name: Option<Name>, number: i64, listeners: Range<ListenerId>) -> Self {
-        let name = name.unwrap_or_else(|| Name::first_valid([host_name()]));
-        Self { state: SumState::new(name, number), listeners }
-    }
 
     /// True for a listener of the exchange.
     pub fn has_listener(&self, listener: ListenerId) -> bool {
@@ -85,12 +74,12 @@ impl SumService {
         peer: SocketAddr,
         now: Now,
     ) -> Option<Connection<SumServerProtocol>> {
-        (!self.state.ended).then(|| Connection::accepted(stream.into(), SumServerProtocol::new(peer, now)))
+        (!self.ended).then(|| Connection::accepted(stream.into(), SumServerProtocol::new(peer, now)))
     }
 
     /// Listeners to close after the end; returned once.
     pub fn take_ended_listeners(&mut self) -> Option<Range<ListenerId>> {
-        let ended = self.state.ended && !self.listeners.is_empty();
+        let ended = self.ended && !self.listeners.is_empty();
         ended.then(|| std::mem::take(&mut self.listeners))
     }
 }

@@ -91,13 +91,13 @@ fn faults_reports_circles_through_every_kind_of_path() {
 /// all of it.
 const FLOORS: [(&str, &[&str]); 11] = [
     ("stats", &[]),
-    ("shared", &["stats"]),
     ("limits", &[]),
     ("rules", &[]),
     ("config", &["limits", "rules"]),
     ("response", &["config", "rules"]),
     ("reload", &[]),
     ("auth", &["config", "reload"]),
+    ("shared", &["auth", "stats"]),
     ("context", &["auth", "config", "response", "rules", "shared"]),
     ("handlers", &["config", "context", "response", "rules"]),
     ("connection", &["auth", "config", "context", "handlers", "response", "rules", "stats"]),

@@ -49,7 +49,7 @@ pub(super) fn route_if_allowed<'b>(
     if let Some(refused) = refuse_cross_site(head, context) {
         return Ok(refused);
     }
-    if let Some(port) = context.https_port.filter(|_| !origin.is_tls) {
+    if let Some(port) = context.shared.https_port.filter(|_| !origin.is_tls) {
         return Ok(https_redirect(head, port));
     }
     match check_login(head, login, context, origin, now.instant) {
@@ -71,7 +71,8 @@ fn check_login<'b>(
     now: Instant,
 ) -> Result<Option<&'b [u8]>, NoLogin> {
     let refused = |status, message| Err(NoLogin::Refused(ErrorResponse::for_request(head, status, message)));
-    let Some(authenticator) = context.authenticator.as_ref().filter(|_| needs_login(head, context)) else {
+    let Some(authenticator) = context.shared.authenticator.as_ref().filter(|_| needs_login(head, context))
+    else {
         return Ok(None);
     };
     if must_not_log_in(context, origin) {
@@ -118,8 +119,8 @@ impl WorkerState {
     /// Forgets what old passwords let in.
     pub(super) fn may_use_request_cache(&mut self, origin: RequestOrigin) -> bool {
         let context = &self.context;
-        let is_redirected = context.https_port.is_some() && !origin.is_tls;
-        let Some(authenticator) = &context.authenticator else { return !is_redirected };
+        let is_redirected = context.shared.https_port.is_some() && !origin.is_tls;
+        let Some(authenticator) = &context.shared.authenticator else { return !is_redirected };
         self.request_cache.set_login_generation(authenticator.generation());
         !is_redirected && !must_not_log_in(context, origin)
     }

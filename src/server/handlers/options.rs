@@ -55,7 +55,7 @@ fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, P
     let config = &context.config;
     // `*` is the whole server. CONNECT names no resource of it. Without a login, nothing tells which files exist.
     if matches!(head.target, RequestTarget::Asterisk | RequestTarget::Authority(_))
-        || (context.authenticator.is_some() && is_preflight(head, context))
+        || (context.shared.authenticator.is_some() && is_preflight(head, context))
     {
         let put = config.upload.is_some();
         let (delete, mkcol) = (put && config.allow_delete, put && config.allow_mkdir);

@@ -36,7 +36,7 @@ impl Alone {
     fn new(capacity: usize) -> Self {
         let began = Now::read();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
-        let state = SumState::new(Name::new("Bob").expect("a name"), 42);
+        let state = SumState::new(Name::new("Bob").ok(), 42, 0..0);
         let side = Side::new(SumServerProtocol::new(peer, began), state, Want::Input);
         Self { side, up: Pipe::new(usize::MAX), down: Pipe::new(capacity), began }
     }
