@@ -84,17 +84,6 @@ impl From<Errno> for LookupError {
     }
 }
 
-/// File type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// Regular file.
-    File,
-    /// Directory.
-    Directory,
-    /// FIFO, socket or device.
-    Other,
-}
-
 /// File attributes (`statx`).
 ///
 /// Equal attributes mean equal content, except within one clock tick: see
@@ -116,7 +105,7 @@ pub struct FileStat {
     /// Inode number.
     pub inode: u64,
     /// File type.
-    pub kind: FileKind,
+    pub kind: FileType,
     /// True if the owner may execute the file.
     pub is_executable: bool,
 }
@@ -141,11 +130,7 @@ impl FileStat {
             changed_nanos: stat.stx_ctime.tv_nsec,
             device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
             inode: stat.stx_ino,
-            kind: match FileType::from_raw_mode(stat.stx_mode.into()) {
-                FileType::RegularFile => FileKind::File,
-                FileType::Directory => FileKind::Directory,
-                _ => FileKind::Other,
-            },
+            kind: FileType::from_raw_mode(stat.stx_mode.into()),
             is_executable: Mode::from_raw_mode(stat.stx_mode.into()).contains(Mode::XUSR),
         })
     }
@@ -228,9 +213,9 @@ impl Root {
     pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
         let stat = self.stat_before_open(path)?;
         match stat.kind {
-            FileKind::Directory => return Ok(OpenedPath::Directory),
-            FileKind::Other => return Err(LookupError::NotRegular),
-            FileKind::File => {}
+            FileType::Directory => return Ok(OpenedPath::Directory),
+            FileType::RegularFile => {}
+            _ => return Err(LookupError::NotRegular),
         }
         // `path` may have changed: never block, never become the controlling terminal.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -244,7 +229,7 @@ impl Root {
     /// count.
     fn stat_before_open(&self, path: &[u8]) -> Result<FileStat, LookupError> {
         match FileStat::at(self.dir()?, path, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT) {
-            Ok(stat) if stat.kind == FileKind::File => Ok(stat),
+            Ok(stat) if stat.kind == FileType::RegularFile => Ok(stat),
             Err(Errno::NOENT) if !path.is_empty() => Err(LookupError::NotFound),
             _ => self.stat(path),
         }

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use rustix::fs::FileType;
 use rustix::io::{Errno, pread};
 
 use super::coding::Coding;
@@ -18,7 +19,7 @@ use super::file_version::{FileVersion, RACY_WINDOW, content_hash, is_older, vers
 use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
-use super::root::{FileKind, FileStat, LookupError, OpenedPath, Root};
+use super::root::{FileStat, LookupError, OpenedPath, Root};
 
 /// Bytes up to which a file is read whole.
 ///
@@ -220,8 +221,8 @@ fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Fou
         Ok(OpenedPath::Directory) if wants_index => Err(LookupError::NoIndex),
         Ok(OpenedPath::Directory) => Ok(FoundContent::Directory),
         Err(LookupError::NotFound) if wants_index => match root.stat(path.as_bytes())?.kind {
-            FileKind::Directory => Err(LookupError::NoIndex),
-            FileKind::File | FileKind::Other => Err(LookupError::NotFound),
+            FileType::Directory => Err(LookupError::NoIndex),
+            _ => Err(LookupError::NotFound),
         },
         Err(error) => Err(error),
     }
@@ -254,7 +255,7 @@ pub(super) fn load(file: OpenFile, mut stat: FileStat, name: &[u8]) -> Result<Re
         let is_small = stat.len <= SMALL_FILE_LEN_MAX;
         let bytes = read_up_to(&file, 0, if is_small { stat.len } else { 0 });
         let facts_after = FileStat::of(&file)?;
-        if facts_after.kind != FileKind::File {
+        if facts_after.kind != FileType::RegularFile {
             return Err(LookupError::Busy);
         }
         let bytes = bytes.map_err(LookupError::Failed)?;

@@ -8,7 +8,7 @@ use std::io;
 use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 
 use super::super::path::{PATH_LEN_MAX, is_left_out, join};
-use super::super::root::{FileKind, FileStat, LookupError, Root};
+use super::super::root::{FileStat, LookupError, Root};
 use super::super::source::ContentSource;
 use super::Members;
 use super::tar_header;
@@ -103,7 +103,7 @@ impl Walk {
             return Ok(());
         }
         match stat_entry(entry, dir, root, &full_path) {
-            Ok(Some(FileStat { kind: FileKind::Directory, .. })) => self.push_pending(path),
+            Ok(Some(FileStat { kind: FileType::Directory, .. })) => self.push_pending(path),
             Ok(Some(stat)) => {
                 let FileStat { len, modified_secs, is_executable, .. } = stat;
                 members.push(&path, modified_secs, tar_header::Kind::File { len, is_executable }, None);
@@ -134,19 +134,19 @@ fn stat_entry(
 ) -> Result<Option<FileStat>, LookupError> {
     let name: &CStr = entry.file_name();
     let itself = || FileStat::at(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW);
-    let beneath = || root.stat(path).map(|stat| Some(stat).filter(|stat| stat.kind == FileKind::File));
+    let beneath = || root.stat(path).map(|stat| Some(stat).filter(|stat| stat.kind == FileType::RegularFile));
     let stat = match entry.file_type() {
         FileType::Directory | FileType::RegularFile => Some(itself()?),
         FileType::Symlink => beneath()?,
-        // Some file systems report no type; a symlink is `Other` then.
+        // Some file systems report no type.
         FileType::Unknown => match itself()? {
-            FileStat { kind: FileKind::Other, .. } => beneath()?,
+            FileStat { kind: FileType::Symlink, .. } => beneath()?,
             stat => Some(stat),
         },
         _ => None,
     };
-    let stat = stat.filter(|stat| stat.kind != FileKind::Other);
-    if stat.is_some_and(|stat| stat.kind == FileKind::File) {
+    let stat = stat.filter(|stat| matches!(stat.kind, FileType::Directory | FileType::RegularFile));
+    if stat.is_some_and(|stat| stat.kind == FileType::RegularFile) {
         accessat(dir.fd()?, name, Access::READ_OK, AtFlags::EACCESS)?;
     }
     Ok(stat)

@@ -6,10 +6,11 @@
 //! A file whose times might not show its next change is kept only while watched: inotify reports memory-mapped writes
 //! when the map closes.
 
-use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use derive_where::derive_where;
 
 use super::clock_cache::{CacheLimits, ClockCache, Cost};
 use super::entry::{CachedFile, Lookup, VariantRequest, is_unwritten};
@@ -50,6 +51,7 @@ pub struct CacheLookups {
 
 /// Cache of files by path, for one source and index name.
 #[derive(Debug)]
+#[derive_where(Default)]
 pub struct FileCache<V> {
     entries: ClockCache<CacheEntry<V>>,
     types: MediaTypes,
@@ -63,31 +65,24 @@ pub struct FileCache<V> {
 }
 
 #[derive(Debug)]
+#[derive_where(Default)]
 struct CacheEntry<V> {
+    /// `None` if there is no such file.
     cached_file: Option<Rc<CachedFile<V>>>,
-    validation: Validation,
+    /// `None` for an embedded page.
+    name: Option<Box<[u8]>>,
+    /// Set if certain to show the next change.
+    stat: Option<FileStat>,
     dependencies: Dependencies,
     variants: Option<Box<Variants<V>>>,
     cost: Cost,
 }
 
-#[derive(Debug)]
-enum Validation {
-    Embedded,
-    Disk {
-        name: Box<[u8]>,
-        /// Set if certain to show the next change.
-        stat: Option<FileStat>,
-    },
-}
-
 impl<V> FileCache<V> {
     /// Empty cache; limits of 0 disable it.
     pub fn new(limits: CacheLimits) -> Self {
-        let (types, gzip_jobs) = (MediaTypes::default(), GzipJobs::default());
-        let (entries, watch) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
-        let (lookups, root_watch) = (CacheLookups::default(), Dependencies::default());
-        FileCache { entries, types, gzip_jobs, lookups, watcher: watch, root_watch, all_validated: None }
+        let (entries, watcher) = (ClockCache::new(limits), InotifyWatcher::new(limits.entries_max > 0));
+        FileCache { entries, watcher, ..Self::default() }
     }
 
     /// Sets types that precede the built-in types.
@@ -166,8 +161,7 @@ impl<V> FileCache<V> {
             if entry.is_fresh(&request, &mut self.watcher) {
                 self.lookups.hits += 1;
                 let request = VariantRequest { is_watched: !entry.dependencies.is_empty(), ..request };
-                let name = || file_name(path, index);
-                let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
+                let found = entry.choose(request, &mut self.gzip_jobs, &mut self.watcher, &make);
                 let is_validated = entry.is_validated(&request, &self.watcher);
                 self.all_validated = Some(is_validated && self.all_validated != Some(false));
                 if entry.variants.is_some() {
@@ -192,34 +186,31 @@ impl<V> FileCache<V> {
     ) -> Result<Lookup<V>, LookupError> {
         self.all_validated = Some(false);
         self.lookups.misses += 1;
-        let name = || file_name(path, index);
+        let name = file_name(path, index);
         let mut resource = match request.store.lookup(path, index) {
             Ok(FoundContent::File(resource)) => resource.with_validators_at(request.now),
             Ok(FoundContent::Directory) => return Ok(Lookup::Directory),
             Err(LookupError::NotFound) => {
                 if self.watcher.is_on {
-                    let validation = Validation::Disk { name: name().into(), stat: None };
-                    self.insert(request.key, CacheEntry::new(None, validation, dependencies));
+                    let name = Some(name.into());
+                    self.insert(request.key, CacheEntry { name, dependencies, ..CacheEntry::default() });
                 }
                 return Err(LookupError::NotFound);
             }
             Err(error) => return Err(error),
         };
-        if let Some(media_type) = self.types.get(&name()) {
+        if let Some(media_type) = self.types.get(&name) {
             resource.is_negotiable = resource.coding.is_none() && is_compressible(media_type);
             resource.media_type = media_type.to_owned().into();
         }
-        let stable_stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
-        let (validation, may_cache) = match resource.content {
-            Content::Static(_) | Content::GzipPage(_) => (Validation::Embedded, true),
-            // A file that changes during the read is not cached.
-            Content::Memory(_) | Content::File(_) => {
-                let may_cache = stable_stat.is_some() || (resource.stat.is_some() && self.watcher.is_on);
-                (Validation::Disk { name: name().into(), stat: stable_stat }, may_cache)
-            }
-        };
-        let mut entry = CacheEntry::new(Some(CachedFile::new(resource, &make)), validation, dependencies);
-        let found = entry.choose(name, request, &mut self.gzip_jobs, &mut self.watcher, &make);
+        let stat = resource.stat.filter(|stat| times_are_stable(stat, request.now));
+        let is_embedded = matches!(resource.content, Content::Static(_) | Content::GzipPage(_));
+        // A file that changes during the read is not cached.
+        let may_cache = is_embedded || stat.is_some() || (resource.stat.is_some() && self.watcher.is_on);
+        let name = (!is_embedded).then(|| name.into());
+        let cached_file = Some(CachedFile::new(resource, &make));
+        let mut entry = CacheEntry { cached_file, name, stat, dependencies, ..CacheEntry::default() };
+        let found = entry.choose(request, &mut self.gzip_jobs, &mut self.watcher, &make);
         if may_cache {
             self.insert(request.key, entry);
         }
@@ -242,17 +233,8 @@ impl<V> FileCache<V> {
 }
 
 impl<V> CacheEntry<V> {
-    fn new(
-        cached_file: Option<Rc<CachedFile<V>>>,
-        validation: Validation,
-        dependencies: Dependencies,
-    ) -> CacheEntry<V> {
-        CacheEntry { cached_file, validation, dependencies, variants: None, cost: Cost::default() }
-    }
-
-    fn choose<'n>(
+    fn choose(
         &mut self,
-        name: impl FnOnce() -> Cow<'n, [u8]>,
         request: VariantRequest<'_>,
         gzip_jobs: &mut GzipJobs,
         watch: &mut InotifyWatcher,
@@ -262,15 +244,15 @@ impl<V> CacheEntry<V> {
         if request.accepted.is_plain() || !entry.resource.is_negotiable {
             return Ok(Lookup::File(Rc::clone(entry)));
         }
-        let is_settled = !matches!(self.validation, Validation::Disk { stat: None, .. });
-        let request = VariantRequest { mtime_is_stable: is_settled, ..request };
-        let variants = self.variants.get_or_insert_with(|| Box::new(Variants::new(&name())));
-        Ok(variants.choose(entry, &request, gzip_jobs, watch, make))
+        let mtime_is_stable = self.name.is_none() || self.stat.is_some();
+        let request = VariantRequest { mtime_is_stable, ..request };
+        let variants = self.variants.get_or_insert_default();
+        Ok(variants.choose((entry, self.name.as_deref()), &request, gzip_jobs, watch, make))
     }
 
     /// True if the result needs no disk access this second. An event ends that. A large file needs a `statx`.
     fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
-        if matches!(self.validation, Validation::Embedded) {
+        if self.name.is_none() {
             return true;
         }
         let variants = self.variants.as_mut().filter(|_| !request.accepted.is_plain());
@@ -283,7 +265,7 @@ impl<V> CacheEntry<V> {
     }
 
     fn current_cost(&self) -> Cost {
-        let name_len = if let Validation::Disk { name, .. } = &self.validation { name.len() } else { 0 };
+        let name_len = self.name.as_ref().map_or(0, |name| name.len());
         let mut cost = Cost { bytes: ENTRY_LEN + name_len + self.dependencies.bytes(), descriptors: 0 };
         cost += self.cached_file.as_ref().map_or(Cost::default(), |entry| entry.cost());
         cost += self.variants.as_ref().map_or(Cost::default(), |variants| variants.cost());
@@ -292,7 +274,7 @@ impl<V> CacheEntry<V> {
 
     /// On `false`, `self.dependencies` are ready for the new entry.
     fn is_fresh(&mut self, request: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
-        let Validation::Disk { name, stat } = &self.validation else {
+        let Some(name) = &self.name else {
             return !matches!(request.store, ContentSource::Disk(_));
         };
         let Some(root) = request.store.root() else { return false };
@@ -300,7 +282,7 @@ impl<V> CacheEntry<V> {
         let freshness = dependencies.freshness(watch, request.unix_secs);
         match freshness {
             Freshness::Fresh if is_unwritten(&self.cached_file) => return true,
-            Freshness::Revalidate if root.is_unchanged(name, *stat) => {
+            Freshness::Revalidate if root.is_unchanged(name, self.stat) => {
                 dependencies.checked_secs = request.unix_secs;
                 return true;
             }
@@ -312,7 +294,7 @@ impl<V> CacheEntry<V> {
         if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {
             *dependencies = watch_paths(watch, root, &[name], request.unix_secs);
         }
-        freshness == Freshness::Unwatched && root.is_unchanged(name, *stat)
+        freshness == Freshness::Unwatched && root.is_unchanged(name, self.stat)
     }
 }
 

@@ -20,7 +20,6 @@ use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 #[derive(Debug)]
 #[derive_where(Default)]
 pub(super) struct Precompressed<V> {
-    name: Box<[u8]>,
     /// `None` before the first lookup, and after one that must be repeated.
     sidecars: [Option<Sidecar<V>>; Coding::COUNT],
     pub(super) dependencies: Dependencies,
@@ -37,16 +36,19 @@ struct Sidecar<V> {
 
 pub(super) struct OriginalFile<'a> {
     pub(super) root: &'a Root,
+    pub(super) name: &'a [u8],
     pub(super) resource: &'a Resource,
     pub(super) stat: &'a FileStat,
     pub(super) request: &'a VariantRequest<'a>,
 }
 
-impl<V> Precompressed<V> {
-    pub(super) fn new(name: &[u8]) -> Self {
-        Precompressed { name: name.into(), ..Self::default() }
+impl OriginalFile<'_> {
+    fn sidecar_name(&self, coding: Coding) -> Vec<u8> {
+        [self.name, coding.suffix().as_bytes()].concat()
     }
+}
 
+impl<V> Precompressed<V> {
     pub(super) fn find(
         &mut self,
         original: &OriginalFile<'_>,
@@ -57,10 +59,10 @@ impl<V> Precompressed<V> {
         for coding in original.request.accepted.accepted() {
             let is_current = |sidecar: &Sidecar<V>| {
                 is_validated && is_unwritten(&sidecar.cached_file)
-                    || original.root.is_unchanged(&self.name_of(coding), sidecar.stat)
+                    || original.root.is_unchanged(&original.sidecar_name(coding), sidecar.stat)
             };
             if !self.sidecars[coding as usize].as_ref().is_some_and(is_current) {
-                self.sidecars[coding as usize] = self.open(coding, original, make);
+                self.sidecars[coding as usize] = Self::open(coding, original, make);
             }
             if let Some(Sidecar { cached_file: Some(entry), .. }) = &self.sidecars[coding as usize] {
                 return Some(Rc::clone(entry));
@@ -80,7 +82,7 @@ impl<V> Precompressed<V> {
         if !self.dependencies.may_be_recorded(watch, request.unix_secs) {
             return false;
         }
-        let names = Coding::ALL.map(|coding| self.name_of(coding));
+        let names = Coding::ALL.map(|coding| original.sidecar_name(coding));
         self.dependencies = watch_paths(watch, root, &names.each_ref().map(Vec::as_slice), request.unix_secs);
         if self.dependencies.is_empty() {
             return false;
@@ -91,13 +93,8 @@ impl<V> Precompressed<V> {
         true
     }
 
-    fn name_of(&self, coding: Coding) -> Vec<u8> {
-        [&self.name, coding.suffix().as_bytes()].concat()
-    }
-
     /// If it is unreadable for any reason, the original is sent.
     fn open(
-        &self,
         coding: Coding,
         original: &OriginalFile<'_>,
         make: &impl Fn(&Resource) -> V,
@@ -106,7 +103,7 @@ impl<V> Precompressed<V> {
         let known = |stat: FileStat, cached_file| {
             Some(Sidecar { stat: Some(stat).filter(|stat| times_are_stable(stat, now)), cached_file })
         };
-        let (file, stat) = match original.root.open_file(&self.name_of(coding)) {
+        let (file, stat) = match original.root.open_file(&original.sidecar_name(coding)) {
             Ok(OpenedPath::File(file, stat)) => (file, stat),
             Err(LookupError::NotFound) => return Some(Sidecar::default()),
             Ok(OpenedPath::Directory) | Err(_) => return None,
@@ -114,7 +111,7 @@ impl<V> Precompressed<V> {
         if !is_usable(&stat, original.stat) {
             return known(stat, None);
         }
-        let resource = load(file, stat, &self.name).ok()?;
+        let resource = load(file, stat, original.name).ok()?;
         // It may have changed during the read; without attributes, it still changes.
         let stat = resource.stat?;
         let resource = Resource {
@@ -127,7 +124,7 @@ impl<V> Precompressed<V> {
     }
 
     pub(super) fn cost(&self) -> Cost {
-        let mut cost = Cost { bytes: self.name.len() + self.dependencies.bytes(), descriptors: 0 };
+        let mut cost = Cost { bytes: self.dependencies.bytes(), descriptors: 0 };
         for entry in self.sidecars.iter().flatten().filter_map(|sidecar| sidecar.cached_file.as_ref()) {
             cost += entry.cost();
         }

@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use derive_where::derive_where;
+
 use super::clock_cache::Cost;
 use super::entry::{CachedFile, Lookup, VariantRequest};
 use super::gzip_jobs::{GzipJobs, GzipResult};
@@ -14,26 +16,24 @@ use crate::files::source::{Content, Resource};
 use crate::files::watch::InotifyWatcher;
 
 #[derive(Debug)]
+#[derive_where(Default)]
 pub(super) struct Variants<V> {
     pub(super) precompressed: Precompressed<V>,
     gzip: Gzip<V>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Gzip<V> {
+    #[default]
     Untried,
     NotSmaller,
     Compressed(Rc<CachedFile<V>>),
 }
 
 impl<V> Variants<V> {
-    pub(super) fn new(name: &[u8]) -> Self {
-        Variants { precompressed: Precompressed::new(name), gzip: Gzip::Untried }
-    }
-
     pub(super) fn choose(
         &mut self,
-        original: &Rc<CachedFile<V>>,
+        (original, name): (&Rc<CachedFile<V>>, Option<&[u8]>),
         request: &VariantRequest<'_>,
         gzip_jobs: &mut GzipJobs,
         watch: &mut InotifyWatcher,
@@ -41,8 +41,8 @@ impl<V> Variants<V> {
     ) -> Lookup<V> {
         let resource = &original.resource;
         // Embedded pages have no attributes. A sidecar on disk might be from another build.
-        if let (Some(root), Some(stat)) = (request.store.root(), &resource.stat) {
-            let original_file = OriginalFile { root, resource, stat, request };
+        if let (Some(root), Some(name), Some(stat)) = (request.store.root(), name, &resource.stat) {
+            let original_file = OriginalFile { root, name, resource, stat, request };
             if let Some(entry) = self.precompressed.find(&original_file, watch, make) {
                 return Lookup::File(entry);
             }

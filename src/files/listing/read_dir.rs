@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType, RawDir};
 use super::entry_list::EntryList;
 use super::{Entry, ListingOptions, NameFilter};
 use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, is_left_out, join};
-use crate::files::root::{FileKind, FileStat, LookupError, Root};
+use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
 
 /// Names per slice, rounded up to a buffer: each costs a system call of some µs.
@@ -115,9 +115,9 @@ fn push_entry(
         Err(_) => return Ok(()),
     };
     let is_directory = match stat.kind {
-        FileKind::File => false,
-        FileKind::Directory => true,
-        FileKind::Other => return Ok(()),
+        FileType::RegularFile => false,
+        FileType::Directory => true,
+        _ => return Ok(()),
     };
     entries.push(&Entry { name, is_directory, len: stat.len, modified_secs: Some(stat.modified_secs) });
     Ok(())

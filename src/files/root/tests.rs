@@ -192,7 +192,7 @@ fn stat_by_path_equals_stat_of_open_file() {
         };
         assert_eq!(FileStat::of(&file).expect("facts"), stat);
         assert_eq!(root.stat(name).expect("facts"), stat);
-        assert_eq!((stat.len, stat.kind), (6, FileKind::File));
+        assert_eq!((stat.len, stat.kind), (6, FileType::RegularFile));
     }
     assert!(matches!(root.stat(b"missing"), Err(LookupError::NotFound)));
 }

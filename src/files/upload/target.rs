@@ -17,7 +17,7 @@ use crate::files::cache::is_usable;
 use crate::files::coding::Coding;
 use crate::files::open_file::{FileCloser, OpenFile};
 use crate::files::path::{RelativePath, beneath, split_last};
-use crate::files::root::{FileKind, FileStat, LookupError, Root, open_beneath};
+use crate::files::root::{FileStat, LookupError, Root, open_beneath};
 use crate::files::source::{ContentSource, Resource, load};
 
 /// Missing directories that one upload makes: each costs system calls on the loop.
@@ -53,7 +53,7 @@ pub struct UploadTarget {
 
 /// True if the directory exists; empty for the root.
 pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
-    store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileKind::Directory))
+    store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileType::Directory))
 }
 
 /// Whether `path` is a directory that takes uploads.
@@ -207,7 +207,7 @@ impl UploadTarget {
             Err(error) => return Err(error),
         };
         let stat = FileStat::of(&file)?;
-        if stat.kind != FileKind::File {
+        if stat.kind != FileType::RegularFile {
             return Err(UploadError::NotRegular);
         }
         match load(OpenFile::new(file, stat.len, &self.closer), stat, name.as_bytes()) {

@@ -257,9 +257,10 @@ fn absent_sidecars_are_looked_up_once_while_watched() {
             now: fixture.now,
             unix_secs: fixture.now.duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_secs(),
         };
-        let (mut sidecars, mut watcher) = (Precompressed::new(b"a.css"), InotifyWatcher::new(true));
+        let (mut sidecars, mut watcher) = (Precompressed::default(), InotifyWatcher::new(true));
         let mut are_known = |root: &Root| {
-            let original = OriginalFile { root, resource: &resource, stat: &stat, request: &request };
+            let original =
+                OriginalFile { root, name: b"a.css", resource: &resource, stat: &stat, request: &request };
             assert!(sidecars.find(&original, &mut watcher, &|_| 0).is_none());
             sidecars.sidecars.iter().all(Option::is_some)
         };
