@@ -210,8 +210,7 @@ impl ResponseReader {
     /// Checks completeness at the end of the connection.
     pub fn end_of_input(&self) -> Result<(), ResponseError> {
         match &self.stage {
-            ReadStage::Ended => Ok(()),
-            ReadStage::Body(BodyDecoder::UntilClose) => Ok(()),
+            ReadStage::Ended | ReadStage::Body(BodyDecoder::UntilClose) => Ok(()),
             ReadStage::Body(body) if body.is_done() => Ok(()),
             ReadStage::Body(BodyDecoder::Sized { left }) => Err(ResponseError::BodyCutShort(Some(*left))),
             ReadStage::Body(BodyDecoder::Chunked(_)) => Err(ResponseError::BodyCutShort(None)),

@@ -192,16 +192,8 @@ pub fn accepts_page(accept: Option<&[u8]>) -> bool {
     }
 }
 
-/// Format of error pages and redirects.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ErrorFormat {
-    /// `text/html`, for browsers.
-    Html,
-    /// `text/plain`, for terminals and scripts.
-    Text,
-    /// `application/problem+json` (RFC 9457), for programs.
-    Json,
-}
+/// Format of error pages and redirects; JSON is `application/problem+json` (RFC 9457).
+pub type ErrorFormat = ListingFormat;
 
 /// JSON if named with at least the weight of the others; HTML if named (or `text/*`) with that of plain text.
 ///
@@ -219,7 +211,7 @@ pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
     match () {
         () if json > 0 && json >= html.max(plain) => ErrorFormat::Json,
         () if html > 0 && html >= plain => ErrorFormat::Html,
-        () => ErrorFormat::Text,
+        () => ErrorFormat::Plain,
     }
 }
 

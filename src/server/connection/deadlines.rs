@@ -22,7 +22,7 @@ const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Deadlines {
-    deadline: Instant,
+    pub(super) deadline: Instant,
     head_since: Option<Instant>,
     /// Time that the peer of a response has beyond `deadline`. 32 bits: each idle connection holds this.
     write_left_millis: u32,
@@ -34,20 +34,8 @@ impl Deadlines {
         Self { deadline: now + idle_timeout, head_since: None, write_left_millis: 0, acked_secs: 0 }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
     pub(super) fn is_idle(&self) -> bool {
         self.head_since.is_none()
-    }
-
-    pub(super) fn expire_now(&mut self, now: Instant) {
-        self.deadline = now;
-    }
-
-    pub(super) fn wait_until(&mut self, deadline: Instant) {
-        self.deadline = deadline;
     }
 
     pub(super) fn end_head(&mut self) {
@@ -68,7 +56,7 @@ impl Deadlines {
 
     /// As far as [`RATE_MIN`] allows since the start.
     pub(super) fn extend_body(&mut self, since: Instant, received_len: u64, now: Instant) {
-        let earned = since + STALL_TIMEOUT + earned_time(received_len);
+        let earned = since + STALL_TIMEOUT + Duration::from_secs(received_len / RATE_MIN);
         self.deadline = earned.min(now + STALL_TIMEOUT);
     }
 
@@ -104,8 +92,4 @@ impl Deadlines {
 
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
-}
-
-fn earned_time(moved_len: u64) -> Duration {
-    Duration::from_secs(moved_len / RATE_MIN)
 }

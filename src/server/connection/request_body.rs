@@ -20,7 +20,8 @@ pub(super) struct BodyReceiver {
     framing: RequestBody,
     body: BodyDecoder,
     expects_continue: bool,
-    received_len: u64,
+    /// With framing: a peer must not hide data in chunk extensions.
+    pub(super) received_len: u64,
     pub(super) since: Instant,
     action: Option<Action>,
 }
@@ -39,11 +40,6 @@ impl BodyReceiver {
     pub(super) fn new(framing: RequestBody, expects_continue: bool, action: Action, since: Instant) -> Self {
         let (body, received_len, action) = (framing.into(), 0, Some(action));
         Self { framing, body, expects_continue, received_len, since, action }
-    }
-
-    /// Received bytes with framing: a peer must not hide data in chunk extensions.
-    pub(super) fn received_len(&self) -> u64 {
-        self.received_len
     }
 
     fn stores(&self) -> bool {
@@ -127,7 +123,7 @@ impl BodyReceiver {
         let format = match &self.action {
             Some(Action::Store(upload)) => upload.error_format(),
             Some(Action::Open(opening)) => opening.error_format,
-            Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Text,
+            Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Plain,
         };
         ErrorResponse::new(status, message, format)
     }

@@ -81,7 +81,7 @@ impl HttpServerProtocol {
     /// Shutdown: expires the deadline if no request has begun.
     pub fn close_if_idle(&mut self, now: Now) {
         if matches!(self.state, HttpServerState::Reading) && self.deadlines.is_idle() {
-            self.deadlines.expire_now(now.instant);
+            self.deadlines.deadline = now.instant;
         }
     }
 
@@ -102,12 +102,13 @@ impl HttpServerProtocol {
         }
     }
 
-    fn run(&mut self, io: &mut ServerIo<'_>) -> Want {
+    fn run(&mut self, mut change: StateChange, io: &mut ServerIo<'_>) -> Want {
         loop {
-            match self.step(io) {
+            match change {
                 StateChange::Stay(want) => return want,
                 StateChange::Enter(next) => self.enter(next, io),
             }
+            change = self.step(io);
         }
     }
 
@@ -117,7 +118,7 @@ impl HttpServerProtocol {
             HttpServerState::Parsing(_) => self.parse(io),
             HttpServerState::Receiving(receiver) => {
                 let progress = receiver.receive(io.recv_buf, io.send_queue, &io.shared.context);
-                let (since, received_len) = (receiver.since, receiver.received_len());
+                let (since, received_len) = (receiver.since, receiver.received_len);
                 self.deadlines.extend_body(since, received_len, io.now.instant);
                 self.on_body_progress(progress, io)
             }
@@ -169,7 +170,7 @@ impl HttpServerProtocol {
             NextRequest::Incomplete => self.need_more(io),
             NextRequest::Rejected(reject) => self.reject(&reject, io),
             NextRequest::LoginPending(until) => {
-                self.deadlines.wait_until(until);
+                self.deadlines.deadline = until;
                 StateChange::Stay(Want::Wakeup)
             }
         }
@@ -220,7 +221,7 @@ impl HttpServerProtocol {
                 Action::Respond(response) if is_redirect_or_error(response.status) => response,
                 _ => {
                     let status = Status::CONTENT_TOO_LARGE;
-                    ErrorResponse::new(status, UNWANTED_BODY_MESSAGE, ErrorFormat::Text).into()
+                    ErrorResponse::new(status, UNWANTED_BODY_MESSAGE, ErrorFormat::Plain).into()
                 }
             };
             return self.respond(response, io);
@@ -396,7 +397,8 @@ impl Protocol for HttpServerProtocol {
 
     fn advance(&mut self, io: &mut ServerIo<'_>) -> Want {
         self.end_exchanges(io);
-        self.run(io)
+        let change = self.step(io);
+        self.run(change, io)
     }
 
     fn on_proxied(&mut self, client: SocketAddr) {
@@ -433,17 +435,12 @@ impl Protocol for HttpServerProtocol {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadlines.deadline())
+        Some(self.deadlines.deadline)
     }
 
     fn on_timeout(&mut self, io: &mut ServerIo<'_>) -> Want {
-        match self.on_state_timeout(io) {
-            StateChange::Stay(want) => want,
-            StateChange::Enter(next) => {
-                self.enter(next, io);
-                self.run(io)
-            }
-        }
+        let change = self.on_state_timeout(io);
+        self.run(change, io)
     }
 
     fn truncates_message_if_closed(&self, send_queue: &SendQueue) -> bool {

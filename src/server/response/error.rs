@@ -76,7 +76,7 @@ impl ErrorResponse {
     pub(in crate::server) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
         // RFC 9457 is about errors.
         let is_problem = format != ErrorFormat::Json || status.is_error();
-        let format = if is_problem { format } else { ErrorFormat::Text };
+        let format = if is_problem { format } else { ErrorFormat::Plain };
         Self { status, message, problem: None, format, allow: None, detail: None, depth: None }
     }
 
@@ -184,19 +184,15 @@ impl RenderedPage {
         render(body, error);
         head.clear();
         status_line(head, error.status);
-        field(head, "Content-Type", media_type(error.format).as_bytes());
+        let media_type = match error.format {
+            ErrorFormat::Json => "application/problem+json",
+            format => format.media_type(),
+        };
+        field(head, "Content-Type", media_type.as_bytes());
         content_length(head, body.len() as u64);
         // `Accept` chose the format.
         field(head, "Vary", b"Accept");
         error.append_fields(head);
-    }
-}
-
-fn media_type(format: ErrorFormat) -> &'static str {
-    match format {
-        ErrorFormat::Html => "text/html; charset=utf-8",
-        ErrorFormat::Text => "text/plain; charset=utf-8",
-        ErrorFormat::Json => "application/problem+json",
     }
 }
 
@@ -209,7 +205,7 @@ fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
     }
     match error.format {
         ErrorFormat::Html => render_html(out, (code, reason), &sentence, error.depth),
-        ErrorFormat::Text => append(out, format_args!("{code} {reason}\n{sentence}\n")),
+        ErrorFormat::Plain => append(out, format_args!("{code} {reason}\n{sentence}\n")),
         ErrorFormat::Json => {
             let uri = error.problem.unwrap_or("about:blank");
             let title = error.problem.map_or_else(|| reason.to_owned(), Problem::title);
@@ -258,7 +254,7 @@ mod tests {
     #[test]
     fn plain_body_is_status_and_sentence() {
         let mut out = b"before ".to_vec();
-        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>", ErrorFormat::Text));
+        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>", ErrorFormat::Plain));
         assert_eq!(out, b"before 404 Not Found\n<&>\n");
     }
 

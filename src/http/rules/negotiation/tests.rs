@@ -237,7 +237,7 @@ fn accepts_page_unless_only_other_types_are_named() {
 
 #[test]
 fn error_format_is_html_or_json_only_if_accept_names_it() {
-    use ErrorFormat::{Html, Json, Text};
+    use ListingFormat::{Html, Json, Plain as Text};
     for (accept, format) in [
         ("", Text),
         ("*/*", Text),
@@ -283,7 +283,7 @@ fn error_format_is_html_or_json_only_if_accept_names_it() {
 
 #[test]
 fn error_format_of_rejected_follows_first_accept_line() {
-    use ErrorFormat::{Html, Text};
+    use ListingFormat::{Html, Plain as Text};
     for (received, format) in [
         (&b""[..], Text),
         (b"GET / HTTP/2.0\r\n\r\n", Text),
