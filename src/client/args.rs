@@ -7,7 +7,7 @@ use super::options::{
     LOAD_MODE, file_name, overrides, parse_time, read_known_hosts, read_request, read_tls,
     refuse_load_options,
 };
-use super::source::{DATA_TYPE, Payload, Source, remote_name};
+use super::source::{Payload, Source, remote_name};
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::{OptionKind, OptionSpec, ParsedArgs, Program, ValueCheck, parse_choice, quote, value};
 use crate::http::DigestAlgorithm;
@@ -99,16 +99,8 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
     let output = output(args, &request.target.path)?;
     let parse_digest = |text: &str| parse_choice("the digest", &DigestAlgorithm::ALL, text);
     let repr_digest = value(args, "--repr-digest", parse_digest)?;
-    let has_content_type = request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    match request.payload {
-        Some(Payload::Source(_)) if has_remote_name => {
-            let message = "-O would overwrite the sent file with the response; use -o FILE";
-            return Err(message.to_owned());
-        }
-        Some(Payload::Data(_)) if !has_content_type => {
-            request.fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
-        }
-        _ => {}
+    if has_remote_name && matches!(request.payload, Some(Payload::Source(_))) {
+        return Err("-O would overwrite the sent file with the response; use -o FILE".to_owned());
     }
     let (resume, is_put) = (args.flag("--resume"), request.method == "PUT");
     if resume && !(is_put && matches!(request.payload, Some(Payload::Source(Source::File(_))))) {

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, percent_encode};
 
 use super::config::{FieldEdit, parse_field, parse_method};
-use super::source::{self, Payload, ends_with_slash, parse_data_option};
+use super::request::last_edit;
+use super::source::{self, DATA_TYPE, Payload, ends_with_slash, parse_data_option};
 use super::target::{ClientTarget, KnownHost, Overrides, parse_operands, take_login};
 use super::tls::TlsOptions;
 use crate::cli::{ParsedArgs, parse_host, parse_port, parse_value, quote, value};
@@ -102,6 +103,9 @@ pub(crate) fn read_request(
     if payload.is_some() {
         check_framing(&fields)?;
     }
+    if matches!(payload, Some(Payload::Data(_))) && last_edit(&fields, "content-type").is_none() {
+        fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
+    }
     Ok(RequestArgs { target, method, fields, payload, more_uploads, login_user, has_head_option })
 }
 
@@ -115,7 +119,7 @@ fn add_conditions(args: &mut ParsedArgs, fields: &mut Vec<(String, FieldEdit)>) 
         fields.extend(value(args, option, parse)?);
     }
     if args.flag("--create-only") {
-        if fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("if-none-match")) {
+        if last_edit(fields, "if-none-match").is_some() {
             return Err("--create-only and --if-none-match set the same field: leave one out".to_owned());
         }
         fields.push(("If-None-Match".to_owned(), FieldEdit::Set("*".to_owned())));
@@ -129,7 +133,7 @@ fn add_login(
     fields: &mut Vec<(String, FieldEdit)>,
 ) -> Result<Option<OsString>, String> {
     let Some(login) = login else { return Ok(None) };
-    if fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+    if last_edit(fields, "authorization").is_some() {
         return Err("-u and -H both set Authorization: leave one out".to_owned());
     }
     if !login.as_bytes().contains(&b':') {

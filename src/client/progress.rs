@@ -3,6 +3,7 @@
 //! Only on a terminal, and only after 0.5 s: short transfers need none.
 
 use std::io::{self, IsTerminal};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,12 +17,12 @@ pub(super) struct TransferProgress {
     is_enabled: bool,
     due: Option<Instant>,
     /// Hidden at first, to measure the rate from the start.
-    bar: Option<ProgressBar>,
+    bar: ProgressBar,
 }
 
 impl TransferProgress {
     pub(super) fn new(wanted: bool) -> Self {
-        Self { is_enabled: wanted && io::stderr().is_terminal(), due: None, bar: None }
+        Self { is_enabled: wanted && io::stderr().is_terminal(), due: None, bar: ProgressBar::hidden() }
     }
 
     pub(super) fn begin(&mut self, total_len: Option<u64>, now: Instant) {
@@ -31,44 +32,35 @@ impl TransferProgress {
             let style =
                 ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(total_len, ProgressDrawTarget::hidden());
-            self.bar = Some(bar.with_style(style));
+            self.bar = bar.with_style(style);
         }
     }
 
     pub(super) fn set_position(&self, len: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(len);
-        }
+        self.bar.set_position(len);
     }
 
     pub(super) fn set_label(&self, label: impl FnOnce() -> String) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(label());
+        if self.is_enabled {
+            self.bar.set_message(label());
         }
     }
 
     pub(super) fn suspend(&self, write: impl FnOnce()) {
-        match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.bar.suspend(write);
     }
 
     pub(super) fn tick(&mut self, now: Instant) -> Option<Instant> {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
-            if let Some(bar) = &self.bar {
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-                bar.tick();
-            }
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.tick();
         }
         self.due
     }
 
     pub(super) fn clear(&mut self) {
         self.due = None;
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        mem::replace(&mut self.bar, ProgressBar::hidden()).finish_and_clear();
     }
 }

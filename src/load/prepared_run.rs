@@ -8,8 +8,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::cli::quote;
-use crate::client::config::FieldEdit;
-use crate::client::source::{DATA_TYPE, Payload, Source, join_data};
+use crate::client::source::{Payload, Source, join_data};
 use crate::client::target::{ClientTarget, KnownHost, Overrides};
 use crate::client::tls::ClientTls;
 use crate::net::raise_nofile_limit;
@@ -65,7 +64,7 @@ impl PreparedRun {
         live.clear();
         let result = result.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
         let totals = result.metrics.series.totals;
-        if result.ended_in_warmup || (result.was_interrupted && totals.sent == 0) {
+        if result.was_interrupted && totals.sent == 0 {
             return Err(LoadError::NothingMeasured);
         }
         let (target, urls) = RunInfo::target_and_urls(plan, &self.setup.method);
@@ -92,20 +91,15 @@ impl PreparedRun {
 pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
     let targets = read_targets(&settings.target_selection)?;
     let body = read_body(settings.payload.as_ref())?;
-    let mut fields = settings.fields.clone();
-    let has_content_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if matches!(settings.payload, Some(Payload::Data(_))) && !has_content_type {
-        fields.push(("Content-Type".to_owned(), FieldEdit::Set(DATA_TYPE.to_owned())));
-    }
     let parts = RequestParts {
         method: &settings.method,
-        fields: &fields,
+        fields: &settings.fields,
         body: body.as_ref(),
         keep_alive: settings.plan.keep_alive,
     };
     let request = RequestTemplate::new(&targets, &parts).map_err(LoadError::Usage)?;
     let plan = Plan { targets, request, ..settings.plan.clone() };
-    let setup = Setup::of(&plan, &settings.method, &fields, body.as_ref());
+    let setup = Setup::of(&plan, &parts);
     Ok((plan, setup))
 }
 

@@ -11,7 +11,7 @@ use crate::client::config::FieldEdit;
 use crate::client::target::ClientTarget;
 use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
-use crate::load::plan::template::Template;
+use crate::load::plan::template::RequestParts;
 use crate::load::stats::latency_histogram::{maybe_micros, micros};
 use crate::text::units::{bytes, count, duration};
 
@@ -182,12 +182,7 @@ impl RunInfo {
 
 impl Setup {
     /// Settings that affect metrics, without secrets.
-    pub(super) fn of(
-        plan: &Plan,
-        method: &str,
-        edits: &[(String, FieldEdit)],
-        body: Option<&Template>,
-    ) -> Self {
+    pub(super) fn of(plan: &Plan, parts: &RequestParts<'_>) -> Self {
         let field = |(name, edit): &(String, FieldEdit)| {
             let value = match edit {
                 FieldEdit::Set(_) if is_secret(name.as_bytes()) => {
@@ -201,9 +196,9 @@ impl Setup {
         let order = (plan.targets.len() > 1).then_some(plan.order);
         let is_random = order == Some(UrlOrder::Random) || plan.request.is_random();
         Self {
-            method: method.to_owned(),
-            fields: edits.iter().map(field).collect(),
-            body_len: body.map_or(Some(0), |body| body.constant().map(|bytes| bytes.len() as u64)),
+            method: parts.method.to_owned(),
+            fields: parts.fields.iter().map(field).collect(),
+            body_len: parts.body.map_or(Some(0), |body| body.constant().map(|bytes| bytes.len() as u64)),
             order,
             seed: is_random.then_some(plan.seed),
             keep_alive_for: if plan.keep_alive { plan.requests_per_connection } else { Some(0) },

@@ -38,8 +38,6 @@ pub struct RunResult {
     pub unsent: u64,
     /// A signal ended the run.
     pub was_interrupted: bool,
-    /// In the warm-up: nothing was measured.
-    pub ended_in_warmup: bool,
     /// Aborted: no connect succeeded, or answers stopped.
     pub was_unreachable: bool,
 }
@@ -51,7 +49,6 @@ impl RunResult {
         self.cpu_usage.merge(&other.cpu_usage);
         self.unsent += other.unsent;
         self.was_interrupted |= other.was_interrupted;
-        self.ended_in_warmup |= other.ended_in_warmup;
         self.was_unreachable |= other.was_unreachable;
     }
 }
@@ -217,7 +214,6 @@ impl LoadApp<'_> {
             cpu_usage: CpuUsage::of_thread(cpu, waited),
             unsent,
             was_interrupted: self.was_interrupted,
-            ended_in_warmup: self.was_interrupted && at < measured_from,
             was_unreachable: self.run.scheduler.is_cancelled && !self.was_interrupted,
             metrics: self.run.metrics,
         }

@@ -4,9 +4,9 @@
 
 use crate::cli::quote;
 use crate::client::config::FieldEdit;
-use crate::client::request::USER_AGENT;
+use crate::client::request::{begin_head, last_edit};
 use crate::client::target::ClientTarget;
-use crate::http::{decimal, end_head, field, request_line};
+use crate::http::{decimal, end_head, field};
 
 use super::{Template, encode_loose_braces};
 use crate::load::plan::random::Random;
@@ -63,20 +63,10 @@ impl RequestTemplate {
 
 impl UrlTemplate {
     fn new(target: &ClientTarget, parts: &RequestParts<'_>) -> Result<Self, String> {
-        let mut head = Vec::with_capacity(256);
         let path = encode_loose_braces(&target.path);
-        request_line(&mut head, parts.method, &path);
-        let is_edited = |name: &str| parts.fields.iter().any(|(edited, _)| edited.eq_ignore_ascii_case(name));
-        let connection = if parts.keep_alive { "" } else { "close" };
-        for (name, value) in [
-            ("Host", target.authority().as_str()),
-            ("User-Agent", USER_AGENT),
-            ("Accept", "*/*"),
-            ("Connection", connection),
-        ] {
-            if !value.is_empty() && !is_edited(name) {
-                field(&mut head, name, value.as_bytes());
-            }
+        let mut head = begin_head(parts.method, &path, target, parts.fields);
+        if !parts.keep_alive && last_edit(parts.fields, "connection").is_none() {
+            field(&mut head, "Connection", b"close");
         }
         for (name, edit) in parts.fields {
             if let FieldEdit::Set(value) = edit {
