@@ -19,6 +19,8 @@ pub struct OptionSpec {
     pub default: Option<&'static str>,
     /// Mode of the program that alone has it.
     pub mode: Option<&'static str>,
+    /// Remedy in load mode, which refuses the option.
+    pub instead: Option<&'static str>,
 }
 
 /// Value of an option, with an example.
@@ -67,7 +69,7 @@ impl OptionSpec {
     /// Option without a value.
     pub const fn flag(letter: Option<char>, long: &'static str) -> OptionSpec {
         let (value_kind, kind) = (ValueKind::NoValue, OptionKind::Single);
-        OptionSpec { letter, long, value_kind, kind, default: None, mode: None }
+        OptionSpec { letter, long, value_kind, kind, default: None, mode: None, instead: None }
     }
 
     /// Option with a value, such as `example`.
@@ -97,6 +99,11 @@ impl OptionSpec {
     /// Option of one mode only.
     pub const fn only_in(self, mode: &'static str) -> OptionSpec {
         OptionSpec { mode: Some(mode), ..self }
+    }
+
+    /// Option of a single request only; `instead` is the remedy in load mode.
+    pub const fn single(self, instead: &'static str) -> OptionSpec {
+        OptionSpec { instead: Some(instead), ..self }
     }
 
     /// Option of this kind.

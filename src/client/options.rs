@@ -22,25 +22,6 @@ use crate::text::parse_duration;
 /// Mode of the options that a single request has not.
 pub(super) const LOAD_MODE: &str = "load mode";
 
-/// Options rejected in load mode, each with its substitute.
-pub(crate) const SINGLE_REQUEST_OPTIONS: [(&str, &str); 15] = [
-    ("--connect-timeout", "--timeout covers connecting"),
-    ("--fail", "--assert checks a run"),
-    ("--include", "responses are counted, not shown"),
-    ("--log", "responses are counted, not logged"),
-    ("--log-format", "responses are counted, not logged"),
-    ("--log-headers", "responses are counted, not logged"),
-    ("--log-secrets", "responses are counted, not logged"),
-    ("--max-time", "-z ends the run, --timeout a request"),
-    ("--output", "--out FILE saves the report"),
-    ("--remote-name", "--out FILE saves the report"),
-    ("--repr-digest", "responses are counted, not checked"),
-    ("--resume", "a request that fails is counted"),
-    ("--show-error", "errors are always shown"),
-    ("--verbose", "responses are counted, not shown"),
-    ("--yes", "nothing is asked"),
-];
-
 /// Longest time, one year: more is a typing error and could overflow an `Instant`.
 const HOURS_MAX: u32 = 365 * 24;
 

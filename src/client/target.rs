@@ -96,7 +96,7 @@ impl KnownHost {
 
 /// Options that override operands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Overrides {
+pub struct Overrides {
     pub(crate) host: Option<String>,
     pub(crate) port: Option<u16>,
     pub(crate) keeps_braces: bool,

@@ -6,15 +6,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{ParsedArgs, UsageError, parse_choice, value};
+use crate::cli::{OptionSpec, ParsedArgs, UsageError, parse_choice, value};
 use crate::client;
 use crate::client::config::FieldEdit;
 use crate::client::options::{
-    SINGLE_REQUEST_OPTIONS, file_name, overrides, parse_positive_time, parse_time, read_known_hosts,
-    read_request, read_tls,
+    file_name, overrides, parse_positive_time, parse_time, read_known_hosts, read_request, read_tls,
 };
 use crate::client::source::{Data, Payload, Source};
-use crate::client::target::ClientTarget;
+use crate::client::target::{ClientTarget, Overrides};
 use crate::http::Method;
 use crate::text::{parse_count, parse_rate};
 
@@ -99,21 +98,15 @@ pub struct Settings {
 pub enum TargetSelection {
     /// Target from the operands.
     One(ClientTarget),
-    /// List of URLs, overridden by `host` and `port`.
-    List {
-        /// Location of the list.
-        list: Source,
-        /// Value of `--host`.
-        host: Option<String>,
-        /// Value of `--port`.
-        port: Option<u16>,
-    },
+    /// List of URLs, and options that override them.
+    List(Source, Overrides),
 }
 
 pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String> {
-    if let Some((name, instead)) = SINGLE_REQUEST_OPTIONS.iter().find(|(name, _)| parsed.peek(name).is_some())
-    {
-        return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
+    for OptionSpec { long: name, instead, .. } in client::args::PROGRAM.specs {
+        if let Some(instead) = instead.filter(|_| parsed.peek(name).is_some()) {
+            return Err(format!("option '{name}' is for a single request; in load mode, {instead}"));
+        }
     }
     let format = value(parsed, "--format", parse_format)?.unwrap_or_default();
     let search = read_search(parsed, format)?;
@@ -138,7 +131,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
     let settings = Settings {
         plan,
         target_selection: match list {
-            Some(list) => TargetSelection::List { list, host: overrides.host, port: overrides.port },
+            Some(list) => TargetSelection::List(list, overrides),
             None => TargetSelection::One(request.target),
         },
         method: request.method,
@@ -166,7 +159,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
 
 /// Standard input can be read once.
 fn check_single_stdin_use(settings: &Settings) -> Result<(), String> {
-    let list = matches!(&settings.target_selection, TargetSelection::List { list: Source::Stdin, .. });
+    let list = matches!(&settings.target_selection, TargetSelection::List(Source::Stdin, _));
     let sent = match &settings.payload {
         Some(Payload::Source(source)) => usize::from(*source == Source::Stdin),
         Some(Payload::Data(data)) => data.iter().filter(|datum| **datum == Data::File(Source::Stdin)).count(),

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::cli::quote;
 use crate::client::source::{Payload, Source, join_data};
-use crate::client::target::{ClientTarget, KnownHost, Overrides};
+use crate::client::target::{ClientTarget, KnownHost};
 use crate::client::tls::ClientTls;
 use crate::net::raise_nofile_limit;
 use crate::reactor::Now;
@@ -106,11 +106,10 @@ pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), 
 fn read_targets(target_selection: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {
     match target_selection {
         TargetSelection::One(target) => Ok(vec![target.clone()]),
-        TargetSelection::List { list, host, port } => {
-            let overrides = Overrides { host: host.clone(), port: *port, keeps_braces: true };
+        TargetSelection::List(list, overrides) => {
             let bytes = read(list, LIST_LEN_MAX)?;
             let usage = |error| LoadError::Usage(format!("{list}: {error}"));
-            parse_list(&bytes, &overrides).map_err(usage)
+            parse_list(&bytes, overrides).map_err(usage)
         }
     }
 }

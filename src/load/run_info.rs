@@ -247,6 +247,8 @@ impl Setup {
 
 /// No difference: merged runs need different seeds, or they repeat one another.
 const SEED_ENTRY: &str = "seed";
+const SCHEDULE_ENTRY: &str = "schedule";
+const END_ENTRY: &str = "ends after";
 
 impl LoadProfile {
     pub(super) fn schedule_text(&self) -> String {
@@ -265,9 +267,9 @@ impl LoadProfile {
             self.stop.duration.map(time_text),
         ];
         [
-            ("schedule", self.schedule_text()),
+            (SCHEDULE_ENTRY, self.schedule_text()),
             ("warm-up", time_text(self.warmup)),
-            ("ends after", ends.into_iter().flatten().collect::<Vec<_>>().join(" or ")),
+            (END_ENTRY, ends.into_iter().flatten().collect::<Vec<_>>().join(" or ")),
         ]
     }
 }
@@ -322,20 +324,22 @@ impl Merged {
 
 /// Differences that can affect metrics: `time-out: 30.0 s and 5.00 s`.
 pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
-    let mut pairs: Vec<_> = one.setup.entries().into_iter().zip(other.setup.entries()).collect();
-    pairs.retain(|((name, _), _)| *name != SEED_ENTRY);
-    let (first, second) = (&one.profile, &other.profile);
-    if first.schedule.is_open_loop() && second.schedule.is_open_loop() && first.schedule != second.schedule {
-        let words = |profile: &LoadProfile| ("schedule", profile.schedule_text());
-        pairs.push((words(first), words(second)));
-    }
-    let warmup = |profile: &LoadProfile| ("warm-up", time_text(profile.warmup));
-    pairs.push((warmup(first), warmup(second)));
-    let pipeline = |run: &RunInfo| ("requests in flight per connection", count(run.pipeline));
-    pairs.push((pipeline(one), pipeline(other)));
+    let (first, second) = (&one.profile.schedule, &other.profile.schedule);
+    let are_open = first.is_open_loop() && second.is_open_loop();
+    let entries = |run: &RunInfo| {
+        let in_flight = ("requests in flight per connection", count(run.pipeline));
+        run.setup.entries().into_iter().chain(run.profile.entries()).chain([in_flight])
+    };
+    let differs = |((name, one), (_, other)): &((&str, String), (&str, String))| match *name {
+        SEED_ENTRY | END_ENTRY => false,
+        SCHEDULE_ENTRY => are_open && first != second,
+        _ => one != other,
+    };
     let shown = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-    let differ = pairs.into_iter().filter(|((_, one), (_, other))| one != other);
-    differ.map(|((name, one), (_, other))| format!("{name}: {} and {}", shown(one), shown(other))).collect()
+    let differing = entries(one).zip(entries(other)).filter(differs);
+    differing
+        .map(|((name, one), (_, other))| format!("{name}: {} and {}", shown(one), shown(other)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -165,8 +165,10 @@ fn load_method_and_body_options_match_single_request() {
 
 #[test]
 fn urls_option_reads_file_or_stdin() {
-    let list =
-        |list, host: Option<&str>, port| TargetSelection::List { list, host: host.map(str::to_owned), port };
+    let list = |list, host: Option<&str>, port| {
+        let host = host.map(str::to_owned);
+        TargetSelection::List(list, Overrides { host, port, keeps_braces: true })
+    };
     assert_eq!(
         settings("-c 2 --urls u.txt").target_selection,
         list(Source::File("u.txt".into()), None, None)
@@ -285,9 +287,10 @@ fn invalid_load_options_get_one_line_errors() {
 
 #[test]
 fn single_request_options_are_refused_in_load_mode() {
-    for (name, _) in SINGLE_REQUEST_OPTIONS {
-        let option = crate::client::args::PROGRAM.specs.iter().find(|known| known.long == name);
-        let takes_value = matches!(option.expect("an option").value_kind, crate::cli::ValueKind::Required(_));
+    let refused: Vec<_> = client::args::PROGRAM.specs.iter().filter(|spec| spec.instead.is_some()).collect();
+    assert_eq!(refused.len(), 15);
+    for OptionSpec { long: name, value_kind, .. } in refused {
+        let takes_value = matches!(value_kind, crate::cli::ValueKind::Required(_));
         let line = format!("-n 5 {name}{}", if takes_value { "=1" } else { "" });
         let error = try_settings(&line).unwrap_err();
         assert!(error.starts_with(&format!("option '{name}' is for a single request")), "{error}");

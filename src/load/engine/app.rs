@@ -56,16 +56,10 @@ impl RunResult {
 /// Run phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunPhase {
-    /// Nothing counts.
-    WarmUp {
-        /// Time left.
-        left: Duration,
-    },
-    /// Every request counts.
-    Measuring {
-        /// Time so far.
-        elapsed: Duration,
-    },
+    /// Nothing counts, for this time yet.
+    WarmUp(Duration),
+    /// Every request counts, since this time.
+    Measuring(Duration),
 }
 
 /// Where the requests go.
@@ -184,8 +178,8 @@ impl LoadApp<'_> {
             let from = self.run.scheduler.measured_from;
             let elapsed = at.saturating_duration_since(from);
             let (phase, interval) = match from.saturating_duration_since(at) {
-                Duration::ZERO => (RunPhase::Measuring { elapsed }, self.observe_interval),
-                left => (RunPhase::WarmUp { left }, OBSERVE_INTERVAL),
+                Duration::ZERO => (RunPhase::Measuring(elapsed), self.observe_interval),
+                left => (RunPhase::WarmUp(left), OBSERVE_INTERVAL),
             };
             let into = elapsed.as_nanos() % interval.as_nanos().max(1);
             self.observe_at = at.checked_add(interval.saturating_sub(Duration::from_nanos(into as u64)));

@@ -111,14 +111,14 @@ mod tests {
         let rows = [(1, 0), (1, 1), (2, 1), (2, 0), (3, 1), (0, 0), (4, 1), (5, 1), (0, 1)];
         for (secs, index) in rows {
             metrics[index].record_sent(0);
-            let phase = RunPhase::Measuring { elapsed: Duration::from_secs(secs) };
+            let phase = RunPhase::Measuring(Duration::from_secs(secs));
             let phase = Some(phase).filter(|_| secs > 0);
             sender.send((index, metrics[index].series.clone(), phase)).expect("it is heard");
         }
         drop(sender);
         let mut sums = Vec::new();
         observe_threads(&receiver, 2, &mut |sum, phase| {
-            let RunPhase::Measuring { elapsed } = phase else { return };
+            let RunPhase::Measuring(elapsed) = phase else { return };
             sums.push((elapsed.as_secs(), sum.totals.sent));
         });
         assert_eq!(sums, [(1, 2), (2, 4), (3, 6), (4, 7), (5, 8), (5, 9)]);

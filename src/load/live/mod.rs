@@ -55,13 +55,13 @@ impl<W: Write> LiveDisplay<W> {
             return;
         }
         match (&mut self.mode, phase) {
-            (DisplayMode::Lines { has_shown_warmup: has_warmed, .. }, RunPhase::WarmUp { left }) => {
+            (DisplayMode::Lines { has_shown_warmup: has_warmed, .. }, RunPhase::WarmUp(left)) => {
                 if !*has_warmed && left >= WARMUP_SHOWN_MIN {
                     *has_warmed = true;
                     let _ = writeln!(self.out, "warming up, {} left", whole_secs_text(left));
                 }
             }
-            (DisplayMode::Lines { every, next, .. }, RunPhase::Measuring { elapsed }) => {
+            (DisplayMode::Lines { every, next, .. }, RunPhase::Measuring(elapsed)) => {
                 if *next <= elapsed {
                     let _ = writeln!(self.out, "{}", StatusView::of(so_far, elapsed).line());
                     while *next <= elapsed {
@@ -72,8 +72,8 @@ impl<W: Write> LiveDisplay<W> {
             (DisplayMode::Block { size, drawn_lens }, phase) => {
                 let size = size();
                 let block = match phase {
-                    RunPhase::WarmUp { left } => warmup_block(left, size),
-                    RunPhase::Measuring { elapsed } => StatusView::of(so_far, elapsed).block(self.stop, size),
+                    RunPhase::WarmUp(left) => warmup_block(left, size),
+                    RunPhase::Measuring(elapsed) => StatusView::of(so_far, elapsed).block(self.stop, size),
                 };
                 // One write: no half block is visible.
                 let _ = self.out.write_all(redraw_text(&block, drawn_lens, size).as_bytes());
@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn measuring(at: f64) -> RunPhase {
-        RunPhase::Measuring { elapsed: secs(at) }
+        RunPhase::Measuring(secs(at))
     }
 
     fn text(display: LiveDisplay<Vec<u8>>) -> String {
@@ -205,7 +205,7 @@ mod tests {
         let mode = DisplayMode::Lines { every: secs(2.0), next: secs(2.0), has_shown_warmup: false };
         let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop: Stop::default() };
         for left in [3.0, 2.0, 1.0] {
-            display.show(&metrics.series, RunPhase::WarmUp { left: secs(left) });
+            display.show(&metrics.series, RunPhase::WarmUp(secs(left)));
         }
         for quarter in 0..36 {
             display.show(&metrics.series, measuring(f64::from(quarter) / 4.0));
@@ -224,7 +224,7 @@ mod tests {
         let stop = Stop { requests: None, duration: Some(secs(10.0)) };
         let mut display = LiveDisplay { out: Vec::new(), is_writable: || true, mode, stop };
         let metrics = metrics(&[4, 8]);
-        display.show(&metrics.series, RunPhase::WarmUp { left: secs(1.0) });
+        display.show(&metrics.series, RunPhase::WarmUp(secs(1.0)));
         display.show(&metrics.series, measuring(2.0));
         display.show(&metrics.series, measuring(2.25));
         display.clear();
@@ -250,7 +250,7 @@ mod tests {
         ] {
             let mut display =
                 LiveDisplay { out: Vec::new(), is_writable: || false, mode, stop: Stop::default() };
-            display.show(&metrics.series, RunPhase::WarmUp { left: secs(1.0) });
+            display.show(&metrics.series, RunPhase::WarmUp(secs(1.0)));
             display.show(&metrics.series, measuring(2.0));
             display.clear();
             assert_eq!(text(display), "");

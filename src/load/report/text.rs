@@ -89,16 +89,12 @@ fn totals(summary: &Summary) -> String {
     let totals = &summary.totals;
     let (sent, answered) = (count(totals.sent), count(totals.answered));
     let (failed, unfinished) = (count(totals.failed), count(totals.unfinished));
+    let sum = format!("{sent} sent = {answered} completed + {failed} failed + {unfinished} unfinished");
+    let (received, per_sec) = (bytes(summary.received_bytes as f64), bytes(summary.received_per_sec));
     let values = [
-        (
-            "requests",
-            format!("{sent} sent = {answered} completed + {failed} failed + {unfinished} unfinished"),
-        ),
+        ("requests", sum),
         ("rate", format!("{} (responses)", rate(summary.rate))),
-        (
-            "transfer",
-            format!("{}, {}/s", bytes(summary.received_bytes as f64), bytes(summary.received_per_sec)),
-        ),
+        ("transfer", format!("{received}, {per_sec}/s")),
         ("errors", format!("{} ({})", share(summary.error_share), errors(summary))),
         ("client CPU", client_cpu(summary)),
     ];

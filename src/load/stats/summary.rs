@@ -451,14 +451,14 @@ fn urls(metrics: &Metrics, info: &RunInfo) -> Vec<UrlSummary> {
 
 fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
     let (slices, full) = (&metrics.series.slices, metrics.series.slice_len);
-    let mut start = Duration::ZERO;
-    let summaries = slices.iter().map(|slice| {
+    let summaries = (0..).zip(slices).map(|(index, slice)| {
+        let start = full.saturating_mul(index);
         // Late responses belong to a slice of full length.
         let length = match wall.saturating_sub(start).min(full) {
             Duration::ZERO => full,
             length => length,
         };
-        let summary = SliceSummary {
+        SliceSummary {
             start,
             length,
             answered: slice.answered,
@@ -469,9 +469,7 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
             p50_us: slice.quantile_us(0.5),
             p99_us: slice.quantile_us(0.99),
             slice: slice.clone(),
-        };
-        start = start.saturating_add(full);
-        summary
+        }
     });
     summaries.collect()
 }

@@ -3,7 +3,7 @@
 //! If one rate has two steps, the chart shows the deciding one, the table both.
 
 use super::text::{LATENCY_NOTE, PERCENTILES_SHOWN, SHORT_STEPS_NOTE, few_requests_note, steps_table};
-use crate::load::report::html::axis::Axis;
+use crate::load::report::html::axis::{Axis, extent};
 use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
 use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{banner, began, header, page, section};
@@ -42,21 +42,18 @@ fn answer(curve: &Curve) -> String {
 fn tiles(curve: &Curve) -> String {
     let (found, above) = (curve.answer.rate_per_sec, curve.answer.above_per_sec);
     let shown_rate = |at: Option<f64>| at.map_or("none".to_owned(), rate);
+    let (limit, meaning) = match curve.answer.end {
+        SearchEnd::ClientBound => ("client's limit", "the server's limit is unknown"),
+        _ => ("misses the objective", "the lowest rate"),
+    };
     let mut tiles = vec![
         tile("meets the objective", &shown_rate(found), "the highest rate"),
-        match curve.answer.end {
-            SearchEnd::ClientBound => {
-                tile("client's limit", &shown_rate(above), "the server's limit is unknown")
-            }
-            _ => tile("misses the objective", &shown_rate(above), "the lowest rate"),
-        },
+        tile(limit, &shown_rate(above), meaning),
     ];
     if let Some(best) = curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found) {
         let its = format!("at {}", rate(best.rate));
-        tiles.extend(
-            PERCENTILES_SHOWN
-                .map(|name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its)),
-        );
+        let latency = |name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its);
+        tiles.extend(PERCENTILES_SHOWN.map(latency));
         tiles.push(tile("errors", &share(best.error_share), &its));
         tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
     }
@@ -69,15 +66,10 @@ fn chart(curve: &Curve) -> Option<Chart> {
     let steps = curve.deciding_steps();
     let limit = curve.latency_limit.as_ref();
     let (first, last) = (steps.first()?.rate, steps.last()?.rate);
-    let times = || {
-        steps
-            .iter()
-            .flat_map(|step| PERCENTILES_SHOWN.into_iter().filter_map(|name| step.percentile_us(name)))
-    };
-    let (low, high) = times()
-        .chain(limit.map(|(_, us)| *us))
-        .fold((f64::INFINITY, 0.0_f64), |(low, high), us| (low.min(us), high.max(us)));
-    times().next()?;
+    let percentiles = |step: &&RateStep| PERCENTILES_SHOWN.map(|name| step.percentile_us(name));
+    let times: Vec<f64> = steps.iter().flat_map(percentiles).flatten().collect();
+    times.first()?;
+    let (low, high) = extent(times.into_iter().chain(limit.map(|(_, us)| *us)));
     let mut lines = PERCENTILES_SHOWN.map(|name| line(name, &steps)).to_vec();
     if let Some((clause, us)) = limit {
         let points = vec![Some((first, *us)), Some((last, *us))];

@@ -2,6 +2,7 @@
 //!
 //! Bars show only the bend of p99.
 
+use crate::load::report::html::axis::extent;
 use crate::load::report::table::Table;
 use crate::load::report::tables::percentile;
 use crate::load::report::text::{in_flight_text, lines};
@@ -56,9 +57,7 @@ fn steps(curve: &Curve) -> String {
     if curve.steps.is_empty() {
         return String::new();
     }
-    let logarithms = curve.steps.iter().filter_map(p99_logarithm);
-    let ends =
-        logarithms.fold((f64::INFINITY, 0.0_f64), |(least, most), p99| (least.min(p99), most.max(p99)));
+    let ends = extent(curve.steps.iter().filter_map(p99_logarithm));
     let table = steps_table(curve)
         .long("p99", |(_, step)| p99_logarithm(step).map_or_else(String::new, |p99| bar(p99, ends)));
     let short = curve.has_short_steps().then(|| SHORT_STEPS_NOTE.to_owned());

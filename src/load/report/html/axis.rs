@@ -27,6 +27,11 @@ pub(in crate::load) struct Axis {
     ticks: Vec<AxisTick>,
 }
 
+/// Least and most of numbers that are not negative.
+pub(in crate::load) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, 0.0), |(least, most), value| (least.min(value), most.max(value)))
+}
+
 impl Axis {
     pub(in crate::load) fn linear(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
         Self::over(name, AxisScale::Linear, ticks::linear(from, to, unit, STEPS_MAX))
@@ -38,9 +43,7 @@ impl Axis {
 
     /// Microseconds; linear from 0 up to [`LINEAR_RATIO_MAX`].
     pub(in crate::load) fn times(name: &'static str, times_us: impl Iterator<Item = f64>) -> Self {
-        let ends = |(low, high): (f64, f64), us: f64| (low.min(us), high.max(us));
-        let (low, high) = times_us.filter(|us| *us > 0.0).fold((f64::INFINITY, 0.0), ends);
-        Self::fitting(name, 0.0, (low, high), AxisUnit::Time)
+        Self::fitting(name, 0.0, extent(times_us.filter(|us| *us > 0.0)), AxisUnit::Time)
     }
 
     pub(in crate::load) fn fitting(

@@ -35,6 +35,9 @@ pub(super) fn tiles(summary: &Summary) -> String {
     let totals = &summary.totals;
     let (answered, failed) = (count(totals.answered), count(totals.failed));
     let sum = format!("= {answered} completed + {failed} failed + {} unfinished", count(totals.unfinished));
+    let received = format!("{} in total", bytes(summary.received_bytes as f64));
+    let each = cpu_per_answer(summary).map(|each| format!("{each} a response"));
+    let each = each.unwrap_or_else(|| "no responses".to_owned());
     let tiles = [
         tile("rate", &rate(summary.rate), &format!("{answered} responses")),
         percentile_tile(summary, "p50", "half took no longer"),
@@ -42,17 +45,8 @@ pub(super) fn tiles(summary: &Summary) -> String {
         percentile_tile(summary, "p99.9", "one in 1,000 took longer"),
         tile("errors", &share(summary.error_share), &errors(summary)),
         tile("requests", &count(totals.sent), &sum),
-        tile(
-            "received",
-            &format!("{}/s", bytes(summary.received_per_sec)),
-            &format!("{} in total", bytes(summary.received_bytes as f64)),
-        ),
-        tile(
-            "client's CPU",
-            &share(summary.client.cpu_share),
-            &cpu_per_answer(summary)
-                .map_or_else(|| "no responses".to_owned(), |each| format!("{each} a response")),
-        ),
+        tile("received", &format!("{}/s", bytes(summary.received_per_sec)), &received),
+        tile("client's CPU", &share(summary.client.cpu_share), &each),
     ];
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }

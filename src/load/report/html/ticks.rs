@@ -10,8 +10,9 @@ const TICKS_MAX: usize = 64;
 const LABELS_MAX: usize = 7;
 /// Powers of ten: from a microsecond to longer than any run.
 const POWERS_MAX: i32 = 15;
-/// Nines of the last tick: one in a thousand million lies above.
-const NINES_MAX: u32 = 9;
+/// Ticks of a share; one in a thousand million lies above the last.
+const PERCENTAGES: [&str; 11] =
+    ["0", "50", "90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999", "99.999999", "99.9999999"];
 
 const SECOND_US: f64 = 1e6;
 const MINUTE_US: f64 = 60.0 * SECOND_US;
@@ -68,15 +69,9 @@ fn place(digit: i32, power: i32) -> f64 {
 }
 
 pub(super) fn percentiles(to: f64) -> Vec<AxisTick> {
-    let tick = |at: f64, label: &str| AxisTick { at, label: format!("{label} %") };
-    let mut ticks = vec![tick(0.0, "0"), tick(0.5, "50"), tick(0.9, "90")];
-    for nines in 2..=NINES_MAX {
-        let label =
-            if nines == 2 { "99".to_owned() } else { format!("99.{}", "9".repeat(nines as usize - 2)) };
-        ticks.push(tick(1.0 - 0.1f64.powi(nines as i32), &label));
-    }
-    ticks.retain(|tick| tick.at <= to + 1e-12);
-    ticks
+    let at = |percent: &str| percent.parse().map_or(0.0, |percent: f64| percent / 100.0);
+    let tick = |percent: &str| AxisTick { at: at(percent), label: format!("{percent} %") };
+    PERCENTAGES.map(tick).into_iter().filter(|tick| tick.at <= to + 1e-12).collect()
 }
 
 fn number(value: f64) -> f64 {
