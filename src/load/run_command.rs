@@ -67,12 +67,10 @@ fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>
     }
     if summary.info.gave_up {
         let reason = most_common_failure(summary).unwrap_or_default();
-        let failures = &summary.connect_failures;
+        let has = |failure| summary.connect_failures.of(failure) > 0;
         return Err(match () {
-            _ if failures.of(LoadFailure::CertificateRefused) > 0 => {
-                LoadError::Tls(TlsError::Certificate(reason))
-            }
-            _ if failures.of(LoadFailure::HandshakeFailed) > 0 => LoadError::Tls(TlsError::Handshake(reason)),
+            _ if has(LoadFailure::CertificateRefused) => LoadError::Tls(TlsError::Certificate(reason)),
+            _ if has(LoadFailure::HandshakeFailed) => LoadError::Tls(TlsError::Handshake(reason)),
             _ => LoadError::GaveUp(format!("gave up: {reason}; start the server, or correct the address")),
         });
     }

@@ -44,7 +44,7 @@ pub struct RunInfo {
     #[serde(rename = "wall_us", with = "micros")]
     pub wall: Duration,
     /// CPU usage in that time.
-    #[serde(flatten, skip_deserializing)]
+    #[serde(flatten)]
     pub cpu_usage: CpuUsage,
     /// Start, in Unix seconds.
     pub started_unix_secs: u64,
@@ -96,7 +96,7 @@ pub struct LoadProfile {
     /// Schedule of the requests.
     pub schedule: Schedule,
     /// End conditions.
-    #[serde(flatten, skip_deserializing)]
+    #[serde(flatten)]
     pub stop: Stop,
     /// Time before measuring begins.
     #[serde(rename = "warmup_us", with = "micros")]

@@ -122,8 +122,8 @@ impl ConnectionSlots {
     /// After an unused connection, pauses: a server that closes at once would get thousands of connections.
     pub(super) fn left(&mut self, slot_index: usize, opened: Instant, was_used: bool, at: Instant) {
         self.taken = self.taken.saturating_sub(1);
-        self.clear_key(slot_index);
         let slot = &mut self.slots[slot_index];
+        (slot.key, slot.can_send) = (None, false);
         self.hosts[slot.host_index].connected -= 1;
         slot.left_at = Some(at);
         slot.unused_connections = if was_used { 0 } else { slot.unused_connections.saturating_add(1) };
@@ -135,8 +135,8 @@ impl ConnectionSlots {
     }
 
     pub(super) fn failed(&mut self, slot_index: usize, at: Instant) {
-        self.clear_key(slot_index);
         let slot = &mut self.slots[slot_index];
+        (slot.key, slot.can_send) = (None, false);
         let host = &mut self.hosts[slot.host_index];
         let addresses = host.addresses.len();
         slot.failures = slot.failures.saturating_add(1);
@@ -145,11 +145,6 @@ impl ConnectionSlots {
         host.is_refusing |= rounds > 0 && host.connected == 0;
         let pause = rounds.checked_sub(1).map_or(Duration::ZERO, pause);
         self.reopen_queue.push(Reverse((at + pause, slot_index)));
-    }
-
-    fn clear_key(&mut self, slot_index: usize) {
-        let slot = &mut self.slots[slot_index];
-        (slot.key, slot.can_send) = (None, false);
     }
 
     /// Queued at most once; `pop_idle` skips slots that cannot send.

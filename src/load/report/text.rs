@@ -77,10 +77,8 @@ pub(super) fn setup_line(info: &RunInfo) -> String {
 
 fn verdict(summary: &Summary) -> String {
     let reasons = summary.validity.reasons.iter().map(|reason| format!("  {}\n", reason.meaning));
-    let reasons = match summary.validity.is_valid() {
-        true => None,
-        false => Some(format!("INVALID: client-bound\n{}", reasons.collect::<String>())),
-    };
+    let verdict = format!("INVALID: client-bound\n{}", reasons.collect::<String>());
+    let reasons = (!summary.validity.is_valid()).then_some(verdict);
     let notes = summary.validity.warnings.iter().map(|warning| format!("Note: {}\n", warning.meaning));
     reasons.into_iter().chain(notes).collect::<Vec<_>>().join("\n")
 }
@@ -115,10 +113,8 @@ fn client_cpu(summary: &Summary) -> String {
         0 | 1 => String::new(),
         _ => format!(" (the busiest thread {})", share(summary.client.cpu_share_max)),
     };
-    let waited = match summary.client.waited_share {
-        Some(waited) => format!("; waited for a processor for {} of the time", share(waited)),
-        None => String::new(),
-    };
+    let waited = |waited| format!("; waited for a processor for {} of the time", share(waited));
+    let waited = summary.client.waited_share.map_or_else(String::new, waited);
     let each = cpu_per_answer(summary).map_or_else(String::new, |each| format!(", {each} a response"));
     format!("{}{busiest}{each}{waited}", share(summary.client.cpu_share))
 }

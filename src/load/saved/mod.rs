@@ -12,12 +12,11 @@ use serde_json::{Value, json};
 
 use super::error::LoadError;
 use super::output::read_bounded;
-use super::run_info::{CpuUsage, Merged, RunInfo};
+use super::run_info::{Merged, RunInfo};
 use crate::cli::quote;
-use crate::load::plan::run_plan::Stop;
 use crate::load::report::Document;
 use crate::load::stats::latency_histogram::{COUNT_MAX, to_us};
-use crate::load::stats::metrics::{Latencies, Metrics, URL_FIGURES_MAX};
+use crate::load::stats::metrics::{Metrics, URL_FIGURES_MAX};
 use crate::load::stats::summary::Summary;
 use crate::load::stats::time_series::{SLICES_MAX, TimeSeries};
 
@@ -111,16 +110,11 @@ impl SavedRun {
     /// Separate calls: flattened fields duplicate the generated code.
     fn of(value: &Value) -> serde_json::Result<Self> {
         let of_info = value.get("conditions").ok_or_else(|| de::Error::missing_field("conditions"))?;
-        let mut metrics = Metrics::deserialize(value)?;
+        let metrics = Metrics::deserialize(value)?;
         if metrics.statuses.keys().any(|status| *status > STATUS_MAX) {
             return Err(de::Error::custom("its 'statuses' is not a list of statuses"));
         }
-        metrics.latencies = Latencies::deserialize(value)?;
-        metrics.series = TimeSeries::deserialize(value)?;
-        let mut info = RunInfo::deserialize(of_info)?;
-        info.cpu_usage = CpuUsage::deserialize(of_info)?;
-        info.profile.stop = Stop::deserialize(&of_info["course"])?;
-        Ok(Self { metrics, info })
+        Ok(Self { metrics, info: RunInfo::deserialize(of_info)? })
     }
 }
 

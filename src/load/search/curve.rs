@@ -139,15 +139,15 @@ impl Curve {
     pub fn in_words(&self) -> String {
         let is_down = self.steps.last().is_some_and(RateStep::has_only_errors);
         let SearchOutcome { end, rate_per_sec, above_per_sec } = self.answer;
-        match (end, rate_per_sec.map(rate), above_per_sec.map(rate)) {
-            (SearchEnd::Found, Some(found), Some(above)) => {
-                format!("{found} meets the objective, {above} does not")
-            }
-            (SearchEnd::Found, Some(found), None) => {
-                format!("{found} meets the objective, and no higher rate can be set")
-            }
-            (SearchEnd::ClientBound, Some(found), Some(above)) => {
-                format!("at least {found} meets the objective: at {above} the client reached its limit")
+        let (found, above) = (rate_per_sec.map(rate), above_per_sec.map(rate));
+        let meets = found.as_ref().map(|found| format!("{found} meets the objective"));
+        let known = meets.iter().cloned().chain(above.as_ref().map(|above| format!("{above} does not")));
+        let known = known.collect::<Vec<_>>().join(", ");
+        match (end, meets, above) {
+            (SearchEnd::Found, Some(_), Some(_)) => known,
+            (SearchEnd::Found, Some(meets), None) => format!("{meets}, and no higher rate can be set"),
+            (SearchEnd::ClientBound, Some(meets), Some(above)) => {
+                format!("at least {meets}: at {above} the client reached its limit")
             }
             (SearchEnd::ClientBound, None, Some(above)) => {
                 format!("the server's limit is unknown: the client reached its own limit at {above}")
@@ -156,13 +156,8 @@ impl Curve {
                 format!("no rate meets the objective: at {lowest} every request ended in an error")
             }
             (SearchEnd::NotMet, _, Some(lowest)) => format!("not even {lowest} meets the objective"),
-            (_, found, above) => {
-                let known = [
-                    found.map(|found| format!("{found} meets the objective")),
-                    above.map(|above| format!("{above} does not")),
-                ];
-                let known: Vec<_> = known.into_iter().flatten().collect();
-                let known = if known.is_empty() { "no result".to_owned() } else { known.join(", ") };
+            _ => {
+                let known = if known.is_empty() { "no result" } else { &known };
                 let why = if is_down { ", when no request succeeded any more" } else { "" };
                 format!("the search ended early{why}: {known}")
             }

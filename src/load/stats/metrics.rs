@@ -88,9 +88,9 @@ impl Latencies {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Request counts.
-    #[serde(flatten, skip_deserializing)]
+    #[serde(flatten)]
     pub series: TimeSeries,
-    #[serde(flatten, skip_deserializing)]
+    #[serde(flatten)]
     pub(in crate::load) latencies: Latencies,
     pub(in crate::load) first_byte: LatencyHistogram,
     /// Connect times.

@@ -211,12 +211,8 @@ struct FailureSummary {
 }
 
 fn write_failures<S: Serializer>(counts: &FailureCounts, to: S) -> Result<S::Ok, S::Error> {
-    let seen = counts.seen();
-    to.collect_seq(seen.map(|(failure, count)| FailureSummary {
-        name: failure,
-        count,
-        meaning: failure.describe(),
-    }))
+    let summary = |(name, count): (LoadFailure, _)| FailureSummary { name, count, meaning: name.describe() };
+    to.collect_seq(counts.seen().map(summary))
 }
 
 pub(in crate::load) fn ratio(dividend: f64, divisor: f64) -> f64 {
@@ -234,6 +230,7 @@ impl Summary {
         let cpu_secs = info.cpu_usage.cpu.as_secs_f64();
         let waited_secs = info.cpu_usage.run_queue_wait.map(|waited| waited.as_secs_f64());
         let threads_secs = wall_secs * info.threads.max(1) as f64;
+        let statuses = metrics.statuses.iter().map(|(&status, &count)| StatusCount { status, count });
         let mut summary = Self {
             info: info.clone(),
             totals: Requests {
@@ -263,11 +260,7 @@ impl Summary {
             bars: bars(&corrected_times),
             corrected_times,
             uncorrected_times,
-            statuses: metrics
-                .statuses
-                .iter()
-                .map(|(&status, &count)| StatusCount { status, count })
-                .collect(),
+            statuses: statuses.collect(),
             failures: metrics.failures.clone(),
             connect_failures: metrics.series.connect_failures.clone(),
             urls: urls(metrics, info),

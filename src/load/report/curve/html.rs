@@ -93,13 +93,9 @@ fn chart(curve: &Curve) -> Option<Chart> {
 
 fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
     let points: Vec<_> = steps.iter().map(|step| Some((step.rate, step.percentile_us(name)?))).collect();
-    let dots = points.iter().flatten();
-    let dots = dots.map(|(x, y)| ChartDot {
-        x: *x,
-        y: *y,
-        tooltip: format!("{name} at {}: {}", rate(*x), time(*y)),
-    });
-    ChartLine { name: name.to_owned(), dots: dots.collect(), points, is_filled: false }
+    let tooltip = |x, y| format!("{name} at {}: {}", rate(x), time(y));
+    let dots = points.iter().flatten().map(|&(x, y)| ChartDot { x, y, tooltip: tooltip(x, y) }).collect();
+    ChartLine { name: name.to_owned(), dots, points, is_filled: false }
 }
 
 fn spans(steps: &[&RateStep]) -> Vec<ChartSpan> {

@@ -40,13 +40,10 @@ fn heading(curve: &Curve) -> String {
 
 /// As in the page, which has more columns.
 pub(super) fn steps_table(curve: &Curve) -> Table<'_, (usize, &RateStep)> {
-    let mut table = Table::new("Steps", curve.by_rate()).number("rate", |(_, step)| rate(step.rate)).text(
-        " verdict",
-        |(_, step)| {
-            // A star means too few requests.
-            format!(" {}{}", step.slo_result.verdict, if step.has_enough_requests { "" } else { "*" })
-        },
-    );
+    let doubt = |step: &RateStep| if step.has_enough_requests { "" } else { "*" };
+    let mut table = Table::new("Steps", curve.by_rate())
+        .number("rate", |(_, step)| rate(step.rate))
+        .text(" verdict", |(_, step)| format!(" {}{}", step.slo_result.verdict, doubt(step)));
     for name in PERCENTILES_SHOWN {
         table = table.number(name, |(_, step)| percentile(step.latency.as_ref(), name));
     }
