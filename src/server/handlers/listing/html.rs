@@ -70,7 +70,7 @@ impl HtmlWriter {
     fn upload_form(&self, out: &mut Vec<u8>) {
         let Some(form) = self.upload else { return };
         let may = [("replace", form.replace), ("mkdir", form.mkdir), ("remove", form.remove)];
-        let may = may.into_iter().filter_map(|(name, may)| may.then(|| format!(" data-{name}=\"yes\"")));
+        let may = may.into_iter().filter(|(_, may)| *may).map(|(name, _)| format!(" data-{name}=\"yes\""));
         // Before the files: the server knows it when they come.
         let replace = if form.replace { REPLACE_INPUT } else { "" };
         append(out, format_args!("{UPLOAD_FORM}{}>{replace}{UPLOAD_INPUTS}", may.collect::<String>()));
