@@ -67,48 +67,44 @@ impl OptionKind {
 
 impl OptionSpec {
     /// Option without a value.
-    pub const fn flag(letter: Option<char>, long: &'static str) -> OptionSpec {
+    pub const fn flag(letter: Option<char>, long: &'static str) -> Self {
         let (value_kind, kind) = (ValueKind::NoValue, OptionKind::Single);
-        OptionSpec { letter, long, value_kind, kind, default: None, mode: None, instead: None }
+        Self { letter, long, value_kind, kind, default: None, mode: None, instead: None }
     }
 
     /// Option with a value, such as `example`.
-    pub const fn value(letter: Option<char>, long: &'static str, example: &'static str) -> OptionSpec {
-        OptionSpec { value_kind: ValueKind::Required(example), ..OptionSpec::flag(letter, long) }
+    pub const fn value(letter: Option<char>, long: &'static str, example: &'static str) -> Self {
+        Self { value_kind: ValueKind::Required(example), ..Self::flag(letter, long) }
     }
 
     /// Option with an optional value: `--long=example` or `-l=example`.
-    pub const fn optional_value(
-        letter: Option<char>,
-        long: &'static str,
-        example: &'static str,
-    ) -> OptionSpec {
-        OptionSpec { value_kind: ValueKind::Optional(example), ..OptionSpec::flag(letter, long) }
+    pub const fn optional_value(letter: Option<char>, long: &'static str, example: &'static str) -> Self {
+        Self { value_kind: ValueKind::Optional(example), ..Self::flag(letter, long) }
     }
 
     /// Option without a value or setting, such as `--help`.
-    pub const fn action(letter: Option<char>, long: &'static str) -> OptionSpec {
-        OptionSpec { kind: OptionKind::Action, ..OptionSpec::flag(letter, long) }
+    pub const fn action(letter: Option<char>, long: &'static str) -> Self {
+        Self { kind: OptionKind::Action, ..Self::flag(letter, long) }
     }
 
     /// Option with this default value.
-    pub const fn defaults_to(self, value: &'static str) -> OptionSpec {
-        OptionSpec { default: Some(value), ..self }
+    pub const fn defaults_to(self, value: &'static str) -> Self {
+        Self { default: Some(value), ..self }
     }
 
     /// Option of one mode only.
-    pub const fn only_in(self, mode: &'static str) -> OptionSpec {
-        OptionSpec { mode: Some(mode), ..self }
+    pub const fn only_in(self, mode: &'static str) -> Self {
+        Self { mode: Some(mode), ..self }
     }
 
     /// Option of a single request only; `instead` is the remedy in load mode.
-    pub const fn single(self, instead: &'static str) -> OptionSpec {
-        OptionSpec { instead: Some(instead), ..self }
+    pub const fn single(self, instead: &'static str) -> Self {
+        Self { instead: Some(instead), ..self }
     }
 
     /// Option of this kind.
-    pub const fn kind(self, kind: OptionKind) -> OptionSpec {
-        OptionSpec { kind, ..self }
+    pub const fn kind(self, kind: OptionKind) -> Self {
+        Self { kind, ..self }
     }
 
     pub(super) const fn is_allowed_in_file(&self) -> bool {

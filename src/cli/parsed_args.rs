@@ -20,13 +20,9 @@ pub struct ParsedArgs {
 }
 
 impl ParsedArgs {
-    pub(super) fn new(
-        specs: &'static [OptionSpec],
-        settings: Vec<Setting>,
-        operands: Vec<OsString>,
-    ) -> ParsedArgs {
+    pub(super) fn new(specs: &'static [OptionSpec], settings: Vec<Setting>, operands: Vec<OsString>) -> Self {
         let options = pico_args::Arguments::from_vec(Vec::new());
-        let mut parsed = ParsedArgs { specs, settings: Vec::new(), options, operands };
+        let mut parsed = Self { specs, settings: Vec::new(), options, operands };
         parsed.add(settings);
         parsed
     }

@@ -21,7 +21,7 @@ pub struct ClientConfig {
     /// Request method, as sent.
     pub method: String,
     /// Changes to request fields, in order, by field name.
-    pub fields: Vec<(String, FieldEdit)>,
+    pub fields: Vec<NamedEdit>,
     /// Destination of the body.
     pub output: OutputChoice,
     /// Writes the response head before the body.
@@ -65,6 +65,9 @@ impl ClientConfig {
     }
 }
 
+/// Field name, and its edit.
+pub type NamedEdit = (String, FieldEdit);
+
 /// Change to one request field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldEdit {
@@ -88,7 +91,7 @@ pub enum OutputChoice {
 }
 
 /// Parses `N: V`, `N:` or `N;`, as curl's `-H` (RFC 9110 section 5: token, then field value).
-pub(super) fn parse_field(text: &str) -> Result<(String, FieldEdit), &'static str> {
+pub(super) fn parse_field(text: &str) -> Result<NamedEdit, &'static str> {
     let (name, edit) = match (text.split_once(':'), text.strip_suffix(';')) {
         (Some((name, value)), _) => match value.trim_matches([' ', '\t']) {
             "" => (name, FieldEdit::Remove),

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, percent_encode};
 
-use super::config::{FieldEdit, parse_field, parse_method};
+use super::config::{FieldEdit, NamedEdit, parse_field, parse_method};
 use super::request::last_edit;
 use super::source::{self, DATA_TYPE, Payload, ends_with_slash, parse_data_option};
 use super::target::{ClientTarget, KnownHost, Overrides, parse_operands, take_login};
@@ -28,7 +28,7 @@ const HOURS_MAX: u32 = 365 * 24;
 pub(crate) struct RequestArgs {
     pub(crate) target: ClientTarget,
     pub(crate) method: String,
-    pub(crate) fields: Vec<(String, FieldEdit)>,
+    pub(crate) fields: Vec<NamedEdit>,
     pub(crate) payload: Option<Payload>,
     pub(crate) more_uploads: Vec<(Payload, String)>,
     pub(crate) login_user: Option<OsString>,
@@ -90,7 +90,7 @@ pub(crate) fn read_request(
     Ok(RequestArgs { target, method, fields, payload, more_uploads, login_user, has_head_option })
 }
 
-fn add_conditions(args: &mut ParsedArgs, fields: &mut Vec<(String, FieldEdit)>) -> Result<(), String> {
+fn add_conditions(args: &mut ParsedArgs, fields: &mut Vec<NamedEdit>) -> Result<(), String> {
     for (option, name) in [("--if-match", "If-Match"), ("--if-none-match", "If-None-Match")] {
         // Shells remove the quotes of an entity tag.
         let parse = |tag: &str| match tag.starts_with(['"', '*']) || tag.starts_with("W/\"") {
@@ -109,10 +109,7 @@ fn add_conditions(args: &mut ParsedArgs, fields: &mut Vec<(String, FieldEdit)>) 
 }
 
 /// A user without password is returned. Messages never show `login`.
-fn add_login(
-    login: Option<OsString>,
-    fields: &mut Vec<(String, FieldEdit)>,
-) -> Result<Option<OsString>, String> {
+fn add_login(login: Option<OsString>, fields: &mut Vec<NamedEdit>) -> Result<Option<OsString>, String> {
     let Some(login) = login else { return Ok(None) };
     if last_edit(fields, "authorization").is_some() {
         return Err("-u and -H both set Authorization: leave one out".to_owned());
@@ -125,7 +122,7 @@ fn add_login(
 }
 
 /// RFC 7617.
-pub(super) fn basic_login(login: &[u8]) -> (String, FieldEdit) {
+pub(super) fn basic_login(login: &[u8]) -> NamedEdit {
     ("Authorization".to_owned(), FieldEdit::Set(format!("Basic {}", STANDARD.encode(login))))
 }
 
@@ -151,7 +148,7 @@ pub(crate) fn read_known_hosts(args: &mut ParsedArgs) -> Result<Vec<KnownHost>, 
     args.all("--resolve").iter().map(|text| parse_value("--resolve", text, KnownHost::parse)).collect()
 }
 
-fn check_framing(fields: &[(String, FieldEdit)]) -> Result<(), String> {
+fn check_framing(fields: &[NamedEdit]) -> Result<(), String> {
     let framing = ["Content-Length", "Transfer-Encoding"];
     let is_framing = |name: &str| framing.iter().any(|known| known.eq_ignore_ascii_case(name));
     fields.iter().find(|(name, _)| is_framing(name)).map_or(Ok(()), |(name, _)| {

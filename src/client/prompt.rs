@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use signal_hook::consts::SIGINT;
 
-use super::config::FieldEdit;
+use super::config::NamedEdit;
 use super::messages::printable;
 use super::options::basic_login;
 use super::run_error::RunError;
@@ -19,7 +19,7 @@ use super::run_error::RunError;
 ///
 /// # Errors
 /// No terminal, or Ctrl-C.
-pub fn ask_password(user: Option<OsString>, fields: &mut Vec<(String, FieldEdit)>) -> Result<(), RunError> {
+pub fn ask_password(user: Option<OsString>, fields: &mut Vec<NamedEdit>) -> Result<(), RunError> {
     let Some(user) = user else { return Ok(()) };
     let name = printable(user.as_bytes());
     let no_terminal = |error| {

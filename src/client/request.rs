@@ -2,7 +2,7 @@
 //!
 //! Default fields, framing, user's changes.
 
-use super::config::{ClientConfig, FieldEdit};
+use super::config::{ClientConfig, FieldEdit, NamedEdit};
 use super::target::ClientTarget;
 use crate::http::{RequestBody, content_length, end_head, field, request_line};
 
@@ -21,7 +21,7 @@ pub(super) fn awaits_continue(config: &ClientConfig, framing: RequestBody) -> bo
     }
 }
 
-pub(crate) fn last_edit<'a>(edits: &'a [(String, FieldEdit)], name: &str) -> Option<&'a FieldEdit> {
+pub(crate) fn last_edit<'a>(edits: &'a [NamedEdit], name: &str) -> Option<&'a FieldEdit> {
     edits.iter().rfind(|(edited, _)| edited.eq_ignore_ascii_case(name)).map(|(_, edit)| edit)
 }
 
@@ -40,12 +40,7 @@ pub(super) fn hint(config: &ClientConfig, status: u16) -> &'static str {
 }
 
 /// Request line with `path`, and default fields without an edit.
-pub(crate) fn begin_head(
-    method: &str,
-    path: &str,
-    target: &ClientTarget,
-    edits: &[(String, FieldEdit)],
-) -> Vec<u8> {
+pub(crate) fn begin_head(method: &str, path: &str, target: &ClientTarget, edits: &[NamedEdit]) -> Vec<u8> {
     let mut head = Vec::with_capacity(256);
     request_line(&mut head, method, path);
     for (name, value) in [("Host", &*target.authority()), ("User-Agent", USER_AGENT), ("Accept", "*/*")] {

@@ -90,12 +90,10 @@ impl ClientTls {
             TlsConnectorError::Authorities(text) => {
                 TlsError::Authorities(problem("use", &path(options.authorities.as_ref()), &text))
             }
-            TlsConnectorError::Identity(PairError::Certificate(text)) => {
-                TlsError::Identity(problem("use", &path(options.certificate.as_ref()), &text))
-            }
-            TlsConnectorError::Identity(PairError::Key(text)) => {
-                TlsError::Identity(problem("use", &path(key_path), &text))
-            }
+            TlsConnectorError::Identity(error) => TlsError::Identity(match error {
+                PairError::Certificate(text) => problem("use", &path(options.certificate.as_ref()), &text),
+                PairError::Key(text) => problem("use", &path(key_path), &text),
+            }),
             TlsConnectorError::Other(text) => TlsError::Handshake(text),
         })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::cli::{OptionSpec, ParsedArgs, UsageError, parse_choice, value};
 use crate::client;
-use crate::client::config::FieldEdit;
+use crate::client::config::{FieldEdit, NamedEdit};
 use crate::client::options::{
     file_name, overrides, parse_positive_time, parse_time, read_known_hosts, read_request, read_tls,
 };
@@ -66,7 +66,7 @@ pub struct Settings {
     /// Request method, as sent.
     pub method: String,
     /// Field edits; values may have placeholders.
-    pub fields: Vec<(String, FieldEdit)>,
+    pub fields: Vec<NamedEdit>,
     /// User whose password is asked for.
     pub login_user: Option<OsString>,
     /// Body: raw file, or text with placeholders.
@@ -121,7 +121,7 @@ pub(crate) fn read_settings(parsed: &mut ParsedArgs) -> Result<Settings, String>
         return Err("-d sends a body, and HEAD has none: leave one out".to_owned());
     }
     // A request with `close` is the last of its connection (RFC 9112 section 9.6).
-    let has_close = |(name, edit): &(String, FieldEdit)| {
+    let has_close = |(name, edit): &NamedEdit| {
         name.eq_ignore_ascii_case("connection")
             && matches!(edit, FieldEdit::Set(value) if value.split(',').any(|its| its.trim().eq_ignore_ascii_case("close")))
     };
@@ -217,7 +217,7 @@ fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
     let rate = value(parsed, "--rate", |text| parse_rate(text, false))?;
     let steps = value(parsed, "--steps", parse_steps)?;
     let ramp = value(parsed, "--ramp", parse_ramp)?;
-    let rate = rate.map(|per_sec| Schedule::Constant { per_sec });
+    let rate = rate.map(|per_sec| Schedule::Constant(per_sec));
     let mut schedules = [rate, steps, ramp].into_iter().flatten();
     match (schedules.next(), schedules.next()) {
         (_, Some(_)) => Err("-q, --steps and --ramp each set the rate: leave out all but one".to_owned()),
@@ -247,12 +247,11 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
 }
 
 fn parse_progress_interval(text: &str) -> Result<Duration, String> {
-    match parse_positive_time(text)? {
-        time if time < PROGRESS_INTERVAL_MIN => {
-            Err("progress does not change more often than every 250ms".to_owned())
-        }
-        time => Ok(time),
+    let time = parse_positive_time(text)?;
+    if time < PROGRESS_INTERVAL_MIN {
+        return Err("progress does not change more often than every 250ms".to_owned());
     }
+    Ok(time)
 }
 
 pub mod search;

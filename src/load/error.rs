@@ -33,7 +33,7 @@ pub enum LoadError {
     GaveUp(String),
     /// TLS is not usable.
     #[error("{0}")]
-    Tls(TlsError),
+    Tls(#[from] TlsError),
     /// A signal came before anything was measured.
     #[error("interrupted before anything was measured")]
     NothingMeasured,

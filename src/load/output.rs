@@ -50,12 +50,11 @@ impl ReportOutput {
     }
 
     pub(super) fn write(self, text: &str) -> Result<(), LoadError> {
-        let Some(file) = self.file else {
-            let written = io::stdout().lock().write_all(text.as_bytes());
-            let failed = |error| LoadError::Failed(format!("cannot write to standard output: {error}"));
-            return written.map_err(failed);
-        };
-        file.write(text)
+        let failed = |error| LoadError::Failed(format!("cannot write to standard output: {error}"));
+        match self.file {
+            Some(file) => file.write(text),
+            None => io::stdout().lock().write_all(text.as_bytes()).map_err(failed),
+        }
     }
 }
 

@@ -45,8 +45,7 @@ impl PreparedRun {
         let limit = raise_nofile_limit();
         check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
         let tls = plan.targets.iter().any(|target| target.is_tls);
-        let tls = tls.then(|| ClientTls::open(&plan.tls, plan.tls_resumes)).transpose();
-        let tls = tls.map_err(LoadError::Tls)?;
+        let tls = tls.then(|| ClientTls::open(&plan.tls, plan.tls_resumes)).transpose()?;
         let endpoints = Endpoints { addresses: resolve(&plan.targets, &plan.known_hosts)?, tls };
         Ok(Self { plan, setup, endpoints })
     }

@@ -74,11 +74,9 @@ fn judge(settings: &Settings, summary: &Summary, comparison: Option<&Comparison>
             _ => LoadError::GaveUp(format!("gave up: {reason}; start the server, or correct the address")),
         });
     }
-    if let Some(assertion) = &settings.assertion {
-        let failed = assertion.judge(summary);
-        if !failed.is_empty() {
-            return Err(LoadError::AssertionFailed(failed));
-        }
+    let failed = settings.assertion.as_ref().map_or_else(Vec::new, |assertion| assertion.judge(summary));
+    if !failed.is_empty() {
+        return Err(LoadError::AssertionFailed(failed));
     }
     if let (Some(thresholds), Some(comparison)) = (&settings.thresholds, comparison) {
         check_thresholds(thresholds, comparison, settings.allows_invalid)?;

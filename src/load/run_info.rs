@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::access_log::{REDACTED, is_secret};
-use crate::client::config::FieldEdit;
+use crate::client::config::{FieldEdit, NamedEdit};
 use crate::client::target::ClientTarget;
 use crate::load::engine::pacer::Schedule;
 use crate::load::plan::run_plan::{Plan, Stop, UrlOrder};
@@ -183,12 +183,10 @@ impl RunInfo {
 impl Setup {
     /// Settings that affect metrics, without secrets.
     pub(super) fn of(plan: &Plan, parts: &RequestParts<'_>) -> Self {
-        let field = |(name, edit): &(String, FieldEdit)| {
+        let field = |(name, edit): &NamedEdit| {
             let value = match edit {
-                FieldEdit::Set(_) if is_secret(name.as_bytes()) => {
-                    Some(String::from_utf8_lossy(REDACTED).into_owned())
-                }
-                FieldEdit::Set(value) => Some(value.clone()),
+                FieldEdit::Set(value) if !is_secret(name.as_bytes()) => Some(value.clone()),
+                FieldEdit::Set(_) => Some(String::from_utf8_lossy(REDACTED).into_owned()),
                 FieldEdit::Remove => None,
             };
             SentField { name: name.clone(), value }

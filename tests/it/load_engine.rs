@@ -131,7 +131,7 @@ fn engine_tries_all_addresses_aborts_if_all_refuse() {
 fn engine_allocations_do_not_grow_with_requests() {
     let server = Server::serving(&[("a.txt", b"hello")]);
     for (schedule, pipeline) in
-        [(Schedule::Closed, 1), (Schedule::Closed, 8), (Schedule::Constant { per_sec: 20_000.0 }, 1)]
+        [(Schedule::Closed, 1), (Schedule::Closed, 8), (Schedule::Constant(20_000.0), 1)]
     {
         let mut spent = [0, 0];
         for (spent, requests) in spent.iter_mut().zip([2_000, 8_000]) {
@@ -214,7 +214,7 @@ fn observer_is_called_at_its_interval_only() {
 #[test]
 fn due_requests_without_free_connection_are_unsent() {
     let server = Scripted::following(&[Step::Silence]);
-    let schedule = Schedule::Constant { per_sec: 100.0 };
+    let schedule = Schedule::Constant(100.0);
     let stop = Stop { requests: None, duration: Some(Duration::from_millis(200)) };
     let result = run(&Plan { schedule, stop, ..plan(0) }, &[address(&server)]);
     assert_eq!(totals(&result), [1, 0, 0, 1]);

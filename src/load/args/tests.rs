@@ -101,8 +101,8 @@ fn concurrency_follows_from_options() {
 fn rate_steps_and_ramp_options_set_schedule() {
     let steps = vec![(100.0, secs(30)), (0.0, secs(1)), (2000.0, Duration::from_millis(500))];
     for (line, schedule) in [
-        ("-q 2k", Schedule::Constant { per_sec: 2000.0 }),
-        ("--rate=0.5/s", Schedule::Constant { per_sec: 0.5 }),
+        ("-q 2k", Schedule::Constant(2000.0)),
+        ("--rate=0.5/s", Schedule::Constant(0.5)),
         ("--steps 100:30s,0:1s,2k:500ms", Schedule::Steps(steps.clone())),
         ("--ramp 0..5k/60s", Schedule::Ramp { from: 0.0, to: 5000.0, over: secs(60) }),
         ("--steps 100:30,0:1,2k:.5", Schedule::Steps(steps)),

@@ -19,8 +19,7 @@ pub(super) struct Proportion {
 impl Proportion {
     pub(super) fn of(summary: &Summary) -> Self {
         let slices = summary.slices.iter();
-        let counts =
-            slices.map(|slice| (slice.slice.errors() as f64, (slice.answered + slice.failed) as f64));
+        let counts = slices.map(|its| (its.slice.errors() as f64, (its.answered + its.failed) as f64));
         Self {
             share: summary.error_share,
             of: summary.ended_count() as f64,

@@ -275,7 +275,7 @@ fn different_settings_are_caveats() {
     after.info.setup.timeout = Duration::from_secs(5);
     after.info.setup.keep_alive_for = Some(0);
     after.info.setup.method = "HEAD".to_owned();
-    after.info.profile.schedule = Schedule::Constant { per_sec: 400.0 };
+    after.info.profile.schedule = Schedule::Constant(400.0);
     after.info.due = Some(4014);
     let caveats = compare(&before, &after, 1).caveats;
     assert_eq!(

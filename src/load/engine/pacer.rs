@@ -11,11 +11,8 @@ const NANOS_PER_SEC: f64 = 1e9;
 pub enum Schedule {
     /// Sends after each response.
     Closed,
-    /// Constant rate.
-    Constant {
-        /// Requests per second, above 0.
-        per_sec: f64,
-    },
+    /// Constant rate per second, above 0.
+    Constant(f64),
     /// Rates per second and lengths.
     Steps(Vec<(f64, Duration)>),
     /// Linear change.
@@ -38,9 +35,9 @@ impl Schedule {
     /// Length; `None` if endless.
     pub fn len(&self) -> Option<Duration> {
         match self {
-            Self::Closed | Self::Constant { .. } => None,
+            Self::Closed | Self::Constant(_) => None,
             Self::Steps(steps) => Some(steps.iter().map(|(_, time)| *time).sum()),
-            Self::Ramp { over: duration, .. } => Some(*duration),
+            Self::Ramp { over, .. } => Some(*over),
         }
     }
 
@@ -53,11 +50,9 @@ impl Schedule {
     pub fn intended(&self, n: u64) -> Option<Duration> {
         let nanos = match self {
             Self::Closed => return None,
-            Self::Constant { per_sec } => Some(n as f64 * NANOS_PER_SEC / per_sec),
+            Self::Constant(per_sec) => Some(n as f64 * NANOS_PER_SEC / per_sec),
             Self::Steps(steps) => intended_in_steps(steps, n as f64),
-            Self::Ramp { from, to, over: duration } => {
-                intended_in_ramp(*from, *to, duration.as_secs_f64(), n as f64)
-            }
+            Self::Ramp { from, to, over } => intended_in_ramp(*from, *to, over.as_secs_f64(), n as f64),
         };
         // 2^64 nanoseconds are 584 years.
         let intended = nanos.filter(|nanos| *nanos < u64::MAX as f64)?;
@@ -86,7 +81,7 @@ impl Schedule {
     fn estimate(&self, secs: f64) -> f64 {
         match self {
             Self::Closed => f64::INFINITY,
-            Self::Constant { per_sec } => secs * per_sec,
+            Self::Constant(per_sec) => secs * per_sec,
             Self::Steps(steps) => {
                 let mut left = secs;
                 let mut area = 0.0;
@@ -97,8 +92,8 @@ impl Schedule {
                 }
                 area
             }
-            Self::Ramp { from, to, over: duration } => {
-                let duration = duration.as_secs_f64();
+            Self::Ramp { from, to, over } => {
+                let duration = over.as_secs_f64();
                 let secs = secs.min(duration);
                 from * secs + (to - from) * secs * secs / (2.0 * duration)
             }
@@ -169,7 +164,7 @@ mod tests {
 
     #[test]
     fn intended_time_per_schedule_and_number() {
-        let constant = |per_sec| Schedule::Constant { per_sec };
+        let constant = |per_sec| Schedule::Constant(per_sec);
         let steps = Schedule::Steps(vec![(100.0, secs(2.0)), (0.0, secs(1.0)), (10.0, secs(1.0))]);
         let ramp = |from, to| Schedule::Ramp { from, to, over: secs(10.0) };
         for (schedule, n, intended) in [
@@ -197,7 +192,7 @@ mod tests {
 
     #[test]
     fn due_count_per_schedule_and_elapsed_time() {
-        let constant = Schedule::Constant { per_sec: 1000.0 };
+        let constant = Schedule::Constant(1000.0);
         let steps = Schedule::Steps(vec![(100.0, secs(1.0)), (200.0, secs(1.0))]);
         let ramp = Schedule::Ramp { from: 0.0, to: 100.0, over: secs(10.0) };
         for (schedule, elapsed, due) in [
@@ -221,7 +216,7 @@ mod tests {
 
     #[test]
     fn constant_rate_after_a_year_has_no_drift() {
-        let schedule = Schedule::Constant { per_sec: 7.0 };
+        let schedule = Schedule::Constant(7.0);
         let year_secs = 365 * 24 * 3600;
         let intended = schedule.intended(7 * year_secs);
         assert_eq!(intended, Some(Duration::from_secs(year_secs)));
@@ -249,11 +244,14 @@ mod tests {
         let rate = || 0.01..1e6;
         let time = || (1_u64..10_000).prop_map(Duration::from_millis);
         prop_oneof![
-            rate().prop_map(|per_sec| Schedule::Constant { per_sec }),
+            rate().prop_map(|per_sec| Schedule::Constant(per_sec)),
             prop::collection::vec((prop_oneof![Just(0.0), rate()], time()), 1..5).prop_map(Schedule::Steps),
-            (prop_oneof![Just(0.0), rate()], rate(), time())
-                .prop_map(|(from, to, duration)| Schedule::Ramp { from, to, over: duration }),
-            (rate(), time()).prop_map(|(from, duration)| Schedule::Ramp { from, to: 0.0, over: duration }),
+            (prop_oneof![Just(0.0), rate()], rate(), time()).prop_map(|(from, to, over)| Schedule::Ramp {
+                from,
+                to,
+                over
+            }),
+            (rate(), time()).prop_map(|(from, over)| Schedule::Ramp { from, to: 0.0, over }),
         ]
     }
 

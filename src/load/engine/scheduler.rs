@@ -172,12 +172,12 @@ impl Scheduler {
 /// Warm-up rate: first rate above 0, or the mean of a ramp.
 fn warmup_schedule(schedule: &Schedule) -> Schedule {
     match schedule {
-        Schedule::Closed | Schedule::Constant { .. } => schedule.clone(),
+        Schedule::Closed | Schedule::Constant(_) => schedule.clone(),
         Schedule::Steps(steps) => {
             let first = steps.iter().map(|(rate, _)| *rate).find(|rate| *rate > 0.0);
-            Schedule::Constant { per_sec: first.unwrap_or(1.0) }
+            Schedule::Constant(first.unwrap_or(1.0))
         }
-        Schedule::Ramp { from, to, .. } => Schedule::Constant { per_sec: (from + to) / 2.0 },
+        Schedule::Ramp { from, to, .. } => Schedule::Constant((from + to) / 2.0),
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn request_numbers_restart_at_zero_after_warmup() {
-        for schedule in [Schedule::Closed, Schedule::Constant { per_sec: 1000.0 }] {
+        for schedule in [Schedule::Closed, Schedule::Constant(1000.0)] {
             for share in [SINGLE_THREAD, ThreadShare { index: 1, of: 3 }] {
                 let start = Now::read().instant;
                 let mut scheduler =
@@ -238,7 +238,7 @@ mod tests {
     fn unsent_count_excludes_requests_due_at_end_time() {
         let start = Now::read().instant;
         let after = |millis| start + Duration::from_millis(millis);
-        let schedule = Schedule::Constant { per_sec: 100.0 };
+        let schedule = Schedule::Constant(100.0);
         let mut scheduler = Scheduler::new(&plan(schedule, 0, None, Some(100)), SINGLE_THREAD, start);
         assert_eq!(
             [after(0), after(95), after(100), after(500)].map(|at| scheduler.unsent_count(at)),
@@ -256,11 +256,9 @@ mod tests {
         let after = |millis| start + Duration::from_millis(millis);
         let steps =
             Schedule::Steps(vec![(10.0, Duration::from_millis(200)), (0.0, Duration::from_millis(300))]);
-        for (schedule, requests, end) in [
-            (Schedule::Constant { per_sec: 10.0 }, Some(2), 200),
-            (steps.clone(), Some(2), 500),
-            (steps, None, 500),
-        ] {
+        for (schedule, requests, end) in
+            [(Schedule::Constant(10.0), Some(2), 200), (steps.clone(), Some(2), 500), (steps, None, 500)]
+        {
             let mut scheduler = Scheduler::new(&plan(schedule, 0, requests, None), SINGLE_THREAD, start);
             let taken = [0, 100].map(|at| scheduler.take(after(at)).expect("it is due"));
             scheduler.ended(&taken[0]);
@@ -302,7 +300,7 @@ mod tests {
     fn unsent_and_due_requests_are_limited_by_quota() {
         let start = Now::read().instant;
         let late = start + Duration::from_secs(1);
-        let schedule = Schedule::Constant { per_sec: 100.0 };
+        let schedule = Schedule::Constant(100.0);
         let mut scheduler = Scheduler::new(&plan(schedule, 0, Some(2), None), SINGLE_THREAD, start);
         assert_eq!(scheduler.unsent_count(late), 2);
         assert!(scheduler.take(late).is_some() && scheduler.due_after(0).is_some());
@@ -314,11 +312,11 @@ mod tests {
     fn warmup_uses_first_nonzero_rate_or_mean_of_ramp() {
         let second = Duration::from_secs(1);
         for (schedule, per_sec) in [
-            (Schedule::Constant { per_sec: 7.0 }, 7.0),
+            (Schedule::Constant(7.0), 7.0),
             (Schedule::Steps(vec![(0.0, second), (5.0, second), (9.0, second)]), 5.0),
             (Schedule::Ramp { from: 10.0, to: 30.0, over: second }, 20.0),
         ] {
-            assert_eq!(warmup_schedule(&schedule), Schedule::Constant { per_sec });
+            assert_eq!(warmup_schedule(&schedule), Schedule::Constant(per_sec));
         }
         assert_eq!(warmup_schedule(&Schedule::Closed), Schedule::Closed);
     }

@@ -20,7 +20,7 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str(CLOSED),
-            Self::Constant { per_sec } => write!(f, "{per_sec}/s"),
+            Self::Constant(per_sec) => write!(f, "{per_sec}/s"),
             Self::Steps(steps) => {
                 let steps = steps.iter().map(|(rate, len)| format!("{rate}:{}s", len.as_secs_f64()));
                 f.write_str(&steps.collect::<Vec<_>>().join(","))
@@ -49,7 +49,7 @@ impl Schedule {
             CLOSED => Ok(Self::Closed),
             ramp if ramp.contains("..") => parse_ramp(ramp),
             steps if steps.contains(':') => parse_steps(steps),
-            rate => Ok(Self::Constant { per_sec: parse_rate(rate, false)? }),
+            rate => Ok(Self::Constant(parse_rate(rate, false)?)),
         }
     }
 }
@@ -117,7 +117,7 @@ mod tests {
             let steps: Vec<_> = rates.iter().map(|(rate, us)| (f64::from(*rate) / 10.0, Duration::from_micros(*us))).collect();
             let (per_sec, duration) = steps[0];
             let schedule = match kind {
-                0 => Schedule::Constant { per_sec },
+                0 => Schedule::Constant(per_sec),
                 1 => Schedule::Ramp { from: 0.0, to: per_sec, over: duration },
                 _ => Schedule::Steps(steps),
             };

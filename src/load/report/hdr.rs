@@ -34,13 +34,12 @@ pub(super) fn hdr(summary: &Summary) -> String {
         .with_max_value_divisor(US_PER_MS);
     // Counts are far below the format's 2^63.
     let mut log = builder.begin_log_with(&mut out, &mut serializer).expect("memory takes all bytes");
-    for slice in &summary.slices {
-        let written = log.write_histogram(slice.slice.latency().histogram(), slice.start, slice.length, None);
+    let slices = summary.slices.iter().map(|its| (its.slice.latency(), its.start, its.length, None));
+    let whole = (summary.uncorrected_times.clone(), Duration::ZERO, info.wall, Tag::new("uncorrected"));
+    for (times, start, length, tag) in slices.chain([whole]) {
+        let written = log.write_histogram(times.histogram(), start, length, tag);
         debug_assert!(written.is_ok(), "memory takes all bytes");
     }
-    let (uncorrected, wall) = (summary.uncorrected_times.histogram(), summary.info.wall);
-    let written = log.write_histogram(uncorrected, Duration::ZERO, wall, Tag::new("uncorrected"));
-    debug_assert!(written.is_ok(), "memory takes all bytes");
     String::from_utf8_lossy(&out).into_owned()
 }
 

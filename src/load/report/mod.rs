@@ -52,9 +52,8 @@ impl ReportFormat {
     pub fn render(self, summary: &Summary, comparison: Option<&Comparison>) -> String {
         match self {
             Self::Text => {
-                let suffix = comparison
-                    .map_or_else(String::new, |comparison| format!("\n{}", comparison::text(comparison)));
-                text(summary) + &suffix
+                let beside = comparison.map(|comparison| format!("\n{}", comparison::text(comparison)));
+                text(summary) + &beside.unwrap_or_default()
             }
             Self::Json => json(summary, comparison),
             Self::Csv => csv::csv(summary, comparison),

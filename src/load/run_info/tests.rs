@@ -46,7 +46,7 @@ pub(in crate::load) fn unusual_setup() -> Setup {
 /// Profile of 200 requests per second for ten seconds.
 pub(in crate::load) fn profile() -> LoadProfile {
     LoadProfile {
-        schedule: Schedule::Constant { per_sec: 200.0 },
+        schedule: Schedule::Constant(200.0),
         stop: Stop { requests: None, duration: Some(Duration::from_secs(10)) },
         warmup: Duration::ZERO,
     }

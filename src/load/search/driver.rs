@@ -130,7 +130,7 @@ impl RateSearch<'_> {
         let len = self.wanted.step_len.unwrap_or_else(|| self.wanted.slo.step_len(rate));
         let (rate_text, len_text) = (units::rate(rate), units::duration(len));
         self.say(&format!("step {number}: {rate_text} for {len_text}\n"));
-        let plan = self.plan(Schedule::Constant { per_sec: rate }, len);
+        let plan = self.plan(Schedule::Constant(rate), len);
         Ok(self.run(&plan)?.map(|summary| self.judged(rate, &summary)))
     }
 

@@ -58,11 +58,8 @@ impl MetricUnit {
             Self::Share => ("a share needs a percent sign", format!("{digits}%")),
             Self::Count => ("this is a number", format!("{digits}, {digits}k or {digits}M")),
         };
-        if unit.is_empty() {
-            format!("{thing}: {units}")
-        } else {
-            format!("'{unit}' is not a unit here; {thing}: {units}")
-        }
+        let fault = if unit.is_empty() { String::new() } else { format!("'{unit}' is not a unit here; ") };
+        format!("{fault}{thing}: {units}")
     }
 
     /// Value for people.

@@ -396,22 +396,19 @@ impl Summary {
 /// Latencies with the ages of the requests that waited at the end, and their effect on the percentiles.
 ///
 /// The real latencies are unknown. `None` if no percentile changes much.
-fn with_unfinished(
-    latency: LatencyHistogram,
-    ages: &LatencyHistogram,
-) -> (LatencyHistogram, Option<Finding>) {
+fn with_unfinished(times: LatencyHistogram, ages: &LatencyHistogram) -> (LatencyHistogram, Option<Finding>) {
     /// Smaller changes are not reported.
     const FACTOR_MIN: f64 = 1.1;
-    let mut all = latency.clone();
-    let median_us = if latency.is_empty() { u64::MAX } else { latency.quantile_us(0.5) };
-    // A shorter age says nothing about the latency.
+    let mut all = times.clone();
+    let median_us = if times.is_empty() { u64::MAX } else { times.quantile_us(0.5) };
+    // A shorter age says nothing about the times.
     for age in ages.histogram().iter_recorded().filter(|age| age.value_iterated_to() > median_us) {
         all.record_us(age.value_iterated_to(), age.count_at_value());
     }
     let (mut most, mut changed) = (FACTOR_MIN, None);
     for (percentile, quantile) in PERCENTILES {
         let least_us = all.quantile_us(quantile);
-        let factor = ratio(least_us as f64, latency.quantile_us(quantile) as f64);
+        let factor = ratio(least_us as f64, times.quantile_us(quantile) as f64);
         if factor > most {
             most = factor;
             changed = Some((percentile, least_us));

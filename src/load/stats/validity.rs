@@ -62,10 +62,9 @@ pub(in crate::load) struct Number {
 
 /// Reasons.
 impl Finding {
-    fn new(name: &'static str, figures: &[(&str, Value)], meaning: String) -> Self {
-        let number =
-            |(name, value): &(&str, Value)| Number { name: (*name).to_owned(), value: value.clone() };
-        Self { name, meaning, figures: figures.iter().map(number).collect() }
+    fn new<const N: usize>(name: &'static str, figures: [(&str, Value); N], meaning: String) -> Self {
+        let number = |(name, value): (&str, Value)| Number { name: name.to_owned(), value };
+        Self { name, meaning, figures: figures.map(number).into() }
     }
 
     pub(in crate::load) fn cpu(cpu_share: f64) -> Self {
@@ -74,7 +73,7 @@ impl Finding {
             "the client's busiest thread used {used} of its CPU time (the limit is {limit}): use more \
              --threads, or more hosts"
         );
-        Self::new("cpu", &[("cpu_share_max", cpu_share.into())], meaning)
+        Self::new("cpu", [("cpu_share_max", cpu_share.into())], meaning)
     }
 
     /// Always runnable, with too little CPU.
@@ -85,7 +84,7 @@ impl Finding {
              processor for {used}: give it a core of its own, or use another host"
         );
         let figures = [("wanted_share_max", wanted_share.into()), ("cpu_share_max", cpu_share.into())];
-        Self::new("waited", &figures, meaning)
+        Self::new("waited", figures, meaning)
     }
 
     /// `percentile` may be `max`.
@@ -94,7 +93,7 @@ impl Finding {
         let limit = time(limit_us as f64);
         let meaning = format!("the client itself was {late} late at {percentile} (the limit is {limit})");
         let figures = [(&*format!("lag_{percentile}_us"), lag_us.into()), ("limit_us", limit_us.into())];
-        Self::new("lag", &figures, meaning)
+        Self::new("lag", figures, meaning)
     }
 
     /// For lack of CPU.
@@ -113,24 +112,22 @@ impl Finding {
             ("cpu_share_max", cpu_share.into()),
             ("wanted_share_max", wanted_share.into()),
         ];
-        Self::new(SCHEDULE_MISSED, &figures, meaning)
+        Self::new(SCHEDULE_MISSED, figures, meaning)
     }
 
     /// Ports or file descriptors.
     pub(in crate::load) fn exhausted(failure: LoadFailure, times: u64) -> Self {
         let meaning = format!("{} (times: {})", failure.describe(), count(times));
         let name = if failure == LoadFailure::NoPort { "no-port" } else { "no-descriptor" };
-        Self::new(name, &[("times", times.into())], meaning)
+        Self::new(name, [("times", times.into())], meaning)
     }
 
     pub(in crate::load) fn merged(invalid_runs: u64, of: u64) -> Self {
         let meaning = format!("{invalid_runs} of the {of} merged runs: see the reason in the report of each");
-        Self::new("merged", &[("client_bound_runs", invalid_runs.into()), ("runs", of.into())], meaning)
+        Self::new("merged", [("client_bound_runs", invalid_runs.into()), ("runs", of.into())], meaning)
     }
-}
 
-/// Remarks, which leave a run valid.
-impl Finding {
+    // Remarks, which leave a run valid.
     /// `were_busy`: all connections waited for a server that answers.
     pub(in crate::load) fn rate_not_reached(missed: u64, due: u64, were_busy: bool) -> Self {
         let reason = match were_busy {
@@ -141,11 +138,11 @@ impl Finding {
         let meaning = format!(
             "the rate was not reached: {unsent} of the {all} due requests were not sent, because {reason}"
         );
-        Self::new(RATE_NOT_REACHED, &[("missed", missed.into()), ("due", due.into())], meaning)
+        Self::new(RATE_NOT_REACHED, [("missed", missed.into()), ("due", due.into())], meaning)
     }
 
     pub(in crate::load) fn too_short() -> Self {
-        Self::new("short", &[], "the run is too short to show how busy the client was".to_owned())
+        Self::new("short", [], "the run is too short to show how busy the client was".to_owned())
     }
 
     /// The rate uses the longest of the merged runs.
@@ -153,7 +150,7 @@ impl Finding {
         let (least, most) = (duration(shortest), duration(longest));
         let meaning = format!("the merged runs took from {least} to {most}; the rate is over the longest");
         let [shortest, longest] = [shortest, longest].map(|wall| wall.as_secs_f64().into());
-        Self::new("unequal", &[("shortest_secs", shortest), ("longest_secs", longest)], meaning)
+        Self::new("unequal", [("shortest_secs", shortest), ("longest_secs", longest)], meaning)
     }
 
     /// Time from the first start to the last.
@@ -162,13 +159,13 @@ impl Finding {
             "the merged runs were not concurrent, but began within {}; the rate adds them as if they were",
             time(secs as f64 * 1e6)
         );
-        Self::new("apart", &[("apart_secs", secs.into())], meaning)
+        Self::new("apart", [("apart_secs", secs.into())], meaning)
     }
 
     pub(in crate::load) fn different_settings(difference: &str) -> Self {
         let meaning =
             format!("the merged runs differ in {difference}; the report shows the settings of the first");
-        Self::new("differing", &[], meaning)
+        Self::new("differing", [], meaning)
     }
 
     /// Accepted lag that is half of the latency or more.
@@ -179,7 +176,7 @@ impl Finding {
              uncorrected p99 excludes it"
         );
         let figures = [("lag_p99_us", lag_p99_us.into()), ("latency_p99_us", latency_p99_us.into())];
-        Self::new("late", &figures, meaning)
+        Self::new("late", figures, meaning)
     }
 
     pub(in crate::load) fn waited_for_cpu(waited_share: f64) -> Self {
@@ -188,19 +185,14 @@ impl Finding {
             "the client waited for a processor for {waited} of the time, which is part of the latencies: give \
              it a core of its own before the latencies are attributed to the server"
         );
-        Self::new("held-up", &[("waited_share", waited_share.into())], meaning)
+        Self::new("held-up", [("waited_share", waited_share.into())], meaning)
     }
 
     /// Requests in flight at the end, which raise a percentile to `least_us` or more: their latency is unknown, but
     /// longer than their wait.
-    pub(in crate::load) fn unfinished(
-        requests: u64,
-        oldest_us: u64,
-        percentile: &str,
-        least_us: u64,
-    ) -> Self {
+    pub(in crate::load) fn unfinished(requests: u64, oldest_us: u64, percentile: &str, low_us: u64) -> Self {
         let (waiting, oldest) = (plural(requests, "request"), time(oldest_us as f64));
-        let least = time(least_us as f64);
+        let least = time(low_us as f64);
         let meaning = format!(
             "without a response at the end: {waiting}, after {oldest} at most; these times count: {percentile} \
              is {least} or more"
@@ -208,9 +200,9 @@ impl Finding {
         let figures = [
             ("unfinished", requests.into()),
             ("oldest_us", oldest_us.into()),
-            (&*format!("{percentile}_us"), least_us.into()),
+            (&*format!("{percentile}_us"), low_us.into()),
         ];
-        Self::new("flattering", &figures, meaning)
+        Self::new("flattering", figures, meaning)
     }
 
     pub(in crate::load) fn resent(requests: u64) -> Self {
@@ -219,14 +211,14 @@ impl Finding {
              (times: {})",
             count(requests)
         );
-        Self::new("resent", &[("requests", requests.into())], meaning)
+        Self::new("resent", [("requests", requests.into())], meaning)
     }
 
     pub(in crate::load) fn unsolicited_bytes(connections: u64) -> Self {
         let times = count(connections);
         let meaning =
             format!("unsolicited bytes arrived on an idle connection, which was closed (times: {times})");
-        Self::new("unasked", &[("connections", connections.into())], meaning)
+        Self::new("unasked", [("connections", connections.into())], meaning)
     }
 }
 

@@ -301,8 +301,7 @@ fn surplus_bytes_are_too_long_or_unsolicited() {
         assert_eq!((fixture.failures(), fixture.totals()), (vec![(failure, 1)], [2, 1, 1, 0]));
     }
     // Without a request in flight no request fails, but the bytes are counted.
-    let mut fixture =
-        ConnectionFixture::connected(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
+    let mut fixture = ConnectionFixture::connected(&Plan { schedule: Schedule::Constant(0.001), ..plan() });
     fixture.receive(OK);
     assert!(matches!(fixture.receive(b"!"), Want::Close(CloseReason::Refused(_))));
     assert_eq!((fixture.totals(), fixture.run.metrics.unasked), ([1, 1, 0, 0], 1));
@@ -339,8 +338,7 @@ fn request_limit_close_waits_for_pipelined_responses() {
 
 #[test]
 fn connect_time_is_not_lag_unconnected_slot_stays_taken() {
-    let mut fixture =
-        ConnectionFixture::new(&Plan { schedule: Schedule::Constant { per_sec: 0.001 }, ..plan() });
+    let mut fixture = ConnectionFixture::new(&Plan { schedule: Schedule::Constant(0.001), ..plan() });
     fixture.advance_time(Duration::from_millis(50));
     fixture.advance();
     assert_eq!(fixture.totals(), [1, 0, 0, 0]);
@@ -352,7 +350,7 @@ fn connect_time_is_not_lag_unconnected_slot_stays_taken() {
 
 #[test]
 fn late_request_latency_counts_from_intended_time() {
-    let schedule = Schedule::Constant { per_sec: 10.0 };
+    let schedule = Schedule::Constant(10.0);
     let mut fixture = ConnectionFixture::connected(&Plan { schedule, ..plan() });
     fixture.advance_time(Duration::from_millis(250));
     fixture.receive(OK);
@@ -421,7 +419,7 @@ fn unreachable_run_backs_off_and_aborts_after_timeout() {
 
 #[test]
 fn transitions_seen_equal_the_table() {
-    let open = |per_sec| Plan { schedule: Schedule::Constant { per_sec }, ..plan() };
+    let open = |per_sec| Plan { schedule: Schedule::Constant(per_sec), ..plan() };
     let mut seen = BTreeSet::new();
     let mut run_case = |plan: &Plan, act: &dyn Fn(&mut ConnectionFixture)| {
         let mut fixture = ConnectionFixture::new(plan);

@@ -3,7 +3,7 @@
 //! Nothing is sent here.
 
 use crate::cli::quote;
-use crate::client::config::FieldEdit;
+use crate::client::config::{FieldEdit, NamedEdit};
 use crate::client::request::{begin_head, last_edit};
 use crate::client::target::ClientTarget;
 use crate::http::{decimal, end_head, field};
@@ -17,7 +17,7 @@ pub struct RequestParts<'a> {
     /// Method, as sent.
     pub method: &'a str,
     /// Field edits in order; values may have placeholders.
-    pub fields: &'a [(String, FieldEdit)],
+    pub fields: &'a [NamedEdit],
     /// Body, if any.
     pub body: Option<&'a Template>,
     /// Connection reuse.

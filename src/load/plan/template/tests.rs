@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use crate::client::config::FieldEdit;
+use crate::client::config::{FieldEdit, NamedEdit};
 use crate::client::target::ClientTarget;
 
 use super::*;
@@ -81,7 +81,7 @@ fn target(path: &str) -> ClientTarget {
     ClientTarget { host: "h".to_owned(), port: 81, is_tls: false, path: path.to_owned() }
 }
 
-fn parts<'a>(fields: &'a [(String, FieldEdit)], body: Option<&'a Template>) -> RequestParts<'a> {
+fn parts<'a>(fields: &'a [NamedEdit], body: Option<&'a Template>) -> RequestParts<'a> {
     RequestParts { method: "POST", fields, body, keep_alive: true }
 }
 

@@ -27,7 +27,7 @@ fn abort_needs_connect_failure_and_no_connection_for_timeout() {
 
 #[test]
 fn unfinished_latency_counts_from_intended_time() {
-    let schedule = Schedule::Constant { per_sec: 10.0 };
+    let schedule = Schedule::Constant(10.0);
     let mut fixture = ConnectionFixture::connected(&Plan { schedule, ..plan() });
     fixture.advance_time(Duration::from_millis(250));
     fixture.receive(OK);
@@ -48,7 +48,7 @@ fn warmup_failures_are_not_counted() {
     fixture.reconnect(Duration::from_millis(100));
     fixture.receive(b"what?");
     assert_eq!((fixture.totals(), fixture.failures(), fixture.run.metrics.resent), ([0; 4], vec![], 0));
-    let schedule = Schedule::Constant { per_sec: 0.001 };
+    let schedule = Schedule::Constant(0.001);
     let mut fixture = ConnectionFixture::connected(&Plan { warmup, schedule, ..plan() });
     fixture.receive(OK);
     assert!(matches!(fixture.receive(b"!"), Want::Close(CloseReason::Refused(_))));
@@ -56,7 +56,7 @@ fn warmup_failures_are_not_counted() {
 }
 
 fn open_loop(per_sec: f64) -> Plan {
-    Plan { schedule: Schedule::Constant { per_sec }, ..plan() }
+    Plan { schedule: Schedule::Constant(per_sec), ..plan() }
 }
 
 #[test]

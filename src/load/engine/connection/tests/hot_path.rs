@@ -78,7 +78,7 @@ fn load_request_allocates_nothing() {
     for pipeline in [1, 8] {
         // In two pauses, as many requests become due as receive a response.
         let per_sec = pipeline as f64 / (2.0 * PAUSE.as_secs_f64());
-        for schedule in [Schedule::Closed, Schedule::Constant { per_sec }] {
+        for schedule in [Schedule::Closed, Schedule::Constant(per_sec)] {
             for plan in [&plan(), &changing] {
                 let plan = Plan { pipeline, schedule: schedule.clone(), ..plan.clone() };
                 let mut fixture = ConnectionFixture::new(&plan);
