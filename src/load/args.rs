@@ -217,7 +217,7 @@ fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
     let rate = value(parsed, "--rate", |text| parse_rate(text, false))?;
     let steps = value(parsed, "--steps", parse_steps)?;
     let ramp = value(parsed, "--ramp", parse_ramp)?;
-    let rate = rate.map(|per_sec| Schedule::Constant(per_sec));
+    let rate = rate.map(Schedule::Constant);
     let mut schedules = [rate, steps, ramp].into_iter().flatten();
     match (schedules.next(), schedules.next()) {
         (_, Some(_)) => Err("-q, --steps and --ramp each set the rate: leave out all but one".to_owned()),

@@ -244,7 +244,7 @@ mod tests {
         let rate = || 0.01..1e6;
         let time = || (1_u64..10_000).prop_map(Duration::from_millis);
         prop_oneof![
-            rate().prop_map(|per_sec| Schedule::Constant(per_sec)),
+            rate().prop_map(Schedule::Constant),
             prop::collection::vec((prop_oneof![Just(0.0), rate()], time()), 1..5).prop_map(Schedule::Steps),
             (prop_oneof![Just(0.0), rate()], rate(), time()).prop_map(|(from, to, over)| Schedule::Ramp {
                 from,

@@ -74,7 +74,6 @@ const NOT_LIMITS: &[&str] = &[
     "PARTIAL_SLICE_SHARE",
     "POINT_GAP",
     "POWERS_MAX",
-    "NINES_MAX",
     "RATE_DOWN_DIVISOR",
     "RATE_UP_FACTOR",
     "SERIES_STYLES",
