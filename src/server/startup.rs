@@ -60,6 +60,7 @@ struct WorkerConfig {
     worker_id: WorkerId,
     shared: Arc<Shared>,
     helper_pool: HelperPool,
+    now: Now,
 }
 
 /// Opens root, log and listeners. The kernel queues connections from now on.
@@ -79,7 +80,7 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
     let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
     shared.https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
     shared.tls_listeners = tls_from..http.len();
-    let mut configs = worker_configs(config, watermarks, logs, (http, sum), Arc::new(shared))?;
+    let mut configs = worker_configs(config, watermarks, logs, (http, sum), Arc::new(shared), now)?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
@@ -198,6 +199,7 @@ fn worker_configs(
     logs: Vec<AccessLog>,
     (http, mut sum): (Vec<TcpListener>, Vec<TcpListener>),
     shared: Arc<Shared>,
+    now: Now,
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
     let helper_pool = HelperPool::new(HELPER_THREADS_MAX);
@@ -218,6 +220,7 @@ fn worker_configs(
             worker_id: WorkerId { index, worker_count },
             shared: Arc::clone(&shared),
             helper_pool: helper_pool.clone(),
+            now,
         })
     });
     configs.collect()
@@ -225,7 +228,7 @@ fn worker_configs(
 
 impl WorkerConfig {
     fn build(self) -> io::Result<Reactor<ServerApp>> {
-        let Self { config, mut store, http, sum, .. } = self;
+        let Self { config, mut store, http, sum, now, .. } = self;
         // Ids follow the order of `listen` calls.
         let sum_ids = http.len()..http.len() + sum.len();
         let is_quiet = config.quiet || sum.is_empty();
@@ -243,7 +246,7 @@ impl WorkerConfig {
         worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
         let mut app = ServerApp::new(worker, SumState::new(name, number, sum_ids), self.worker_id);
         app.console = console;
-        let mut reactor = Reactor::new(app, Now::read())?;
+        let mut reactor = Reactor::new(app, now)?;
         reactor.use_helpers(helpers)?;
         reactor.limit_connections(self.limit);
         for listener in http.into_iter().chain(sum) {
