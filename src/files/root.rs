@@ -203,6 +203,11 @@ impl Root {
         Ok(())
     }
 
+    /// The open directory, shared.
+    pub(super) fn shared_dir(&self) -> Result<Arc<OwnedFd>, Errno> {
+        self.dir.clone().ok_or(Errno::STALE)
+    }
+
     pub(super) fn dir(&self) -> Result<&OwnedFd, Errno> {
         self.dir.as_deref().ok_or(Errno::STALE)
     }

@@ -124,6 +124,10 @@ impl Upload {
         let may_make = self.naming == Naming::MakesDirectories;
         let target = UploadTarget::open(store, upload_dir, &self.path, may_make)?;
         let old = std::mem::replace(&mut self.target, target);
+        // The root's directory is opened once.
+        if Arc::ptr_eq(&old.dir, &self.target.dir) {
+            return Ok(true);
+        }
         Ok(FileStat::of(&old.dir)?.id() == FileStat::of(&self.target.dir)?.id())
     }
 

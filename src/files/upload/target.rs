@@ -82,9 +82,12 @@ impl UploadTarget {
         let (parent, name) = split_last(inner);
         // A `RelativePath` has no NUL.
         let name = CString::new(name).map_err(|_| UploadError::NoParent)?;
-        let (dir, missing) = open_parent(root, upload_dir, parent, may_make)?;
+        let (dir, missing) = match (upload_dir, parent) {
+            (b"", b"") => (root.shared_dir()?, Vec::new()),
+            _ => open_parent(root, upload_dir, parent, may_make)?,
+        };
         let (closer, names_directory) = (root.closer.clone(), path.has_trailing_slash());
-        Ok(UploadTarget { dir: dir.into(), name, closer, missing, names_directory })
+        Ok(UploadTarget { dir, name, closer, missing, names_directory })
     }
 
     /// Directory of the name.
@@ -236,7 +239,7 @@ fn open_parent(
     upload_dir: &[u8],
     path: &[u8],
     may_make: bool,
-) -> Result<(OwnedFd, Vec<CString>), UploadError> {
+) -> Result<(Arc<OwnedFd>, Vec<CString>), UploadError> {
     let (mut parent, mut missing, mut restarts) = (path, Vec::<CString>::new(), 0);
     loop {
         match root.open_directory(upload_dir, parent) {
@@ -253,7 +256,7 @@ fn open_parent(
                 }
                 (parent, missing) = (path, Vec::new());
             }
-            dir => return Ok((dir?, missing)),
+            dir => return Ok((Arc::new(dir?), missing)),
         }
     }
 }
