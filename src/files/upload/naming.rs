@@ -16,15 +16,15 @@ use crate::files::root::FileStat;
 /// Numbers that are tried in turn, a system call each; then the name gets a random one.
 const NUMBERS_MAX: usize = 100;
 
-/// What a complete file may do to get its name, besides replacing a file.
+/// Policy for the name of a complete file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Naming {
-    /// Nothing.
+    /// It replaces a file. Its directory exists.
     #[default]
     InDirectory,
-    /// Make missing directories.
+    /// It replaces a file. Missing directories are made.
     MakesDirectories,
-    /// Drop box: replace nothing, but take a name with a number.
+    /// Drop box: it replaces nothing. A taken name gets a number.
     KeepsExisting,
 }
 
