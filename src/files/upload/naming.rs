@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::link_name::{LINK_ATTEMPTS_MAX, link, other_fs_is_stale, retry_hidden};
 use super::{StoredFile, Upload, UploadError, UploadTarget};
-use crate::files::path::{join, split_last};
+use crate::files::path::{NAME_LEN_MAX, join, split_last};
 use crate::files::root::FileStat;
 
 /// Numbers that are tried in turn, a system call each; then the name gets a random one.
@@ -110,6 +110,12 @@ impl Upload {
             2..=NUMBERS_MAX => format!("-{attempt}"),
             _ => format!("-{:016x}", RandomState::new().hash_one(attempt)),
         };
+        // A long name gets shorter, between two characters.
+        let mut stem_len = stem.len().min(NAME_LEN_MAX.saturating_sub(number.len() + extension.len()));
+        while stem_len > 0 && stem.get(stem_len).is_some_and(|byte| (0x80..0xc0).contains(byte)) {
+            stem_len -= 1;
+        }
+        let stem = stem.get(..stem_len).unwrap_or_default();
         CString::new([stem, number.as_bytes(), extension].concat()).map_err(|_| UploadError::NoParent)
     }
 }

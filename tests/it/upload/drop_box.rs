@@ -98,6 +98,13 @@ fn drop_box_taken_name_gets_number_in_location() {
         let name = location[1..].replace("%20", " ");
         assert_eq!(fs::read(server.root().join(name)).expect("a file"), b"content");
     }
+    // The longest name has no room for a number.
+    let long = "n".repeat(251) + ".txt";
+    let shorter = "/in/".to_owned() + &"n".repeat(249) + "-2.txt";
+    for location in [format!("/in/{long}"), shorter] {
+        let reply = put(&mut client, &format!("/in/{long}"), b"content");
+        assert_eq!((reply.status, reply.field("Location")), (201, Some(&*location)));
+    }
     assert_eq!(fs::read(server.root().join("in/a.txt")).expect("a file"), b"secret");
     for condition in [
         "If-None-Match: *",
