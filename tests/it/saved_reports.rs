@@ -144,7 +144,7 @@ fn new_run_and_report_have_the_frozen_keys() {
 fn find_rate_report_has_the_frozen_keys() {
     let server = Server::serving(&[("index.html", b"home")]);
     let port = server.address().port().to_string();
-    let words = "--find-rate --slo p99<1us -z 50ms -q 100 -s --format json -p".split(' ');
+    let words = "--find-rate --slo p99<1us -z 250ms -q 100 -s --format json -p".split(' ');
     let outcome = client(&words.chain([port.as_str()]).collect::<Vec<_>>());
     assert!(matches!(outcome.code, Some(97 | 99)), "{}", outcome.stderr);
     let report: Value = serde_json::from_slice(&outcome.stdout).expect("a JSON report");
