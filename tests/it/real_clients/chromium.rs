@@ -3,15 +3,18 @@
 //! It is started with a profile of its own, allowed no address but this machine's, and ended by the
 //! test with all its processes, whatever comes of it.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Instant;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::home;
 use crate::harness::{Server, WAIT_MAX, lines, pattern};
@@ -76,6 +79,91 @@ impl Browser {
         }
         super::skipped("chromium");
         None
+    }
+}
+
+/// A page of a browser, driven through pipes by the Chrome DevTools protocol: messages of JSON, each ended by a NUL.
+pub(super) struct DrivenPage {
+    requests: File,
+    messages: Receiver<Value>,
+    session: Option<String>,
+    last_id: u64,
+    _browser: Browser,
+}
+
+impl DrivenPage {
+    /// Shows a page; nothing if there is no browser.
+    pub(super) fn show(url: &str, home: &Path) -> Option<DrivenPage> {
+        let is_there = |name: &&&str| {
+            Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        };
+        let Some(name) = NAMES.iter().find(is_there) else {
+            super::skipped("chromium");
+            return None;
+        };
+        let [requests, responses] = ["requests", "responses"].map(|name| home.join(name));
+        for pipe in [&requests, &responses] {
+            mknodat(CWD, pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+        }
+        // The browser reads from descriptor 3 and writes to 4.
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            r#"requests=$1 responses=$2; shift 2; exec "$@" 3<"$requests" 4>"$responses""#,
+            "sh",
+        ]);
+        command.args([&requests, &responses]).arg(name).args(FLAGS).arg("--remote-debugging-pipe").arg(url);
+        command.arg(format!("--user-data-dir={}", home.join("profile").display()));
+        command.env("HOME", home).env("TMPDIR", home).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let browser = Browser(command.spawn().expect("a shell"));
+        let requests = File::options().write(true).open(requests).expect("the pipe");
+        let responses = BufReader::new(File::open(responses).expect("the pipe"));
+        let (sender, messages) = mpsc::channel();
+        thread::spawn(move || {
+            for message in responses.split(0).map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_slice(&message).expect("JSON"));
+            }
+        });
+        let mut page = DrivenPage { requests, messages, session: None, last_id: 0, _browser: browser };
+        let targets = page.call("Target.getTargets", json!({}));
+        let targets = targets["targetInfos"].as_array().expect("targets");
+        let target = targets.iter().find(|target| target["type"] == "page").expect("a page");
+        let options = json!({"targetId": target["targetId"], "flatten": true});
+        let attached = page.call("Target.attachToTarget", options);
+        page.session = attached["sessionId"].as_str().map(str::to_owned);
+        Some(page)
+    }
+
+    /// The result of a method.
+    pub(super) fn call(&mut self, method: &str, params: Value) -> Value {
+        self.last_id += 1;
+        let mut request = json!({"id": self.last_id, "method": method, "params": params});
+        if let Some(session) = &self.session {
+            request["sessionId"] = session.as_str().into();
+        }
+        self.requests.write_all(format!("{request}\0").as_bytes()).expect("a browser");
+        loop {
+            let mut message = self.messages.recv_timeout(WAIT_MAX).expect("a message");
+            if message["id"] == self.last_id {
+                assert!(message.get("error").is_none(), "{method}: {message}");
+                return message["result"].take();
+            }
+        }
+    }
+
+    /// The value of an expression of JavaScript; null after an error.
+    pub(super) fn value(&mut self, expression: &str) -> Value {
+        let params = json!({"expression": expression, "returnByValue": true});
+        self.call("Runtime.evaluate", params)["result"]["value"].take()
+    }
+
+    /// Waits until the expression is true.
+    pub(super) fn wait_for(&mut self, expression: &str) {
+        let begun = Instant::now();
+        while self.value(expression) != true {
+            assert!(begun.elapsed() < WAIT_MAX, "{expression}: {}", self.value("document.body.innerText"));
+        }
     }
 }
 

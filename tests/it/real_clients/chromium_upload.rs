@@ -1,7 +1,6 @@
-//! A browser uploads 50 files from the page of a listing, and loses the server twice.
+//! A browser uploads a folder of 50 files that is dropped on a listing, and loses the server twice.
 //!
-//! The page is in a frame of another page, which stands in for the person. A relay keeps the address while
-//! the server is killed and started again.
+//! A relay keeps the address while the server is killed and started again.
 
 use std::fs;
 use std::io;
@@ -13,39 +12,14 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::process::Signal;
+use serde_json::json;
 
-use super::chromium::Browser;
+use super::chromium::DrivenPage;
 use super::home;
 use crate::harness::{Server, WAIT_MAX, names_in, reactor_server};
 
 const FILES: usize = 50;
 const LEN: usize = 100_000;
-
-/// Chooses the files, and stores what the page says in the end as `in/told`.
-const PAGE: &str = r#"<!doctype html>
-<title>Uploads</title>
-<iframe src="in/?format=html"></iframe>
-<script>
-const frame = document.querySelector("iframe");
-frame.onload = () => {
-  const page = frame.contentDocument;
-  const chosen = new DataTransfer();
-  for (let file = 0; file < FILES; file++) {
-    const bytes = new Uint8Array(LEN).map((_, at) => (at + file * 7) % 251);
-    chosen.items.add(new File([bytes], `${file}.bin`));
-  }
-  const input = page.querySelector("input[type=file]");
-  input.files = chosen.files;
-  input.dispatchEvent(new Event("change"));
-  const said = page.querySelector(".upload [role=status]");
-  const timer = setInterval(() => {
-    if (!said.textContent.includes(" stored")) return;
-    clearInterval(timer);
-    fetch("in/told", { method: "PUT", body: said.textContent });
-  }, 50);
-};
-</script>
-"#;
 
 /// Passes bytes on to the server that is there at the moment.
 struct Relay {
@@ -81,7 +55,17 @@ fn both((from, to): (&TcpStream, &TcpStream)) -> (TcpStream, TcpStream) {
 fn start(root: &Path) -> Server {
     Server::spawn(&[], &[], |command| {
         *command = reactor_server();
-        command.args(["--port", "0", "--upload=in", "--listing", "auto", "--access-log", "off", "--root"]);
+        command.args([
+            "--port",
+            "0",
+            "--upload=in",
+            "--allow-mkdir",
+            "--listing",
+            "auto",
+            "--access-log",
+            "off",
+            "--root",
+        ]);
         command.arg(root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     })
 }
@@ -94,33 +78,50 @@ fn wait_for(what: &str, is_there: impl Fn() -> bool) {
     }
 }
 
+/// The bytes of a file, unlike those of the others.
+fn content(file: usize) -> Vec<u8> {
+    (0..LEN).map(|at| ((at + file * 7) % 251) as u8).collect()
+}
+
 #[test]
-fn browser_resumes_50_files_after_two_losses_of_the_server() {
+fn dropped_folder_of_50_files_survives_two_losses_of_the_server() {
     let home = home();
-    let root = home.path().join("root");
+    let [root, folder] = ["root", "dropped"].map(|name| home.path().join(name));
     fs::create_dir_all(root.join("in")).expect("a folder");
-    let page = PAGE.replace("FILES", &FILES.to_string()).replace("LEN", &LEN.to_string());
-    fs::write(root.join("index.html"), page).expect("the page");
+    fs::create_dir_all(folder.join("below")).expect("a folder");
+    let name = |file: usize| format!("{}{file}.bin", if file < FILES / 2 { "" } else { "below/" });
+    for file in 0..FILES {
+        fs::write(folder.join(name(file)), content(file)).expect("a file");
+    }
     let mut server = start(&root);
     let relay = Relay::start(server.address());
-    let url = format!("http://{}/", relay.address);
-    let Some(_browser) = Browser::show(&url, home.path(), &[]) else { return };
-    let stored = || names_in(&root.join("in")).iter().filter(|name| name.ends_with(".bin")).count();
-    for count in [5, 25] {
-        wait_for("some files", || stored() >= count);
+    let url = format!("http://{}/in/?format=html", relay.address);
+    let Some(mut page) = DrivenPage::show(&url, home.path()) else { return };
+    page.wait_for("document.querySelector('.upload [role=status]') !== null");
+    let data = json!({"items": [], "files": [&folder], "dragOperationsMask": 1});
+    for event in ["dragEnter", "dragOver", "drop"] {
+        page.call("Input.dispatchDragEvent", json!({"type": event, "x": 100, "y": 100, "data": data}));
+    }
+    let stored = root.join("in/dropped");
+    let count = || {
+        let names = |folder| names_in(folder).iter().filter(|name| name.ends_with(".bin")).count();
+        [stored.clone(), stored.join("below")]
+            .iter()
+            .filter(|folder| folder.exists())
+            .map(|f| names(f))
+            .sum::<usize>()
+    };
+    for number in [5, 30] {
+        wait_for("some files", || count() >= number);
         server.signal(Signal::KILL);
         server.wait();
         server = start(&root);
         *relay.server.lock().expect("no panic") = server.address();
     }
-    wait_for("the last words of the page", || {
-        fs::read_to_string(root.join("in/told")).is_ok_and(|words| !words.is_empty())
-    });
-    let told = fs::read_to_string(root.join("in/told")).expect("the words");
-    assert_eq!(told, "50 of 50 files stored.");
+    let said = "document.querySelector('.upload [role=status]').textContent";
+    page.wait_for(&format!("{said}.includes(' stored')"));
+    assert_eq!(page.value(said), "50 of 50 files stored.");
     for file in 0..FILES {
-        let found = fs::read(root.join(format!("in/{file}.bin"))).expect("a file");
-        let sent: Vec<u8> = (0..LEN).map(|at| ((at + file * 7) % 251) as u8).collect();
-        assert!(found == sent, "{file}.bin");
+        assert!(fs::read(stored.join(name(file))).expect("a file") == content(file), "{}", name(file));
     }
 }
