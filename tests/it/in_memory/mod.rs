@@ -19,10 +19,13 @@ mod wire;
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, SystemTime};
 
 use reactor_http::client::connection::FetchError;
 use reactor_http::http::ResponseError;
 use reactor_http::net::CloseReason;
+use reactor_http::reactor::Now;
 
 use self::pair::{Alone, Pair, ServedDirectory};
 use self::wire::{Pace, Random};
@@ -142,6 +145,25 @@ fn file_shrinks_while_sent_client_reports_truncated_body() {
     let missing = ResponseError::BodyCutShort(Some(170_000));
     assert_eq!(pair.client.context.outcome, Some(Err(FetchError::Response(missing))));
     assert!(pair.client.context.body == content(270_000)[..100_000]);
+}
+
+#[test]
+fn tagged_body_overwritten_while_sent_is_cut_off() {
+    for len in [70_000, 270_000, 1_100_000] {
+        let directory = ServedDirectory::with(&[("a.bin", &content(len))]);
+        let file = File::options().write(true).open(directory.path().join("a.bin")).expect("the file");
+        file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
+        // Its times are old enough for an entity-tag.
+        let now = Now::read().after(Duration::from_secs(3));
+        let mut server = Alone::at(now, &directory, 10_000, Pace::Whole);
+        server.send(request("/a.bin"));
+        let head = server.take(1000);
+        assert!(String::from_utf8_lossy(&head).contains("ETag: "), "{len}");
+        file.write_all_at(&content(len), 0).expect("writes");
+        let rest = server.take_all();
+        assert_eq!(server.ended(), Some(CloseReason::FileTruncated), "{len}");
+        assert!(head.len() + rest.len() < len, "{len}: one tag, two contents");
+    }
 }
 
 #[test]
