@@ -52,6 +52,8 @@ fn init_diagnostics(level: &str) {
         builder.target(Target::Pipe(Box::new(stderr)));
     }
     builder.init();
+    // A panic is one line too, which waits for no reader.
+    std::panic::set_hook(Box::new(|panic| log::error!("{}", panic.to_string().replace('\n', " "))));
 }
 
 fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {

@@ -2,7 +2,9 @@
 //!
 //! The application decides what a connection is and does. The reactor decides when.
 
+use std::any::Any;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::time::Instant;
 
 use enum_dispatch::enum_dispatch;
@@ -46,6 +48,11 @@ pub trait App {
 
     /// Runs one tick. `ready` has the unused readiness.
     fn drive(&mut self, key: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
+
+    /// Takes a panic of `on_readable` or `drive`, which ends the connection. By default it ends the loop.
+    fn on_panic(&mut self, payload: Box<dyn Any + Send>) {
+        resume_unwind(payload)
+    }
 
     /// Reports the key of a connection from [`Control::open`].
     fn registered(&mut self, _conn: &mut Self::Conn, _key: Key) {}

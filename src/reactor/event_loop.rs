@@ -6,6 +6,7 @@
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook_mio::v1_0::Signals;
 
 use super::listeners::Listeners;
-use super::slots::{Slots, Timer};
+use super::slots::{Slot, Slots, Timer};
 use super::timer_wheel::TimerWheel;
 use super::timerfd::TimerFd;
 use super::token::{FD, HELPERS, SIGNALS, TIMER, WAKER};
@@ -236,9 +237,9 @@ impl<A: App> Reactor<A> {
         let queued = self.slots.take_queued();
         for batch in queued.chunks(READ_AHEAD_BATCH_LEN) {
             for &key in batch {
-                if let Some(slot) = self.slots.get(key) {
-                    self.app.on_readable(&mut slot.connection, &mut slot.ready, now);
-                }
+                self.contain_panic(key, |app, slot| {
+                    app.on_readable(&mut slot.connection, &mut slot.ready, now);
+                });
             }
             for &key in batch {
                 self.drive(key, now);
@@ -248,15 +249,32 @@ impl<A: App> Reactor<A> {
     }
 
     fn drive(&mut self, key: Key, now: Now) {
-        let Some(slot) = self.slots.get(key) else { return };
-        slot.queued = false;
-        match self.app.drive(key, &mut slot.connection, &mut slot.ready, now) {
-            Next::Again => {
+        let next = self.contain_panic(key, |app, slot| {
+            slot.queued = false;
+            app.drive(key, &mut slot.connection, &mut slot.ready, now)
+        });
+        match next {
+            Some(Next::Again) => {
                 self.slots.queue(key);
             }
-            Next::Wait => self.wait_for_events(key),
-            Next::Close => self.slots.close(key),
+            Some(Next::Wait) => self.wait_for_events(key),
+            Some(Next::Close) => self.slots.close(key),
+            None => {}
         }
+    }
+
+    fn contain_panic<R>(
+        &mut self,
+        key: Key,
+        work: impl FnOnce(&mut A, &mut Slot<A::Conn>) -> R,
+    ) -> Option<R> {
+        let slot = self.slots.get(key)?;
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut self.app, slot)));
+        let contained = |payload| {
+            self.app.on_panic(payload);
+            self.slots.close(key);
+        };
+        done.map_err(contained).ok()
     }
 
     /// Registers the socket once. epoll then also reports earlier readiness.

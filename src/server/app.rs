@@ -2,6 +2,7 @@
 //!
 //! It implements no protocol.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -256,6 +257,11 @@ impl App for ServerApp {
                 connection.pump(Tick::new(ready, &mut self.sum, &mut self.pool, now))
             }
         }
+    }
+
+    /// The panic hook has said where it was.
+    fn on_panic(&mut self, _: Box<dyn Any + Send>) {
+        self.worker.on_panic();
     }
 
     fn on_tick(&mut self, control: &mut Control<ServerConnection>, now: Now, idle: bool) -> Option<Instant> {

@@ -10,7 +10,7 @@ use crate::files::CacheLookups;
 use crate::http::Status;
 use crate::net::CloseReason;
 
-const CLOSE_KINDS: [&str; 8] = [
+const CLOSE_KINDS: [&str; 9] = [
     "finished",
     "peer-closed",
     "peer-closed-early",
@@ -19,6 +19,7 @@ const CLOSE_KINDS: [&str; 8] = [
     "shutdown",
     "failed",
     "handshake-failed",
+    "panicked",
 ];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,6 +50,10 @@ impl Stats {
             CloseReason::HandshakeFailed => 7,
         };
         self.closed[kind] += 1;
+    }
+
+    pub(super) fn count_panic(&mut self) {
+        self.closed[8] += 1;
     }
 
     pub(super) fn count_response(&mut self, status: Status) {

@@ -8,11 +8,12 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Raw, Server, expect_shut, pattern, reactor_server};
+use crate::harness::{Raw, Server, WAIT_MAX, expect_shut, pattern, reactor_server};
 use crate::sum::Exchanging;
 
 const FILES: &[(&str, &[u8])] = &[("small", b"small")];
@@ -314,4 +315,42 @@ fn one_worker_runs_in_the_main_thread() {
     let server = Server::serving(FILES);
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("its threads");
     assert_eq!(tasks.count(), 1);
+}
+
+fn descriptors(server: &Server) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).expect("its descriptors").count()
+}
+
+#[test]
+fn panic_of_a_connection_ends_that_connection_alone() {
+    const PANICS: u64 = 20;
+    for workers in ["1", "2"] {
+        let server = Server::spawn(FILES, &["--workers", workers, "--upload"], |command| {
+            command.env("REACTOR_PANIC_AT", "/fault");
+        });
+        let (mut other, mut upload) = (server.connect(), server.connect());
+        assert_eq!(other.get("/small").text(), "small");
+        upload.send("PUT /new HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+        assert!(upload.head().starts_with("HTTP/1.1 100 "));
+        let before = descriptors(&server);
+        for _ in 0..PANICS {
+            let (response, _) =
+                server.connect().send("GET /fault HTTP/1.1\r\nHost: test\r\n\r\n").rest_until_any_end();
+            assert_eq!(response, b"", "{workers}");
+        }
+        let deadline = Instant::now() + WAIT_MAX;
+        while descriptors(&server) > before {
+            assert!(Instant::now() < deadline, "{workers}: it keeps descriptors");
+        }
+        assert_eq!(other.get("/small").text(), "small");
+        assert_eq!(upload.send("data").reply().status, 201);
+        server.signal(Signal::USR2);
+        let stopped = server.stop();
+        assert!(stopped.status.success(), "{workers}: {}", stopped.stderr);
+        let is_told = |line: &&str| {
+            line.contains("panicked at src/server/handlers/route.rs:") && line.contains("a failpoint")
+        };
+        assert_eq!(stopped.stderr.lines().filter(is_told).count() as u64, PANICS, "{}", stopped.stderr);
+        assert_eq!(counters(&stopped.stderr)["closed.panicked"], PANICS, "{workers}");
+    }
 }

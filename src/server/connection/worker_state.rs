@@ -51,6 +51,14 @@ impl WorkerState {
         self.draining = true;
     }
 
+    /// Drops what the panic of a connection may have left half changed.
+    pub(in crate::server) fn on_panic(&mut self) {
+        self.context.cache.clear();
+        self.writer = ResponseWriter::new(&self.context.config);
+        (self.request_cache, self.field_buf) = (RequestCache::default(), FieldBuf::new());
+        self.stats.count_panic();
+    }
+
     pub(super) fn lease_pipeline(&mut self) -> BoxedPipeline {
         self.spare_pipelines.pop().unwrap_or_default()
     }

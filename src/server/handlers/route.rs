@@ -101,12 +101,21 @@ impl PendingResponse for PendingRequest {
     }
 }
 
+/// For tests: a panic of a connection.
+#[cfg(debug_assertions)]
+fn fail_point(head: &RequestHead<'_, '_>) {
+    let path = std::env::var_os("REACTOR_PANIC_AT");
+    assert!(path.is_none_or(|path| path.as_encoded_bytes() != head.target.path()), "a failpoint of tests");
+}
+
 pub(in crate::server) fn route(
     bytes: &[u8],
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
     now: Now,
 ) -> Action {
+    #[cfg(debug_assertions)]
+    fail_point(head);
     let is_resource = resumable::is_upload_resource(head, context);
     if let Some(action) = redirect_response(head, context).filter(|_| !is_resource) {
         return action;
