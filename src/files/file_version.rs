@@ -15,7 +15,7 @@ use super::root::FileStat;
 /// Since Linux 6.13 even two changes in one tick have different times, if `statx` ran between them.
 const SHORT_WINDOW: Duration = Duration::from_millis(250);
 
-/// Slowest copy of a `write`, in bytes per ms, for the window above.
+/// Slowest copy of a `write`, in bytes per ms.
 ///
 /// The kernel stamps before it copies: while one `write` runs, one ctime has two contents. 256 MiB took 0.35
 /// to 0.74 s on a busy machine; this is a third of that speed.
@@ -23,7 +23,7 @@ const COPIED_PER_MS_MIN: u64 = 128 * 1024;
 
 /// Age at which times distinguish a file from its next version.
 ///
-/// Two changes in one clock tick keep the times, perhaps the length. The coarsest tick in use is FAT's, 2 s.
+/// The coarsest clock tick in use is FAT's, 2 s.
 pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 
 /// Input of a validator (RFC 9110 section 8.8.3).
@@ -90,7 +90,7 @@ fn unix_nanos(secs: i64, nanos: u32) -> u64 {
     secs.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(nanos.into())
 }
 
-/// True if the next change is certain to change ctime. Anyone can set mtime, so it does not count.
+/// True if the next change is certain to change ctime.
 pub(super) fn times_are_stable(stat: &FileStat, now: SystemTime) -> bool {
     is_older((stat.changed_secs, stat.changed_nanos), RACY_WINDOW, now)
 }

@@ -11,7 +11,7 @@ const UNKNOWN: &str = "application/octet-stream";
 /// Text that browsers display instead of saving.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// Longest extension looked up; the longest known has 22 bytes.
+/// The longest known has 22 bytes.
 const EXTENSION_LEN_MAX: usize = 24;
 
 /// Text files by their whole name; `go.mod` is no video.
@@ -192,7 +192,7 @@ pub(super) fn is_compressible(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     match essence.split_once('/').unwrap_or(("", &essence)) {
         ("text", _) => true,
-        // Text or long runs. Compressed formats are absent: WOFF, archives, most images, audio, video.
+        // Compressed formats are absent: WOFF, archives, most images, audio, video.
         (
             "application",
             "ecmascript" | "font-sfnt" | "hjson" | "javascript" | "json" | "json5" | "jsonl" | "mbox"

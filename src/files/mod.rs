@@ -1,7 +1,6 @@
 //! Files below a root directory: lookup, cache, uploads, listings and archives.
 //!
-//! Owns path syntax, file access, file versions and media types. Never uses sockets or HTTP: `server` maps results to
-//! status codes and header fields.
+//! Owns path syntax, file access, file versions and media types. Never uses sockets or HTTP.
 
 mod archive;
 mod cache;

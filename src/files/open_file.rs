@@ -10,13 +10,11 @@ use std::sync::Arc;
 
 use rustix::fs::{CWD, StatVfs, fstat, fstatvfs};
 
-/// Deleted files up to this length, in bytes, are closed where they are dropped: that takes less than
-/// 0.1 ms.
+/// Deleted files up to this length are closed where they are dropped: less than 0.1 ms.
 const CLOSED_INLINE_LEN_MAX: u64 = 1024 * 1024;
-/// A deleted file is closed elsewhere only if the free space is at least this many times as long: on a full disk the
-/// next upload needs its blocks at once.
+/// Minimum free space for a close elsewhere, in file lengths: on a full disk the next upload needs the blocks at once.
 const FREE_SPACE_SHARE: u64 = 4;
-/// The unit of `st_blocks`, in bytes.
+/// The unit of `st_blocks`.
 const BLOCK_LEN: u64 = 512;
 
 type BlockingCall = Box<dyn FnOnce() + Send>;
@@ -25,7 +23,7 @@ type BlockingCall = Box<dyn FnOnce() + Send>;
 #[derive(Clone, Default)]
 pub struct FileCloser(Option<Arc<dyn Fn(BlockingCall) + Send + Sync>>);
 
-/// An open file. Its drop hands the descriptor to the closer if the close may take long.
+/// File that hands its descriptor to the closer if the close may take long.
 #[derive(Debug)]
 pub struct OpenFile {
     file: Option<File>,
@@ -49,7 +47,7 @@ impl FileCloser {
         if len > CLOSED_INLINE_LEN_MAX { self.clone() } else { Self::default() }
     }
 
-    /// Closes the descriptor, which may be one of `O_PATH`.
+    /// Also takes one of `O_PATH`.
     pub(super) fn close(&self, fd: OwnedFd) {
         if let Some(submit) = self.0.as_ref().filter(|_| is_closed_elsewhere(&fd)) {
             submit(Box::new(|| drop(fd)));

@@ -10,15 +10,14 @@ use percent_encoding::{AsciiSet, percent_decode, percent_encode};
 
 use crate::text::printable;
 
-/// Linux `NAME_MAX`, in bytes. Longer names cannot exist.
+/// Linux `NAME_MAX`, in bytes.
 pub const NAME_LEN_MAX: usize = 255;
 
 /// Linux `PATH_MAX` minus the NUL, in bytes.
 pub const PATH_LEN_MAX: usize = 4095;
 
-/// Directory of files that clients ask for by convention.
 const WELL_KNOWN: &[u8] = b".well-known";
-/// Directory of partial uploads. No path leads into it; names are compared without case, as some file systems do.
+/// No path leads into it. Names are compared without case, as some file systems do.
 pub(super) const PARTIALS_DIRECTORY: &str = ".reactor-uploads";
 
 /// Request path error.
@@ -50,7 +49,7 @@ impl<'a> RelativePath<'a> {
     /// Allocates only if the path is not in normal form.
     pub fn parse(raw: &'a [u8]) -> Result<Self, PathError> {
         let path = RelativePath::parse_with_hidden(raw)?;
-        // A hidden segment removed by a later `..` is harmless. A borrowed path has none.
+        // A hidden segment removed by a later `..` is harmless.
         let is_hidden = |name: &[u8]| name.starts_with(b".");
         let rest = |bytes| beneath(WELL_KNOWN, bytes).unwrap_or(bytes);
         if matches!(&path.bytes, Cow::Owned(bytes) if rest(bytes).split(|&byte| byte == b'/').any(is_hidden))
@@ -120,7 +119,6 @@ pub fn normal_form(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     if is_plain(rest) { Ok(Cow::Borrowed(rest)) } else { resolve(rest).map(Cow::Owned) }
 }
 
-/// For listings and archives.
 pub(super) fn is_left_out(name: &[u8], hidden: bool) -> bool {
     name.starts_with(b".") && (!hidden || matches!(name, b"." | b"..") || is_partials_directory(name))
 }
@@ -155,7 +153,6 @@ impl fmt::Display for RelativePath<'_> {
     }
 }
 
-/// `rest` has no leading slash.
 fn is_plain(rest: &[u8]) -> bool {
     // Most paths are short as a whole: then no segment is measured.
     let are_short = rest.len() <= NAME_LEN_MAX || rest.split(|&b| b == b'/').all(|n| n.len() <= NAME_LEN_MAX);

@@ -19,8 +19,7 @@ use rustix::path::Arg;
 
 use super::open_file::{FileCloser, OpenFile};
 
-/// Maximum `openat2` attempts. A rename while `..` or a symlink is resolved gives EAGAIN; the second attempt
-/// nearly always succeeds.
+/// A rename while `..` or a symlink is resolved gives EAGAIN; the second attempt nearly always succeeds.
 const OPEN_ATTEMPTS_MAX: usize = 16;
 
 /// Lookup error.
@@ -155,7 +154,6 @@ pub type RootId = Option<(u64, u64)>;
 /// Served directory. Clones share its descriptor.
 #[derive(Clone, Debug)]
 pub struct Root {
-    /// `None` while the path leads to no directory.
     dir: Option<Arc<OwnedFd>>,
     id: RootId,
     path: PathBuf,
@@ -163,7 +161,7 @@ pub struct Root {
 }
 
 impl Root {
-    /// Opens `path`. After that, [`Root::follow_path`] finds what the path leads to.
+    /// Opens `path`.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory` or `PermissionDenied`; `Unsupported` without `openat2`.
@@ -203,7 +201,6 @@ impl Root {
         Ok(())
     }
 
-    /// The open directory, shared.
     pub(super) fn shared_dir(&self) -> Result<Arc<OwnedFd>, Errno> {
         self.dir.clone().ok_or(Errno::STALE)
     }
@@ -240,7 +237,7 @@ impl Root {
         }
     }
 
-    /// Follows symlinks below the root: a file moved out is not found. Allocates only for very long paths.
+    /// Follows symlinks below the root: a file moved out is not found.
     pub(super) fn stat(&self, path: &[u8]) -> Result<FileStat, LookupError> {
         Ok(FileStat::of(open_beneath(self.dir()?, path, OFlags::PATH | OFlags::CLOEXEC)?)?)
     }
@@ -284,7 +281,6 @@ pub(super) fn open_beneath(dir: &OwnedFd, path: &[u8], flags: OFlags) -> Result<
     Err(Errno::AGAIN)
 }
 
-/// Error of the first `openat2`, which shows whether the system call is available.
 fn explain_first_open(errno: Errno) -> io::Error {
     let reason = match errno {
         Errno::NOSYS => "this kernel has no openat2: serving a directory needs Linux 5.6 or later",

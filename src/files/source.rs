@@ -26,7 +26,7 @@ use super::root::{FileStat, LookupError, OpenedPath, Root};
 /// Above, a copy through user memory costs more than the system calls of `sendfile`.
 pub const SMALL_FILE_LEN_MAX: u64 = 64 * 1024;
 
-/// Read buffer for the digest of a whole file.
+/// For the digest of a whole file.
 const PIECE_LEN: usize = 256 * 1024;
 
 /// Maximum reads of a changing file; the last is served.
@@ -182,7 +182,6 @@ impl Resource {
 
     /// Adds validators reliable at `now`, a time not after the lookup.
     pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
-        // Embedded pages have no times. Times of a file changed during the read are unreliable.
         let Some(stat) = self.stat else { return self };
         let mtime_is_stable = is_older((stat.modified_secs, stat.modified_nanos), RACY_WINDOW, now);
         let is_stable = match &self.content {
@@ -195,7 +194,7 @@ impl Resource {
         Resource { version, mtime_is_stable, modified_secs, ..self }
     }
 
-    /// Build-time gzip. It is not generated, so ranges are possible.
+    /// Not generated, so ranges are possible.
     pub(super) fn gzip_of_page(&self, page: &'static GzipPage) -> Resource {
         let gzip = page.gzip;
         let len = gzip.len() as u64;
@@ -277,7 +276,7 @@ pub(super) fn load(file: OpenFile, mut stat: FileStat, name: &[u8]) -> Result<Re
     Ok(Resource { modified_secs: Some(stat.modified_secs), stat: Some(stat), ..resource })
 }
 
-/// Returns fewer bytes at the end of the file. They are read where they stay: no copy.
+/// Returns fewer bytes at the end of the file. No copy.
 pub(super) fn read_up_to(file: impl AsFd, start: u64, len: u64) -> io::Result<Rc<[u8]>> {
     // At most `SMALL_FILE_LEN_MAX` or one slice.
     let mut bytes: Rc<[u8]> = iter::repeat_n(0, len as usize).collect();
@@ -298,7 +297,7 @@ pub(super) fn read_at(file: impl AsFd, bytes: &mut [u8], start: u64) -> io::Resu
     Ok(filled)
 }
 
-/// Reads the first `len_max` bytes and returns their count.
+/// Returns the bytes read.
 pub(super) fn read_pieces(file: impl AsFd, len_max: u64, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
     let (mut buffer, mut offset) = (vec![0; PIECE_LEN], 0);
     loop {

@@ -1,7 +1,6 @@
 //! Tar archive of a directory, generated while it is sent.
 //!
-//! Contains what is served. A symlink to a file is stored as the file. One to a directory could form a loop and is
-//! omitted.
+//! Contains what is served: a symlink to a file as that file, none to a directory.
 
 mod tar_header;
 mod walk;
@@ -18,24 +17,24 @@ use super::source::{ContentSource, read_at};
 use tar_header::Kind;
 use walk::Walk;
 
-/// Members per slice: opening them by the longest paths and symlinks takes some ms.
+/// Opening them by the longest paths and symlinks takes some ms.
 const MEMBERS_PER_SLICE_MAX: usize = 16;
-/// Bytes per slice, plus one file.
+/// Plus one file.
 const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
-/// Maximum length of a copied file; longer files use `sendfile`.
+/// Longer files use `sendfile`.
 const COPIED_LEN_MAX: u64 = 16 * 1024;
 /// Bytes of a file in one slice.
 const RANGE_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// Members found before the start, so that the archive length is known.
+/// Found before the start, so that the archive length is known.
 const MEMBERS_MAX: usize = 32 * 1024;
-/// Bytes of paths; an archive then holds some 5 MiB.
+/// An archive then holds some 5 MiB.
 const PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// Data after the copied bytes.
 #[derive(Clone, Debug)]
 pub enum TarPayload {
-    /// Part of a file, at explicit offsets.
+    /// Part of a file.
     File {
         /// The file.
         file: Rc<OpenFile>,
@@ -73,13 +72,12 @@ impl TarPayload {
 pub struct Archive {
     /// Directory name in the archive.
     pub name: Vec<u8>,
-    /// Source at the begin: an archive never mixes two roots.
+    /// An archive never mixes two roots.
     store: ContentSource,
     walk: Walk,
     members: Members,
     members_measured: usize,
     len: u64,
-    /// Set if all members were found before the start.
     is_len_known: bool,
     payload: Option<TarPayload>,
     padding_len: u64,
@@ -243,7 +241,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Returns the promised length, whatever it is now; else all.
+    /// Returns the promised length, else all.
     fn open_member(&self, member: &Member, len: u64) -> Result<(OpenFile, u64), LookupError> {
         let path = join(&self.walk.directory, &member.path);
         let root = self.store.root().ok_or(LookupError::NotFound)?;

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
-/// All parts are multiples of it.
 const BLOCK_LEN: usize = 512;
 
 pub(super) const END: &[u8] = &[0; 2 * BLOCK_LEN];
@@ -86,7 +85,6 @@ fn finish_header(
     out.extend_from_slice(header.as_bytes());
 }
 
-/// Its length in decimal, key, value.
 fn write_record(out: &mut Vec<u8>, key: &str, value: &[u8]) {
     let rest_len = " =\n".len() + key.len() + value.len();
     let mut len = rest_len;

@@ -1,7 +1,6 @@
 //! CLOCK (second chance) eviction cache.
 //!
-//! The hand skips entries used since its last visit and evicts others. An entry unused since insertion goes first: one
-//! scan of the site must not evict popular pages.
+//! An entry unused since insertion goes first: one scan of the site must not evict popular pages.
 
 use std::collections::HashMap;
 use std::mem;
@@ -23,10 +22,7 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// Limits for tens of thousands of pages.
-    ///
-    /// 1,000 of the largest small files, in memory that any server has. A quarter of the 1,024 descriptors
-    /// that a process has at least.
+    /// 1,000 of the largest small files, and a quarter of the 1,024 descriptors that a process has at least.
     pub const DEFAULT: CacheLimits =
         CacheLimits { entries_max: 128 * 1024, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
 
@@ -136,7 +132,7 @@ impl<T> ClockCache<T> {
         Some(slot.value)
     }
 
-    /// Whether so many more values of this cost in all evict small ones.
+    /// Whether `entries` more, of `cost` in all, evict others.
     pub(super) fn is_full(&self, entries: usize, cost: Cost) -> bool {
         let CacheLimits { entries_max, bytes_max, .. } = self.limits;
         self.len() + entries > entries_max || self.total_cost.bytes + cost.bytes > bytes_max

@@ -13,7 +13,7 @@ use crate::files::coding::EncodingPreferences;
 use crate::files::root::FileStat;
 use crate::files::source::{Content, ContentSource, Resource, read_pieces};
 
-/// Passes each piece on. Returns `false` if the file has changed since its look-up.
+/// Returns `false` if the file has changed since its look-up.
 pub(super) type ContentReader = Box<dyn FnOnce(&mut dyn FnMut(&[u8])) -> bool + Send>;
 
 /// File and its derived value.
@@ -74,11 +74,11 @@ pub(super) fn is_unwritten<V>(file: &Option<Rc<CachedFile<V>>>) -> bool {
 /// Result of a cache lookup.
 #[derive(Debug)]
 pub enum Lookup<V> {
-    /// File or index file. It stays whole while it is sent, even after eviction.
+    /// File or index file, whole even after eviction.
     File(Rc<CachedFile<V>>),
     /// Directory, requested without trailing slash.
     Directory,
-    /// A variant is being generated: repeat in the next tick. Nothing is kept for the caller.
+    /// A variant is being generated: repeat in the next tick.
     Pending,
 }
 

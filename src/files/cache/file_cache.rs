@@ -1,7 +1,7 @@
 //! File cache with strict freshness.
 //!
-//! A path requested twice in a second is watched: a hit then costs one check a second. Otherwise each hit costs that
-//! check (`openat2`, `statx`, `close`).
+//! A path requested twice in a second is watched: a hit then costs one check a second. Otherwise each hit costs one
+//! (`openat2`, `statx`, `close`).
 //!
 //! A file whose times might not show its next change is kept only while watched: inotify reports memory-mapped writes
 //! when the map closes.
@@ -24,12 +24,11 @@ use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::{Content, ContentSource, FoundContent, Resource, file_name};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths, watch_root};
 
-/// Approximate overhead of an entry: attributes, response head, slot.
+/// Attributes, response head, slot.
 const ENTRY_LEN: usize = 1024;
 
-/// A full cache admits one small file of so many misses: to evict one costs more than to load it.
-///
-/// A file that is requested often is soon among them.
+/// A full cache admits one small file of so many misses: to evict one costs more than to load it. Popular files soon
+/// get in.
 const ADMITTED_ONE_IN: u64 = 8;
 
 /// State of all files in one second. Validated results are valid until it changes.
@@ -107,8 +106,7 @@ impl<V> FileCache<V> {
         CacheGeneration { changes: self.watcher.changes + self.entries.evictions_total, unix_secs }
     }
 
-    /// True if the path of `root` still leads to its directory, as far as events tell. If false, the caller
-    /// must look: once a second, after an event, and while there is none.
+    /// True if the path of `root` still leads to its directory, as far as events tell. If false, the caller must look.
     pub fn is_root_current(&mut self, root: &Root, unix_secs: u64) -> bool {
         self.watcher.drain_events();
         let dependencies = &mut self.root_watch;
@@ -124,7 +122,7 @@ impl<V> FileCache<V> {
         false
     }
 
-    /// Drops all entries, because the root is another directory.
+    /// Drops all entries: the root is another directory.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.root_watch = Dependencies::default();
@@ -250,7 +248,7 @@ impl<V> CacheEntry<V> {
         Ok(variants.choose((entry, self.name.as_deref()), &request, gzip_jobs, watch, make))
     }
 
-    /// True if the result needs no disk access this second. An event ends that. A large file needs a `statx`.
+    /// True if the result needs no disk access this second, or until an event. A large file needs a `statx`.
     fn is_validated(&mut self, request: &VariantRequest<'_>, watch: &InotifyWatcher) -> bool {
         if self.name.is_none() {
             return true;

@@ -1,7 +1,6 @@
 //! gzip compression in slices, so that no request waits long.
 //!
-//! Long files are compressed one slice per tick. Requests for one file version share a job; a job without requests is
-//! dropped.
+//! Requests for one file version share a job; a job without requests is dropped.
 
 use std::io::{self, Write};
 use std::mem;
@@ -15,23 +14,21 @@ use crate::files::open_file::OpenFile;
 use crate::files::root::FileStat;
 use crate::files::source::{Content, Resource, read_up_to};
 
-/// Minimum length: a shorter file and its head fit in one or two packets.
+/// A shorter file and its head fit in one or two packets.
 pub(super) const GZIP_LEN_MIN: u64 = 1024;
-/// Maximum length, which bounds memory; precompression suits longer files.
+/// Bounds memory; precompression suits longer files.
 pub(super) const GZIP_LEN_MAX: u64 = 8 << 20;
-/// Bytes per tick: under 1 ms. A file up to this length starts while any are left: at most twice this per
-/// tick.
+/// Per tick: under 1 ms. At most twice this, as a short file is compressed whole.
 const SLICE_LEN_MAX: u64 = 64 * 1024;
-/// Most jobs: each holds a descriptor and 300 KiB besides its result.
+/// Each holds a descriptor and 300 KiB besides its result.
 const JOBS_MAX: usize = 8;
-/// Bytes of all jobs: no result exceeds its original.
+/// No result exceeds its original.
 const JOBS_LEN_MAX: u64 = 16 << 20;
-/// Compression level with the ratio of the usual 6, to three decimals, in three quarters of the time.
+/// The ratio of the usual 6, to three decimals, in three quarters of the time.
 const LEVEL: Compression = Compression::new(5);
 
 #[derive(Debug)]
 pub(super) enum GzipResult {
-    /// Smaller than the original.
     Compressed(Rc<[u8]>),
     NotSmaller,
     Pending,
@@ -59,7 +56,6 @@ struct GzipJob {
 }
 
 impl GzipJobs {
-    /// `is_settled`: the next change is certain to change the attributes.
     pub(super) fn gzip(
         &mut self,
         key: &[u8],
@@ -148,7 +144,7 @@ impl GzipJob {
         self.encoder.write_all(&bytes)?;
         self.done_len += slice_len;
         let is_whole = self.done_len == self.len;
-        // Attributes stable at the open and now equal: all slices have one version.
+        // Attributes still equal: all slices have one version.
         if bytes.len() as u64 != slice_len || (is_whole && FileStat::of(&*self.source).ok() != self.stat) {
             return Err(io::Error::other("the file changes while it is read"));
         }

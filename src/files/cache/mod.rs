@@ -1,6 +1,6 @@
 //! Cache of files and their encoded variants, never stale.
 //!
-//! Owns cached files, eviction, precompressed files and generated gzip. Never watches the disk: `watch` does.
+//! Never watches the disk: `watch` does.
 
 mod clock_cache;
 mod entry;

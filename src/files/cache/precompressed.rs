@@ -2,8 +2,8 @@
 //!
 //! A sidecar is a non-empty regular file below the root, at least as new as its original, to the nanosecond.
 //!
-//! A lookup costs nothing while all three names are watched. Otherwise it costs one check each for the used sidecar,
-//! unusable ones, and absent names. Recently changed or unopenable files are opened each time.
+//! A lookup costs nothing while all three names are watched. Otherwise it costs a check per accepted name up to the
+//! used one. Recently changed or unopenable files are opened each time.
 
 use std::rc::Rc;
 
@@ -28,7 +28,6 @@ pub(super) struct Precompressed<V> {
 #[derive(Debug)]
 #[derive_where(Default)]
 struct Sidecar<V> {
-    /// Set if certain to show the next change.
     stat: Option<FileStat>,
     /// `None` if absent or unusable.
     cached_file: Option<Rc<CachedFile<V>>>,

@@ -1,7 +1,6 @@
 //! Choice of file variant: precompressed, generated, or the original.
 //!
-//! Sidecars come first: the owner made them with care. Then embedded gzip. Otherwise gzip is generated and
-//! kept, or known not to be smaller.
+//! Sidecars come first: the owner made them with care. Then embedded gzip, then generated gzip.
 
 use std::rc::Rc;
 

@@ -1,7 +1,6 @@
 //! Embedded gzip page: a fifth of the size.
 //!
-//! Most clients accept gzip. For others, the first request decompresses the page, once per process: some ms, and memory
-//! of its length.
+//! For a client without gzip, the page is decompressed once per process: some ms, and memory of its length.
 
 use std::io::Read;
 use std::sync::OnceLock;
@@ -24,12 +23,11 @@ impl GzipPage {
         GzipPage { gzip, plain: OnceLock::new(), hash: OnceLock::new() }
     }
 
-    /// Uncompressed bytes, from the gzip trailer.
+    /// From the gzip trailer.
     pub(crate) fn len(&self) -> u64 {
         self.gzip.last_chunk().map_or(0, |len| u32::from_le_bytes(*len).into())
     }
 
-    /// Hash of the gzip.
     pub(crate) fn hash(&self) -> u64 {
         *self.hash.get_or_init(|| content_hash(self.gzip))
     }

@@ -1,6 +1,6 @@
 //! Embedded pages: an installed server has content in any directory.
 //!
-//! Flat tables, constant at run time. A test compares one table with `content/`.
+//! A test compares one table with `content/`.
 
 mod gzip_page;
 

@@ -1,6 +1,6 @@
 //! Memory budget of all listings.
 //!
-//! A dropped [`Lease`] is returned, however the listing ends. Callers state their bytes.
+//! A dropped [`Lease`] is returned, however the listing ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,6 @@
 //! Directory listing, sorted and paged.
 //!
-//! [`Listing::read`] reads slices, then sorts them and extracts the page. [`ListingBudget`] bounds memory. Lists only what
-//! is served.
+//! [`ListingBudget`] bounds memory. Lists only what is served.
 
 mod budget;
 mod entry_list;
@@ -22,7 +21,7 @@ pub use natural_order::NameFilter;
 /// Directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Any bytes but NUL and `/`; no leading dot.
+    /// Any bytes but NUL and `/`.
     pub name: &'a [u8],
     /// False for a regular file.
     pub is_directory: bool,
@@ -60,7 +59,7 @@ pub struct ListingOptions {
     pub order: SortOrder,
     /// Name filter.
     pub filter: Option<NameFilter>,
-    /// Whether names with a leading dot are listed.
+    /// Includes names with a leading dot.
     pub hidden: bool,
     /// All entries if `None`.
     pub page: Option<PageRequest>,

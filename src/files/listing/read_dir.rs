@@ -1,6 +1,6 @@
 //! Reader of listing entries: a directory or the embedded pages.
 //!
-//! Follows symlinks as serving does, and omits what is not served. Sorts nothing.
+//! Follows symlinks as serving does, and omits what is not served.
 
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, is_left_out, join}
 use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
 
-/// Names per slice, rounded up to a buffer: each costs a system call of some µs.
+/// Rounded up to a buffer: each costs a system call of some µs.
 const SLICE_NAMES_MIN: usize = 128;
 
 /// `getdents` buffer. An entry takes 24 to 280 bytes: at most some 300 per slice.
@@ -24,7 +24,6 @@ const SLICE_LINKS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct DirReader {
-    /// For symlinks.
     root: Root,
     dir: OwnedFd,
     links: Vec<Vec<u8>>,
@@ -102,7 +101,6 @@ fn matches_filter(filter: &mut Option<NameFilter>, name: &[u8]) -> bool {
     filter.as_mut().is_none_or(|filter| filter.matches(name))
 }
 
-/// Only a temporary failure is an error.
 fn push_entry(
     entries: &mut EntryList,
     name: &[u8],

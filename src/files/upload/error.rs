@@ -45,7 +45,7 @@ pub enum UploadError {
     NameTooLong,
     /// Mount point, swap file or running program.
     InUse,
-    /// Temporary: too few descriptors, too little memory, or a quickly changing directory.
+    /// Temporary: retry later.
     Busy,
     /// The root is missing, or the directory was replaced by one of another file system.
     Stale,

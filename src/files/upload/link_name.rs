@@ -18,7 +18,7 @@ use super::UploadError;
 
 /// Attempts while others create or remove names.
 pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
-/// Inherited mode bits. Set-user-ID would give the owner's rights to others.
+/// Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
 static HAS_PROC: OnceLock<bool> = OnceLock::new();
 
@@ -88,7 +88,6 @@ fn proc_path(file: &impl AsRawFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// A hidden name is never served and easy to recognize.
 pub(super) fn retry_hidden<T>(
     dir: &Arc<OwnedFd>,
     mut make: impl FnMut(&CString) -> Result<T, Errno>,

@@ -1,7 +1,6 @@
 //! Atomic uploads: a file gets its name only when complete.
 //!
-//! An unnamed file (`O_TMPFILE`) leaves nothing even if the process is killed. Without it, a hidden name is used. All
-//! steps stay below the root; a symlink to the target is never followed.
+//! An unnamed file (`O_TMPFILE`) leaves nothing even if the process is killed. Without it, a hidden name is used.
 
 mod error;
 mod link_name;
@@ -119,7 +118,7 @@ impl Upload {
         &self.target
     }
 
-    /// Finds the directory anew: it may have been moved or replaced since the last time. True if it was not.
+    /// Finds the directory anew; false if it was moved or replaced.
     pub fn follow_path(&mut self, store: &ContentSource, upload_dir: &[u8]) -> Result<bool, UploadError> {
         let may_make = self.naming == Naming::MakesDirectories;
         let target = UploadTarget::open(store, upload_dir, &self.path, may_make)?;
@@ -151,7 +150,6 @@ impl Upload {
     }
 }
 
-/// Without a name, if the file system can.
 fn create_file(
     store: &ContentSource,
     upload_dir: &[u8],

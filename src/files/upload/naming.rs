@@ -13,7 +13,7 @@ use super::{StoredFile, Upload, UploadError, UploadTarget};
 use crate::files::path::{NAME_LEN_MAX, join, split_last};
 use crate::files::root::FileStat;
 
-/// Numbers that are tried in turn, a system call each; then the name gets a random one.
+/// A system call each; then the name gets a random number.
 const NUMBERS_MAX: usize = 100;
 
 /// Policy for the name of a complete file.
@@ -84,11 +84,11 @@ impl Upload {
         self.hidden_name.insert(hidden).rename(dir, name)
     }
 
-    /// Names the complete file: `a.txt`, or `a-2.txt` if that is taken.
+    /// `a.txt`, or `a-2.txt` if that is taken.
     fn name_beside(&mut self) -> Result<StoredFile, UploadError> {
         for attempt in 1..=NUMBERS_MAX + LINK_ATTEMPTS_MAX {
             self.target.name = self.numbered(attempt)?;
-            // Not every file system can rename without replacing.
+            // The rename in `link_new` may replace.
             if !self.target.is_free()? {
                 continue;
             }

@@ -29,7 +29,7 @@ use crate::files::source::{ContentSource, read_pieces};
 const PARTIALS_MAX: usize = 1000;
 /// A longer head is damaged: that of a request is shorter.
 const HEAD_LEN_MAX: u64 = 128 * 1024;
-/// Data without a head is the rest of a crash, unless it is this young: its head may come.
+/// Younger data without a head is no rest of a crash: its head may come.
 const ORPHAN_AGE_MIN: Duration = Duration::from_secs(600);
 
 /// After completion: the time for a client that missed the response.
@@ -211,7 +211,7 @@ impl PartialUploads {
         }
     }
 
-    /// `None` if it has expired. Data without a head is the rest of a crash.
+    /// `None` if it has expired.
     fn time_left(&self, id: PartialId, now: SystemTime) -> Result<Option<Duration>, Errno> {
         let stat = |suffix| match FileStat::at(&self.dir, id.name(suffix), AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => Ok(None),
@@ -297,7 +297,6 @@ impl PartialUpload {
         Ok(())
     }
 
-    /// For a file in `target_dir`.
     pub(super) fn open_data(&self, target_dir: &OwnedFd) -> Result<(File, Option<HiddenName>), UploadError> {
         let data = self.data.as_ref().ok_or(UploadError::NoUpload)?.try_clone()?;
         if FileStat::of(target_dir)?.device != FileStat::of(&data)?.device {

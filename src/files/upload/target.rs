@@ -20,7 +20,7 @@ use crate::files::path::{RelativePath, beneath, split_last};
 use crate::files::root::{FileStat, LookupError, Root, open_beneath};
 use crate::files::source::{ContentSource, Resource, load};
 
-/// Missing directories that one upload makes: each costs system calls on the loop.
+/// Each costs system calls on the loop.
 const DIRECTORIES_MADE_MAX: usize = 32;
 /// Attempts to open directories that other requests make meanwhile.
 const OPEN_RESTARTS_MAX: usize = 8;
@@ -64,8 +64,7 @@ pub fn takes_uploads(store: &ContentSource, upload_dir: &[u8], path: &RelativePa
 }
 
 impl UploadTarget {
-    /// Opens the directory of `path`, which is below `upload_dir`, empty for the root. If it `may_make` directories,
-    /// the directory may be missing.
+    /// Opens the directory of `path`, below `upload_dir`. With `may_make`, it may be missing.
     pub fn open(
         store: &ContentSource,
         upload_dir: &[u8],
@@ -174,7 +173,7 @@ impl UploadTarget {
         Some(OpenFile::new(old.into(), u64::MAX, &self.closer))
     }
 
-    /// Makes a directory of this name.
+    /// Makes the directory.
     pub fn make_directory(&self) -> Result<(), UploadError> {
         match mkdirat(&self.dir, &self.name, NEW_DIRECTORY_MODE) {
             Err(Errno::EXIST) => Err(UploadError::Directory),
@@ -182,7 +181,7 @@ impl UploadTarget {
         }
     }
 
-    /// Makes the missing directories. Adds the new ones to `made`, by parent and name, even if one fails.
+    /// Adds the new directories to `made`, by parent and name, even if one fails.
     pub(super) fn make_missing(&mut self, made: &mut Vec<(Arc<OwnedFd>, CString)>) -> Result<(), Errno> {
         let mut dir = Arc::clone(&self.dir);
         while let Some(name) = self.missing.pop() {
@@ -233,7 +232,7 @@ impl UploadTarget {
     }
 }
 
-/// Opens the directory, or its closest parent that is there, with the names that are missing.
+/// Opens the closest existing directory; returns the missing names too.
 fn open_parent(
     root: &Root,
     upload_dir: &[u8],

@@ -14,7 +14,7 @@ use super::super::open_file::{FileCloser, OpenFile};
 use super::UploadError;
 use super::link_name::set_modified;
 
-/// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
+/// Tiny chunks are gathered to save system calls; longer pieces bypass it.
 const WRITE_BUFFER_LEN: usize = 16 * 1024;
 /// Interval of write-back, which shortens the last sync, and of checks for free space.
 const WRITE_BACK_LEN: u64 = 8 * 1024 * 1024;
@@ -76,7 +76,7 @@ impl UploadWriter {
         let (from, len) = (self.checked_len, NonZeroU64::new(self.written_len - self.checked_len));
         let is_running = Arc::strong_count(&file) > 2;
         if self.policy.is_synced && !is_running {
-            // Starts write-back and waits for none of it; rustix has no `sync_file_range`.
+            // Waits for nothing; rustix has no `sync_file_range`.
             self.closer.run(move || _ = fadvise(file.as_fd(), from, len, Advice::DontNeed));
         }
         if !is_running {

@@ -1,6 +1,6 @@
 //! Change detection with inotify: which earlier lookups are still valid.
 //!
-//! Owns the inotify instance and the path walk that finds dependencies. Never reads or keeps files.
+//! Never reads or keeps files.
 
 mod inotify;
 mod path_watch;

@@ -47,8 +47,6 @@ pub(crate) fn watch_paths(
 }
 
 /// Watches the path of the root; nothing if a part is unwatchable.
-///
-/// A look at the path *after* this call is valid while nothing changed.
 pub(crate) fn watch_root(watcher: &mut InotifyWatcher, root: &Root, secs: u64) -> Dependencies {
     let mut dependencies = Vec::new();
     let start = if root.path().is_absolute() { b"/" } else { b"." };
