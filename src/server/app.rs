@@ -20,10 +20,10 @@ use crate::net::{Connection, Pool, Stream, Tick, Transport};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumState;
 
-/// Signals that are always watched. The default action of SIGXFSZ ends the process.
+/// The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
-/// SIGHUP only if it can reload a file: else it ends the server, as it ends every program whose terminal closes.
+/// SIGHUP only if it can reload a file: else it ends the server, as it does any program whose terminal closes.
 pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
     let mut signals = SIGNALS.to_vec();
     if config.tls.is_some()
@@ -35,10 +35,9 @@ pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
     signals
 }
 
-/// Time between two looks at certificates and passwords.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time between two sweeps of unfinished uploads, at most; else a quarter of the time that they are kept.
+/// Within these: a quarter of the time that unfinished uploads are kept.
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(600);
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
@@ -94,7 +93,6 @@ impl ServerApp {
         }
     }
 
-    /// A second call stops at once.
     fn shut_down(&mut self, control: &mut Control<ServerConnection>, signal: Option<i32>, now: Now) {
         if self.grace_deadline.is_some() {
             self.stopped_by = signal;
@@ -152,7 +150,6 @@ impl ServerApp {
         Some(now.instant + FILE_CHECK_INTERVAL)
     }
 
-    /// One worker sweeps for all.
     fn sweep_uploads(&mut self, now: Now) -> Option<Instant> {
         let config = &self.worker.context.config;
         if self.worker_id.index != 0 || config.upload.is_none() {
@@ -178,7 +175,6 @@ impl ServerApp {
         self.worker.context.helpers.as_ref().is_some_and(|helpers| helpers.pending() > 0)
     }
 
-    /// At its end, closes its listeners; without HTTP, shuts down.
     fn poll_sum(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let lines = std::mem::take(&mut self.sum.output_lines);
         let deadline = self.console.as_mut().and_then(|console| {

@@ -20,17 +20,16 @@ pub(super) struct ServerContext {
     pub(super) config: ServerConfig,
     pub(super) store: ContentSource,
     pub(super) cache: FileCache<FileHead>,
-    /// Makes multipart boundaries unpredictable.
+    /// For unpredictable multipart boundaries.
     pub(super) boundary_hasher: RandomState,
     pub(super) shared: Arc<Shared>,
     /// Clones count the running archives.
     pub(super) archive_permits: Rc<()>,
     pub(super) listing_budget: ListingBudget,
-    /// Threads for long directories, which delay no upload.
+    /// Long directories delay no upload.
     pub(super) listing_helpers: Option<Helpers>,
-    /// Threads for blocking calls; `None` in tests without an event loop.
+    /// `None` in tests without an event loop.
     pub(super) helpers: Option<Helpers>,
-    /// Key of the connection that runs.
     pub(super) key: Option<Key>,
     pub(super) host_names: Vec<HostName>,
     /// `Host` of the last request that passed the check.
@@ -59,7 +58,7 @@ impl ServerContext {
         }
     }
 
-    /// Serves the directory that the path of the root leads to now. `must_look`: events are not enough.
+    /// `must_look`: events are not enough.
     pub(super) fn follow_root(&mut self, now: Now, must_look: bool) {
         let Some(root) = self.store.root_mut() else { return };
         let is_current = self.cache.is_root_current(root, now.unix_secs());
@@ -89,7 +88,7 @@ impl ServerContext {
         }
     }
 
-    /// User of a request that has logged in, percent-encoded.
+    /// Percent-encoded; `None` without a login.
     pub(super) fn user(&self, head: &RequestHead<'_, '_>) -> Option<Vec<u8>> {
         self.shared.authenticator.as_ref()?;
         let credentials = BasicCredentials::from_field(head.fields.first("authorization")?)?;
@@ -98,7 +97,6 @@ impl ServerContext {
         Some(user)
     }
 
-    /// On a helper thread, if there is one.
     pub(super) fn run_job(&self, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
         match &self.helpers {
             Some(helpers) => helpers.submit(key, job),
@@ -106,7 +104,7 @@ impl ServerContext {
         }
     }
 
-    /// If it waits, the running connection gets a tick when the queue has space.
+    /// If true, the running connection gets a tick when the queue has space.
     pub(super) fn waits_for_helpers(&self) -> bool {
         let (Some(helpers), Some(key)) = (&self.helpers, self.key) else { return false };
         let is_full = helpers.is_full();

@@ -6,38 +6,33 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::reactor::Watermarks;
 
-/// Most workers: more than the largest computers have cores.
+/// More than the largest computers have cores.
 pub(super) const WORKERS_MAX: usize = 256;
-/// Most helper threads: one suffices to close files, and three more continue if a disk hangs.
+/// One suffices to close files, and three more continue if a disk hangs.
 pub(super) const HELPER_THREADS_MAX: usize = 4;
-/// Threads of a worker that read long directories: fewer finish sooner.
+/// Fewer finish sooner.
 pub(super) const LISTING_THREADS_MAX: usize = 2;
 
-/// Descriptors reserved for everything except connections and cached files.
+/// For everything except connections and cached files.
 ///
 /// Some 20 are usual: standard streams (3), epoll, waker, helpers, signal pipe (6), inotify, root, log, listeners.
 /// The rest: dozens of `--bind`, listings (16), archives (16), libraries (resolver, time zones).
-/// The capacity of the file cache is added to it.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
 
-/// Longest file that this process may write: beyond it, the kernel sends SIGXFSZ.
+/// Beyond it, the kernel sends SIGXFSZ.
 pub(super) fn file_len_max() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
-/// Most files that the cache of each worker keeps open: a quarter of what is not reserved.
+/// A quarter of what is not reserved.
 pub(super) fn cached_files_max(nofile: u64, workers: u64) -> usize {
     let unreserved = (nofile / workers.max(1)).saturating_sub(DESCRIPTORS_RESERVED);
     usize::try_from(unreserved / 4).unwrap_or(usize::MAX)
 }
 
-/// Watermarks for `nofile` descriptors, which are enough for `usable` connections.
+/// `nofile` descriptors are enough for `usable` connections, `needed` descriptors for `requested`.
 ///
 /// Accepting stops at `requested`, if it is usable, and resumes at 8/9 of it. `None` is 90 % and 80 % of `usable`.
-/// `needed` descriptors are enough for `requested`.
-///
-/// # Errors
-/// One line, if the limit is too low.
 pub(super) fn connection_watermarks(
     nofile: u64,
     requested: Option<usize>,

@@ -1,6 +1,6 @@
 //! HTTP file server: connections, handlers, responses and rules.
 //!
-//! [`start`] builds one [`ServerApp`] per worker. [`crate::sum`] is a second protocol on the same reactor.
+//! [`start`] builds one [`ServerApp`] per worker.
 
 mod app;
 mod auth;

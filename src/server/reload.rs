@@ -28,7 +28,7 @@ struct ReloadState {
 type FileStamp = (u64, u64, u64, i64, i64);
 
 impl FileReload {
-    /// To be made before the files are read; `content` is a plural.
+    /// Before the files are read; `content` is a plural.
     pub(super) fn new(content: &'static str, paths: Vec<PathBuf>) -> Self {
         let state = ReloadState { stamps: stamps(&paths), error: None };
         Self { content, paths, state: Mutex::new(state) }

@@ -1,6 +1,6 @@
 //! State shared by all workers of the process.
 //!
-//! Limits hold for any `--workers`. A cached GET takes no lock and writes nothing here.
+//! A cached GET takes no lock and writes nothing here.
 
 use std::ops::{Add, Range};
 use std::sync::{Arc, Mutex, PoisonError};

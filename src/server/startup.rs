@@ -40,7 +40,7 @@ pub struct BoundServer {
     /// Number exchange addresses with actual ports.
     pub sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
-    /// A line about the self-signed certificate, if there is one.
+    /// About the self-signed certificate.
     pub tls_note: Option<String>,
 }
 
@@ -54,7 +54,7 @@ struct WorkerConfig {
     store: ContentSource,
     log: AccessLog,
     http: Vec<TcpListener>,
-    /// Only in the first worker: one number ends the exchange for all.
+    /// One number ends the exchange for all.
     sum: Vec<TcpListener>,
     limit: ConnectionLimit,
     worker_id: WorkerId,
@@ -136,7 +136,6 @@ fn prepare(
     Ok((watermarks, shared))
 }
 
-/// A file is served as the index of its directory, and nothing else there.
 fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
     let RootChoice::Directory(path) = &config.root else { return Ok(()) };
     if !config.http || !path.is_file() {
@@ -174,7 +173,7 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     })
 }
 
-/// For HTTP, of which those from this index on speak TLS, and for the number exchange.
+/// HTTP listeners, the index of the first with TLS, and those of the number exchange.
 fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, usize, Vec<TcpListener>), String> {
     let open = |port: Option<u16>, option| {
         let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
@@ -192,7 +191,6 @@ fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String>
     listeners.iter().map(|listener| listener.local_addr().map_err(event_loop_error)).collect()
 }
 
-/// The first gets `http`, the others new listeners at the same addresses.
 fn worker_configs(
     config: ServerConfig,
     watermarks: Watermarks,
@@ -264,7 +262,7 @@ impl WorkerConfig {
 }
 
 impl BoundServer {
-    /// Handles SIGINT and SIGTERM (shutdown), SIGHUP and SIGUSR1 (reopen the log).
+    /// Watches the signals that the configuration needs.
     ///
     /// # Errors
     /// Failure to install a signal handler.

@@ -1,6 +1,6 @@
 //! Counters of a worker: connections, responses, bytes, cache look-ups.
 //!
-//! SIGUSR2 prints the sum of all workers as one line. The number exchange is not counted.
+//! SIGUSR2 prints the sum of all workers. The number exchange is not counted.
 
 use std::array;
 use std::fmt;
@@ -82,7 +82,6 @@ impl Add for Stats {
     }
 }
 
-/// Format: `stats: accepted=3 open=1 closed.finished=2 ...`.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.accepted.saturating_sub(self.closed.iter().sum());

@@ -34,16 +34,12 @@ pub(super) struct ServerTls {
 
 #[derive(Debug)]
 struct TlsFiles {
-    /// Chains with keys.
     certificates: Vec<(PathBuf, PathBuf)>,
     client_ca: Option<PathBuf>,
 }
 
 impl ServerTls {
-    /// `None` without TLS. Makes the self-signed certificate if none is kept; a check makes none.
-    ///
-    /// # Errors
-    /// Mistake and remedy.
+    /// Makes the self-signed certificate if none is kept; a check makes none.
     pub(super) fn open(config: &ServerConfig, is_check: bool, now: Now) -> Result<Option<Self>, String> {
         let Some(tls) = config.tls.as_ref().filter(|_| config.http) else { return Ok(None) };
         let (certificates, note) = match &tls.state_directory {

@@ -23,8 +23,7 @@ pub(super) fn worker_count(config: &ServerConfig) -> usize {
     requested.unwrap_or_else(available_cores).clamp(1, WORKERS_MAX)
 }
 
-/// Runs each job in a thread. Returns the signal that cut the shutdown short, or the first
-/// failure, after the other workers have shut down gracefully.
+/// Returns the signal that cut the shutdown short, or the first failure, once all have ended.
 pub(super) fn run<J: Send + 'static>(
     mut supervisor: Box<Reactor<Supervisor>>,
     jobs: Vec<J>,

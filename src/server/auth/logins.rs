@@ -11,22 +11,21 @@ use super::Mac;
 use super::password_file::PasswordFile;
 use crate::reactor::{Helpers, Key};
 
-/// Most verifications at a time: a class logs in at once.
+/// A class logs in at once.
 const RUNNING_MAX: usize = 32;
-/// Cached successes: more than most files have users.
+/// More than most files have users.
 const VERIFIED_MAX: usize = 4096;
-/// Remembered addresses with wrong passwords: bounds memory.
+/// Bounds memory.
 const ADDRESSES_MAX: usize = 4096;
-/// Delay after the second wrong password; each more doubles it.
+/// After the second wrong password; each more doubles it.
 const DELAY_MIN: Duration = Duration::from_millis(250);
-/// Longest delay: below [`LOGIN_TIMEOUT`].
+/// Below [`LOGIN_TIMEOUT`].
 const DELAY_MAX: Duration = Duration::from_secs(8);
-/// Time after the last wrong password until all are forgotten.
+/// After the last wrong password.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
-/// Longest wait for a verification: a client waits for the head.
+/// A client waits for the head.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Shared by all requests with the same credentials.
 #[derive(Debug)]
 pub(in crate::server) struct LoginAttempt {
     started: Instant,
@@ -48,7 +47,7 @@ pub(super) struct Logins {
     pub(super) file: Arc<PasswordFile>,
     pub(super) verified: HashSet<Mac>,
     running: HashMap<Mac, RunningLogin>,
-    /// Number of wrong passwords, and the start of the last.
+    /// Number of wrong passwords, start of the last.
     wrong: HashMap<IpAddr, (u32, Instant)>,
 }
 

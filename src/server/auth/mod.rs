@@ -25,7 +25,7 @@ use password_file::PasswordFile;
 
 pub(super) use logins::{LoginAttempt, LoginOutcome};
 
-/// Most threads for hashes: cores remain for requests.
+/// Cores remain for requests.
 const HASH_THREADS_MAX: usize = 2;
 
 /// HMAC-SHA-256 under a key of this process: comparisons leak nothing.
@@ -43,8 +43,6 @@ pub(super) struct Authenticator {
 }
 
 impl Authenticator {
-    /// # Errors
-    /// Mistake and remedy.
     pub(super) fn open(config: &AuthConfig) -> Result<Arc<Self>, String> {
         let mut key = [0; 64];
         let failed = |error| format!("cannot prepare logins: {error}");

@@ -64,7 +64,7 @@ pub struct ServerConfig {
     pub idle_timeout: Duration,
     /// Longest time from a head's first to last byte.
     pub header_timeout: Duration,
-    /// Time for unfinished responses at shutdown; zero waits for nothing.
+    /// Time for unfinished responses at shutdown.
     pub grace: Duration,
     /// Mode of the file cache.
     pub cache: CacheMode,
@@ -229,7 +229,7 @@ impl ServerConfig {
         if self.hidden { RelativePath::parse_with_hidden(raw) } else { RelativePath::parse(raw) }
     }
 
-    /// Path of a PUT: whoever stores a well-known file speaks for the whole host.
+    /// Path of a PUT. A well-known file would speak for the whole host.
     pub fn parse_upload_path<'a>(&self, raw: &'a [u8]) -> Result<RelativePath<'a>, PathError> {
         let path = self.parse_path(raw)?;
         if path.as_bytes().starts_with(b".") && !self.hidden { Err(PathError::Hidden) } else { Ok(path) }

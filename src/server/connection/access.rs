@@ -32,7 +32,7 @@ enum NoLogin {
     Refused(ErrorResponse),
 }
 
-/// `Err`: until then, a login is pending. Not inlined: a cached response comes without it.
+/// `Err`: a login is pending until then. Not inlined: a cached response comes without it.
 #[inline(never)]
 pub(super) fn route_if_allowed<'b>(
     bytes: &'b [u8],
@@ -62,7 +62,7 @@ pub(super) fn route_if_allowed<'b>(
     }
 }
 
-/// Returns the value of Authorization if a login was needed.
+/// Returns Authorization if a login was needed.
 fn check_login<'b>(
     head: &RequestHead<'_, 'b>,
     login: &mut Option<Arc<LoginAttempt>>,

@@ -1,30 +1,29 @@
 //! Deadline of one connection: idle, head, body, preparation, write.
 //!
-//! Each KiB that the peer sends or takes extends the deadline by 1 s. This module never reads a clock or closes a
-//! connection.
+//! Each KiB that the peer sends or takes extends the deadline by 1 s. Never reads a clock or closes a connection.
 
 use std::time::{Duration, Instant};
 
 use crate::server::ServerConfig;
 
-/// Longest wait for body input, and for a reader that has acknowledged less than [`PAUSE_LEN_MIN`].
+/// For body input, and for a reader that has acknowledged less than [`PAUSE_LEN_MIN`].
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Minimum rate in bytes per second: this many bytes extend the deadline by 1 s.
+/// Bytes that extend the deadline by 1 s.
 const RATE_MIN: u64 = 1024;
-/// Longest pause of a reader that has taken [`PAUSE_LEN_MIN`]: players of films stop reading while paused.
+/// For a reader that has taken [`PAUSE_LEN_MIN`]: players of films stop reading while paused.
 const PAUSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// More than the buffers of a peer that reads nothing: its system acknowledges what it stores.
 const PAUSE_LEN_MIN: u64 = 4 * 1024 * 1024;
-/// Interval at which a writer asks what the peer has acknowledged: its progress is known this late.
+/// Progress of the peer is known this late.
 const ACK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Limit for `Preparing`: a client waits for the head.
+/// A client waits for the head.
 const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Deadlines {
     pub(super) deadline: Instant,
     head_since: Option<Instant>,
-    /// Time that the peer of a response has beyond `deadline`. 32 bits: each idle connection holds this.
+    /// Beyond `deadline`. 32 bits: each idle connection holds this.
     write_left_millis: u32,
     acked_secs: u32,
 }

@@ -1,7 +1,6 @@
 //! Request and response, as the access log records them.
 //!
-//! From a complete head to the last response byte in the kernel. Pipelined responses leave in one write, so a
-//! [`Pipeline`] holds several.
+//! From a complete head to the last response byte in the kernel. Pipelined responses leave in one write.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -14,7 +13,7 @@ use crate::net::{CloseReason, SendPosition, SendQueue, TlsSession};
 use crate::reactor::Now;
 use crate::server::response::{RequestFlags, ResponseSpan};
 
-/// nginx's status for a client that closed before its response; logged, never sent.
+/// nginx's status; logged, never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) struct Exchange {
     since: Now,
     /// If a proxy named it.
     client: Option<SocketAddr>,
-    /// Range in `Pipeline::text`, like `response_head`; empty if not logged.
+    /// In `Pipeline::text`; empty if not logged.
     request_head: Range<u32>,
     response_head: Range<u32>,
     response: Option<ResponseSpan>,

@@ -25,7 +25,7 @@ pub use phase::{ServerPhase, TRANSITIONS};
 pub use state_machine::HttpServerProtocol;
 pub use worker_state::WorkerState;
 
-/// One connection to the server. Its listener decides the protocol.
+/// One connection to the server.
 #[enum_dispatch(EventSource)]
 pub enum ServerConnection {
     /// HTTP/1.1.

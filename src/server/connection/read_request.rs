@@ -15,7 +15,7 @@ use crate::server::auth::LoginAttempt;
 use crate::server::handlers::Action;
 use crate::server::rules::{client_address, is_trusted};
 
-/// Requests per connection and tick: a long pipeline must not starve others.
+/// A long pipeline must not starve others.
 const REQUESTS_PER_TICK_MAX: u32 = 16;
 
 /// `false`: the request waits for the next tick.
@@ -29,7 +29,6 @@ pub(super) fn count_request(tick: &mut Instant, tick_requests: &mut u32, now: No
 
 #[derive(Debug, Default)]
 pub(super) struct HeadProgress {
-    /// Bytes searched for the end of the head; `seen_len` is the buffer length then.
     searched_len: usize,
     pub(super) seen_len: usize,
 }
@@ -38,7 +37,7 @@ pub(super) struct HeadProgress {
 pub(super) enum NextRequest {
     Incomplete,
     Rejected(Reject),
-    /// Waits for a verification, until this time.
+    /// Until this time.
     LoginPending(Instant),
     Request {
         len: usize,
@@ -95,8 +94,7 @@ pub(super) fn read_request(
     NextRequest::Request { len, body, expects_continue, action }
 }
 
-/// Whether a head has begun. Empty lines do not count: old clients append one to a body
-/// (RFC 9112 section 2.2).
+/// Empty lines do not count: old clients append one to a body (RFC 9112 section 2.2).
 pub(super) fn has_head_bytes(recv_buf: &RecvBuf) -> bool {
     recv_buf.bytes().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }

@@ -11,7 +11,7 @@ use crate::server::context::ServerContext;
 use crate::server::handlers::Action;
 use crate::server::response::{ErrorResponse, Response, queue_continue};
 
-/// Longest unwanted body that is discarded, to reuse the connection. A longer one closes it.
+/// A longer unwanted body closes the connection.
 const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
 pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body, which is not accepted here.";
 
@@ -32,7 +32,7 @@ pub(super) enum ReceiveProgress {
     /// For a helper thread.
     Waiting,
     Complete(Action),
-    /// The rest of the body stays unread, for this reason.
+    /// The rest of the body stays unread.
     Failed(Response, &'static str),
 }
 
@@ -133,9 +133,7 @@ pub(super) fn is_redirect_or_error(status: Status) -> bool {
     status.is_error() || status.is_redirect()
 }
 
-/// Too long to discard or store, so it stays unread.
-///
-/// With `Expect: 100-continue`, also if a redirect or an error would discard it.
+/// Too long to discard or store. With `Expect: 100-continue`, also if a redirect or an error would discard it.
 pub(super) fn is_body_rejected(body: RequestBody, expects_continue: bool, status: Status) -> bool {
     matches!(body, RequestBody::Length(len) if len > DISCARDED_LEN_MAX)
         || status == Status::CONTENT_TOO_LARGE

@@ -1,7 +1,6 @@
 //! Cache of request outcomes, keyed by the exact bytes of the head.
 //!
-//! Within one [`CacheGeneration`], a repeated head is neither parsed nor routed. A generation ends with the second, a
-//! change on disk or an eviction.
+//! Within one [`CacheGeneration`], a repeated head is neither parsed nor routed.
 
 use std::hash::BuildHasher;
 use std::rc::{Rc, Weak};
@@ -14,11 +13,11 @@ use crate::http::{RequestBody, RequestHead, Status};
 use crate::server::handlers::Action;
 use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response};
 
-/// Cached heads with a checked host, and others: few distinct heads repeat.
+/// For heads with a checked host, and for others: few distinct heads repeat.
 const SLOTS: usize = 64;
-/// Longest cached head: a browser's has some 600 bytes, with cookies twice that.
+/// A browser's head has some 600 bytes, with cookies twice that.
 const CACHED_HEAD_LEN_MAX: usize = 1536;
-/// Hashed bytes of a head, which hold most of its target.
+/// Bytes that hold most of the target.
 const HASHED_PREFIX_LEN: usize = 64;
 
 #[derive(Debug, Default)]
@@ -55,7 +54,7 @@ impl RequestCache {
         hash % SLOTS + if checks_host { SLOTS } else { 0 }
     }
 
-    /// Summary and length of the head, which has no body, and the response.
+    /// Summary, length of the head, response.
     pub(super) fn get(
         &self,
         slot: usize,

@@ -29,7 +29,6 @@ use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
 use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
 
-/// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
 
 enum StateChange {
@@ -78,7 +77,7 @@ impl HttpServerProtocol {
         self.state.phase()
     }
 
-    /// Shutdown: expires the deadline if no request has begun.
+    /// At shutdown: expires the deadline if no request has begun.
     pub fn close_if_idle(&mut self, now: Now) {
         if matches!(self.state, HttpServerState::Reading) && self.deadlines.is_idle() {
             self.deadlines.deadline = now.instant;
@@ -309,7 +308,6 @@ impl HttpServerProtocol {
         }
     }
 
-    /// The next request only if little output is queued.
     fn write(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         let more = io.recv_buf.bytes().len() > self.head_progress.seen_len;
         let pipeline_len =

@@ -12,7 +12,7 @@ use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
 use crate::server::stats::Stats;
 
-/// Spare pipelines: usual number of connections in mid-response.
+/// Usual number of connections in mid-response.
 const SPARE_PIPELINES_MAX: usize = 64;
 
 /// Shared state.
@@ -24,9 +24,9 @@ pub struct WorkerState {
     pub(in crate::server) stats: Stats,
     pub(in crate::server) draining: bool,
     spare_pipelines: Vec<BoxedPipeline>,
-    /// Reused: to clear it takes longer than to parse a short head.
+    /// To clear it takes longer than to parse a short head.
     pub(super) field_buf: FieldBuf,
-    /// Buffer for bytes whose length must be known before they are queued.
+    /// For bytes whose length must be known before they are queued.
     pub(super) scratch: Vec<u8>,
 }
 

@@ -26,21 +26,18 @@ pub(super) fn replace_error(
     Ok(error_page(error, head.method, context, now))
 }
 
-/// Destinations of the parts of a page.
+/// `Sec-Fetch-Dest` of the parts of a page.
 const PAGE_PARTS: &str = "audio audioworklet font image manifest paintworklet script serviceworker sharedworker \
     style track video worker";
 
-/// A page, not a part of one (Fetch Standard), where HTML hides a mistake.
-///
-/// Plain HTTP beyond localhost has no Sec-Fetch-Dest.
+/// Not for a part of a page, where HTML hides a mistake. Plain HTTP beyond localhost has no Sec-Fetch-Dest.
 fn wants_page(head: &RequestHead<'_, '_>) -> bool {
     let destination = head.fields.first("sec-fetch-dest").unwrap_or_default();
     let is_part = PAGE_PARTS.split(' ').any(|part| part.as_bytes() == destination);
     !is_part && accepts_page(head.accept)
 }
 
-/// Fallback file for a 404. A hidden name is refused, not missing, and a page is no well-known file: their
-/// errors stay.
+/// For a 404. A hidden name is refused, not missing, and a page is no well-known file: their errors stay.
 fn fallback(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
@@ -78,7 +75,7 @@ pub(in crate::server) fn error_page(
     let Some(page) = page.filter(|_| is_get_or_head(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return error.into();
     };
-    // Plain: an error is not worth compressing, and its head lacks Content-Encoding.
+    // Plain: its head lacks Content-Encoding.
     match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
         Ok(Lookup::File(entry)) => Response::error_document(&error, entry),
         Ok(Lookup::Directory | Lookup::Pending) | Err(_) => error.into(),

@@ -1,4 +1,4 @@
-//! Host of a request: 421 for an unknown one, 403 for a change by another site, and the redirect to HTTPS.
+//! Host of a request: 421, 403 for other sites, redirect to HTTPS.
 //!
 //! They come before the route.
 
@@ -11,7 +11,7 @@ use crate::server::rules::{answers_to, is_named};
 
 const HTTPS_PORT: u16 = 443;
 
-/// 308 to the same path on the TLS port (RFC 9110 section 4.2.2); a relative path cannot name the scheme.
+/// RFC 9110 section 4.2.2; a relative path cannot name the scheme.
 pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
     let Some(host) = without_port(authority_of(head)) else {
         let message = "This server speaks HTTPS, and the request names no host.";
@@ -30,7 +30,7 @@ pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: 
     redirect_to(head, Status::PERMANENT_REDIRECT, &location)
 }
 
-/// 421: a page of this name could read and write here (DNS rebinding).
+/// A page of this name could read and write here (DNS rebinding).
 pub(in crate::server) fn refuse_host(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
@@ -48,7 +48,7 @@ pub(in crate::server) fn refuse_host(
     Some(Action::Respond(ErrorResponse::for_request(head, Status::MISDIRECTED_REQUEST, message).into()))
 }
 
-/// 403 for a change by a page of another site: a browser would add its login and reach private hosts.
+/// A browser would add its login and reach private hosts.
 pub(in crate::server) fn refuse_cross_site(
     head: &RequestHead<'_, '_>,
     context: &ServerContext,

@@ -38,7 +38,7 @@ pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, no
     changed.map_err(HandlerError::Job)
 }
 
-/// Makes a directory (RFC 4918 section 9.3).
+/// RFC 4918 section 9.3.
 pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     if !context.config.allow_mkdir || context.config.upload.is_none() {
         return Err(ErrorResponse::for_problem(head, Problem::MAKING_DIRECTORIES_OFF).into());

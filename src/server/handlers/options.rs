@@ -31,7 +31,7 @@ pub(super) fn allowed_methods(
     Response::empty(Status::NO_CONTENT, fields)
 }
 
-/// It has no credentials (Fetch standard, section 3.3.5).
+/// A preflight has no credentials (Fetch standard, section 3.3.5).
 pub(in crate::server) fn is_preflight(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
     head.method == Method::Options
         && context.config.cors.is_some()
@@ -39,7 +39,6 @@ pub(in crate::server) fn is_preflight(head: &RequestHead<'_, '_>, context: &Serv
 }
 
 pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -> ErrorResponse {
-    // An invalid path has no other methods.
     let allow = allow(head, context).unwrap_or_default();
     let message = if allow == Allow::default() {
         "This resource can be fetched with GET and HEAD, not changed."
@@ -53,7 +52,7 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
 /// A file that PUT could create counts.
 fn allow(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Allow, PathError> {
     let config = &context.config;
-    // `*` is the whole server. CONNECT names no resource of it. Without a login, nothing tells which files exist.
+    // Without a login, nothing tells which files exist. `*` is the whole server; CONNECT names no resource of it.
     if matches!(head.target, RequestTarget::Asterisk | RequestTarget::Authority(_))
         || (context.shared.authenticator.is_some() && is_preflight(head, context))
     {

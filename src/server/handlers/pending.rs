@@ -1,7 +1,6 @@
 //! Response that is not ready: the request waits for a job.
 //!
-//! The connection polls it once a tick, or when a helper thread wakes it. A poll takes about 1 ms, so that
-//! other connections run in between.
+//! A poll takes about 1 ms, so that other connections run in between.
 
 use std::fmt;
 use std::io;
@@ -19,16 +18,16 @@ use crate::server::Durability;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
-/// Longest wait for a disk, which may still do the work later.
+/// The disk may still do the work later.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(in crate::server) trait PendingResponse {
-    /// Does one slice; returns the response when done.
+    /// Does one slice.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
 
     fn on_timeout(&mut self) -> Response;
 
-    /// Longest wait for a helper thread, if that wakes the connection.
+    /// Longest wait, if a helper thread wakes the connection.
     fn helper_timeout(&self) -> Option<Duration> {
         None
     }
@@ -50,7 +49,7 @@ pub(super) enum HandlerError {
     /// A document of the site may replace it.
     Error(ErrorResponse),
     Job(Box<dyn PendingResponse>),
-    /// Look-up that waits for a gzip job; then the request is routed again.
+    /// Waits for a gzip job; then the request is routed again.
     Lookup(PendingLookup),
 }
 
@@ -75,16 +74,14 @@ pub(super) struct Changed {
 
 pub(super) type ChangeResult = Result<Changed, ErrorResponse>;
 
-/// Change of the file system on a helper thread. It ends even if the connection is gone.
+/// Runs on a helper thread, and ends even if the connection is gone.
 pub(super) struct PendingChange {
     results: Receiver<ChangeResult>,
     error_format: ErrorFormat,
 }
 
 impl PendingChange {
-    /// Makes `change`, which gets `rename_lock`, and syncs its directories if `--durability` says so.
-    ///
-    /// Without a sync, unless it `is_long`, or without helper threads, it runs here.
+    /// `change` gets `rename_lock`. Without a sync, unless it `is_long`, or without helper threads, it runs here.
     pub(super) fn start(
         context: &mut ServerContext,
         (error_format, is_long): (ErrorFormat, bool),

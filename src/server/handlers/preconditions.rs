@@ -68,7 +68,7 @@ fn precondition_failed(head: &RequestHead<'_, '_>) -> Response {
     ErrorResponse::for_request(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE).into()
 }
 
-/// Range is defined for GET only (RFC 9110 section 14.2).
+/// RFC 9110 section 14.2.
 fn applicable_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now: Now) -> Option<&'b [u8]> {
     let mut values = head.fields.all("range").filter(|_| head.method == Method::Get);
     // Two Range fields are a mistake, not a list.
@@ -76,10 +76,8 @@ fn applicable_range<'b>(head: &RequestHead<'_, 'b>, current: Validators<'_>, now
     if_range_matches(head.fields.all("if-range"), current, now.unix_secs()).then_some(value)
 }
 
-/// Parts, or the whole file if they would be longer.
-///
-/// The boundary is a keyed hash of the entity-tag: equal for HEAD and GET, unpredictable for the file's
-/// author. A large file has no tag for 2 s after a change: it is sent whole.
+/// The boundary is a keyed hash of the entity-tag: equal for HEAD and GET, unpredictable for the file's author. A
+/// large file has no tag for 2 s after a change: it is sent whole.
 fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context: &ServerContext) -> FilePart {
     let Some(tag) = &entry.value.entity_tag else { return FilePart::Whole };
     let boundary = context.boundary_hasher.hash_one(tag);
@@ -103,7 +101,7 @@ fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validator
     Validators { entity_tag: entity_tag.map(str::as_bytes), encoded_tags: &[], modified }
 }
 
-/// 428 (RFC 6585 section 3) for a change without a condition, if the option requires one.
+/// RFC 6585 section 3.
 pub(super) fn check_required(head: &RequestHead<'_, '_>, config: &ServerConfig) -> Result<(), ErrorResponse> {
     let mut guards = ["if-match", "if-none-match", "if-unmodified-since"].into_iter();
     if !config.require_conditions || guards.any(|name| head.fields.first(name).is_some()) {

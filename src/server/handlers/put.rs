@@ -37,7 +37,6 @@ pub(in crate::server) struct UploadInProgress {
     pub(super) too_long: ErrorResponse,
 }
 
-/// Name of a file to store, and what its request asks for.
 #[derive(Debug)]
 pub(super) struct NewFile {
     pub(super) path: RelativePath<'static>,
@@ -50,7 +49,7 @@ pub(super) type BeginResult = Result<Box<dyn ReceivingUpload>, ErrorResponse>;
 pub(in crate::server) trait ReceivingUpload: fmt::Debug {
     fn error_format(&self) -> ErrorFormat;
 
-    /// Takes one step of the decoder: `data`, and the framing before it.
+    /// `framing` precedes `data`.
     fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse>;
 
     fn finish(self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob;
@@ -108,7 +107,6 @@ impl NewFile {
         Ok(Self { path, preconditions, modified_secs: modified_secs(head)? })
     }
 
-    /// `len`: space to reserve.
     pub(super) fn begin(
         self,
         store: &ContentSource,
@@ -207,12 +205,11 @@ impl UploadInProgress {
         verified.map_err(|problem| ErrorResponse::of_problem(problem, self.error_format))
     }
 
-    /// With the last part, the file gets its time.
     pub(super) fn sync(&mut self, is_last: bool) -> Result<(), UploadError> {
         self.upload.sync(self.file.modified_secs.filter(|_| is_last))
     }
 
-    /// Gives the file its name. `is_new`: the directory was opened in this tick.
+    /// `is_new`: the directory was opened in this tick.
     pub(super) fn place(
         &mut self,
         store: &mut ContentSource,
@@ -255,7 +252,7 @@ impl UploadInProgress {
     }
 }
 
-/// Fields of a 201 for `path`, which is relative to the root.
+/// `path` is relative to the root.
 pub(super) fn created_fields(path: &[u8]) -> Vec<u8> {
     let (mut fields, mut location) = (Vec::new(), b"/".to_vec());
     percent_encode_path(&mut location, path);
@@ -264,7 +261,6 @@ pub(super) fn created_fields(path: &[u8]) -> Vec<u8> {
     fields
 }
 
-/// Whether `path` is a directory for uploads, with its slash.
 pub(super) fn accepts_uploads(path: &RelativePath<'_>, context: &ServerContext) -> bool {
     let config = &context.config;
     let is_open = !config.upload_only || path.as_bytes() == config.upload_dir();

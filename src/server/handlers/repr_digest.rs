@@ -1,6 +1,6 @@
 //! `Repr-Digest` of a file, if `Want-Repr-Digest` is there (RFC 9530 sections 3 and 4).
 //!
-//! Digest of all bytes in their coding, for parts too. A thread computes it, and the cache keeps it with the file.
+//! Digest of all bytes in their coding, for parts too. The cache keeps it with the file.
 
 use std::mem;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Body, FileDigest, FileHead, FilePart, Response};
 
-/// Longest file whose response waits, in bytes: 0.3 s of computing where the processor has no help for SHA.
+/// A longer file's response does not wait: 0.3 s of computing where the processor has no help for SHA.
 const AWAITED_LEN_MAX: u64 = 64 * 1024 * 1024;
-/// Jobs of one worker, all on the threads for long directories: 5 s of computing at most.
+/// Of one worker, on the threads for long directories: 5 s of computing at most.
 const JOBS_MAX: usize = 16;
-/// Longest wait for a slow disk; then the response has no digest.
+/// After it, the response has no digest.
 const DIGEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 struct PendingDigest {
@@ -43,7 +43,7 @@ pub(super) fn add(response: Response, head: &RequestHead<'_, '_>, context: &Serv
     Err(HandlerError::Job(Box::new(pending)))
 }
 
-/// Starts one job for a file, also for all later requests. A long file is read only for the cache, alone.
+/// One job for a file and all later requests. A long file is read only for the cache, alone.
 fn digest_of(
     entry: &Rc<CachedFile<FileHead>>,
     algorithm: DigestAlgorithm,

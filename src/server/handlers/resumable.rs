@@ -19,7 +19,7 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
-/// Fields of a creation that matter when the upload is complete.
+/// They matter when the upload is complete.
 const STORED_FIELDS: [&str; 5] =
     ["If-Match", "If-None-Match", "If-Unmodified-Since", "Repr-Digest", "X-OC-Mtime"];
 
@@ -32,7 +32,6 @@ pub(in crate::server) fn is_upload_resource(head: &RequestHead<'_, '_>, context:
     context.config.upload.is_some() && head.target.path().starts_with(PREFIX)
 }
 
-/// `None` if the target is no upload resource, and no creation is asked for.
 pub(super) fn route(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
@@ -122,7 +121,6 @@ fn append_request(
     Ok(AppendRequest { creation, offset, end, is_complete, len, wants_interim: false, digests })
 }
 
-/// Request head with what completion needs.
 fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>) -> Vec<u8> {
     let mut out = [b"PUT ", head.target.path(), b" HTTP/1.1\r\nHost: localhost\r\n"].concat();
     for name in STORED_FIELDS {

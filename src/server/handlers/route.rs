@@ -55,7 +55,7 @@ impl Action {
 struct PendingRequest {
     bytes: Box<[u8]>,
     lookup: PendingLookup,
-    /// Set if the file became a directory.
+    /// If the file became a directory.
     job: Option<Box<dyn PendingResponse>>,
     job_has_begun: bool,
     error_format: ErrorFormat,
@@ -170,9 +170,7 @@ fn dispatch_by_method(head: &RequestHead<'_, '_>, context: &mut ServerContext, n
     }
 }
 
-/// 308 keeps method and body.
-///
-/// No redirect for OPTIONS, which asks about this URL, or methods without a resource.
+/// 308 keeps method and body. OPTIONS asks about this URL itself.
 fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Action> {
     if context.config.redirects.is_empty() {
         return None;

@@ -56,7 +56,6 @@ pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: 
     }
 }
 
-/// `None` outside the drop box.
 fn drop_box_response(
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
@@ -123,7 +122,7 @@ pub(super) fn accepted_encodings(
     EncodingPreferences::new(codings, may_compress.then_some(now.instant))
 }
 
-/// Redirect relative to the request: a proxy may serve the root elsewhere.
+/// Relative: a proxy may serve the root elsewhere.
 fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     let mut location = directory_reference(name);

@@ -1,7 +1,6 @@
 //! Digests of an upload (RFC 9530): computed while it comes, compared before the file gets its name.
 //!
-//! A PUT stores its content unchanged, so `Content-Digest` and `Repr-Digest` are of the same bytes. In a resumable upload
-//! they differ: one request has a part of the file.
+//! In a PUT, `Content-Digest` and `Repr-Digest` are of the same bytes. In a resumable upload, one request has a part.
 
 use crate::http::{DigestAlgorithm, DigestHasher, DigestValue, RequestBody, RequestHead, trailers};
 use crate::server::response::{ErrorResponse, Problem};
@@ -21,7 +20,6 @@ pub(super) struct UploadDigests {
 }
 
 impl UploadDigests {
-    /// `None` if there is nothing to check.
     pub(super) fn begin(
         head: &RequestHead<'_, '_>,
         fields: DigestFields,

@@ -39,19 +39,16 @@ pub(super) enum Operation {
 
 #[derive(Debug)]
 pub(super) struct AppendRequest {
-    /// Stored head of a creation.
     pub(super) creation: Option<Vec<u8>>,
     pub(super) offset: u64,
     /// Least offset after it.
     pub(super) end: u64,
     pub(super) is_complete: bool,
-    /// Length of the whole upload, if known.
     pub(super) len: Option<u64>,
     pub(super) wants_interim: bool,
     pub(super) digests: Option<Box<UploadDigests>>,
 }
 
-/// Request of an upload resource, with copies of what a helper thread needs.
 #[derive(Debug)]
 struct ResourceRequest {
     id: PartialId,
@@ -73,7 +70,6 @@ pub(in crate::server) struct OpeningUpload {
 #[derive(Debug)]
 enum Opened {
     Append(Box<Append>),
-    /// Response without a body.
     Done(Vec<u8>),
 }
 
@@ -90,7 +86,7 @@ pub(in crate::server) struct Append {
 struct FoundUpload {
     partial: PartialUpload,
     len: Option<u64>,
-    /// Offset before a part whose digest is not checked yet.
+    /// Before a part whose digest is not checked yet.
     verified: Option<u64>,
     /// Of the whole file.
     digests: Option<Box<UploadDigests>>,
@@ -165,7 +161,7 @@ impl ResourceRequest {
         upload_error(&cause, self.error_format)
     }
 
-    /// Creates it before, if there is the head of a creation.
+    /// Creates it first if `creation` is set.
     fn find(
         &self,
         creation: Option<&[u8]>,
@@ -242,7 +238,7 @@ impl ResourceRequest {
         Changed { status, fields, directories: Vec::new() }
     }
 
-    /// Gives the file its name. A kept head without data says that the upload is complete.
+    /// A kept head without data says that the upload is complete.
     fn place(
         &mut self,
         received: &mut UploadInProgress,
@@ -276,7 +272,7 @@ impl ReceivingUpload for Append {
 }
 
 impl Append {
-    /// 104, if the client knows it.
+    /// If the client knows 104.
     pub(in crate::server) fn interim_response(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if self.operation.wants_interim {
@@ -341,7 +337,6 @@ impl FoundUpload {
         fields
     }
 
-    /// Reads the whole file if the creation has its digest.
     fn check_digest(&mut self, received: &UploadInProgress) -> Result<Result<(), Problem>, UploadError> {
         let Some(mut digests) = self.digests.take() else { return Ok(Ok(())) };
         received.upload.read_back(|piece| digests.update(&[], piece))?;
@@ -403,7 +398,7 @@ fn upload_limit(config: &ServerConfig, time_left: Duration) -> String {
     format!("max-size={len_max}, max-age={}", time_left.as_secs())
 }
 
-/// Fields of OPTIONS for a target that takes uploads.
+/// For a target that takes uploads.
 pub(super) fn support_fields(config: &ServerConfig) -> Vec<u8> {
     let mut fields = Vec::new();
     field(&mut fields, "Accept-Patch", MEDIA_TYPE);

@@ -11,7 +11,7 @@ use crate::server::ServerConfig;
 
 const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
 
-/// Longest copied body: it leaves with its head in one segment and one `write`.
+/// A short body leaves with its head in one segment and one `write`.
 pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
 #[derive(Debug)]
@@ -111,7 +111,6 @@ impl HeadEnd<'_> {
     }
 }
 
-/// Send queue of a response, and what its heads have in common.
 pub(super) struct ResponseOutput<'a> {
     pub(super) send_queue: &'a mut SendQueue,
     pub(super) status: Status,
@@ -120,7 +119,7 @@ pub(super) struct ResponseOutput<'a> {
 }
 
 impl ResponseOutput<'_> {
-    /// Queues a head with more fields. Returns where the body starts.
+    /// Returns where the body starts.
     pub(super) fn queue_head(&mut self, write_fields: impl FnOnce(&mut Vec<u8>)) -> u64 {
         self.send_queue.push_with(|out| {
             status_line(out, self.status);
@@ -130,7 +129,6 @@ impl ResponseOutput<'_> {
         self.send_queue.queued_total()
     }
 
-    /// Queues a part of a body in memory.
     pub(super) fn queue_shared(&mut self, bytes: &Rc<[u8]>, range: Range<usize>) {
         if self.head_only {
             return;

@@ -32,7 +32,7 @@ const STYLE: &str = "</title>\n<style>\n\
 
 const FOOT: &str = "</main>\n</body>\n</html>\n";
 
-/// Methods of a path besides GET, HEAD and OPTIONS (RFC 9110 section 10.2.1).
+/// Besides GET, HEAD and OPTIONS (RFC 9110 section 10.2.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::server) struct Allow {
     pub(in crate::server) put: bool,
@@ -45,7 +45,6 @@ pub(in crate::server) struct Allow {
 pub(in crate::server) struct ErrorResponse {
     pub(in crate::server) status: Status,
     pub(in crate::server) message: &'static str,
-    /// URI, if programs tell this error apart by more than its status.
     pub(in crate::server) problem: Option<&'static str>,
     pub(in crate::server) format: ErrorFormat,
     pub(in crate::server) allow: Option<Allow>,
@@ -57,7 +56,6 @@ pub(in crate::server) struct ErrorResponse {
 /// One enum: each response has room for an error, and is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum ErrorDetail {
-    /// Length and version of the file that is in the way.
     Existing(u64, Option<FileVersion>),
     /// `Upload-Offset`: expected and provided.
     Offsets(u64, u64),

@@ -30,7 +30,6 @@ pub(in crate::server) struct FileHead {
     pub(in crate::server) digests: [OnceCell<Arc<FileDigest>>; DigestAlgorithm::ALL.len()],
 }
 
-/// Digest of the content, which a thread computes.
 #[derive(Debug, Default)]
 pub(in crate::server) struct FileDigest {
     /// Field line; `None` if the file changed meanwhile.
@@ -107,7 +106,7 @@ impl FileHead {
     }
 }
 
-/// Strong entity-tag (RFC 9110 section 8.8.3), different for other bytes and for another `coding`.
+/// Strong (RFC 9110 section 8.8.3): different for other bytes and for another `coding`.
 pub(in crate::server) fn entity_tag(version: FileVersion, coding: Option<&str>) -> String {
     let FileVersion { inode, len, modified_nanos, discriminator } = version;
     let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
@@ -194,9 +193,8 @@ pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multip
     Multipart { boundary, media_type: resource.media_type.as_bytes(), complete_len: resource.len }
 }
 
-/// Queues a 304: only fields for cache look-up and refresh (RFC 9110 section 15.4.5).
-///
-/// Last-Modified stands in for a missing entity-tag.
+/// Only fields for cache look-up and refresh (RFC 9110 section 15.4.5). Last-Modified stands in for a missing
+/// entity-tag.
 fn queue_not_modified(out: &mut ResponseOutput<'_>, resource: &Resource, head: &FileHead) -> u64 {
     out.queue_head(|fields| {
         if head.entity_tag.is_none() {
@@ -206,9 +204,7 @@ fn queue_not_modified(out: &mut ResponseOutput<'_>, resource: &Resource, head: &
     })
 }
 
-/// Queues the head of a 206, with all fields of a 200 (RFC 9110 section 15.3.7).
-///
-/// If-Range omits none: media players check the type every time.
+/// All fields of a 200 (RFC 9110 section 15.3.7): media players check the type every time.
 fn queue_partial_head(
     out: &mut ResponseOutput<'_>,
     head: &FileHead,
@@ -229,8 +225,7 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
 }
 
-/// Bytes of a large file with an entity-tag must be those that the tag names: the file is looked at after the last of
-/// them is read, so a client with mixed bytes never gets it.
+/// With an entity-tag, the file is looked at after its last bytes are read: a client with mixed bytes never gets them.
 fn queue_large(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
     let Content::File(file) = &entry.resource.content else { return };
     let exact_len = match len {

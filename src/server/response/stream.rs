@@ -1,7 +1,6 @@
 //! Response body that is produced while it is sent.
 //!
-//! A slice takes about 1 ms, so that other connections run in between. All framing of such bodies
-//! (RFC 9112 section 6.3) is here.
+//! All framing of such bodies (RFC 9112 section 6.3) is here.
 
 use std::fmt;
 
@@ -33,7 +32,7 @@ impl fmt::Debug for dyn BodySource {
 pub(in crate::server) enum StreamFraming {
     ContentLength(u64),
     Chunked,
-    /// End of the connection: HTTP/1.0 has no other framing for an unknown length.
+    /// HTTP/1.0 has no other framing for an unknown length.
     UntilClose,
 }
 
@@ -45,7 +44,6 @@ pub(in crate::server) enum StreamProgress {
 }
 
 impl StreamedBody {
-    /// Without `len`, the body is chunked.
     pub(in crate::server) fn new(
         media_type: &'static str,
         len: Option<u64>,

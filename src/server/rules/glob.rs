@@ -2,9 +2,9 @@
 //!
 //! A pattern without a slash matches names in any directory; with a slash it starts at the root.
 
-/// Longest pattern in bytes: enough for a few names in braces.
+/// In bytes: enough for a few names in braces.
 const PATTERN_LEN_MAX: usize = 256;
-/// Most brace alternatives: the matcher may try each of them.
+/// The matcher may try each of them.
 const BRACE_ALTERNATIVES_MAX: usize = 64;
 
 /// Path pattern.
@@ -65,7 +65,7 @@ fn brace_alternatives(pattern: &str) -> usize {
     groups.fold(1, |product: usize, choices| product.saturating_mul(choices))
 }
 
-/// fast-glob's message without its advice: it suggests a backslash, which is rejected here.
+/// Without its advice: it suggests a backslash, which is rejected here.
 fn pattern_error_message(error: &str) -> String {
     match error.split_once(" (") {
         Some((what, _)) => format!("{what}; for the character itself, write [{{] or [[]"),

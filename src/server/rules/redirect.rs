@@ -106,12 +106,11 @@ fn split_origin(text: &str) -> Result<(&str, &str), &'static str> {
     Ok(text.split_at(scheme.len() + "://".len() + host.len()))
 }
 
-/// URI character (RFC 3986 section 2), including `%`.
+/// RFC 3986 section 2, including `%`.
 fn is_uri_char(letter: char) -> bool {
     letter.is_ascii_graphic() && !"\"<>\\^`{|}".contains(letter)
 }
 
-/// `path` is raw.
 pub(in crate::server) fn find_redirect(
     rules: &[Redirect],
     path: &[u8],

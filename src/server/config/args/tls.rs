@@ -9,7 +9,7 @@ use super::values::{parse_port, parse_with};
 use crate::cli::{ParsedArgs, quote};
 use crate::server::TlsConfig;
 
-/// A year: browsers then remember the host between rare visits, too.
+/// A year: browsers remember the host between rare visits, too.
 const HSTS_DEFAULT_SECS: u64 = 365 * 24 * 60 * 60;
 
 const OPTIONS: [&str; 7] =
@@ -79,7 +79,7 @@ fn parse_hsts(text: &OsStr) -> Result<u64, String> {
     })
 }
 
-/// Where programs keep state (XDG base directory specification).
+/// XDG base directory specification.
 pub(super) fn state_directory(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
     let variable = |name: &str| {
         let found = variables.iter().find(|(known, value)| known == name && !value.is_empty());

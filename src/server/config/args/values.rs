@@ -14,7 +14,7 @@ use crate::server::limits::WORKERS_MAX;
 use crate::sum::Name;
 use crate::text;
 
-/// Longest time: a longer one is probably a mistake.
+/// A longer time is probably a mistake.
 const DURATION_HOURS_MAX: u32 = 24;
 
 pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
@@ -22,9 +22,7 @@ pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
     digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
 }
 
-/// None, or only `localhost`, is the loopback pair.
-///
-/// Beside other addresses, `localhost` is two addresses, which must both work.
+/// None, or only `localhost`, is the loopback pair. Else `localhost` is two addresses, which must both work.
 pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
     if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
         return Ok(Bind::Loopback);
@@ -90,7 +88,6 @@ pub(super) fn parse_with<T, E: From<&'static str> + Display>(
     outcome.map_err(|error| format!("{name}: {} is invalid: {error}", quote(text)))
 }
 
-/// One of the words of `choices`; the error tells all of them.
 pub(super) fn parse_choice<T: Copy>(name: &str, choices: &[(&str, T)], text: &OsStr) -> Result<T, String> {
     parse_with(name, text, |text| cli::parse_choice("it", choices, text))
 }

@@ -13,9 +13,9 @@ use crate::net::CloseReason;
 use crate::server::response::BodySource;
 use crate::text::{OneLine, append, json_string};
 
-/// Minimum slice length in bytes; the entry that reaches it ends the slice.
+/// The entry that reaches it ends the slice.
 const SLICE_LEN_MIN: usize = 32 * 1024;
-/// Most entries of a slice; each takes some microseconds.
+/// Each takes some microseconds.
 const SLICE_ENTRIES_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct ListingBody {
     html: HtmlWriter,
     has_entries: bool,
     is_finished: bool,
-    /// Produced in advance: most listings have one slice.
+    /// Most listings have one slice.
     first_slice: Vec<u8>,
 }
 
@@ -81,10 +81,7 @@ impl BodySource for ListingBody {
     }
 }
 
-/// Entry as an object on its own line (RFC 8259).
-///
-/// `name`: invalid UTF-8 becomes U+FFFD. `url` is exact: percent-encoded, relative to the listing.
-/// Unknown or meaningless values are null.
+/// RFC 8259. Invalid UTF-8 in `name` becomes U+FFFD. `url` is exact: percent-encoded, relative to the listing.
 fn json_entry(out: &mut Vec<u8>, entry: &Entry<'_>, is_first: bool) {
     out.extend_from_slice(if is_first { b"\n{\"name\":" } else { b",\n{\"name\":" });
     json_string(out, |name| name.write_str(&String::from_utf8_lossy(entry.name)));

@@ -1,6 +1,6 @@
 //! Directory listings as HTML, JSON or plain text.
 //!
-//! A step takes about 1 ms at most; a long directory is read on a helper thread. Nothing here uses a connection.
+//! A step takes about 1 ms at most; a long directory is read on a helper thread.
 
 mod body;
 mod html;
@@ -27,7 +27,7 @@ use body::ListingBody;
 use html::{HtmlWriter, UploadForm};
 use query::ListingQuery;
 
-/// Longest wait for a long directory, which is sorted before the head is sent.
+/// A long directory is sorted before the head is sent.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(30);
 
 type ReadResult = Result<Option<Listing>, ListingError>;
@@ -35,7 +35,7 @@ type ReadResult = Result<Option<Listing>, ListingError>;
 #[derive(Debug)]
 pub(super) struct ListingScan {
     options: ListingOptions,
-    /// The result of a helper thread, which ends early if this is dropped. `None` before the first slice.
+    /// Of a helper thread, which ends early if this is dropped. `None` before the first slice.
     result: Option<Arc<Mutex<Option<ReadResult>>>>,
     html: HtmlWriter,
     format: ListingFormat,
@@ -56,10 +56,7 @@ fn utc(unix_secs: i64) -> Option<UtcTime> {
     Some(UtcTime(Offset::UTC.to_datetime(cycle_before)))
 }
 
-/// `2026-11-20T15:41:09`, or with `#`, `2026-11-20 15:41`.
-///
-/// It holds the time 400 years before. Hand-written, because the library's arithmetic and printing add
-/// 190 kB of error handling.
+/// The time 400 years before. Hand-written: the library's arithmetic and printing add 190 kB of error handling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct UtcTime(DateTime);
 
@@ -131,7 +128,7 @@ impl PendingResponse for ListingScan {
         }
     }
 
-    /// An error, because half a listing would look complete.
+    /// Half a listing would look complete.
     fn on_timeout(&mut self) -> Response {
         listing_error(&ListingError::Busy, &self.html.path, self.error_format).into()
     }

@@ -1,6 +1,6 @@
 //! Query of a listing URL: parser and writer.
 //!
-//! Invalid parts are ignored. A page link keeps the other choices.
+//! Invalid parts are ignored.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
@@ -8,15 +8,13 @@ use crate::files::listing::{ListingOptions, NameFilter, PageRequest, SortKey, So
 use crate::http::ListingFormat;
 use crate::text::split_once;
 
-/// Entries per page: as many as a browser shows without a pause.
+/// As many as a browser shows without a pause.
 pub(super) const PAGE_LEN: usize = 1000;
 
-/// Longest filter in characters. Names have at most 255, so a longer filter matches none, even if cut.
-///
-/// Each page link repeats the filter.
+/// In characters. Names have at most 255, so a longer filter matches none, even if cut. Each page link repeats it.
 const FILTER_LEN_MAX: usize = 256;
 
-/// Bytes that a form encodes; space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
+/// Space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
 const FORM_ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
 
@@ -30,13 +28,10 @@ const FORMATS: [(&str, ListingFormat); 4] = [
     ("text", ListingFormat::Plain),
 ];
 
-/// `?sort=…&order=…&filter=…&page=…&format=…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListingQuery {
     pub(super) order: SortOrder,
-    /// Empty for all.
     pub(super) filter: String,
-    /// From 1.
     pub(super) page: Option<usize>,
     pub(super) format: Option<ListingFormat>,
 }
@@ -75,7 +70,7 @@ impl ListingQuery {
         }
     }
 
-    /// Relative URL for a quoted attribute.
+    /// For a quoted attribute.
     pub(super) fn link(&self) -> String {
         let pairs: Vec<_> =
             self.pairs().map(|(name, value)| format!("{name}={}", encode_value(&value))).collect();
