@@ -17,9 +17,9 @@ use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, 
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 use crate::text::units::duration;
 
-/// Longest input line: a longer one is no number. Its rest counts as the next line.
+/// A longer line is no number. Its rest counts as the next line.
 const PROMPT_LINE_LEN_MAX: u64 = 256;
-/// Most prompts: after so many lines without a number, no person is typing.
+/// After so many lines without a number, no person is typing.
 const TRIES_MAX: usize = 100;
 
 /// Result. Displays as client line, server line, sum.
@@ -110,7 +110,6 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     Ok(outcome)
 }
 
-/// Prompts until `input` has an integer, ends or fails.
 fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64, String> {
     for _ in 0..TRIES_MAX {
         // Input may still arrive after the screen closes.
@@ -160,7 +159,6 @@ impl SumApp {
         }
     }
 
-    /// Tries the next address after a failure.
     fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, SumError> {
         if let Some(Err(SumFailure::Connection(CloseReason::ConnectFailed(kind)))) = self.exchange.outcome {
             self.exchange.outcome = None;

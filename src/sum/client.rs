@@ -51,11 +51,11 @@ pub struct SumExchange {
 /// Connection states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumClientPhase {
-    /// Waits for the connection, until the attempt's deadline.
+    /// Waits for the connection.
     Connecting,
-    /// Waits for the server's line, [`TIMEOUT`] in total.
+    /// Waits for the server's line.
     ReadingLine,
-    /// Waits for nothing: `net` closes the connection.
+    /// Waits for nothing.
     Closing,
 }
 

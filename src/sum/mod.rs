@@ -1,7 +1,6 @@
 //! Number exchange: a second, tiny line protocol on its own listener.
 //!
-//! The client sends `Client of NAME: N`, the server `Server of NAME: M` or `error: WHY`; both can
-//! add the numbers. Never uses HTTP or files, which proves [`crate::net`] independent of them.
+//! Both sides can add the numbers. Never uses HTTP or files, which proves [`crate::net`] independent of them.
 
 mod app;
 pub mod args;

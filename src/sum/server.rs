@@ -87,11 +87,11 @@ impl SumState {
 /// Connection states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumServerPhase {
-    /// Waits for the client's line, [`TIMEOUT`] in total.
+    /// Waits for the client's line.
     ReadingLine,
-    /// Waits until the response is sent, at most [`TIMEOUT`].
+    /// Waits until the response is sent.
     WritingLine,
-    /// Waits for nothing: `net` closes the connection.
+    /// Waits for nothing.
     Closing,
 }
 
