@@ -272,7 +272,8 @@ fn changed_file_is_not_resumed() {
     fs::write(folder.path().join("file"), "other").expect("the file");
     server.go();
     let outcome = running.finish().expect(26);
-    assert!(outcome.complaint().contains("it was changed while it was sent"), "{}", outcome.stderr);
+    // The first request may still be under way.
+    assert!(outcome.complaint().contains("changed while it was sent"), "{}", outcome.stderr);
 }
 
 #[test]

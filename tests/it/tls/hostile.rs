@@ -21,10 +21,16 @@ use crate::harness::{Server, wait};
 fn expect_end(stream: &mut TcpStream, bytes: &[u8]) {
     // It may be closed before all is sent.
     let _ = stream.write_all(&bytes.repeat(1000));
+    let rest = rest(stream);
+    assert!(matches!(rest.first(), None | Some(&0x15)), "{bytes:?}: {rest:?}");
+}
+
+/// All that comes until the server ends the connection.
+fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let end = stream.read_to_end(&mut rest).map_err(|error| error.kind());
-    assert!(matches!(end, Ok(_) | Err(ErrorKind::ConnectionReset)), "{bytes:?}: {end:?}");
-    assert!(matches!(rest.first(), None | Some(&0x15)), "{bytes:?}: {rest:?}");
+    assert!(matches!(end, Ok(_) | Err(ErrorKind::ConnectionReset)), "{end:?}");
+    rest
 }
 
 fn patient(certificate: &Certificate) -> Server {
@@ -89,10 +95,13 @@ fn key_update_and_warning_floods_end_the_connection() {
         client.refresh_traffic_keys().expect("new keys");
         client.write_tls(&mut stream)
     };
-    assert!((0..100_000).any(|_| send_update().is_err()), "key updates");
+    // The kernel may take all before the server reads.
+    let _ = (0..10_000).any(|_| send_update().is_err());
+    rest(&mut stream);
     let (client, mut stream) = session(&server, &certificate);
-    let mut alerts = records(client, ContentType::Alert, b"\x01\x5a").take(100_000);
-    assert!(alerts.any(|record| stream.write_all(&record).is_err()), "warnings");
+    let mut alerts = records(client, ContentType::Alert, b"\x01\x5a").take(10_000);
+    let _ = alerts.any(|record| stream.write_all(&record).is_err());
+    rest(&mut stream);
     get(&server, &client_config(&certificate.chain, &[&TLS13]), "localhost").expect("others are served");
 }
 
