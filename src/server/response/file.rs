@@ -15,8 +15,8 @@ use crate::http::{
 use crate::net::SendQueue;
 use crate::reactor::Key;
 
-/// Tail of a long body, read before the last look at the file.
-const CHECKED_TAIL_LEN: u64 = 4096;
+/// Longest body that needs no second look: what a connection may send of a file in one tick.
+const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 
 #[derive(Debug)]
 pub(in crate::server) struct FileHead {
@@ -225,17 +225,16 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
 }
 
-/// With an entity-tag, the file is looked at after its last bytes are read: a client with mixed bytes never gets them.
+/// With an entity-tag, the file is looked at after bytes of it are read. In a long body, these are the last: a client with
+/// mixed bytes never gets them. A shorter body leaves right after the look in the cache.
 fn queue_large(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
     let Content::File(file) = &entry.resource.content else { return };
-    let exact_len = match len {
-        _ if entry.value.entity_tag.is_none() => 0,
-        ..=SMALL_FILE_LEN_MAX => len,
-        _ => CHECKED_TAIL_LEN,
-    };
+    let is_exact =
+        entry.value.entity_tag.is_some() && !(SMALL_FILE_LEN_MAX..=SENT_AT_ONCE_LEN).contains(&len);
+    let exact_len = if is_exact { len.min(SMALL_FILE_LEN_MAX) } else { 0 };
     let end = first + len - exact_len;
     send_queue.push_file(Rc::<OpenFile>::clone(file), first, end - first);
-    if exact_len > 0 {
+    if is_exact {
         let entry = Rc::clone(entry);
         send_queue.push_late(exact_len, Box::new(move || entry.resource.read_unchanged(end, exact_len)));
     }

@@ -149,7 +149,7 @@ fn file_shrinks_while_sent_client_reports_truncated_body() {
 
 #[test]
 fn tagged_body_overwritten_while_sent_is_cut_off() {
-    for len in [70_000, 270_000, 1_100_000] {
+    for len in [1_100_000, 3_000_000] {
         let directory = ServedDirectory::with(&[("a.bin", &content(len))]);
         let file = File::options().write(true).open(directory.path().join("a.bin")).expect("the file");
         file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
