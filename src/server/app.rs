@@ -35,6 +35,7 @@ pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
     signals
 }
 
+/// Time between two looks at certificates and passwords.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Within these: a quarter of the time that unfinished uploads are kept.

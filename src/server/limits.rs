@@ -6,12 +6,12 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::reactor::Watermarks;
 
-/// More than the largest computers have cores.
+/// Most workers: more than the largest computers have cores.
 pub(super) const WORKERS_MAX: usize = 256;
-/// One suffices to close files, and three more continue if a disk hangs.
+/// Most helper threads: one suffices, and three more continue if a disk hangs.
 pub(super) const HELPER_THREADS_MAX: usize = 4;
-/// Fewer finish sooner.
-pub(super) const LISTING_THREADS_MAX: usize = 2;
+/// Threads of a worker that read long directories, and of all workers that write back and close files.
+pub(super) const BACKGROUND_THREADS_MAX: usize = 2;
 
 /// For everything except connections and cached files.
 ///

@@ -16,8 +16,8 @@ use super::app::{ControlMessage, ServerApp, signals};
 use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
-    DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, LISTING_THREADS_MAX, cached_files_max, connection_watermarks,
-    file_len_max,
+    BACKGROUND_THREADS_MAX, DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, cached_files_max,
+    connection_watermarks, file_len_max,
 };
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
@@ -60,6 +60,7 @@ struct WorkerConfig {
     worker_id: WorkerId,
     shared: Arc<Shared>,
     helper_pool: HelperPool,
+    background_pool: HelperPool,
     now: Now,
 }
 
@@ -201,6 +202,7 @@ fn worker_configs(
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
     let helper_pool = HelperPool::new(HELPER_THREADS_MAX);
+    let background_pool = HelperPool::background(BACKGROUND_THREADS_MAX);
     let limit = ConnectionLimit { watermarks, open: Arc::default(), is_shared: worker_count > 1 };
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
     let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
@@ -218,6 +220,7 @@ fn worker_configs(
             worker_id: WorkerId { index, worker_count },
             shared: Arc::clone(&shared),
             helper_pool: helper_pool.clone(),
+            background_pool: background_pool.clone(),
             now,
         })
     });
@@ -234,14 +237,15 @@ impl WorkerConfig {
         let (name, number) =
             config.sum.clone().map_or((None, 0), |settings| (settings.name, settings.number));
         let helpers = Helpers::new(self.helper_pool)?;
-        let closing = helpers.clone();
+        // Write-back and closes take much time of the processor, and nobody waits for them.
+        let closing = helpers.with_pool(self.background_pool);
         store.close_files_with(FileCloser::new(move |job| closing.submit(None, job)));
         let mut worker = WorkerState::new(config, store, self.log);
         let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
         worker.context.shared = self.shared;
         worker.context.helpers = Some(helpers.clone());
-        worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
+        worker.context.listing_helpers = Some(Helpers::new(HelperPool::background(BACKGROUND_THREADS_MAX))?);
         let mut app = ServerApp::new(worker, SumState::new(name, number, sum_ids), self.worker_id);
         app.console = console;
         let mut reactor = Reactor::new(app, now)?;

@@ -205,3 +205,22 @@ fn room_of_replaced_file_is_there_for_the_next_upload() {
     Command::new("umount").arg("--lazy").arg(&disk).status().expect("it is unmounted");
     assert_eq!(statuses, [[201].as_slice(), &[204; 11]].concat());
 }
+
+#[test]
+fn thread_that_closes_files_yields_to_event_loop() {
+    let server = Server::with(&[("large", &pattern(LARGE_LEN))], &["--upload", "--durability=none"]);
+    let put = "PUT /large HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\na";
+    assert_eq!(server.connect().send(put).reply().status, 204);
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("its threads");
+    let niceness = tasks.map(|task| {
+        let stat = fs::read_to_string(task.expect("a thread").path().join("stat")).expect("its state");
+        let (name, fields) = stat.split_once(") ").expect("a name");
+        // The 19th field; the first two end with the name.
+        let niceness: i32 = fields.split(' ').nth(16).expect("a field").parse().expect("a number");
+        (name.contains("(helper "), niceness)
+    });
+    let mut niceness: Vec<_> = niceness.collect();
+    niceness.sort_unstable();
+    let [(false, own), (true, of_helper)] = niceness[..] else { panic!("{niceness:?}") };
+    assert_eq!(of_helper, (own + 15).min(19));
+}

@@ -29,6 +29,7 @@ use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
 use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
 
+/// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
 
 enum StateChange {
