@@ -15,7 +15,7 @@ use super::root::FileStat;
 /// Since Linux 6.13 even two changes in one tick have different times, if `statx` ran between them.
 const SHORT_WINDOW: Duration = Duration::from_millis(250);
 
-/// Slowest copy of a `write`, in bytes per ms.
+/// Slowest copy of a `write`, in bytes per ms, for the window above.
 ///
 /// The kernel stamps before it copies: while one `write` runs, one ctime has two contents. 256 MiB took 0.35
 /// to 0.74 s on a busy machine; this is a third of that speed.
@@ -23,7 +23,7 @@ const COPIED_PER_MS_MIN: u64 = 128 * 1024;
 
 /// Age at which times distinguish a file from its next version.
 ///
-/// The coarsest clock tick in use is FAT's, 2 s.
+/// Two changes in one clock tick keep the times, perhaps the length. The coarsest tick in use is FAT's, 2 s.
 pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 
 /// Input of a validator (RFC 9110 section 8.8.3).

@@ -11,7 +11,7 @@ const UNKNOWN: &str = "application/octet-stream";
 /// Text that browsers display instead of saving.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The longest known has 22 bytes.
+/// Longest extension looked up; the longest known has 22 bytes.
 const EXTENSION_LEN_MAX: usize = 24;
 
 /// Text files by their whole name; `go.mod` is no video.

@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use rustix::fs::{CWD, StatVfs, fstat, fstatvfs};
 
-/// Deleted files up to this length are closed where they are dropped: less than 0.1 ms.
+/// Deleted files up to this length, in bytes, are closed where they are dropped: that takes less than
+/// 0.1 ms.
 const CLOSED_INLINE_LEN_MAX: u64 = 1024 * 1024;
-/// Minimum free space for a close elsewhere, in file lengths: on a full disk the next upload needs the blocks at once.
+/// A deleted file is closed elsewhere only if the free space is at least this many times as long: on a full disk the
+/// next upload needs its blocks at once.
 const FREE_SPACE_SHARE: u64 = 4;
-/// The unit of `st_blocks`.
+/// The unit of `st_blocks`, in bytes.
 const BLOCK_LEN: u64 = 512;
 
 type BlockingCall = Box<dyn FnOnce() + Send>;

@@ -10,14 +10,15 @@ use percent_encoding::{AsciiSet, percent_decode, percent_encode};
 
 use crate::text::printable;
 
-/// Linux `NAME_MAX`, in bytes.
+/// Linux `NAME_MAX`, in bytes. Longer names cannot exist.
 pub const NAME_LEN_MAX: usize = 255;
 
 /// Linux `PATH_MAX` minus the NUL, in bytes.
 pub const PATH_LEN_MAX: usize = 4095;
 
+/// Directory of files that clients ask for by convention.
 const WELL_KNOWN: &[u8] = b".well-known";
-/// No path leads into it. Names are compared without case, as some file systems do.
+/// Directory of partial uploads. No path leads into it; names are compared without case, as some file systems do.
 pub(super) const PARTIALS_DIRECTORY: &str = ".reactor-uploads";
 
 /// Request path error.

@@ -19,7 +19,8 @@ use rustix::path::Arg;
 
 use super::open_file::{FileCloser, OpenFile};
 
-/// A rename while `..` or a symlink is resolved gives EAGAIN; the second attempt nearly always succeeds.
+/// Maximum `openat2` attempts. A rename while `..` or a symlink is resolved gives EAGAIN; the second attempt
+/// nearly always succeeds.
 const OPEN_ATTEMPTS_MAX: usize = 16;
 
 /// Lookup error.

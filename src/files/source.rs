@@ -26,7 +26,7 @@ use super::root::{FileStat, LookupError, OpenedPath, Root};
 /// Above, a copy through user memory costs more than the system calls of `sendfile`.
 pub const SMALL_FILE_LEN_MAX: u64 = 64 * 1024;
 
-/// For the digest of a whole file.
+/// Read buffer for the digest of a whole file.
 const PIECE_LEN: usize = 256 * 1024;
 
 /// Maximum reads of a changing file; the last is served.

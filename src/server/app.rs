@@ -20,7 +20,7 @@ use crate::net::{Connection, Pool, Stream, Tick, Transport};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumState;
 
-/// The default action of SIGXFSZ ends the process.
+/// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// SIGHUP only if it can reload a file: else it ends the server, as it does any program whose terminal closes.
@@ -38,7 +38,7 @@ pub(super) fn signals(config: &ServerConfig) -> Vec<i32> {
 /// Time between two looks at certificates and passwords.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Within these: a quarter of the time that unfinished uploads are kept.
+/// Time between two sweeps of unfinished uploads, at most; else a quarter of the time that they are kept.
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(600);
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(1);
 

@@ -13,10 +13,11 @@ pub(super) const HELPER_THREADS_MAX: usize = 4;
 /// Threads of a worker that read long directories, and of all workers that write back and close files.
 pub(super) const BACKGROUND_THREADS_MAX: usize = 2;
 
-/// For everything except connections and cached files.
+/// Descriptors reserved for everything except connections and cached files.
 ///
 /// Some 20 are usual: standard streams (3), epoll, waker, helpers, signal pipe (6), inotify, root, log, listeners.
 /// The rest: dozens of `--bind`, listings (16), archives (16), libraries (resolver, time zones).
+/// The capacity of the file cache is added to it.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
 
 /// Beyond it, the kernel sends SIGXFSZ.

@@ -17,9 +17,9 @@ use crate::net::{AddressConnector, CloseReason, ConnectError, Connection, Pool, 
 use crate::reactor::{App, Control, HelperPool, Helpers, Key, Next, Now, Reactor, Readiness};
 use crate::text::units::duration;
 
-/// A longer line is no number. Its rest counts as the next line.
+/// Longest input line: a longer one is no number. Its rest counts as the next line.
 const PROMPT_LINE_LEN_MAX: u64 = 256;
-/// After so many lines without a number, no person is typing.
+/// Most prompts: after so many lines without a number, no person is typing.
 const TRIES_MAX: usize = 100;
 
 /// Result. Displays as client line, server line, sum.

@@ -7,7 +7,7 @@ use std::fmt;
 use super::TIMEOUT;
 use crate::text::is_deceptive;
 
-/// Longest line, with line end.
+/// Longest line, with line end; ample for name and number.
 pub const LINE_LEN_MAX: usize = 256;
 
 /// Sender of a line.

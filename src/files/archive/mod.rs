@@ -17,18 +17,18 @@ use super::source::{ContentSource, read_at};
 use tar_header::Kind;
 use walk::Walk;
 
-/// Opening them by the longest paths and symlinks takes some ms.
+/// Members per slice: opening them by the longest paths and symlinks takes some ms.
 const MEMBERS_PER_SLICE_MAX: usize = 16;
-/// Plus one file.
+/// Bytes per slice, plus one file.
 const TAR_SLICE_LEN_MAX: usize = 64 * 1024;
-/// Longer files use `sendfile`.
+/// Maximum length of a copied file; longer files use `sendfile`.
 const COPIED_LEN_MAX: u64 = 16 * 1024;
 /// Bytes of a file in one slice.
 const RANGE_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-/// Found before the start, so that the archive length is known.
+/// Members found before the start, so that the archive length is known.
 const MEMBERS_MAX: usize = 32 * 1024;
-/// An archive then holds some 5 MiB.
+/// Bytes of paths; an archive then holds some 5 MiB.
 const PATHS_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// Data after the copied bytes.

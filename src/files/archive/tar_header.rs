@@ -8,6 +8,7 @@ use std::path::Path;
 
 use tar::{EntryType, Header};
 
+/// All parts are multiples of it.
 const BLOCK_LEN: usize = 512;
 
 pub(super) const END: &[u8] = &[0; 2 * BLOCK_LEN];

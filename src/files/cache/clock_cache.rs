@@ -22,7 +22,10 @@ pub struct CacheLimits {
 }
 
 impl CacheLimits {
-    /// 1,000 of the largest small files, and a quarter of the 1,024 descriptors that a process has at least.
+    /// Limits for tens of thousands of pages.
+    ///
+    /// 1,000 of the largest small files, in memory that any server has. A quarter of the 1,024 descriptors
+    /// that a process has at least.
     pub const DEFAULT: CacheLimits =
         CacheLimits { entries_max: 128 * 1024, bytes_max: 64 * 1024 * 1024, descriptors_max: 256 };
 

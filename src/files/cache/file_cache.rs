@@ -24,11 +24,12 @@ use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::{Content, ContentSource, FoundContent, Resource, file_name};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths, watch_root};
 
-/// Attributes, response head, slot.
+/// Approximate overhead of an entry: attributes, response head, slot.
 const ENTRY_LEN: usize = 1024;
 
-/// A full cache admits one small file of so many misses: to evict one costs more than to load it. Popular files soon
-/// get in.
+/// A full cache admits one small file of so many misses: to evict one costs more than to load it.
+///
+/// A file that is requested often is soon among them.
 const ADMITTED_ONE_IN: u64 = 8;
 
 /// State of all files in one second. Validated results are valid until it changes.

@@ -14,17 +14,18 @@ use crate::files::open_file::OpenFile;
 use crate::files::root::FileStat;
 use crate::files::source::{Content, Resource, read_up_to};
 
-/// A shorter file and its head fit in one or two packets.
+/// Minimum length: a shorter file and its head fit in one or two packets.
 pub(super) const GZIP_LEN_MIN: u64 = 1024;
-/// Bounds memory; precompression suits longer files.
+/// Maximum length, which bounds memory; precompression suits longer files.
 pub(super) const GZIP_LEN_MAX: u64 = 8 << 20;
-/// Per tick: under 1 ms. At most twice this, as a short file is compressed whole.
+/// Bytes per tick: under 1 ms. A file up to this length starts while any are left: at most twice this per
+/// tick.
 const SLICE_LEN_MAX: u64 = 64 * 1024;
-/// Each holds a descriptor and 300 KiB besides its result.
+/// Most jobs: each holds a descriptor and 300 KiB besides its result.
 const JOBS_MAX: usize = 8;
-/// No result exceeds its original.
+/// Bytes of all jobs: no result exceeds its original.
 const JOBS_LEN_MAX: u64 = 16 << 20;
-/// The ratio of the usual 6, to three decimals, in three quarters of the time.
+/// Compression level with the ratio of the usual 6, to three decimals, in three quarters of the time.
 const LEVEL: Compression = Compression::new(5);
 
 #[derive(Debug)]

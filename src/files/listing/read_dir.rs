@@ -13,7 +13,7 @@ use crate::files::path::{NAME_LEN_MAX, PATH_LEN_MAX, beneath, is_left_out, join}
 use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::ContentSource;
 
-/// Rounded up to a buffer: each costs a system call of some µs.
+/// Names per slice, rounded up to a buffer: each costs a system call of some µs.
 const SLICE_NAMES_MIN: usize = 128;
 
 /// `getdents` buffer. An entry takes 24 to 280 bytes: at most some 300 per slice.

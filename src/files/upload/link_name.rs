@@ -18,7 +18,7 @@ use super::UploadError;
 
 /// Attempts while others create or remove names.
 pub(super) const LINK_ATTEMPTS_MAX: usize = 16;
-/// Set-user-ID would give the owner's rights to others.
+/// Inherited mode bits. Set-user-ID would give the owner's rights to others.
 const MODE_MASK: u32 = 0o777;
 static HAS_PROC: OnceLock<bool> = OnceLock::new();
 

@@ -13,7 +13,7 @@ use super::{StoredFile, Upload, UploadError, UploadTarget};
 use crate::files::path::{NAME_LEN_MAX, join, split_last};
 use crate::files::root::FileStat;
 
-/// A system call each; then the name gets a random number.
+/// Numbers that are tried in turn, a system call each; then the name gets a random one.
 const NUMBERS_MAX: usize = 100;
 
 /// Policy for the name of a complete file.

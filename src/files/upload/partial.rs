@@ -29,7 +29,7 @@ use crate::files::source::{ContentSource, read_pieces};
 const PARTIALS_MAX: usize = 1000;
 /// A longer head is damaged: that of a request is shorter.
 const HEAD_LEN_MAX: u64 = 128 * 1024;
-/// Younger data without a head is no rest of a crash: its head may come.
+/// Data without a head is the rest of a crash, unless it is this young: its head may come.
 const ORPHAN_AGE_MIN: Duration = Duration::from_secs(600);
 
 /// After completion: the time for a client that missed the response.

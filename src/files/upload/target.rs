@@ -20,7 +20,7 @@ use crate::files::path::{RelativePath, beneath, split_last};
 use crate::files::root::{FileStat, LookupError, Root, open_beneath};
 use crate::files::source::{ContentSource, Resource, load};
 
-/// Each costs system calls on the loop.
+/// Missing directories that one upload makes: each costs system calls on the loop.
 const DIRECTORIES_MADE_MAX: usize = 32;
 /// Attempts to open directories that other requests make meanwhile.
 const OPEN_RESTARTS_MAX: usize = 8;

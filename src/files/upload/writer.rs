@@ -14,7 +14,7 @@ use super::super::open_file::{FileCloser, OpenFile};
 use super::UploadError;
 use super::link_name::set_modified;
 
-/// Tiny chunks are gathered to save system calls; longer pieces bypass it.
+/// Write buffer: tiny chunks are gathered to save system calls; longer pieces bypass it.
 const WRITE_BUFFER_LEN: usize = 16 * 1024;
 /// Interval of write-back, which shortens the last sync, and of checks for free space.
 const WRITE_BACK_LEN: u64 = 8 * 1024 * 1024;

@@ -17,18 +17,20 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{FileType, Mode, OFlags, fstat, fstatfs, ioctl_getflags, openat};
 use rustix::io::Errno;
 
-/// 16 KiB: almost one per name for thousands of names.
+/// Change counters, 16 KiB: almost one per name for thousands of names.
 const CHANGE_COUNTERS: u64 = 4096;
-/// Each costs 1 KiB of kernel memory, as it pins its inode.
+/// Most watches: each costs 1 KiB of kernel memory, as it pins its inode.
+///
+/// Only paths requested twice in a second are watched.
 const WATCHES_MAX: usize = 16 * 1024;
-/// Fewest watches for which a sweep pays.
+/// Fewest watches for which a sweep for unneeded watches pays.
 const SWEEP_MIN: usize = 64;
 /// Events per drain: 1 ms of work. More would change nearly all counters: all are incremented, the rest is
 /// read next time.
 const EVENTS_MAX: usize = CHANGE_COUNTERS as usize;
-/// A dozen of the longest events, or a hundred usual ones.
+/// Bytes per read: a dozen of the longest events, or a hundred usual events.
 const READ_LEN: usize = 4096;
-/// `FS_CASEFOLD_FL`, case-insensitive: events carry the stored spelling, not the requested one.
+/// `FS_CASEFOLD_FL`, case-insensitive: events carry the stored spelling instead of the requested spelling.
 const CASEFOLD: u32 = 0x4000_0000;
 
 /// `statfs` magic of file systems that change only through this kernel.
@@ -48,9 +50,9 @@ const WATCHABLE_FS_MAGIC: &[u64] = &[
     0xE0F5_E1E2,
 ];
 
-/// `CLOSE_WRITE` ends memory-mapped writes.
+/// Content and permissions. `CLOSE_WRITE` ends memory-mapped writes.
 const FILE_EVENTS: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CLOSE_WRITE).union(WatchFlags::ATTRIB);
-/// Names and search permission.
+/// Names and search permission. They cover creation, move and removal of each entry.
 const DIRECTORY_EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVED_FROM)

@@ -11,19 +11,19 @@ use super::Mac;
 use super::password_file::PasswordFile;
 use crate::reactor::{Helpers, Key};
 
-/// A class logs in at once.
+/// Most verifications at a time: a class logs in at once.
 const RUNNING_MAX: usize = 32;
-/// More than most files have users.
+/// Cached successes: more than most files have users.
 const VERIFIED_MAX: usize = 4096;
-/// Bounds memory.
+/// Remembered addresses with wrong passwords: bounds memory.
 const ADDRESSES_MAX: usize = 4096;
-/// After the second wrong password; each more doubles it.
+/// Delay after the second wrong password; each more doubles it.
 const DELAY_MIN: Duration = Duration::from_millis(250);
-/// Below [`LOGIN_TIMEOUT`].
+/// Longest delay: below [`LOGIN_TIMEOUT`].
 const DELAY_MAX: Duration = Duration::from_secs(8);
-/// After the last wrong password.
+/// Time after the last wrong password until all are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
-/// A client waits for the head.
+/// Longest wait for a verification: a client waits for the head.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]

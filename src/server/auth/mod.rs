@@ -25,7 +25,7 @@ use password_file::PasswordFile;
 
 pub(super) use logins::{LoginAttempt, LoginOutcome};
 
-/// Cores remain for requests.
+/// Most threads for hashes: cores remain for requests.
 const HASH_THREADS_MAX: usize = 2;
 
 /// HMAC-SHA-256 under a key of this process: comparisons leak nothing.

@@ -12,7 +12,7 @@ use sha_crypt::ShaCrypt;
 use crate::cli::quote;
 use crate::server::reload::{read_regular_file, warn_if_readable_by_others};
 
-/// In KiB; each thread uses it.
+/// Most memory of a hash, in KiB: each thread uses it.
 const ARGON2_MEMORY_MAX: u32 = 1 << 20;
 /// The most that htpasswd makes: some seconds for a login.
 const BCRYPT_COST_MAX: u32 = 17;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::CONTENT_DIRECTORY;
 
-/// Thousands of rules fit, an endless device does not.
+/// Longest settings file: thousands of rules fit, an endless device does not.
 const SETTINGS_LEN_MAX: u64 = 1 << 20;
 
 /// Input of `args` besides the arguments. No `Debug`: variables may hold secrets.

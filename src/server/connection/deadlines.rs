@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::server::ServerConfig;
 
-/// For body input, and for a reader that has acknowledged less than [`PAUSE_LEN_MIN`].
+/// Longest wait for body input, and for a reader that has acknowledged less than [`PAUSE_LEN_MIN`].
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes that extend the deadline by 1 s.
+/// Minimum rate in bytes per second: this many bytes extend the deadline by 1 s.
 const RATE_MIN: u64 = 1024;
-/// For a reader that has taken [`PAUSE_LEN_MIN`]: players of films stop reading while paused.
+/// Longest pause of a reader that has taken [`PAUSE_LEN_MIN`]: players of films stop reading while paused.
 const PAUSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// More than the buffers of a peer that reads nothing: its system acknowledges what it stores.
 const PAUSE_LEN_MIN: u64 = 4 * 1024 * 1024;
-/// Progress of the peer is known this late.
+/// Interval at which a writer asks what the peer has acknowledged: its progress is known this late.
 const ACK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// A client waits for the head.
+/// Limit for `Preparing`: a client waits for the head.
 const PREPARING_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]

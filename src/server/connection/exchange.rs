@@ -13,7 +13,7 @@ use crate::net::{CloseReason, SendPosition, SendQueue, TlsSession};
 use crate::reactor::Now;
 use crate::server::response::{RequestFlags, ResponseSpan};
 
-/// nginx's status; logged, never sent.
+/// nginx's status for a client that closed before its response; logged, never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::server::auth::LoginAttempt;
 use crate::server::handlers::Action;
 use crate::server::rules::{client_address, is_trusted};
 
-/// A long pipeline must not starve others.
+/// Requests per connection and tick: a long pipeline must not starve others.
 const REQUESTS_PER_TICK_MAX: u32 = 16;
 
 /// `false`: the request waits for the next tick.

@@ -11,7 +11,7 @@ use crate::server::context::ServerContext;
 use crate::server::handlers::Action;
 use crate::server::response::{ErrorResponse, Response, queue_continue};
 
-/// A longer unwanted body closes the connection.
+/// Longest unwanted body that is discarded, to reuse the connection. A longer one closes it.
 const DISCARDED_LEN_MAX: u64 = 1024 * 1024;
 pub(super) const UNWANTED_BODY_MESSAGE: &str = "The request has a body, which is not accepted here.";
 

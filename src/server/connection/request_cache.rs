@@ -13,11 +13,11 @@ use crate::http::{RequestBody, RequestHead, Status};
 use crate::server::handlers::Action;
 use crate::server::response::{Body, ErrorResponse, FileHead, FilePart, Response};
 
-/// For heads with a checked host, and for others: few distinct heads repeat.
+/// Cached heads with a checked host, and others: few distinct heads repeat.
 const SLOTS: usize = 64;
-/// A browser's head has some 600 bytes, with cookies twice that.
+/// Longest cached head: a browser's has some 600 bytes, with cookies twice that.
 const CACHED_HEAD_LEN_MAX: usize = 1536;
-/// Bytes that hold most of the target.
+/// Hashed bytes of a head, which hold most of its target.
 const HASHED_PREFIX_LEN: usize = 64;
 
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
 use crate::server::stats::Stats;
 
-/// Usual number of connections in mid-response.
+/// Spare pipelines: usual number of connections in mid-response.
 const SPARE_PIPELINES_MAX: usize = 64;
 
 /// Shared state.

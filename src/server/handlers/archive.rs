@@ -16,10 +16,10 @@ use crate::server::context::ServerContext;
 use crate::server::response::{BodySource, ErrorResponse, Response, StreamedBody, lookup_error};
 use crate::text::OneLine;
 
-/// Each holds two descriptors and some MiB of names at most.
+/// Archives at a time. Each holds two descriptors and some MiB of names at most.
 const ARCHIVES_MAX: usize = 16;
 
-/// The root's own name is private.
+/// Archive name for the root, whose own name is private.
 const ROOT_NAME: &[u8] = b"archive";
 
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub(super) fn replace_error(
     Ok(error_page(error, head.method, context, now))
 }
 
-/// `Sec-Fetch-Dest` of the parts of a page.
+/// Destinations of the parts of a page.
 const PAGE_PARTS: &str = "audio audioworklet font image manifest paintworklet script serviceworker sharedworker \
     style track video worker";
 

@@ -16,7 +16,7 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Problem};
 
-/// Each has two descriptors and a write buffer.
+/// Files of one form. Each has two descriptors and a write buffer.
 const FILES_MAX: usize = 32;
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::server::Durability;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
-/// The disk may still do the work later.
+/// Longest wait for a disk, which may still do the work later.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(in crate::server) trait PendingResponse {

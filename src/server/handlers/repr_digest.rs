@@ -14,11 +14,11 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Body, FileDigest, FileHead, FilePart, Response};
 
-/// A longer file's response does not wait: 0.3 s of computing where the processor has no help for SHA.
+/// Longest file whose response waits, in bytes: 0.3 s of computing where the processor has no help for SHA.
 const AWAITED_LEN_MAX: u64 = 64 * 1024 * 1024;
-/// Of one worker, on the threads for long directories: 5 s of computing at most.
+/// Jobs of one worker, all on the threads for long directories: 5 s of computing at most.
 const JOBS_MAX: usize = 16;
-/// After it, the response has no digest.
+/// Longest wait for a slow disk; then the response has no digest.
 const DIGEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 struct PendingDigest {

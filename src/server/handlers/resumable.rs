@@ -19,7 +19,7 @@ use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 
-/// They matter when the upload is complete.
+/// Fields of a creation that matter when the upload is complete.
 const STORED_FIELDS: [&str; 5] =
     ["If-Match", "If-None-Match", "If-Unmodified-Since", "Repr-Digest", "X-OC-Mtime"];
 

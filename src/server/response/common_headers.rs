@@ -11,7 +11,7 @@ use crate::server::ServerConfig;
 
 const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_bytes();
 
-/// A short body leaves with its head in one segment and one `write`.
+/// Longest copied body: it leaves with its head in one segment and one `write`.
 pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
 #[derive(Debug)]

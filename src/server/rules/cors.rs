@@ -4,13 +4,13 @@
 
 use crate::http::{Fields, field, has_host, is_token, is_token_list};
 
-/// Besides the safelisted fields.
+/// Fields that scripts may read besides the safelisted fields.
 const EXPOSED_HEADERS: &[u8] = b"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, Date, ETag, Link, Location, Repr-Digest, Retry-After, Server, Upload-Complete, Upload-Length, Upload-Limit, Upload-Offset";
-/// If the browser's list is missing or invalid.
+/// Allowed request fields if the browser's list is missing or invalid.
 const ALLOWED_HEADERS: &[u8] = b"Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range";
-/// More names than any script needs.
+/// Longest browser list that is echoed: more names than any script needs.
 const REQUESTED_HEADERS_LEN_MAX: usize = 1024;
-/// The longest in Chromium.
+/// Longest cache time of a preflight in Chromium.
 const MAX_AGE_SECS: &[u8] = b"7200";
 
 /// Allowed origin: `*`, `null`, or a scheme and a host.

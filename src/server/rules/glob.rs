@@ -2,9 +2,9 @@
 //!
 //! A pattern without a slash matches names in any directory; with a slash it starts at the root.
 
-/// In bytes: enough for a few names in braces.
+/// Longest pattern in bytes: enough for a few names in braces.
 const PATTERN_LEN_MAX: usize = 256;
-/// The matcher may try each of them.
+/// Most brace alternatives: the matcher may try each of them.
 const BRACE_ALTERNATIVES_MAX: usize = 64;
 
 /// Path pattern.

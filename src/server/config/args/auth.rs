@@ -11,6 +11,7 @@ use crate::cli::ParsedArgs;
 use crate::http::BasicCredentials;
 use crate::server::{AuthConfig, ServerConfig};
 
+/// Whether the login is for writes only.
 const SCOPES: [(&str, bool); 2] = [("all", false), ("writes", true)];
 
 pub(super) fn read(parsed: &mut ParsedArgs) -> Result<Option<AuthConfig>, String> {

@@ -14,7 +14,9 @@ use crate::http::Status;
 use crate::server::ErrorPage;
 use crate::text::split_once;
 
-/// Outcomes of valid requests. Other errors end the connection.
+/// Statuses that can have their own page: outcomes of valid requests.
+///
+/// Other errors end the connection.
 const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::UNAUTHORIZED,
     Status::FORBIDDEN,
@@ -24,6 +26,7 @@ const STATUSES_WITH_PAGE: [Status; 6] = [
     Status::SERVICE_UNAVAILABLE,
 ];
 
+/// Mode of options that need `--upload`.
 pub(super) const UPLOADS: &str = "uploads";
 
 const TELL_NAMES: [&str; 4] = ["--require-conditions", "--no-overwrite", "--allow-delete", "--allow-mkdir"];

@@ -12,7 +12,7 @@ use crate::files::{MediaTypes, NAME_LEN_MAX, add_charset};
 use crate::http::is_media_type;
 use crate::server::rules::Origin;
 
-/// A request may be compared with all of them.
+/// Most rules of a kind: a request may be compared with all of them.
 const RULES_MAX: usize = 1000;
 
 pub(super) fn read_media_types(parsed: &mut ParsedArgs) -> Result<MediaTypes, String> {

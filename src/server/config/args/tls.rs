@@ -9,7 +9,7 @@ use super::values::{parse_port, parse_with};
 use crate::cli::{ParsedArgs, quote};
 use crate::server::TlsConfig;
 
-/// A year: browsers remember the host between rare visits, too.
+/// A year: browsers then remember the host between rare visits, too.
 const HSTS_DEFAULT_SECS: u64 = 365 * 24 * 60 * 60;
 
 const OPTIONS: [&str; 7] =

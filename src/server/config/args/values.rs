@@ -14,7 +14,7 @@ use crate::server::limits::WORKERS_MAX;
 use crate::sum::Name;
 use crate::text;
 
-/// A longer time is probably a mistake.
+/// Longest time: a longer one is probably a mistake.
 const DURATION_HOURS_MAX: u32 = 24;
 
 pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {

@@ -13,9 +13,9 @@ use crate::net::CloseReason;
 use crate::server::response::BodySource;
 use crate::text::{OneLine, append, json_string};
 
-/// The entry that reaches it ends the slice.
+/// Minimum slice length in bytes; the entry that reaches it ends the slice.
 const SLICE_LEN_MIN: usize = 32 * 1024;
-/// Each takes some microseconds.
+/// Most entries of a slice; each takes some microseconds.
 const SLICE_ENTRIES_MAX: usize = 256;
 
 #[derive(Debug)]

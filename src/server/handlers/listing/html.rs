@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("page.js");
 const UPLOAD_SCRIPT: &str = include_str!("upload.js");
 const ICONS: &str = include_str!("icons.svg");
 
-/// Own style and script by digest, own icon, forms to this server.
+/// Content Security Policy: own style and script by digest, own icon, forms to this server.
 const POLICY: &str = "default-src 'none'; img-src data:; \
     style-src 'sha256-31fpHYlrn1d3Hjie9Qf3uuwA42QTuQJdhiVgpyN/LOA='; \
     script-src 'sha256-mC6vu9GzWNEtv6+3KdLQ+2aB7OKAc0nu9rSvcfcPb2g='; \
@@ -30,7 +30,7 @@ const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/
     %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
     %3C/svg%3E";
 
-/// The nearest directories: total length grows with the square of their number.
+/// Most breadcrumb links, the nearest directories: total length grows with the square of their number.
 const BREADCRUMB_LINKS_MAX: usize = 32;
 
 const UPLOAD_FORM: &str =

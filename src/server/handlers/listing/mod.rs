@@ -27,7 +27,7 @@ use body::ListingBody;
 use html::{HtmlWriter, UploadForm};
 use query::ListingQuery;
 
-/// A long directory is sorted before the head is sent.
+/// Longest wait for a long directory, which is sorted before the head is sent.
 const LISTING_TIMEOUT: Duration = Duration::from_secs(30);
 
 type ReadResult = Result<Option<Listing>, ListingError>;

@@ -8,13 +8,15 @@ use crate::files::listing::{ListingOptions, NameFilter, PageRequest, SortKey, So
 use crate::http::ListingFormat;
 use crate::text::split_once;
 
-/// As many as a browser shows without a pause.
+/// Entries per page: as many as a browser shows without a pause.
 pub(super) const PAGE_LEN: usize = 1000;
 
-/// In characters. Names have at most 255, so a longer filter matches none, even if cut. Each page link repeats it.
+/// Longest filter in characters. Names have at most 255, so a longer filter matches none, even if cut.
+///
+/// Each page link repeats the filter.
 const FILTER_LEN_MAX: usize = 256;
 
-/// Space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
+/// Bytes that a form encodes; space becomes `+` (URL Standard, `application/x-www-form-urlencoded`).
 const FORM_ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
 
