@@ -20,7 +20,6 @@ const BINARY_CHECK_LEN_MAX: usize = 2000;
 /// Linux's bound on symbolic links; more are a loop.
 const LINKS_MAX: usize = 40;
 
-#[derive(Debug)]
 pub(super) struct OutputSink {
     target: Option<PathBuf>,
     open: Option<OpenOutput>,
@@ -28,7 +27,6 @@ pub(super) struct OutputSink {
     binary_check_len: usize,
 }
 
-#[derive(Debug)]
 struct OpenOutput {
     file: File,
     /// Removed unless renamed. `None` if the target is written through.

@@ -15,7 +15,6 @@ use super::{EventSource, Readiness};
 /// Free slots that stay: a crowd that comes and goes allocates nothing.
 const SPARE_SLOTS_MAX: usize = 256;
 
-#[derive(Debug)]
 pub(super) struct Slot<C> {
     pub(super) connection: C,
     pub(super) ready: Readiness,
@@ -33,7 +32,6 @@ pub(super) struct Timer {
     pub(super) deadline: Instant,
 }
 
-#[derive(Debug)]
 #[derive_where(Default)]
 pub(super) struct Slots<C> {
     slab: Slab<Slot<C>>,

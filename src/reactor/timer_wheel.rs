@@ -14,7 +14,6 @@ const TICKS_PER_SEC: u64 = 10;
 /// which also bounds how long keys of closed connections stay.
 const BUCKETS: u64 = 128;
 
-#[derive(Debug)]
 pub(super) struct TimerWheel {
     origin: Instant,
     last_tick: u64,

@@ -17,7 +17,6 @@ use super::token::TIMER;
 /// A shorter wait is not slept: sleep and wake take longer.
 const SLEEP_MIN: Duration = Duration::from_micros(5);
 
-#[derive(Debug)]
 pub(super) struct TimerFd {
     timer: OwnedFd,
     armed_for: Option<Instant>,

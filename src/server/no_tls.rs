@@ -10,7 +10,6 @@ use super::ServerConfig;
 use crate::net::Stream;
 use crate::reactor::Now;
 
-#[derive(Debug)]
 pub(super) struct NoTls(Infallible);
 
 impl NoTls {

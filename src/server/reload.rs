@@ -11,14 +11,12 @@ use std::sync::{Mutex, PoisonError};
 use crate::access_log::Diagnostics;
 use crate::cli::quote;
 
-#[derive(Debug)]
 pub(super) struct FileReload {
     content: &'static str,
     paths: Vec<PathBuf>,
     state: Mutex<ReloadState>,
 }
 
-#[derive(Debug)]
 struct ReloadState {
     stamps: Vec<Option<FileStamp>>,
     error: Option<String>,

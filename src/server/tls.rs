@@ -24,7 +24,6 @@ use crate::reactor::Now;
 const PLAIN_RESPONSE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 62\r\nConnection: close\r\n\r\nThis port speaks HTTPS: begin the address with https:// here.\n";
 
-#[derive(Debug)]
 pub(super) struct ServerTls {
     acceptor: TlsAcceptor,
     files: TlsFiles,
@@ -32,7 +31,6 @@ pub(super) struct ServerTls {
     reload: FileReload,
 }
 
-#[derive(Debug)]
 struct TlsFiles {
     certificates: Vec<(PathBuf, PathBuf)>,
     client_ca: Option<PathBuf>,

@@ -28,7 +28,6 @@ const JOBS_LEN_MAX: u64 = 16 << 20;
 /// Compression level with the ratio of the usual 6, to three decimals, in three quarters of the time.
 const LEVEL: Compression = Compression::new(5);
 
-#[derive(Debug)]
 pub(super) enum GzipResult {
     Compressed(Rc<[u8]>),
     NotSmaller,

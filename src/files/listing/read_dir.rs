@@ -22,7 +22,6 @@ const DIR_BUFFER_LEN: usize = 4 * 1024;
 /// Symlinks followed per slice: 40 nested symlinks with paths of 4,000 bytes take some ms.
 const SLICE_LINKS_MAX: usize = 4;
 
-#[derive(Debug)]
 pub(super) struct DirReader {
     root: Root,
     dir: OwnedFd,

@@ -9,7 +9,6 @@ use crate::http::limits::HEAD_LEN_MAX;
 use crate::http::syntax::{text_len, token_len};
 use crate::http::{FIELDS_MAX, FieldBuf};
 
-#[derive(Debug)]
 pub(super) struct WholeHead<'b> {
     pub(super) line: RequestLine<'b>,
     pub(super) fields_len: usize,

@@ -15,7 +15,6 @@ const METHOD_LEN_USUAL: usize = 32;
 pub(super) const REQUEST_LINE_LEN_MAX: usize = METHOD_LEN_USUAL + 1 + TARGET_LEN_MAX + 1 + "HTTP/1.1".len();
 
 /// `method SP request-target SP HTTP-version`, exactly one SP each time.
-#[derive(Debug)]
 pub(super) struct RequestLine<'b> {
     pub(super) bytes: &'b [u8],
     pub(super) method: Method,

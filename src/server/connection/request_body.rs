@@ -26,7 +26,6 @@ pub(super) struct BodyReceiver {
     action: Option<Action>,
 }
 
-#[derive(Debug)]
 pub(super) enum ReceiveProgress {
     More,
     /// For a helper thread.

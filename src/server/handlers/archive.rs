@@ -22,7 +22,6 @@ const ARCHIVES_MAX: usize = 16;
 /// Archive name for the root, whose own name is private.
 const ROOT_NAME: &[u8] = b"archive";
 
-#[derive(Debug)]
 pub(super) struct ArchiveScan {
     body: ArchiveBody,
     error_format: ErrorFormat,

@@ -44,7 +44,6 @@ pub(in crate::server) type ResponseOrJob = Result<Response, Box<dyn PendingRespo
 
 pub(super) type HandlerResult = Result<Response, HandlerError>;
 
-#[derive(Debug)]
 pub(super) enum HandlerError {
     /// A document of the site may replace it.
     Error(ErrorResponse),
@@ -53,7 +52,6 @@ pub(super) enum HandlerError {
     Lookup(PendingLookup),
 }
 
-#[derive(Debug)]
 pub(super) struct PendingLookup {
     pub(super) path: RelativePath<'static>,
     pub(super) accepted: EncodingPreferences,

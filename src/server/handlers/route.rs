@@ -51,7 +51,6 @@ impl Action {
     }
 }
 
-#[derive(Debug)]
 struct PendingRequest {
     bytes: Box<[u8]>,
     lookup: PendingLookup,

@@ -30,7 +30,6 @@ pub(super) const INTEROP_VERSION: &[u8] = b"8";
 /// Digits of an Integer (RFC 9651 section 3.3.1).
 const INTEGER_DIGITS_MAX: usize = 15;
 
-#[derive(Debug)]
 pub(super) enum Operation {
     TellOffset,
     Append(AppendRequest),
@@ -67,7 +66,6 @@ pub(in crate::server) struct OpeningUpload {
     results: Receiver<Result<Opened, ErrorResponse>>,
 }
 
-#[derive(Debug)]
 enum Opened {
     Append(Box<Append>),
     Done(Vec<u8>),

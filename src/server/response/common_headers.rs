@@ -14,7 +14,6 @@ const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_b
 /// Longest copied body: it leaves with its head in one segment and one `write`.
 pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
-#[derive(Debug)]
 pub(in crate::server) struct CommonHeaders {
     unix_secs: Option<u64>,
     standard: RenderedFields,
@@ -24,7 +23,6 @@ pub(in crate::server) struct CommonHeaders {
     hsts: Option<Vec<u8>>,
 }
 
-#[derive(Debug)]
 struct RenderedFields {
     text: Vec<u8>,
     date_start: usize,

@@ -12,7 +12,6 @@ use crate::net::SendQueue;
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 
-#[derive(Debug)]
 pub(in crate::server) struct ResponseWriter {
     common: CommonHeaders,
     page: RenderedPage,

@@ -18,7 +18,6 @@ const SLICE_LEN_MIN: usize = 32 * 1024;
 /// Most entries of a slice; each takes some microseconds.
 const SLICE_ENTRIES_MAX: usize = 256;
 
-#[derive(Debug)]
 pub(super) struct ListingBody {
     listing: Listing,
     format: ListingFormat,

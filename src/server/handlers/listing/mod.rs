@@ -32,7 +32,6 @@ const LISTING_TIMEOUT: Duration = Duration::from_secs(30);
 
 type ReadResult = Result<Option<Listing>, ListingError>;
 
-#[derive(Debug)]
 pub(super) struct ListingScan {
     options: ListingOptions,
     /// Of a helper thread, which ends early if this is dropped. `None` before the first slice.
