@@ -15,7 +15,7 @@ use reactor_http::net::host_name;
 use reactor_http::reactor::Now;
 use reactor_http::server::config::args;
 use reactor_http::server::config::args::{Command, Invocation, PROGRAM};
-use reactor_http::server::{ProcessEnv, RootChoice, ServerConfig, check, start};
+use reactor_http::server::{ProcessEnv, RootChoice, ServerConfig, check, log_panics, start};
 
 const EXIT_USAGE: u8 = 2;
 /// Added to the number of a fatal signal, as in shells.
@@ -52,8 +52,7 @@ fn init_diagnostics(level: &str) {
         builder.target(Target::Pipe(Box::new(stderr)));
     }
     builder.init();
-    // A panic is one line too, which waits for no reader.
-    std::panic::set_hook(Box::new(|panic| log::error!("{}", panic.to_string().replace('\n', " "))));
+    log_panics();
 }
 
 fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {

@@ -10,7 +10,9 @@ use crate::reactor::Watermarks;
 pub(super) const WORKERS_MAX: usize = 256;
 /// Most helper threads: one suffices, and three more continue if a disk hangs.
 pub(super) const HELPER_THREADS_MAX: usize = 4;
-/// Threads of a worker that read long directories, and of all workers that write back and close files.
+/// Threads of a worker that read long directories: fewer finish sooner.
+pub(super) const LISTING_THREADS_MAX: usize = 2;
+/// Threads that write back and close files: the second continues if a disk hangs.
 pub(super) const BACKGROUND_THREADS_MAX: usize = 2;
 
 /// Descriptors reserved for everything except connections and cached files.

@@ -33,4 +33,4 @@ pub use config::{
 };
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
 pub use rules::{CacheRule, Glob, Header, HostName, Network, Origin, Redirect};
-pub use startup::{BoundServer, check, start};
+pub use startup::{BoundServer, check, log_panics, start};

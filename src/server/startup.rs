@@ -16,7 +16,7 @@ use super::app::{ControlMessage, ServerApp, signals};
 use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
-    BACKGROUND_THREADS_MAX, DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, cached_files_max,
+    BACKGROUND_THREADS_MAX, DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, LISTING_THREADS_MAX, cached_files_max,
     connection_watermarks, file_len_max,
 };
 use super::shared::{Shared, WorkerId};
@@ -62,6 +62,11 @@ struct WorkerConfig {
     helper_pool: HelperPool,
     background_pool: HelperPool,
     now: Now,
+}
+
+/// Logs panics, each as one line.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| log::error!("{}", panic.to_string().replace('\n', " "))));
 }
 
 /// Opens root, log and listeners. The kernel queues connections from now on.
@@ -245,7 +250,7 @@ impl WorkerConfig {
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
         worker.context.shared = self.shared;
         worker.context.helpers = Some(helpers.clone());
-        worker.context.listing_helpers = Some(Helpers::new(HelperPool::background(BACKGROUND_THREADS_MAX))?);
+        worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
         let mut app = ServerApp::new(worker, SumState::new(name, number, sum_ids), self.worker_id);
         app.console = console;
         let mut reactor = Reactor::new(app, now)?;

@@ -323,7 +323,7 @@ fn descriptors(server: &Server) -> usize {
 
 #[test]
 fn panic_of_a_connection_ends_that_connection_alone() {
-    const PANICS: u64 = 20;
+    const PANICS: u64 = 60;
     for workers in ["1", "2"] {
         let server = Server::spawn(FILES, &["--workers", workers, "--upload"], |command| {
             command.env("REACTOR_PANIC_AT", "/fault");
@@ -332,12 +332,17 @@ fn panic_of_a_connection_ends_that_connection_alone() {
         assert_eq!(other.get("/small").text(), "small");
         upload.send("PUT /new HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
         assert!(upload.head().starts_with("HTTP/1.1 100 "));
+        let panic_often = || {
+            for _ in 0..PANICS / 2 {
+                let (response, _) =
+                    server.connect().send("GET /fault HTTP/1.1\r\nHost: test\r\n\r\n").rest_until_any_end();
+                assert_eq!(response, b"", "{workers}");
+            }
+        };
+        // Each worker opens some with its first requests.
+        panic_often();
         let before = descriptors(&server);
-        for _ in 0..PANICS {
-            let (response, _) =
-                server.connect().send("GET /fault HTTP/1.1\r\nHost: test\r\n\r\n").rest_until_any_end();
-            assert_eq!(response, b"", "{workers}");
-        }
+        panic_often();
         let deadline = Instant::now() + WAIT_MAX;
         while descriptors(&server) > before {
             assert!(Instant::now() < deadline, "{workers}: it keeps descriptors");
