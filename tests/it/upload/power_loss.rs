@@ -1,4 +1,5 @@
-//! Power loss: a file with a 2xx is there, whole, after its disk was cut off and mounted again.
+//! Power loss: a file with a 2xx, and each byte below an offset that was told, is there after its disk was cut off and
+//! mounted again.
 //!
 //! The disk is an ext4 image, cut by `EXT4_IOC_SHUTDOWN` without a flush of its journal: what was not synced is gone.
 //! Only a privileged user may do that; elsewhere the test says that it was skipped, and passes. The variable
@@ -15,7 +16,7 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use crate::harness::{Server, WAIT_MAX, random};
+use crate::harness::{Server, WAIT_MAX, names_in, random};
 
 const CUTS_DEFAULT: usize = 6;
 const WRITERS: u64 = 4;
@@ -87,9 +88,10 @@ fn content(random: &mut impl FnMut(usize) -> usize, len_max: usize) -> Vec<u8> {
     (0..len).map(|at| ((first + at * 7) % 253) as u8).collect()
 }
 
-/// The status of the response, if there is one.
-fn put(stream: &mut TcpStream, name: &str, bytes: &[u8]) -> Option<u16> {
-    let head = format!("PUT /{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", bytes.len());
+/// The head of the response, if there is one; it has no body.
+fn exchange(stream: &mut TcpStream, line: &str, fields: &str, bytes: &[u8]) -> Option<String> {
+    let head =
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {}\r\n\r\n", bytes.len());
     stream.write_all(&[head.as_bytes(), bytes].concat()).ok()?;
     let mut response = Vec::new();
     while !response.ends_with(b"\r\n\r\n") {
@@ -97,7 +99,73 @@ fn put(stream: &mut TcpStream, name: &str, bytes: &[u8]) -> Option<u16> {
         stream.read_exact(&mut byte).ok()?;
         response.extend(byte);
     }
-    String::from_utf8(response).ok()?.get(9..12)?.parse().ok()
+    String::from_utf8(response).ok()
+}
+
+fn status(head: &str) -> u16 {
+    head.get(9..12).and_then(|digits| digits.parse().ok()).expect("a status")
+}
+
+/// The status of the response, if there is one.
+fn put(stream: &mut TcpStream, name: &str, bytes: &[u8]) -> Option<u16> {
+    exchange(stream, &format!("PUT /{name}"), "", bytes).as_deref().map(status)
+}
+
+/// An upload that had told its offset when the disk was cut off.
+struct Unfinished {
+    name: String,
+    resource: String,
+    content: Vec<u8>,
+    offset: usize,
+}
+
+fn patch(stream: &mut TcpStream, upload: &Unfinished, end: usize) -> Option<u16> {
+    let is_complete = u8::from(end == upload.content.len());
+    let fields = format!(
+        "Content-Type: application/partial-upload\r\nUpload-Offset: {}\r\nUpload-Complete: ?{is_complete}\r\n",
+        upload.offset
+    );
+    let bytes = &upload.content[upload.offset..end];
+    exchange(stream, &format!("PATCH {}", upload.resource), &fields, bytes).as_deref().map(status)
+}
+
+/// Sends files in parts until a response is no 2xx.
+fn write_parts(address: SocketAddr, seed: u64, stored: &Sender<()>) -> Option<Unfinished> {
+    let mut random = random(seed);
+    let mut stream = TcpStream::connect(address).expect("the server accepts");
+    stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
+    for number in 0.. {
+        let name = format!("parts{seed}-{}", number % NAMES_PER_WRITER);
+        let created = exchange(&mut stream, &format!("PUT /{name}"), "Upload-Complete: ?0\r\n", b"")?;
+        let resource = created.lines().find_map(|line| line.strip_prefix("Location: "))?.to_owned();
+        let content = content(&mut random, SMALL_LEN_MAX);
+        let mut upload = Unfinished { name, resource, content, offset: 0 };
+        while upload.offset < upload.content.len() {
+            let end = (upload.offset + 1 + random(SMALL_LEN_MAX / 4)).min(upload.content.len());
+            if patch(&mut stream, &upload, end).is_none_or(|status| status >= 300) {
+                return Some(upload);
+            }
+            upload.offset = end;
+            let _ = stored.send(());
+        }
+    }
+    None
+}
+
+/// Goes on with an upload, whose file must then be whole.
+fn resume(server: &Server, image: &Image, mut upload: Unfinished, cut: usize) {
+    let mut stream = TcpStream::connect(server.address()).expect("the server accepts");
+    let head = exchange(&mut stream, &format!("HEAD {}", upload.resource), "", b"").expect("a response");
+    let offset = head.lines().find_map(|line| line.strip_prefix("Upload-Offset: "));
+    let offset: usize = offset.unwrap_or_else(|| panic!("cut {cut}: {head}")).parse().expect("a number");
+    assert!(offset >= upload.offset, "cut {cut}: {offset} of {} that were told", upload.offset);
+    upload.offset = offset;
+    if !head.contains("Upload-Complete: ?1") {
+        let status = patch(&mut stream, &upload, upload.content.len()).expect("a response");
+        assert!(matches!(status, 201 | 204), "cut {cut}: {status}");
+    }
+    let found = fs::read(image.mount_point().join(&upload.name)).expect("the file");
+    assert!(found == upload.content, "cut {cut}, {}: {} bytes", upload.name, found.len());
 }
 
 /// Stores files until a response is no 2xx.
@@ -141,7 +209,7 @@ fn check(image: &Image, promises: Vec<HashMap<String, Promise>>, cut: usize) {
 }
 
 #[test]
-fn stored_files_survive_power_loss() {
+fn stored_files_and_told_offsets_survive_power_loss() {
     let cuts = std::env::var("REACTOR_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok());
     let image = Image::new();
     if !(image.format() && image.mount()) {
@@ -161,15 +229,29 @@ fn stored_files_survive_power_loss() {
                 thread::spawn(move || write_files(address, cut as u64 * WRITERS + seed, &sender))
             })
             .collect();
+        let parts: Vec<_> = (1..=WRITERS / 2)
+            .map(|seed| {
+                let sender = sender.clone();
+                thread::spawn(move || write_parts(address, cut as u64 * WRITERS + seed, &sender))
+            })
+            .collect();
         drop(sender);
         for _ in 0..random(60) + 1 {
             stored.recv_timeout(WAIT_MAX).expect("a file is stored");
         }
         assert!(image.cut(), "the file system is cut off");
         let promises = writers.into_iter().map(|writer| writer.join().expect("it ends")).collect();
+        let unfinished: Vec<_> =
+            parts.into_iter().filter_map(|writer| writer.join().expect("it ends")).collect();
         server.signal(Signal::KILL);
         drop(server);
         assert!(image.unmount() && image.mount(), "it can be mounted again");
         check(&image, promises, cut);
+        let server = Server::in_folder(&[], &["--upload", "--root", &root]);
+        unfinished.into_iter().for_each(|upload| resume(&server, &image, upload, cut));
+        assert!(server.stop().status.success());
+        let left: Vec<_> =
+            names_in(&image.mount_point()).into_iter().filter(|name| name.starts_with("parts")).collect();
+        left.iter().for_each(|name| fs::remove_file(image.mount_point().join(name)).expect("a file"));
     }
 }

@@ -357,6 +357,23 @@ fn expired_upload_is_gone_and_swept_with_rests_of_a_crash() {
 }
 
 #[test]
+fn creation_beyond_1000_unfinished_uploads_gets_507() {
+    let server = serve(&[]);
+    let mut client = server.connect();
+    create(&mut client, "/a", "");
+    for number in 2..1000 {
+        fs::write(server.root().join(DIRECTORY).join(format!("{number:032x}")), "").expect("data");
+    }
+    let last = create(&mut client, "/b", "");
+    let beyond = head("/c", "Upload-Complete: ?0\r\nContent-Length: 0");
+    let reply = client.send(&beyond).reply();
+    assert_eq!(reply.status, 507, "{}", reply.head);
+    // Those that are there go on.
+    assert_eq!(patch(&mut server.connect(), &last, 0, true, b"abc").status, 201);
+    create(&mut server.connect(), "/c", "");
+}
+
+#[test]
 fn time_of_the_file_does_not_keep_its_upload() {
     let server = Server::with(&[], &["-u", "--resumable-for", "1s"]);
     let upload = create(&mut server.connect(), "/a", "\r\nX-OC-Mtime: 4102444800");
