@@ -62,6 +62,18 @@ fn put_on_full_disk_gets_507_and_keeps_old_file() {
 }
 
 #[test]
+fn resumable_upload_to_another_disk_gets_409_and_put_works() {
+    let server = serve(&[]);
+    let Some(disk) = Disk::mount(&server.root().join("disk")) else { return };
+    let mut client = server.connect();
+    let reply = client.send(head("/disk/a", "Upload-Complete: ?0\r\nContent-Length: 0")).reply();
+    assert_eq!((reply.status, reply.field("Location")), (409, None));
+    assert!(reply.text().contains("is on another disk: send the file in one request"), "{}", reply.text());
+    assert_eq!(put(&mut client, "/disk/a", b"a").status, 201);
+    assert_eq!(names_in(&disk.0), ["a"]);
+}
+
+#[test]
 fn put_on_read_only_disk_gets_403() {
     let server = serve(&[]);
     let Some(disk) = Disk::mount(&server.root().join("disk")) else { return };

@@ -11,6 +11,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
@@ -130,7 +132,15 @@ fn patch(stream: &mut TcpStream, upload: &Unfinished, end: usize) -> Option<u16>
 }
 
 /// Sends files in parts until a response is no 2xx.
-fn write_parts(address: SocketAddr, seed: u64, stored: &Sender<()>) -> Option<Unfinished> {
+///
+/// A machine without power sends no response. So one that comes once the cut has begun tells nothing: the kernel may
+/// let an `fdatasync` succeed that runs at that moment.
+fn write_parts(
+    address: SocketAddr,
+    seed: u64,
+    stored: &Sender<()>,
+    is_cut: &AtomicBool,
+) -> Option<Unfinished> {
     let mut random = random(seed);
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
@@ -142,7 +152,8 @@ fn write_parts(address: SocketAddr, seed: u64, stored: &Sender<()>) -> Option<Un
         let mut upload = Unfinished { name, resource, content, offset: 0 };
         while upload.offset < upload.content.len() {
             let end = (upload.offset + 1 + random(SMALL_LEN_MAX / 4)).min(upload.content.len());
-            if patch(&mut stream, &upload, end).is_none_or(|status| status >= 300) {
+            let is_refused = patch(&mut stream, &upload, end).is_none_or(|status| status >= 300);
+            if is_refused || is_cut.load(Ordering::SeqCst) {
                 return Some(upload);
             }
             upload.offset = end;
@@ -222,6 +233,7 @@ fn stored_files_and_told_offsets_survive_power_loss() {
         let workers = if cut % 2 == 0 { "1" } else { "2" };
         let server = Server::in_folder(&[], &["--upload", "--workers", workers, "--root", &root]);
         let (sender, stored) = mpsc::channel();
+        let is_cut = Arc::new(AtomicBool::new(false));
         let address = server.address();
         let writers: Vec<_> = (1..=WRITERS)
             .map(|seed| {
@@ -231,14 +243,15 @@ fn stored_files_and_told_offsets_survive_power_loss() {
             .collect();
         let parts: Vec<_> = (1..=WRITERS / 2)
             .map(|seed| {
-                let sender = sender.clone();
-                thread::spawn(move || write_parts(address, cut as u64 * WRITERS + seed, &sender))
+                let (sender, is_cut) = (sender.clone(), Arc::clone(&is_cut));
+                thread::spawn(move || write_parts(address, cut as u64 * WRITERS + seed, &sender, &is_cut))
             })
             .collect();
         drop(sender);
         for _ in 0..random(60) + 1 {
             stored.recv_timeout(WAIT_MAX).expect("a file is stored");
         }
+        is_cut.store(true, Ordering::SeqCst);
         assert!(image.cut(), "the file system is cut off");
         let promises = writers.into_iter().map(|writer| writer.join().expect("it ends")).collect();
         let unfinished: Vec<_> =
