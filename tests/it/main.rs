@@ -7,6 +7,7 @@ mod archive;
 mod changing_files;
 mod client_command_line;
 mod client_digest;
+mod client_hostile;
 mod client_log;
 mod client_login;
 mod client_responses;
