@@ -4,6 +4,7 @@
 //! answered, and the answer surely arrives: the connection ends in order even though the client
 //! goes on sending.
 
+mod ambiguous;
 mod chunks;
 mod fields;
 mod lines;
