@@ -27,11 +27,11 @@ const BACKGROUND_NICENESS: i32 = 15;
 pub struct HelperPool {
     jobs: Sender<Job>,
     threads: Arc<PoolThreads>,
+    niceness: i32,
 }
 
 struct PoolThreads {
     threads_max: usize,
-    niceness: i32,
     started: AtomicUsize,
     unfinished: AtomicUsize,
     queue: Mutex<Receiver<Job>>,
@@ -53,27 +53,15 @@ struct Completions {
 impl HelperPool {
     /// A pool of at most `threads_max` threads, 1 or more; none is started yet.
     pub fn new(threads_max: usize) -> Self {
-        Self::with_niceness(threads_max, 0)
+        let (jobs, queue) = mpsc::channel();
+        let (started, unfinished) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let threads = PoolThreads { threads_max, started, unfinished, queue: Mutex::new(queue) };
+        Self { jobs, threads: Arc::new(threads), niceness: 0 }
     }
 
     /// A pool whose threads leave the processor to event loops.
     pub fn background(threads_max: usize) -> Self {
-        Self::with_niceness(threads_max, BACKGROUND_NICENESS)
-    }
-
-    fn with_niceness(threads_max: usize, niceness: i32) -> Self {
-        let (jobs, queue) = mpsc::channel();
-        let (started, unfinished) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self {
-            jobs,
-            threads: Arc::new(PoolThreads {
-                threads_max,
-                niceness,
-                started,
-                unfinished,
-                queue: Mutex::new(queue),
-            }),
-        }
+        Self { niceness: BACKGROUND_NICENESS, ..Self::new(threads_max) }
     }
 
     fn submit(&self, job: Job) {
@@ -91,12 +79,10 @@ impl HelperPool {
     /// Starts one thread more. If the system gives none at all, the jobs run here: the loop stalls, and no job is
     /// lost.
     fn start_thread(&self, number: usize) {
-        let threads = Arc::clone(&self.threads);
+        let (threads, niceness) = (Arc::clone(&self.threads), self.niceness);
         let run = move || {
-            if threads.niceness > 0 {
-                // Of this thread alone.
-                let _ = nice(threads.niceness);
-            }
+            // Of this thread alone.
+            let _ = nice(niceness);
             while threads.run_one() {}
         };
         if let Err(error) = threads::spawn(format!("helper {number}"), run) {

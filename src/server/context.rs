@@ -30,6 +30,8 @@ pub(super) struct ServerContext {
     pub(super) listing_helpers: Option<Helpers>,
     /// `None` in tests without an event loop.
     pub(super) helpers: Option<Helpers>,
+    /// For upload resources: such a job may wait for another request to compute a digest.
+    pub(super) resource_helpers: Option<Helpers>,
     pub(super) key: Option<Key>,
     pub(super) host_names: Vec<HostName>,
     /// `Host` of the last request that passed the check.
@@ -54,6 +56,7 @@ impl ServerContext {
             listing_budget: ListingBudget::default(),
             listing_helpers: None,
             helpers: None,
+            resource_helpers: None,
             key: None,
         }
     }
@@ -98,10 +101,11 @@ impl ServerContext {
     }
 
     pub(super) fn run_job(&self, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
-        match &self.helpers {
-            Some(helpers) => helpers.submit(key, job),
-            None => job(),
-        }
+        run_job(self.helpers.as_ref(), key, job);
+    }
+
+    pub(super) fn run_resource_job(&self, job: impl FnOnce() + Send + 'static) {
+        run_job(self.resource_helpers.as_ref(), self.key, job);
     }
 
     /// If true, the running connection gets a tick when the queue has space.
@@ -112,5 +116,12 @@ impl ServerContext {
             helpers.wake_when_not_full(key);
         }
         is_full
+    }
+}
+
+fn run_job(helpers: Option<&Helpers>, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
+    match helpers {
+        Some(helpers) => helpers.submit(key, job),
+        None => job(),
     }
 }

@@ -60,6 +60,7 @@ struct WorkerConfig {
     worker_id: WorkerId,
     shared: Arc<Shared>,
     helper_pool: HelperPool,
+    resource_pool: HelperPool,
     background_pool: HelperPool,
     now: Now,
 }
@@ -207,6 +208,7 @@ fn worker_configs(
 ) -> Result<Vec<WorkerConfig>, String> {
     let worker_count = logs.len();
     let helper_pool = HelperPool::new(HELPER_THREADS_MAX);
+    let resource_pool = HelperPool::new(HELPER_THREADS_MAX);
     let background_pool = HelperPool::background(BACKGROUND_THREADS_MAX);
     let limit = ConnectionLimit { watermarks, open: Arc::default(), is_shared: worker_count > 1 };
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
@@ -225,6 +227,7 @@ fn worker_configs(
             worker_id: WorkerId { index, worker_count },
             shared: Arc::clone(&shared),
             helper_pool: helper_pool.clone(),
+            resource_pool: resource_pool.clone(),
             background_pool: background_pool.clone(),
             now,
         })
@@ -249,6 +252,7 @@ impl WorkerConfig {
         let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
         worker.context.shared = self.shared;
+        worker.context.resource_helpers = Some(helpers.with_pool(self.resource_pool));
         worker.context.helpers = Some(helpers.clone());
         worker.context.listing_helpers = Some(Helpers::new(HelperPool::new(LISTING_THREADS_MAX))?);
         let mut app = ServerApp::new(worker, SumState::new(name, number, sum_ids), self.worker_id);

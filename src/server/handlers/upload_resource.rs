@@ -111,7 +111,7 @@ impl OpeningUpload {
         };
         let leases = Arc::clone(&context.shared.upload_leases);
         let (sender, results) = channel();
-        context.run_job(context.key, move || _ = sender.send(request.run(operation, &leases)));
+        context.run_resource_job(move || _ = sender.send(request.run(operation, &leases)));
         Box::new(Self { error_format, results })
     }
 
