@@ -7,6 +7,7 @@
 
 mod arbitrary;
 mod archive;
+mod faults;
 mod hot_path;
 mod logged;
 mod pair;

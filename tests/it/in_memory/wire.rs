@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use mio::net::TcpStream;
 use reactor_http::net::Transport;
+use rustix::io::Errno;
 
 use crate::harness::secure::is_over_tls;
 
@@ -42,21 +43,33 @@ pub(super) enum Pace {
     AtMost(usize),
     /// From one to many, and sometimes none at all.
     Seeded(Random),
+    /// The same; now and then a call is interrupted, and one in so many fails for good.
+    Faulty(Random, u64),
 }
 
+/// Errors after which a connection can only end.
+const FATAL: [Errno; 4] = [Errno::CONNRESET, Errno::PIPE, Errno::NOBUFS, Errno::TIMEDOUT];
+
 impl Pace {
-    fn of(&mut self, len: usize) -> usize {
-        match self {
+    fn of(&mut self, len: usize) -> io::Result<usize> {
+        Ok(match self {
             Self::Whole => len,
             Self::AtMost(most) => len.min(*most),
-            Self::Seeded(random) => {
-                // Once in four times the wire is not ready.
-                let scale = random.below(17);
-                let some = 1 + random.below(1 << scale) as usize;
-                if random.below(4) == 0 { 0 } else { len.min(some) }
-            }
-        }
+            Self::Seeded(random) => seeded(random, len),
+            Self::Faulty(random, one_in) => match (random.below(16), random.below(*one_in)) {
+                (0, _) => return Err(Errno::INTR.into()),
+                (_, 0) => return Err(FATAL[random.below(FATAL.len() as u64) as usize].into()),
+                _ => seeded(random, len),
+            },
+        })
     }
+}
+
+fn seeded(random: &mut Random, len: usize) -> usize {
+    // Once in four times the wire is not ready.
+    let scale = random.below(17);
+    let some = 1 + random.below(1 << scale) as usize;
+    if random.below(4) == 0 { 0 } else { len.min(some) }
 }
 
 /// One direction of a connection.
@@ -141,7 +154,7 @@ impl Ends {
         assert!(!self.outgoing.ended, "nothing is written after the end");
         assert!(len > 0, "a write of nothing is a wasted system call");
         let free = self.outgoing.capacity.saturating_sub(self.outgoing.bytes.len());
-        match self.pace.of(len.min(free)) {
+        match self.pace.of(len.min(free))? {
             0 => Err(ErrorKind::WouldBlock.into()),
             len => {
                 self.sent_total += len as u64;
@@ -161,7 +174,7 @@ impl Transport for Wire {
         if incoming.is_over() {
             return Ok(0);
         }
-        let len = pace.of(room.len().min(incoming.bytes.len()));
+        let len = pace.of(room.len().min(incoming.bytes.len()))?;
         if len == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
