@@ -2,6 +2,9 @@
 //!
 //! `messages.txt` has one message a line: the status that the RFC demands or allows, the section (RFC and number), and
 //! the bytes. `{S}` stands for the hidden request, `{L}` and `{X}` for its length in decimal and hexadecimal.
+//!
+//! The server refuses seven messages that the grammar allows, because parsers differ in them: an empty list element in
+//! `Transfer-Encoding` (3), a port above 65535 (2), a comma in `Host`, and a chunk size with 26 leading zeros.
 
 use std::fs;
 use std::io::{Read, Write};
