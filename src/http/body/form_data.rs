@@ -107,9 +107,10 @@ impl FormDecoder {
             FormState::AfterBoundary => {
                 let padding_len = input.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
                 match input.get(padding_len..).unwrap_or_default() {
+                    _ if padding_len >= PART_HEAD_LEN_MAX => return Err(MALFORMED),
                     [b'-', b'-', ..] => self.state = FormState::Complete,
                     [b'\r', b'\n', ..] => self.state = FormState::Head,
-                    [] | [b'-' | b'\r'] if input.len() < PART_HEAD_LEN_MAX => return Ok(None),
+                    [] | [b'-' | b'\r'] => return Ok(None),
                     _ => return Err(MALFORMED),
                 }
                 // The head keeps the CRLF before it: an empty one ends in two, as any other.
@@ -249,6 +250,7 @@ mod tests {
             ("--B\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n--B--", Err(MALFORMED)),
             (&format!("--B\r\nX: {}\r\n\r\n", "y".repeat(PART_HEAD_LEN_MAX)), Err(LONG_HEAD)),
             (&format!("--B{}", " ".repeat(PART_HEAD_LEN_MAX)), Err(MALFORMED)),
+            (&format!("--B{}--", " ".repeat(PART_HEAD_LEN_MAX)), Err(MALFORMED)),
         ] {
             let expected = expected.map(str::to_owned).map_err(|reject| reject.message);
             let body = body.as_bytes();

@@ -179,7 +179,8 @@ fn send_all(server: Server, proxy: SocketAddr) {
     let is_marked =
         |record: &Value| record["request_headers"].to_string().to_lowercase().contains("x-forwarded-by");
     let (marked, others): (Vec<_>, Vec<_>) = records.partition(is_marked);
-    assert!(marked.iter().any(|record| record["status"] == 200), "nothing came through: {log}");
+    let served = marked.iter().filter(|record| record["status"] == 200).count();
+    assert!(served > 20, "{served} came through: {log}");
     // The rest of a message that the server refuses has no head.
     let hidden: Vec<_> = others.iter().filter(|record| record["status"] == 200).collect();
     assert!(hidden.is_empty(), "{hidden:#?}");
