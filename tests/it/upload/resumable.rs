@@ -375,7 +375,7 @@ fn creation_beyond_1000_unfinished_uploads_gets_507() {
 
 #[test]
 fn time_of_the_file_does_not_keep_its_upload() {
-    let server = Server::with(&[], &["-u", "--resumable-for", "1s"]);
+    let server = Server::with(&[], &["-u", "--resumable-for", "3s"]);
     let upload = create(&mut server.connect(), "/a", "\r\nX-OC-Mtime: 4102444800");
     let mut running = begin_append(&server, &upload, 0, 1);
     fs::create_dir(server.root().join("a")).expect("a directory");
