@@ -184,7 +184,7 @@ pub(crate) fn parse_positive_time(text: &str) -> Result<Duration, String> {
     parse_duration(text, false, HOURS_MAX).map_err(|fault| format!("{} {fault}", quote(text)))
 }
 
-pub(in crate::client) fn refuse_load_options(args: &ParsedArgs) -> Result<(), String> {
+pub(crate) fn refuse_load_options(args: &ParsedArgs) -> Result<(), String> {
     let modes = args.settings().iter().filter(|setting| setting.spec.mode == Some(LOAD_MODE));
     match modes.map(|setting| setting.spec.long).min() {
         Some(name) => Err(format!(

@@ -34,14 +34,14 @@ const FDS_PER_THREAD: u64 = 8;
 /// Limit in bytes: each request in flight has a copy.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-pub(in crate::load) struct PreparedRun {
-    pub(in crate::load) plan: Plan,
-    pub(in crate::load) setup: Setup,
+pub(crate) struct PreparedRun {
+    pub(crate) plan: Plan,
+    pub(crate) setup: Setup,
     endpoints: Endpoints,
 }
 
 impl PreparedRun {
-    pub(in crate::load) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
+    pub(crate) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
         let limit = raise_nofile_limit();
         check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
         let tls = plan.targets.iter().any(|target| target.is_tls);
@@ -50,7 +50,7 @@ impl PreparedRun {
         Ok(Self { plan, setup, endpoints })
     }
 
-    pub(in crate::load) fn run(
+    pub(crate) fn run(
         &self,
         plan: &Plan,
         settings: &Settings,
@@ -87,7 +87,7 @@ impl PreparedRun {
     }
 }
 
-pub(in crate::load) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
+pub(crate) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError> {
     let targets = read_targets(&settings.target_selection)?;
     let body = read_body(settings.payload.as_ref())?;
     let parts = RequestParts {

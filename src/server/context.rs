@@ -16,7 +16,7 @@ use crate::files::{ContentSource, FileCache, ListingBudget};
 use crate::http::{BasicCredentials, RequestHead, percent_encode_path};
 use crate::reactor::{Helpers, Key, Now};
 
-pub(super) struct ServerContext {
+pub(crate) struct ServerContext {
     pub(super) config: ServerConfig,
     pub(super) store: ContentSource,
     pub(super) cache: FileCache<FileHead>,

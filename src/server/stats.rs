@@ -23,7 +23,7 @@ const CLOSE_KINDS: [&str; 9] = [
 ];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Stats {
+pub(crate) struct Stats {
     pub(super) accepted: u64,
     closed: [u64; CLOSE_KINDS.len()],
     /// By the first status digit, from 1.

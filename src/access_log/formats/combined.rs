@@ -10,7 +10,7 @@ use super::{decimal, quoted, word};
 use crate::access_log::record::LogRecord;
 use crate::text::append;
 
-pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, is_combined: bool, time: &[u8]) {
+pub(crate) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, is_combined: bool, time: &[u8]) {
     // IPv4 client on a dual-stack socket: `::ffff:192.0.2.1` becomes `192.0.2.1`.
     address(out, record.peer.ip().to_canonical());
     out.extend_from_slice(b" - ");

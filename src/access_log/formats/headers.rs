@@ -10,7 +10,7 @@ use crate::access_log::record::{LogRecord, LogStyle, LogTls};
 use crate::access_log::redact::{self, HeaderField};
 use crate::text::append;
 
-pub(in crate::access_log) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
+pub(crate) fn block(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     title(out, record, time);
     if let Some(user) = record.user {
         out.extend_from_slice(b"\n* user ");

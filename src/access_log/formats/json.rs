@@ -16,7 +16,7 @@ use crate::access_log::record::{LogRecord, LogStyle};
 use crate::access_log::redact;
 use crate::text::{append, json_string};
 
-pub(in crate::access_log) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
+pub(crate) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, time: &[u8]) {
     out.extend_from_slice(b"{\"time\":\"");
     out.extend_from_slice(time);
     out.push(b'"');

@@ -63,7 +63,7 @@ impl Session {
     }
 
     /// Nothing is settled if another request follows.
-    pub(in crate::client) fn settle(&mut self, result: Result<(), RunError>, now: Now) {
+    pub(crate) fn settle(&mut self, result: Result<(), RunError>, now: Now) {
         if result.as_ref().is_err_and(|error| self.retries_after(error, now)) {
             return;
         }
@@ -87,7 +87,7 @@ impl Session {
         }
     }
 
-    pub(in crate::client) fn conclude(&mut self, now: Now) -> Result<(), RunError> {
+    pub(crate) fn conclude(&mut self, now: Now) -> Result<(), RunError> {
         let mut outcome = self.outcome.take().unwrap_or(Ok(()));
         if !self.uploads.is_batch || matches!(outcome, Err(RunError::Interrupted(_))) {
             return outcome;

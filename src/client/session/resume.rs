@@ -65,7 +65,7 @@ impl Session {
         request::render(&config, self.framing)
     }
 
-    pub(in crate::client) fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> Method {
         Method::from_token(self.request.split(|&byte| byte == b' ').next().unwrap_or_default())
     }
 

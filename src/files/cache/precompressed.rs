@@ -132,7 +132,7 @@ impl<V> Precompressed<V> {
 }
 
 /// The shortest gzip stream has 18 bytes: an empty file is unfinished.
-pub(in crate::files) fn is_usable(sidecar: &FileStat, original: &FileStat) -> bool {
+pub(crate) fn is_usable(sidecar: &FileStat, original: &FileStat) -> bool {
     let modified = |stat: &FileStat| (stat.modified_secs, stat.modified_nanos);
     sidecar.len > 0 && modified(sidecar) >= modified(original)
 }

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     impl UploadTarget {
-        pub(in super::super) fn in_directory(dir: Arc<OwnedFd>, name: CString) -> Self {
+        pub(crate) fn in_directory(dir: Arc<OwnedFd>, name: CString) -> Self {
             let (closer, missing) = (FileCloser::default(), Vec::new());
             Self { dir, name, closer, missing, names_directory: false }
         }

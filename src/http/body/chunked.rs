@@ -13,7 +13,7 @@ pub const TRAILERS_LEN_MAX: usize = 4 * 1024;
 /// 16 hex digits always fit into 64 bits.
 const SIZE_DIGITS_MAX: usize = 16;
 
-pub(in crate::http) const BAD_SIZE: Reject =
+pub(crate) const BAD_SIZE: Reject =
     Reject::bad_request("A chunk size in the body is missing or not hexadecimal.");
 const SIZE_TOO_LONG: Reject = Reject::bad_request("A chunk size in the body has more than 16 digits.");
 const BAD_EXTENSION: Reject = Reject::bad_request("A chunk extension in the body is malformed.");

@@ -32,7 +32,7 @@ pub enum ResponseBody {
 }
 
 #[derive(Clone, Copy, Default, Debug)]
-pub(in crate::http) struct Framing {
+pub(crate) struct Framing {
     length: LengthSeen,
     transfer_codings: CodingsSeen,
 }
@@ -58,7 +58,7 @@ struct CodingsSeen {
 }
 
 impl Framing {
-    pub(in crate::http) fn add_content_length(&mut self, value: &[u8]) {
+    pub(crate) fn add_content_length(&mut self, value: &[u8]) {
         let seen = &mut self.length;
         for element in elements(value) {
             let length = parse_decimal(element);
@@ -69,7 +69,7 @@ impl Framing {
         }
     }
 
-    pub(in crate::http) fn add_transfer_encoding(&mut self, value: &[u8]) {
+    pub(crate) fn add_transfer_encoding(&mut self, value: &[u8]) {
         let seen = &mut self.transfer_codings;
         seen.present = true;
         for coding in elements(value) {
@@ -87,12 +87,12 @@ impl Framing {
     }
 
     /// Whether to suspect smuggling (RFC 9112 section 6.1): both fields, or Transfer-Encoding in HTTP/1.0.
-    pub(in crate::http) fn is_ambiguous(&self, version: Version) -> bool {
+    pub(crate) fn is_ambiguous(&self, version: Version) -> bool {
         self.transfer_codings.present && (self.has_length() || version == Version::Http10)
     }
 
     /// Strict request framing (RFC 9112 section 6.3).
-    pub(in crate::http) fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
+    pub(crate) fn request_body(&self, version: Version) -> Result<RequestBody, Reject> {
         let message = match (self.transfer_codings, self.length) {
             (CodingsSeen { present: true, .. }, _) if self.has_length() => {
                 "The request has both Content-Length and Transfer-Encoding."
@@ -118,7 +118,7 @@ impl Framing {
     }
 
     /// Response framing (RFC 9112 section 6.3).
-    pub(in crate::http) fn response_body(
+    pub(crate) fn response_body(
         &self,
         method: Method,
         status: u16,

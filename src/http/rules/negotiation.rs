@@ -52,14 +52,14 @@ impl AcceptedCodings {
 ///
 /// Unreadable elements are ignored. A repeated coding has its lowest weight: if forbidden, it stays so.
 #[derive(Clone, Copy, Default, Debug)]
-pub(in crate::http) struct CodingWeights {
+pub(crate) struct CodingWeights {
     named: [Option<Weight>; ContentCoding::ALL.len()],
     wildcard: Option<Weight>,
     identity: Option<Weight>,
 }
 
 impl CodingWeights {
-    pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
+    pub(crate) fn add_field(&mut self, value: &[u8]) {
         for element in elements(value) {
             let mut parts = element.splitn(2, |&byte| byte == b';').map(trim_ows);
             let slot = self.weight_mut(parts.next().unwrap_or_default());
@@ -85,7 +85,7 @@ impl CodingWeights {
     }
 
     /// Codings with at least the weight of `identity`, if any.
-    pub(in crate::http) fn accepted(&self) -> AcceptedCodings {
+    pub(crate) fn accepted(&self) -> AcceptedCodings {
         if self.wildcard.is_none() && self.named.iter().all(Option::is_none) {
             return AcceptedCodings::default();
         }

@@ -6,20 +6,20 @@ use crate::http::Version;
 use crate::http::syntax::elements;
 
 #[derive(Clone, Copy, Default, Debug)]
-pub(in crate::http) struct Persistence {
+pub(crate) struct Persistence {
     close: bool,
     keep_alive: bool,
 }
 
 impl Persistence {
-    pub(in crate::http) fn add_field(&mut self, value: &[u8]) {
+    pub(crate) fn add_field(&mut self, value: &[u8]) {
         for option in elements(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
         }
     }
 
-    pub(in crate::http) fn persists(self, version: Version) -> bool {
+    pub(crate) fn persists(self, version: Version) -> bool {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }
 }

@@ -12,23 +12,23 @@ use signal_hook::flag::register_conditional_default;
 
 use crate::client::blocking::InterruptibleWait;
 
-pub(in crate::load) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
+pub(crate) const STOP_SIGNALS: [c_int; 2] = [SIGINT, SIGTERM];
 
 /// Signal state; the default watches none.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     pub(super) signals: &'static [c_int],
-    pub(in crate::load) blocking_wait: InterruptibleWait,
+    pub(crate) blocking_wait: InterruptibleWait,
 }
 
 impl Interrupt {
-    pub(in crate::load) fn watch(signals: &'static [c_int]) -> io::Result<Self> {
+    pub(crate) fn watch(signals: &'static [c_int]) -> io::Result<Self> {
         let blocking_wait = InterruptibleWait::default();
         blocking_wait.exit_on_signals(signals)?;
         Ok(Self { signals, blocking_wait })
     }
 
-    pub(in crate::load) fn restore_default_action(&self) -> io::Result<()> {
+    pub(crate) fn restore_default_action(&self) -> io::Result<()> {
         let always = Arc::new(AtomicBool::new(true));
         for &signal in self.signals {
             register_conditional_default(signal, Arc::clone(&always))?;

@@ -54,7 +54,7 @@ impl Schedule {
     }
 }
 
-pub(in crate::load) fn parse_steps(text: &str) -> Result<Schedule, String> {
+pub(crate) fn parse_steps(text: &str) -> Result<Schedule, String> {
     const NOT_STEPS: &str = "steps are rates and times, such as 100:30s,200:30s";
     let step = |step: &str| {
         let (rate, time) = step.split_once(':').ok_or(NOT_STEPS)?;
@@ -72,7 +72,7 @@ pub(in crate::load) fn parse_steps(text: &str) -> Result<Schedule, String> {
     }
 }
 
-pub(in crate::load) fn parse_ramp(text: &str) -> Result<Schedule, String> {
+pub(crate) fn parse_ramp(text: &str) -> Result<Schedule, String> {
     const NOT_A_RAMP: &str = "a ramp is two rates and a time, such as 0..5000/60s";
     let (rates, time) = text.rsplit_once('/').ok_or(NOT_A_RAMP)?;
     let (from, to) = rates.split_once("..").ok_or(NOT_A_RAMP)?;

@@ -5,14 +5,14 @@
 use crate::client::target::{ClientTarget, Overrides, parse_operands};
 
 /// Limit in bytes: the rendered list stays in memory.
-pub(in crate::load) const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
+pub(crate) const LIST_LEN_MAX: u64 = 16 * 1024 * 1024;
 /// Each has a rendered request in memory.
 const URLS_MAX: usize = 100_000;
 /// Limit in bytes: servers take about 8 KiB (RFC 9112 section 3), and an error repeats the line.
 const URL_LEN_MAX: usize = 64 * 1024;
 
 /// Skips empty lines and `#` lines. An error names the first invalid line.
-pub(in crate::load) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
+pub(crate) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<ClientTarget>, String> {
     let list = std::str::from_utf8(list).map_err(|error| {
         let valid = list.get(..error.valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;

@@ -2,11 +2,11 @@
 //!
 //! Tables and tiles repeat every chart, for readers who cannot see it.
 
-pub(in crate::load) mod axis;
-pub(in crate::load) mod chart;
+pub(crate) mod axis;
+pub(crate) mod chart;
 mod plots;
 mod sections;
-pub(in crate::load) mod ticks;
+pub(crate) mod ticks;
 
 use super::table::escaped;
 use super::tables;
@@ -53,7 +53,7 @@ fn figure(chart: Option<Chart>) -> String {
 }
 
 /// `kind` is HTML, the rest is text.
-pub(in crate::load) fn header(kind: &str, title: &str, words: &str, started_unix_secs: u64) -> String {
+pub(crate) fn header(kind: &str, title: &str, words: &str, started_unix_secs: u64) -> String {
     let [title, words, began] = [title, words, &began(started_unix_secs)].map(escaped);
     format!(
         "<header>\n<p class=\"kind\">{kind}</p>\n<h1>{title}</h1>\n<p>{words}</p>\n<p>started \
@@ -62,24 +62,24 @@ pub(in crate::load) fn header(kind: &str, title: &str, words: &str, started_unix
 }
 
 /// `words` and `more` are HTML.
-pub(in crate::load) fn banner(class: &str, name: &str, words: &str, more: &str) -> String {
+pub(crate) fn banner(class: &str, name: &str, words: &str, more: &str) -> String {
     format!("<div class=\"verdict {class}\">\n<p><strong>{name}</strong> {words}</p>\n{more}</div>\n")
 }
 
 /// Empty without `content`, which is HTML.
-pub(in crate::load) fn section(heading: &str, content: &str) -> String {
+pub(crate) fn section(heading: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
     }
     format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
 }
 
-pub(in crate::load) fn began(unix_secs: u64) -> String {
+pub(crate) fn began(unix_secs: u64) -> String {
     String::from_utf8_lossy(&imf_fixdate(unix_secs)).into_owned()
 }
 
 /// `header` and `main` are HTML, `title` is text.
-pub(in crate::load) fn page(title: &str, header: &str, main: &str) -> String {
+pub(crate) fn page(title: &str, header: &str, main: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

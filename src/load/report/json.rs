@@ -15,7 +15,7 @@ pub const SCHEMA: &str = include_str!("schema.json");
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(in crate::load) struct Document<T> {
+pub(crate) struct Document<T> {
     format: &'static str,
     /// Changes when a reader of the former version could misread the report.
     version: u64,
@@ -24,7 +24,7 @@ pub(in crate::load) struct Document<T> {
 }
 
 impl<T: Serialize> Document<T> {
-    pub(in crate::load) fn of(format: &'static str, content: T) -> Self {
+    pub(crate) fn of(format: &'static str, content: T) -> Self {
         Self { format, version: 1, content }
     }
 

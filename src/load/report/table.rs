@@ -22,26 +22,26 @@ struct Column {
     cells: Vec<String>,
 }
 
-pub(in crate::load) struct Table<'a, T> {
+pub(crate) struct Table<'a, T> {
     items: Vec<T>,
     caption: &'a str,
     columns: Vec<Column>,
 }
 
 impl<'a, T> Table<'a, T> {
-    pub(in crate::load) fn new(caption: &'a str, items: Vec<T>) -> Self {
+    pub(crate) fn new(caption: &'a str, items: Vec<T>) -> Self {
         Self { items, caption, columns: Vec::new() }
     }
 
-    pub(in crate::load) fn text(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
+    pub(crate) fn text(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
         self.column(name, ColumnKind::Text, &cell)
     }
 
-    pub(in crate::load) fn long(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
+    pub(crate) fn long(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
         self.column(name, ColumnKind::Long, &cell)
     }
 
-    pub(in crate::load) fn number(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
+    pub(crate) fn number(self, name: &str, cell: impl Fn(&T) -> String) -> Self {
         self.column(name, ColumnKind::Number, &cell)
     }
 
@@ -52,7 +52,7 @@ impl<'a, T> Table<'a, T> {
     }
 
     /// Empty without items, like the HTML.
-    pub(in crate::load) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut columns: Vec<_> = self.columns.iter().collect();
         columns.sort_by_key(|column| column.kind == ColumnKind::Long);
         let line = |row: usize| {
@@ -63,7 +63,7 @@ impl<'a, T> Table<'a, T> {
         (0..rows).map(line).collect()
     }
 
-    pub(in crate::load) fn to_html(&self) -> String {
+    pub(crate) fn to_html(&self) -> String {
         if self.items.is_empty() {
             return String::new();
         }
@@ -112,18 +112,18 @@ impl Column {
 }
 
 /// Deceptive characters become U+FFFD: a saved run may be another person's.
-pub(in crate::load) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     HtmlText(&printable(text.as_bytes())).to_string()
 }
 
-pub(in crate::load) fn list(entries: &[(&str, String)]) -> String {
+pub(crate) fn list(entries: &[(&str, String)]) -> String {
     let entries = entries
         .iter()
         .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(name), escaped(value)));
     format!("<dl class=\"list\">\n{}</dl>\n", entries.collect::<String>())
 }
 
-pub(in crate::load) fn tile(name: &str, figure: &str, words: &str) -> String {
+pub(crate) fn tile(name: &str, figure: &str, words: &str) -> String {
     let words =
         if words.is_empty() { String::new() } else { format!("<dd class=\"words\">{}</dd>", escaped(words)) };
     format!("<div><dt>{}</dt><dd>{}</dd>{words}</div>\n", escaped(name), escaped(figure))

@@ -37,7 +37,7 @@ pub(super) fn latency(summary: &Summary) -> Option<(Table<'_, LatencyRow>, &'sta
     })
 }
 
-pub(in crate::load) fn percentile(latency: Option<&Spread>, name: &str) -> String {
+pub(crate) fn percentile(latency: Option<&Spread>, name: &str) -> String {
     latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
 }
 

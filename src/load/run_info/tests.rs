@@ -12,7 +12,7 @@ use crate::load::prepared_run::build_plan;
 use crate::load::stats::summary::tests::info;
 
 /// Typical setup.
-pub(in crate::load) fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup {
         method: "GET".to_owned(),
         fields: Vec::new(),
@@ -26,7 +26,7 @@ pub(in crate::load) fn setup() -> Setup {
 }
 
 /// Setup that differs from the default in each field.
-pub(in crate::load) fn unusual_setup() -> Setup {
+pub(crate) fn unusual_setup() -> Setup {
     let field = |name: &str, value: Option<&str>| SentField {
         name: name.to_owned(),
         value: value.map(str::to_owned),
@@ -44,7 +44,7 @@ pub(in crate::load) fn unusual_setup() -> Setup {
 }
 
 /// Profile of 200 requests per second for ten seconds.
-pub(in crate::load) fn profile() -> LoadProfile {
+pub(crate) fn profile() -> LoadProfile {
     LoadProfile {
         schedule: Schedule::Constant(200.0),
         stop: Stop { requests: None, duration: Some(Duration::from_secs(10)) },
@@ -53,7 +53,7 @@ pub(in crate::load) fn profile() -> LoadProfile {
 }
 
 /// Settings of a command line, with `|` between its words.
-pub(in crate::load) fn settings(line: &str) -> Settings {
+pub(crate) fn settings(line: &str) -> Settings {
     let words = line.split('|').map(OsString::from).collect();
     match args::parse(words) {
         Ok(Command::Run(run)) => match *run {

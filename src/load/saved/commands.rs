@@ -185,7 +185,7 @@ impl SavedRunTask {
     }
 }
 
-pub(in crate::load) fn check_thresholds(
+pub(crate) fn check_thresholds(
     thresholds: &Thresholds,
     comparison: &Comparison,
     allows_invalid: bool,

@@ -177,4 +177,4 @@ fn rounded(rate: f64) -> f64 {
 }
 
 #[cfg(test)]
-pub(in crate::load) mod tests;
+pub(crate) mod tests;

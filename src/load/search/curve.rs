@@ -117,7 +117,7 @@ impl RateStep {
         }
     }
 
-    pub(in crate::load) fn percentile_us(&self, name: &str) -> Option<f64> {
+    pub(crate) fn percentile_us(&self, name: &str) -> Option<f64> {
         self.latency?.percentile_us(name).map(|us| us as f64)
     }
 
@@ -190,4 +190,4 @@ impl Curve {
 }
 
 #[cfg(test)]
-pub(in crate::load) mod tests;
+pub(crate) mod tests;

@@ -31,7 +31,7 @@ const WARMUP_MAX: Duration = Duration::from_millis(500);
 /// Smallest ratio of step to default warm-up.
 const WARMUP_DIVISOR: u32 = 4;
 
-pub(in crate::load) fn find_rate(
+pub(crate) fn find_rate(
     settings: &Settings,
     options: &SearchSettings,
     prepared: &PreparedRun,

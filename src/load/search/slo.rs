@@ -143,7 +143,7 @@ fn requests_needed(clause: &Clause) -> f64 {
     }
 }
 
-pub(in crate::load) fn most_common_failure(summary: &Summary) -> Option<String> {
+pub(crate) fn most_common_failure(summary: &Summary) -> Option<String> {
     let failures = summary.failures.seen().chain(summary.connect_failures.seen());
     let (failure, times) = failures.max_by_key(|(_, times)| *times)?;
     Some(format!("{} (times: {})", failure.describe(), count(times)))

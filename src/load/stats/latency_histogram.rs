@@ -21,7 +21,7 @@ pub const TIME_MAX_US: u64 = 3_600_000_000;
 pub const DIGITS: u8 = 3;
 
 /// Merged sums then cannot overflow.
-pub(in crate::load) const COUNT_MAX: u64 = 1 << 53;
+pub(crate) const COUNT_MAX: u64 = 1 << 53;
 
 /// Cookie of an uncompressed V2 histogram.
 const V2_COOKIE: u32 = 0x1c84_9313;
@@ -30,7 +30,7 @@ const HEAD_LEN: usize = 40;
 /// At most 23,000 counts of nine bytes, and the header.
 const PLAIN_LEN_MAX: u64 = 256 * 1024;
 
-pub(in crate::load) fn to_us(time: Duration) -> u64 {
+pub(crate) fn to_us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX).clamp(TIME_MIN_US, TIME_MAX_US)
 }
 
@@ -79,7 +79,7 @@ impl LatencyHistogram {
     }
 
     /// Number of times below `us`, to the histogram's precision.
-    pub(in crate::load) fn count_below(&self, us: u64) -> u64 {
+    pub(crate) fn count_below(&self, us: u64) -> u64 {
         us.checked_sub(1).map_or(0, |last| self.0.count_between(0, last))
     }
 
@@ -101,7 +101,7 @@ impl LatencyHistogram {
     /// # Errors
     ///
     /// The reason, to follow a colon.
-    pub(in crate::load) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         const UNREADABLE: &str = "a histogram cannot be read";
         let plain = inflate(bytes).filter(|plain| is_safe_to_decode(plain)).ok_or(UNREADABLE)?;
         let read: Histogram<u64> =
@@ -158,10 +158,10 @@ impl<'de> Deserialize<'de> for LatencyHistogram {
     }
 }
 
-pub(in crate::load) mod micros {
+pub(crate) mod micros {
     use super::{Deserialize, Duration};
 
-    pub(in crate::load) fn whole(time: &Duration) -> u64 {
+    pub(crate) fn whole(time: &Duration) -> u64 {
         u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
     }
 
@@ -174,18 +174,18 @@ pub(in crate::load) mod micros {
     }
 }
 
-pub(in crate::load) fn secs<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn secs<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64(time.as_secs_f64())
 }
 
-pub(in crate::load) mod maybe_micros {
+pub(crate) mod maybe_micros {
     use super::{Deserialize, Duration, Serialize, micros};
 
     pub(crate) fn serialize<S: serde::Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
         time.as_ref().map(micros::whole).serialize(to)
     }
 
-    pub(in crate::load) fn deserialize<'de, D: serde::Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
         Option::deserialize(from).map(|us: Option<u64>| us.map(Duration::from_micros))

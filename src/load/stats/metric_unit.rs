@@ -73,12 +73,12 @@ impl MetricUnit {
         }
     }
 
-    pub(in crate::load) fn format_beside(self, value: f64, limit: f64) -> String {
+    pub(crate) fn format_beside(self, value: f64, limit: f64) -> String {
         self.show_side(self.format_value(value), value, limit)
     }
 
     /// Text of a value, with more digits if it does not show on which side of `limit` the value is.
-    pub(in crate::load) fn show_side(self, text: String, value: f64, limit: f64) -> String {
+    pub(crate) fn show_side(self, text: String, value: f64, limit: f64) -> String {
         let (number, unit) = text.split_at(text.trim_end_matches(|c: char| !c.is_ascii_digit()).len());
         let read = |text: &str| self.parse(text.replace(',', "").replace("pp", "%").trim_matches(['+', '-']));
         let side = |number: f64| number.abs().total_cmp(&limit.abs());

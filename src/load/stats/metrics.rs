@@ -61,7 +61,7 @@ pub struct UrlMetrics {
 
 /// Both latencies; if equal, as most are, recorded once in `both`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(in crate::load) struct Latencies {
+pub(crate) struct Latencies {
     pub(super) both: LatencyHistogram,
     pub(super) corrected: LatencyHistogram,
     pub(super) uncorrected: LatencyHistogram,
@@ -91,8 +91,8 @@ pub struct Metrics {
     #[serde(flatten)]
     pub series: TimeSeries,
     #[serde(flatten)]
-    pub(in crate::load) latencies: Latencies,
-    pub(in crate::load) first_byte: LatencyHistogram,
+    pub(crate) latencies: Latencies,
+    pub(crate) first_byte: LatencyHistogram,
     /// Connect times.
     pub connect: LatencyHistogram,
     /// Times of full TLS handshakes.
@@ -102,18 +102,18 @@ pub struct Metrics {
     #[serde(default, skip_serializing_if = "LatencyHistogram::is_empty")]
     pub tls_resumed: LatencyHistogram,
     /// Without waiting for a free connection: the server causes that.
-    pub(in crate::load) lag: LatencyHistogram,
+    pub(crate) lag: LatencyHistogram,
     /// Ages at the end, since requests were due.
-    pub(in crate::load) unfinished: LatencyHistogram,
+    pub(crate) unfinished: LatencyHistogram,
     /// Ages since they were sent.
     #[serde(default, skip_serializing_if = "LatencyHistogram::is_empty")]
-    pub(in crate::load) unfinished_uncorrected: LatencyHistogram,
-    pub(in crate::load) resent: u64,
-    pub(in crate::load) unasked: u64,
-    pub(in crate::load) statuses: BTreeMap<u16, u64>,
+    pub(crate) unfinished_uncorrected: LatencyHistogram,
+    pub(crate) resent: u64,
+    pub(crate) unasked: u64,
+    pub(crate) statuses: BTreeMap<u16, u64>,
     /// Failed requests.
     pub failures: FailureCounts,
-    pub(in crate::load) urls: Vec<UrlMetrics>,
+    pub(crate) urls: Vec<UrlMetrics>,
 }
 
 impl Metrics {

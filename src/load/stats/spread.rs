@@ -85,7 +85,7 @@ mod tests {
     /// JSON form of [`PERCENTILES`].
     #[derive(schemars::JsonSchema)]
     #[expect(dead_code, reason = "only its schema is used")]
-    pub(in crate::load) struct Percentiles {
+    pub(crate) struct Percentiles {
         /// 50 % of the times are at or below this.
         p50_us: u64,
         /// 75 % of the times are at or below this.

@@ -215,7 +215,7 @@ fn write_failures<S: Serializer>(counts: &FailureCounts, to: S) -> Result<S::Ok,
     to.collect_seq(counts.seen().map(summary))
 }
 
-pub(in crate::load) fn ratio(dividend: f64, divisor: f64) -> f64 {
+pub(crate) fn ratio(dividend: f64, divisor: f64) -> f64 {
     let quotient = dividend / divisor;
     if quotient.is_finite() { quotient } else { 0.0 }
 }
@@ -286,7 +286,7 @@ impl Summary {
         summary
     }
 
-    pub(in crate::load) fn ended_count(&self) -> u64 {
+    pub(crate) fn ended_count(&self) -> u64 {
         self.totals.answered.saturating_add(self.totals.failed).saturating_add(self.totals.unsent)
     }
 
@@ -333,7 +333,7 @@ impl Summary {
         verdict
     }
 
-    pub(in crate::load) fn exhausted(&self) -> impl Iterator<Item = (LoadFailure, u64)> {
+    pub(crate) fn exhausted(&self) -> impl Iterator<Item = (LoadFailure, u64)> {
         let counts = LoadFailure::CLIENT_SIDE
             .map(|failure| (failure, self.failures.of(failure) + self.connect_failures.of(failure)));
         counts.into_iter().filter(|(_, count)| *count > 0)
@@ -465,4 +465,4 @@ fn slices(metrics: &Metrics, wall: Duration) -> Vec<SliceSummary> {
 }
 
 #[cfg(test)]
-pub(in crate::load) mod tests;
+pub(crate) mod tests;

@@ -97,7 +97,7 @@ impl TimeSlice {
     }
 
     /// Shortest first.
-    pub(in crate::load) fn values(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+    pub(crate) fn values(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let recorded = self.latency.iter().flat_map(|histogram| histogram.iter_recorded());
         recorded.map(|value| (value.value_iterated_to(), value.count_at_value()))
     }
@@ -141,8 +141,8 @@ pub struct TimeSeries {
     /// Sums of all slices.
     pub totals: RequestTotals,
     #[serde(rename = "slice_us", with = "micros")]
-    pub(in crate::load) slice_len: Duration,
-    pub(in crate::load) slices: Vec<TimeSlice>,
+    pub(crate) slice_len: Duration,
+    pub(crate) slices: Vec<TimeSlice>,
     /// Failed connections.
     pub connect_failures: FailureCounts,
 }
@@ -202,7 +202,7 @@ impl TimeSeries {
         }
     }
 
-    pub(in crate::load) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
+    pub(crate) fn slice_at(&mut self, at: Duration) -> &mut TimeSlice {
         while self.index(at) >= SLICES_MAX {
             self.coarsen();
         }

@@ -37,27 +37,27 @@ pub const CPU_WAIT_WARN_SHARE: f64 = 0.1;
 pub const MISSED_SHARE_MAX: f64 = 0.01;
 
 /// Name of [`Finding::schedule_missed`].
-pub(in crate::load) const SCHEDULE_MISSED: &str = "missed";
+pub(crate) const SCHEDULE_MISSED: &str = "missed";
 /// Name of [`Finding::rate_not_reached`].
-pub(in crate::load) const RATE_NOT_REACHED: &str = "unreached";
+pub(crate) const RATE_NOT_REACHED: &str = "unreached";
 
 /// Reason or remark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
-    pub(in crate::load) name: &'static str,
+    pub(crate) name: &'static str,
     /// Text with values.
-    pub(in crate::load) meaning: String,
+    pub(crate) meaning: String,
     /// Values; names end in their unit.
-    pub(in crate::load) figures: Vec<Number>,
+    pub(crate) figures: Vec<Number>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(in crate::load) struct Number {
-    pub(in crate::load) name: String,
+pub(crate) struct Number {
+    pub(crate) name: String,
     #[cfg_attr(test, schemars(with = "f64"))]
-    pub(in crate::load) value: Value,
+    pub(crate) value: Value,
 }
 
 /// Reasons.
@@ -67,7 +67,7 @@ impl Finding {
         Self { name, meaning, figures: figures.map(number).into() }
     }
 
-    pub(in crate::load) fn cpu(cpu_share: f64) -> Self {
+    pub(crate) fn cpu(cpu_share: f64) -> Self {
         let (used, limit) = (share(cpu_share), share(CPU_SHARE_MAX));
         let meaning = format!(
             "the client's busiest thread used {used} of its CPU time (the limit is {limit}): use more \
@@ -77,7 +77,7 @@ impl Finding {
     }
 
     /// Always runnable, with too little CPU.
-    pub(in crate::load) fn cpu_starved(wanted_share: f64, cpu_share: f64) -> Self {
+    pub(crate) fn cpu_starved(wanted_share: f64, cpu_share: f64) -> Self {
         let (wanted, limit, used) = (share(wanted_share), share(CPU_SHARE_MAX), share(cpu_share));
         let meaning = format!(
             "the client was ready to run for {wanted} of the time (the limit is {limit}) and had a \
@@ -88,7 +88,7 @@ impl Finding {
     }
 
     /// `percentile` may be `max`.
-    pub(in crate::load) fn lag(percentile: &str, lag_us: u64, limit_us: u64) -> Self {
+    pub(crate) fn lag(percentile: &str, lag_us: u64, limit_us: u64) -> Self {
         let late = MetricUnit::Time.format_beside(lag_us as f64, limit_us as f64);
         let limit = time(limit_us as f64);
         let meaning = format!("the client itself was {late} late at {percentile} (the limit is {limit})");
@@ -97,7 +97,7 @@ impl Finding {
     }
 
     /// For lack of CPU.
-    pub(in crate::load) fn schedule_missed(missed: u64, due: u64, cpu_share: f64, wanted_share: f64) -> Self {
+    pub(crate) fn schedule_missed(missed: u64, due: u64, cpu_share: f64, wanted_share: f64) -> Self {
         let with_wait = match wanted_share > cpu_share {
             true => format!(" ({} with its wait for a processor)", share(wanted_share)),
             false => String::new(),
@@ -116,20 +116,20 @@ impl Finding {
     }
 
     /// Ports or file descriptors.
-    pub(in crate::load) fn exhausted(failure: LoadFailure, times: u64) -> Self {
+    pub(crate) fn exhausted(failure: LoadFailure, times: u64) -> Self {
         let meaning = format!("{} (times: {})", failure.describe(), count(times));
         let name = if failure == LoadFailure::NoPort { "no-port" } else { "no-descriptor" };
         Self::new(name, [("times", times.into())], meaning)
     }
 
-    pub(in crate::load) fn merged(invalid_runs: u64, of: u64) -> Self {
+    pub(crate) fn merged(invalid_runs: u64, of: u64) -> Self {
         let meaning = format!("{invalid_runs} of the {of} merged runs: see the reason in the report of each");
         Self::new("merged", [("client_bound_runs", invalid_runs.into()), ("runs", of.into())], meaning)
     }
 
     // Remarks, which leave a run valid.
     /// `were_busy`: all connections waited for a server that answers.
-    pub(in crate::load) fn rate_not_reached(missed: u64, due: u64, were_busy: bool) -> Self {
+    pub(crate) fn rate_not_reached(missed: u64, due: u64, were_busy: bool) -> Self {
         let reason = match were_busy {
             true => "no connection was free: the server is too slow for this rate, or -c is too low",
             false => "the server refused connections or gave no response",
@@ -141,12 +141,12 @@ impl Finding {
         Self::new(RATE_NOT_REACHED, [("missed", missed.into()), ("due", due.into())], meaning)
     }
 
-    pub(in crate::load) fn too_short() -> Self {
+    pub(crate) fn too_short() -> Self {
         Self::new("short", [], "the run is too short to show how busy the client was".to_owned())
     }
 
     /// The rate uses the longest of the merged runs.
-    pub(in crate::load) fn unequal_durations(shortest: Duration, longest: Duration) -> Self {
+    pub(crate) fn unequal_durations(shortest: Duration, longest: Duration) -> Self {
         let (least, most) = (duration(shortest), duration(longest));
         let meaning = format!("the merged runs took from {least} to {most}; the rate is over the longest");
         let [shortest, longest] = [shortest, longest].map(|wall| wall.as_secs_f64().into());
@@ -154,7 +154,7 @@ impl Finding {
     }
 
     /// Time from the first start to the last.
-    pub(in crate::load) fn not_concurrent(secs: u64) -> Self {
+    pub(crate) fn not_concurrent(secs: u64) -> Self {
         let meaning = format!(
             "the merged runs were not concurrent, but began within {}; the rate adds them as if they were",
             time(secs as f64 * 1e6)
@@ -162,14 +162,14 @@ impl Finding {
         Self::new("apart", [("apart_secs", secs.into())], meaning)
     }
 
-    pub(in crate::load) fn different_settings(difference: &str) -> Self {
+    pub(crate) fn different_settings(difference: &str) -> Self {
         let meaning =
             format!("the merged runs differ in {difference}; the report shows the settings of the first");
         Self::new("differing", [], meaning)
     }
 
     /// Accepted lag that is half of the latency or more.
-    pub(in crate::load) fn lag_near_latency(lag_p99_us: u64, latency_p99_us: u64) -> Self {
+    pub(crate) fn lag_near_latency(lag_p99_us: u64, latency_p99_us: u64) -> Self {
         let (lag, latency) = (time(lag_p99_us as f64), time(latency_p99_us as f64));
         let meaning = format!(
             "the client itself was {lag} late at p99, which is part of the corrected p99 of {latency}; the \
@@ -179,7 +179,7 @@ impl Finding {
         Self::new("late", figures, meaning)
     }
 
-    pub(in crate::load) fn waited_for_cpu(waited_share: f64) -> Self {
+    pub(crate) fn waited_for_cpu(waited_share: f64) -> Self {
         let waited = share(waited_share);
         let meaning = format!(
             "the client waited for a processor for {waited} of the time, which is part of the latencies: give \
@@ -190,7 +190,7 @@ impl Finding {
 
     /// Requests in flight at the end, which raise a percentile to `least_us` or more: their latency is unknown, but
     /// longer than their wait.
-    pub(in crate::load) fn unfinished(requests: u64, oldest_us: u64, percentile: &str, low_us: u64) -> Self {
+    pub(crate) fn unfinished(requests: u64, oldest_us: u64, percentile: &str, low_us: u64) -> Self {
         let (waiting, oldest) = (plural(requests, "request"), time(oldest_us as f64));
         let least = time(low_us as f64);
         let meaning = format!(
@@ -205,7 +205,7 @@ impl Finding {
         Self::new("flattering", figures, meaning)
     }
 
-    pub(in crate::load) fn resent(requests: u64) -> Self {
+    pub(crate) fn resent(requests: u64) -> Self {
         let meaning = format!(
             "pipelined requests were sent again, because their connection ended before their response \
              (times: {})",
@@ -214,7 +214,7 @@ impl Finding {
         Self::new("resent", [("requests", requests.into())], meaning)
     }
 
-    pub(in crate::load) fn unsolicited_bytes(connections: u64) -> Self {
+    pub(crate) fn unsolicited_bytes(connections: u64) -> Self {
         let times = count(connections);
         let meaning =
             format!("unsolicited bytes arrived on an idle connection, which was closed (times: {times})");

@@ -27,13 +27,13 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-pub(in crate::server) struct LoginAttempt {
+pub(crate) struct LoginAttempt {
     started: Instant,
     outcome: OnceLock<LoginOutcome>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum LoginOutcome {
+pub(crate) enum LoginOutcome {
     /// The time of the next step.
     Pending(Instant),
     TimedOut,
@@ -58,7 +58,7 @@ struct RunningLogin {
 }
 
 impl LoginAttempt {
-    pub(in crate::server) fn outcome(&self, now: Instant) -> LoginOutcome {
+    pub(crate) fn outcome(&self, now: Instant) -> LoginOutcome {
         let deadline = self.started + LOGIN_TIMEOUT;
         match self.outcome.get() {
             Some(LoginOutcome::Pending(until)) if now >= *until => LoginOutcome::Wrong,

@@ -44,7 +44,7 @@ type ServerIo<'a> = Io<'a, WorkerState>;
 pub struct HttpServerProtocol {
     peer: SocketAddr,
     number: u64,
-    pub(in crate::server) checks_host: bool,
+    pub(crate) checks_host: bool,
     tls: Option<Box<TlsSession>>,
     state: HttpServerState,
     deadlines: Deadlines,

@@ -17,12 +17,12 @@ const SPARE_PIPELINES_MAX: usize = 64;
 
 /// Shared state.
 pub struct WorkerState {
-    pub(in crate::server) context: ServerContext,
-    pub(in crate::server) log: AccessLog,
+    pub(crate) context: ServerContext,
+    pub(crate) log: AccessLog,
     pub(super) writer: ResponseWriter,
     pub(super) request_cache: RequestCache,
-    pub(in crate::server) stats: Stats,
-    pub(in crate::server) draining: bool,
+    pub(crate) stats: Stats,
+    pub(crate) draining: bool,
     spare_pipelines: Vec<BoxedPipeline>,
     /// To clear it takes longer than to parse a short head.
     pub(super) field_buf: FieldBuf,
@@ -52,7 +52,7 @@ impl WorkerState {
     }
 
     /// Drops what the panic of a connection may have left half changed.
-    pub(in crate::server) fn on_panic(&mut self) {
+    pub(crate) fn on_panic(&mut self) {
         self.context.cache.clear();
         self.writer = ResponseWriter::new(&self.context.config);
         (self.request_cache, self.field_buf) = (RequestCache::default(), FieldBuf::new());

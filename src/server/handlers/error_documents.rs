@@ -61,7 +61,7 @@ fn fallback(
 }
 
 /// Every method gets the 405 page; only GET and HEAD get others.
-pub(in crate::server) fn error_page(
+pub(crate) fn error_page(
     error: ErrorResponse,
     method: Method,
     context: &mut ServerContext,
@@ -82,7 +82,7 @@ pub(in crate::server) fn error_page(
     }
 }
 
-pub(in crate::server) fn with_page(response: Response, context: &mut ServerContext, now: Now) -> Response {
+pub(crate) fn with_page(response: Response, context: &mut ServerContext, now: Now) -> Response {
     match (&response.body, &response.fields) {
         (Body::ErrorPage(error), None) => error_page(*error, Method::Get, context, now),
         _ => response,
@@ -94,7 +94,7 @@ fn is_get_or_head(method: Method) -> bool {
 }
 
 /// Only logs: they may come later.
-pub(in crate::server) fn warn_of_missing(config: &ServerConfig, store: &ContentSource) {
+pub(crate) fn warn_of_missing(config: &ServerConfig, store: &ContentSource) {
     let fallback = config.fallback.iter().map(|path| ("--fallback".to_owned(), path));
     let pages = config.error_pages.iter();
     let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));

@@ -12,7 +12,7 @@ use crate::server::rules::{answers_to, is_named};
 const HTTPS_PORT: u16 = 443;
 
 /// RFC 9110 section 4.2.2; a relative path cannot name the scheme.
-pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
+pub(crate) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
     let Some(host) = without_port(authority_of(head)) else {
         let message = "This server speaks HTTPS, and the request names no host.";
         return Action::Respond(ErrorResponse::for_request(head, Status::BAD_REQUEST, message).into());
@@ -31,10 +31,7 @@ pub(in crate::server) fn https_redirect(head: &RequestHead<'_, '_>, https_port: 
 }
 
 /// A page of this name could read and write here (DNS rebinding).
-pub(in crate::server) fn refuse_host(
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-) -> Option<Action> {
+pub(crate) fn refuse_host(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> Option<Action> {
     let authority = authority_of(head);
     // Nearly all requests name the host of the one before.
     if context.answered_authority == authority {
@@ -49,10 +46,7 @@ pub(in crate::server) fn refuse_host(
 }
 
 /// A browser would add its login and reach private hosts.
-pub(in crate::server) fn refuse_cross_site(
-    head: &RequestHead<'_, '_>,
-    context: &ServerContext,
-) -> Option<Action> {
+pub(crate) fn refuse_cross_site(head: &RequestHead<'_, '_>, context: &ServerContext) -> Option<Action> {
     let is_read = matches!(head.method, Method::Get | Method::Head | Method::Options);
     if is_read || context.config.upload.is_none() || is_own_site(head, &context.config) {
         return None;

@@ -32,7 +32,7 @@ pub(super) fn allowed_methods(
 }
 
 /// A preflight has no credentials (Fetch standard, section 3.3.5).
-pub(in crate::server) fn is_preflight(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
+pub(crate) fn is_preflight(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
     head.method == Method::Options
         && context.config.cors.is_some()
         && preflight_fields(head.fields, b"").is_some()

@@ -21,7 +21,7 @@ use crate::server::response::{ErrorResponse, Response};
 /// Longest wait for a disk, which may still do the work later.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 
-pub(in crate::server) trait PendingResponse {
+pub(crate) trait PendingResponse {
     /// Does one slice.
     fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
 
@@ -40,7 +40,7 @@ impl fmt::Debug for dyn PendingResponse {
     }
 }
 
-pub(in crate::server) type ResponseOrJob = Result<Response, Box<dyn PendingResponse>>;
+pub(crate) type ResponseOrJob = Result<Response, Box<dyn PendingResponse>>;
 
 pub(super) type HandlerResult = Result<Response, HandlerError>;
 

@@ -28,7 +28,7 @@ use crate::server::{Durability, ServerConfig};
 const MODIFIED_SECS_MAX: i64 = 253_402_300_799;
 
 #[derive(Debug)]
-pub(in crate::server) struct UploadInProgress {
+pub(crate) struct UploadInProgress {
     pub(super) upload: Upload,
     pub(super) file: NewFile,
     pub(super) digests: Option<Box<UploadDigests>>,
@@ -46,7 +46,7 @@ pub(super) struct NewFile {
 
 pub(super) type BeginResult = Result<Box<dyn ReceivingUpload>, ErrorResponse>;
 
-pub(in crate::server) trait ReceivingUpload: fmt::Debug {
+pub(crate) trait ReceivingUpload: fmt::Debug {
     fn error_format(&self) -> ErrorFormat;
 
     /// `framing` precedes `data`.
@@ -55,10 +55,7 @@ pub(in crate::server) trait ReceivingUpload: fmt::Debug {
     fn finish(self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob;
 }
 
-pub(in crate::server) fn check_upload_directory(
-    config: &ServerConfig,
-    store: &ContentSource,
-) -> Result<(), String> {
+pub(crate) fn check_upload_directory(config: &ServerConfig, store: &ContentSource) -> Result<(), String> {
     let Some(directory) = &config.upload else { return Ok(()) };
     match store {
         _ if is_upload_directory(store, config.upload_dir()) || !config.http => Ok(()),

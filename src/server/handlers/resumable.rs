@@ -28,7 +28,7 @@ const METHODS_MESSAGE: &str =
     "This is an unfinished upload: HEAD tells its offset, PATCH appends, DELETE cancels.";
 
 /// Redirect rules do not apply to it.
-pub(in crate::server) fn is_upload_resource(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
+pub(crate) fn is_upload_resource(head: &RequestHead<'_, '_>, context: &ServerContext) -> bool {
     context.config.upload.is_some() && head.target.path().starts_with(PREFIX)
 }
 
@@ -134,7 +134,7 @@ fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>
     out
 }
 
-pub(in crate::server) fn sweep(context: &ServerContext, now: Now) {
+pub(crate) fn sweep(context: &ServerContext, now: Now) {
     let Ok(partials) = partials(&context.store, &context.config, false) else { return };
     let leases = Arc::clone(&context.shared.upload_leases);
     context.run_job(None, move || {

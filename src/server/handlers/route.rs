@@ -22,7 +22,7 @@ use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
 
 #[derive(Debug)]
-pub(in crate::server) enum Action {
+pub(crate) enum Action {
     /// Respond after the request body is discarded.
     Respond(Response),
     Prepare(Box<dyn PendingResponse>),
@@ -32,7 +32,7 @@ pub(in crate::server) enum Action {
 }
 
 impl Action {
-    pub(in crate::server) fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         match self {
             Self::Respond(response) => Some(response.status),
             Self::Prepare(_) => Some(Status::OK),
@@ -40,7 +40,7 @@ impl Action {
         }
     }
 
-    pub(in crate::server) fn finish(self, context: &mut ServerContext, now: Now) -> ResponseOrJob {
+    pub(crate) fn finish(self, context: &mut ServerContext, now: Now) -> ResponseOrJob {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
@@ -107,7 +107,7 @@ fn fail_point(head: &RequestHead<'_, '_>) {
     assert!(path.is_none_or(|path| path.as_encoded_bytes() != head.target.path()), "a failpoint of tests");
 }
 
-pub(in crate::server) fn route(
+pub(crate) fn route(
     bytes: &[u8],
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,

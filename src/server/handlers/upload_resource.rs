@@ -61,8 +61,8 @@ struct ResourceRequest {
 
 /// Waits for its response, or until its body can be received.
 #[derive(Debug)]
-pub(in crate::server) struct OpeningUpload {
-    pub(in crate::server) error_format: ErrorFormat,
+pub(crate) struct OpeningUpload {
+    pub(crate) error_format: ErrorFormat,
     results: Receiver<Result<Opened, ErrorResponse>>,
 }
 
@@ -72,7 +72,7 @@ enum Opened {
 }
 
 #[derive(Debug)]
-pub(in crate::server) struct Append {
+pub(crate) struct Append {
     request: ResourceRequest,
     operation: AppendRequest,
     upload: FoundUpload,
@@ -115,10 +115,7 @@ impl OpeningUpload {
         Box::new(Self { error_format, results })
     }
 
-    pub(in crate::server) fn poll(
-        &mut self,
-        context: &ServerContext,
-    ) -> Option<Result<Box<Append>, Response>> {
+    pub(crate) fn poll(&mut self, context: &ServerContext) -> Option<Result<Box<Append>, Response>> {
         let error = match self.results.try_recv() {
             Ok(Ok(Opened::Append(append))) => return Some(Ok(append)),
             Ok(Ok(Opened::Done(fields))) => return Some(Err(Response::empty(Status::NO_CONTENT, fields))),
@@ -271,7 +268,7 @@ impl ReceivingUpload for Append {
 
 impl Append {
     /// If the client knows 104.
-    pub(in crate::server) fn interim_response(&self) -> Vec<u8> {
+    pub(crate) fn interim_response(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if self.operation.wants_interim {
             out.extend_from_slice(b"HTTP/1.1 104 Upload Resumption Supported\r\n");

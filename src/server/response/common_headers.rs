@@ -14,7 +14,7 @@ const SERVER: &[u8] = concat!("reactor-server/", env!("CARGO_PKG_VERSION")).as_b
 /// Longest copied body: it leaves with its head in one segment and one `write`.
 pub(super) const COPIED_LEN_MAX: usize = 4 * 1024;
 
-pub(in crate::server) struct CommonHeaders {
+pub(crate) struct CommonHeaders {
     unix_secs: Option<u64>,
     standard: RenderedFields,
     /// Without `nosniff`: a 304 has no content.
@@ -29,7 +29,7 @@ struct RenderedFields {
 }
 
 impl CommonHeaders {
-    pub(in crate::server) fn new(config: &ServerConfig) -> Self {
+    pub(crate) fn new(config: &ServerConfig) -> Self {
         // `nosniff`: browsers must trust the media type, not guess from the bytes.
         let usual =
             RenderedFields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);

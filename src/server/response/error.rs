@@ -34,35 +34,35 @@ const FOOT: &str = "</main>\n</body>\n</html>\n";
 
 /// Besides GET, HEAD and OPTIONS (RFC 9110 section 10.2.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::server) struct Allow {
-    pub(in crate::server) put: bool,
-    pub(in crate::server) post: bool,
-    pub(in crate::server) delete: bool,
-    pub(in crate::server) mkcol: bool,
+pub(crate) struct Allow {
+    pub(crate) put: bool,
+    pub(crate) post: bool,
+    pub(crate) delete: bool,
+    pub(crate) mkcol: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) struct ErrorResponse {
-    pub(in crate::server) status: Status,
-    pub(in crate::server) message: &'static str,
-    pub(in crate::server) problem: Option<&'static str>,
-    pub(in crate::server) format: ErrorFormat,
-    pub(in crate::server) allow: Option<Allow>,
-    pub(in crate::server) detail: Option<ErrorDetail>,
+pub(crate) struct ErrorResponse {
+    pub(crate) status: Status,
+    pub(crate) message: &'static str,
+    pub(crate) problem: Option<&'static str>,
+    pub(crate) format: ErrorFormat,
+    pub(crate) allow: Option<Allow>,
+    pub(crate) detail: Option<ErrorDetail>,
     /// Directories between the request path and the root; `None` if unknown.
-    pub(in crate::server) depth: Option<u8>,
+    pub(crate) depth: Option<u8>,
 }
 
 /// One enum: each response has room for an error, and is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum ErrorDetail {
+pub(crate) enum ErrorDetail {
     Existing(u64, Option<FileVersion>),
     /// `Upload-Offset`: expected and provided.
     Offsets(u64, u64),
 }
 
 impl Allow {
-    pub(in crate::server) fn to_bytes(self) -> Vec<u8> {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
         let more =
             [(self.put, ", PUT"), (self.post, ", POST"), (self.delete, ", DELETE"), (self.mkcol, ", MKCOL")];
         let more = more.into_iter().filter_map(|(is_allowed, name)| is_allowed.then_some(name));
@@ -71,27 +71,23 @@ impl Allow {
 }
 
 impl ErrorResponse {
-    pub(in crate::server) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
+    pub(crate) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
         // RFC 9457 is about errors.
         let is_problem = format != ErrorFormat::Json || status.is_error();
         let format = if is_problem { format } else { ErrorFormat::Plain };
         Self { status, message, problem: None, format, allow: None, detail: None, depth: None }
     }
 
-    pub(in crate::server) fn of_problem(problem: Problem, format: ErrorFormat) -> Self {
+    pub(crate) fn of_problem(problem: Problem, format: ErrorFormat) -> Self {
         let Problem { uri, status, message } = problem;
         Self { problem: Some(uri), ..Self::new(status, message, format) }
     }
 
-    pub(in crate::server) fn for_request(
-        head: &RequestHead<'_, '_>,
-        status: Status,
-        message: &'static str,
-    ) -> Self {
+    pub(crate) fn for_request(head: &RequestHead<'_, '_>, status: Status, message: &'static str) -> Self {
         Self::new(status, message, error_format(head.accept)).at(head.target.path())
     }
 
-    pub(in crate::server) fn for_problem(head: &RequestHead<'_, '_>, problem: Problem) -> Self {
+    pub(crate) fn for_problem(head: &RequestHead<'_, '_>, problem: Problem) -> Self {
         Self::of_problem(problem, error_format(head.accept)).at(head.target.path())
     }
 
@@ -119,7 +115,7 @@ impl ErrorResponse {
     }
 }
 
-pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> ErrorResponse {
+pub(crate) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> ErrorResponse {
     let (status, message) = match error {
         PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % without two hex digits after it."),
         PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
@@ -129,11 +125,7 @@ pub(in crate::server) fn path_error(head: &RequestHead<'_, '_>, error: &PathErro
     ErrorResponse::for_request(head, status, message)
 }
 
-pub(in crate::server) fn lookup_error(
-    error: &LookupError,
-    path: &[u8],
-    format: ErrorFormat,
-) -> ErrorResponse {
+pub(crate) fn lookup_error(error: &LookupError, path: &[u8], format: ErrorFormat) -> ErrorResponse {
     let (status, message) = match error {
         LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This folder has no index page."),

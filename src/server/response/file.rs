@@ -19,26 +19,26 @@ use crate::reactor::Key;
 const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 
 #[derive(Debug)]
-pub(in crate::server) struct FileHead {
+pub(crate) struct FileHead {
     whole: Box<[u8]>,
     /// Start of the fields that a 206 repeats.
     described_start: u32,
     /// Start of the fields that a 304 repeats.
     shared_start: u32,
-    pub(in crate::server) entity_tag: Option<Box<str>>,
+    pub(crate) entity_tag: Option<Box<str>>,
     /// By algorithm.
-    pub(in crate::server) digests: [OnceCell<Arc<FileDigest>>; DigestAlgorithm::ALL.len()],
+    pub(crate) digests: [OnceCell<Arc<FileDigest>>; DigestAlgorithm::ALL.len()],
 }
 
 #[derive(Debug, Default)]
-pub(in crate::server) struct FileDigest {
+pub(crate) struct FileDigest {
     /// Field line; `None` if the file changed meanwhile.
-    pub(in crate::server) line: OnceLock<Option<Vec<u8>>>,
-    pub(in crate::server) waiting: Mutex<Vec<Key>>,
+    pub(crate) line: OnceLock<Option<Vec<u8>>>,
+    pub(crate) waiting: Mutex<Vec<Key>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::server) enum FilePart {
+pub(crate) enum FilePart {
     /// 200.
     Whole,
     /// 304.
@@ -61,11 +61,7 @@ impl FilePart {
     }
 }
 
-pub(in crate::server) fn file_head(
-    resource: &Resource,
-    cache_control: Option<&[u8]>,
-    is_fallback: bool,
-) -> FileHead {
+pub(crate) fn file_head(resource: &Resource, cache_control: Option<&[u8]>, is_fallback: bool) -> FileHead {
     let coding = coding_of(resource);
     let entity_tag = resource.version.map(|version| entity_tag(version, coding).into_boxed_str());
     let mut head = Vec::with_capacity(256);
@@ -107,7 +103,7 @@ impl FileHead {
 }
 
 /// Strong (RFC 9110 section 8.8.3): different for other bytes and for another `coding`.
-pub(in crate::server) fn entity_tag(version: FileVersion, coding: Option<&str>) -> String {
+pub(crate) fn entity_tag(version: FileVersion, coding: Option<&str>) -> String {
     let FileVersion { inode, len, modified_nanos, discriminator } = version;
     let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
     format!("\"{inode:x}-{len:x}-{modified_nanos:x}-{discriminator:x}{dash}{coding}\"")
@@ -189,7 +185,7 @@ pub(super) fn queue_file(
     }
 }
 
-pub(in crate::server) fn multipart(resource: &Resource, boundary: u64) -> Multipart<'_> {
+pub(crate) fn multipart(resource: &Resource, boundary: u64) -> Multipart<'_> {
     Multipart { boundary, media_type: resource.media_type.as_bytes(), complete_len: resource.len }
 }
 

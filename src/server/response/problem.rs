@@ -5,8 +5,8 @@
 use crate::http::Status;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) struct Problem {
-    pub(in crate::server) uri: &'static str,
+pub(crate) struct Problem {
+    pub(crate) uri: &'static str,
     pub(super) status: Status,
     pub(super) message: &'static str,
 }
@@ -17,55 +17,55 @@ const fn problem(uri: &'static str, status: Status, message: &'static str) -> Pr
 
 #[rustfmt::skip]
 impl Problem {
-    pub(in crate::server) const UPLOADS_OFF: Self = problem("urn:reactor-http:uploads-off", Status::FORBIDDEN,
+    pub(crate) const UPLOADS_OFF: Self = problem("urn:reactor-http:uploads-off", Status::FORBIDDEN,
         "Uploads are turned off on this server: starting it with --upload turns them on.");
-    pub(in crate::server) const DELETING_OFF: Self = problem("urn:reactor-http:deleting-off", Status::FORBIDDEN,
+    pub(crate) const DELETING_OFF: Self = problem("urn:reactor-http:deleting-off", Status::FORBIDDEN,
         "Nothing is deleted on this server: starting it with --upload and --allow-delete turns that on.");
-    pub(in crate::server) const MAKING_DIRECTORIES_OFF: Self = problem("urn:reactor-http:making-directories-off", Status::FORBIDDEN,
+    pub(crate) const MAKING_DIRECTORIES_OFF: Self = problem("urn:reactor-http:making-directories-off", Status::FORBIDDEN,
         "No directory is made on this server: starting it with --upload and --allow-mkdir turns that on.");
-    pub(in crate::server) const OUTSIDE_UPLOAD_DIRECTORY: Self = problem("urn:reactor-http:outside-upload-directory", Status::FORBIDDEN,
+    pub(crate) const OUTSIDE_UPLOAD_DIRECTORY: Self = problem("urn:reactor-http:outside-upload-directory", Status::FORBIDDEN,
         "Uploads are limited to the directory that --upload names.");
-    pub(in crate::server) const UPLOAD_DIRECTORY: Self = problem("urn:reactor-http:upload-directory", Status::FORBIDDEN,
+    pub(crate) const UPLOAD_DIRECTORY: Self = problem("urn:reactor-http:upload-directory", Status::FORBIDDEN,
         "This is the directory of uploads itself, which is not deleted.");
-    pub(in crate::server) const HIDDEN_NAME: Self = problem("urn:reactor-http:hidden-name", Status::FORBIDDEN,
+    pub(crate) const HIDDEN_NAME: Self = problem("urn:reactor-http:hidden-name", Status::FORBIDDEN,
         "Names that begin with a dot are not stored on this server: --hidden sets that.");
-    pub(in crate::server) const NOT_A_REGULAR_FILE: Self = problem("urn:reactor-http:not-a-regular-file", Status::CONFLICT,
+    pub(crate) const NOT_A_REGULAR_FILE: Self = problem("urn:reactor-http:not-a-regular-file", Status::CONFLICT,
         "The path is not a regular file, so it is left as it is.");
-    pub(in crate::server) const BUILT_IN_FILE: Self = problem("urn:reactor-http:built-in-file", Status::FORBIDDEN,
+    pub(crate) const BUILT_IN_FILE: Self = problem("urn:reactor-http:built-in-file", Status::FORBIDDEN,
         "The file is built into the server, so it is left as it is.");
-    pub(in crate::server) const NO_PERMISSION: Self = problem("urn:reactor-http:no-permission", Status::FORBIDDEN,
+    pub(crate) const NO_PERMISSION: Self = problem("urn:reactor-http:no-permission", Status::FORBIDDEN,
         "The server has no permission to write in this directory.");
-    pub(in crate::server) const DIRECTORY_MISSING: Self = problem("urn:reactor-http:directory-missing", Status::CONFLICT,
+    pub(crate) const DIRECTORY_MISSING: Self = problem("urn:reactor-http:directory-missing", Status::CONFLICT,
         "The directory of the file does not exist; create it first.");
-    pub(in crate::server) const IS_A_DIRECTORY: Self = problem("urn:reactor-http:is-a-directory", Status::CONFLICT,
+    pub(crate) const IS_A_DIRECTORY: Self = problem("urn:reactor-http:is-a-directory", Status::CONFLICT,
         "The path names a directory: it must end in the name of a file.");
-    pub(in crate::server) const NAME_TAKEN: Self = problem("urn:reactor-http:name-taken", Status::CONFLICT,
+    pub(crate) const NAME_TAKEN: Self = problem("urn:reactor-http:name-taken", Status::CONFLICT,
         "There is a file of this name already, and --no-overwrite keeps it.");
-    pub(in crate::server) const DIRECTORY_NOT_EMPTY: Self = problem("urn:reactor-http:directory-not-empty", Status::CONFLICT,
+    pub(crate) const DIRECTORY_NOT_EMPTY: Self = problem("urn:reactor-http:directory-not-empty", Status::CONFLICT,
         "The directory is not empty; it may have hidden names. Delete what is in it first.");
-    pub(in crate::server) const UPLOAD_TOO_LARGE: Self = problem("urn:reactor-http:upload-too-large", Status::CONTENT_TOO_LARGE,
+    pub(crate) const UPLOAD_TOO_LARGE: Self = problem("urn:reactor-http:upload-too-large", Status::CONTENT_TOO_LARGE,
         "The file is larger than this server accepts: --max-upload sets the limit.");
-    pub(in crate::server) const DIRECTORY_REPLACED: Self = problem("urn:reactor-http:directory-replaced", Status::SERVICE_UNAVAILABLE,
+    pub(crate) const DIRECTORY_REPLACED: Self = problem("urn:reactor-http:directory-replaced", Status::SERVICE_UNAVAILABLE,
         "The directory of the file is missing or was replaced; the file is not at its path. Try again.");
-    pub(in crate::server) const DISK_FULL: Self = problem("urn:reactor-http:disk-full", Status::INSUFFICIENT_STORAGE,
+    pub(crate) const DISK_FULL: Self = problem("urn:reactor-http:disk-full", Status::INSUFFICIENT_STORAGE,
         "The disk of the server is full; nothing was stored.");
 
-    pub(in crate::server) const OVER_QUOTA: Self = problem("urn:reactor-http:over-quota", Status::INSUFFICIENT_STORAGE,
+    pub(crate) const OVER_QUOTA: Self = problem("urn:reactor-http:over-quota", Status::INSUFFICIENT_STORAGE,
         "The disk quota of the server is used up; nothing was stored.");
-    pub(in crate::server) const BELOW_MIN_FREE: Self = problem("urn:reactor-http:below-min-free", Status::INSUFFICIENT_STORAGE,
+    pub(crate) const BELOW_MIN_FREE: Self = problem("urn:reactor-http:below-min-free", Status::INSUFFICIENT_STORAGE,
         "The server keeps the rest of its disk free: --min-free sets how much; nothing was stored.");
-    pub(in crate::server) const MISMATCHING_UPLOAD_OFFSET: Self = problem("https://iana.org/assignments/http-problem-types#mismatching-upload-offset", Status::CONFLICT,
+    pub(crate) const MISMATCHING_UPLOAD_OFFSET: Self = problem("https://iana.org/assignments/http-problem-types#mismatching-upload-offset", Status::CONFLICT,
         "The Upload-Offset is not that of the upload, which this response tells.");
-    pub(in crate::server) const COMPLETED_UPLOAD: Self = problem("https://iana.org/assignments/http-problem-types#completed-upload", Status::BAD_REQUEST,
+    pub(crate) const COMPLETED_UPLOAD: Self = problem("https://iana.org/assignments/http-problem-types#completed-upload", Status::BAD_REQUEST,
         "The upload is complete: nothing can be appended to it.");
-    pub(in crate::server) const INCONSISTENT_UPLOAD_LENGTH: Self = problem("https://iana.org/assignments/http-problem-types#inconsistent-upload-length", Status::BAD_REQUEST,
+    pub(crate) const INCONSISTENT_UPLOAD_LENGTH: Self = problem("https://iana.org/assignments/http-problem-types#inconsistent-upload-length", Status::BAD_REQUEST,
         "The length of the upload differs from what was said before.");
 
-    pub(in crate::server) const DIGEST_MISMATCH: Self = problem("https://iana.org/assignments/http-problem-types#digest-mismatching-values", Status::BAD_REQUEST,
+    pub(crate) const DIGEST_MISMATCH: Self = problem("https://iana.org/assignments/http-problem-types#digest-mismatching-values", Status::BAD_REQUEST,
         "The content does not have the digest that Content-Digest or Repr-Digest gives; nothing was stored.");
-    pub(in crate::server) const DIGEST_INVALID: Self = problem("https://iana.org/assignments/http-problem-types#digest-invalid-values", Status::BAD_REQUEST,
+    pub(crate) const DIGEST_INVALID: Self = problem("https://iana.org/assignments/http-problem-types#digest-invalid-values", Status::BAD_REQUEST,
         "A value in Content-Digest or Repr-Digest is no byte sequence; nothing was stored.");
-    pub(in crate::server) const DIGEST_MISSING: Self = problem("urn:reactor-http:digest-missing", Status::BAD_REQUEST,
+    pub(crate) const DIGEST_MISSING: Self = problem("urn:reactor-http:digest-missing", Status::BAD_REQUEST,
         "Uploads need a digest here: send Repr-Digest with sha-256 or sha-512, as a field or a trailer that Trailer names.");
 
     pub(super) fn title(uri: &str) -> String {

@@ -9,15 +9,15 @@ use crate::http::{Version, chunk, chunk_size, content_length, field};
 use crate::net::{CloseReason, SendQueue};
 
 #[derive(Debug)]
-pub(in crate::server) struct StreamedBody {
+pub(crate) struct StreamedBody {
     media_type: &'static str,
     source: Box<dyn BodySource>,
     pub(super) framing: StreamFraming,
     /// Chunk sizes and line ends, which are no body.
-    pub(in crate::server) framing_len: u64,
+    pub(crate) framing_len: u64,
 }
 
-pub(in crate::server) trait BodySource {
+pub(crate) trait BodySource {
     fn write_slice(&mut self, out: &mut Vec<u8>) -> Result<TarSlice, CloseReason>;
 }
 
@@ -29,7 +29,7 @@ impl fmt::Debug for dyn BodySource {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum StreamFraming {
+pub(crate) enum StreamFraming {
     ContentLength(u64),
     Chunked,
     /// HTTP/1.0 has no other framing for an unknown length.
@@ -37,23 +37,19 @@ pub(in crate::server) enum StreamFraming {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum StreamProgress {
+pub(crate) enum StreamProgress {
     More,
     Complete,
     Failed(CloseReason),
 }
 
 impl StreamedBody {
-    pub(in crate::server) fn new(
-        media_type: &'static str,
-        len: Option<u64>,
-        source: Box<dyn BodySource>,
-    ) -> Self {
+    pub(crate) fn new(media_type: &'static str, len: Option<u64>, source: Box<dyn BodySource>) -> Self {
         let framing = len.map_or(StreamFraming::Chunked, StreamFraming::ContentLength);
         Self { media_type, source, framing, framing_len: 0 }
     }
 
-    pub(in crate::server) fn choose_framing(&mut self, version: Version) -> StreamFraming {
+    pub(crate) fn choose_framing(&mut self, version: Version) -> StreamFraming {
         if self.framing == StreamFraming::Chunked && version == Version::Http10 {
             self.framing = StreamFraming::UntilClose;
         }
@@ -69,7 +65,7 @@ impl StreamedBody {
         }
     }
 
-    pub(in crate::server) fn write_slice(
+    pub(crate) fn write_slice(
         &mut self,
         send_queue: &mut SendQueue,
         scratch: &mut Vec<u8>,

@@ -11,22 +11,22 @@ use crate::files::CachedFile;
 use crate::http::{Status, Version};
 
 #[derive(Debug, Clone, Copy)]
-pub(in crate::server) struct RequestFlags {
-    pub(in crate::server) head_only: bool,
-    pub(in crate::server) version: Version,
-    pub(in crate::server) keep_alive: bool,
-    pub(in crate::server) http10_keep_alive: bool,
+pub(crate) struct RequestFlags {
+    pub(crate) head_only: bool,
+    pub(crate) version: Version,
+    pub(crate) keep_alive: bool,
+    pub(crate) http10_keep_alive: bool,
 }
 
 #[derive(Debug)]
-pub(in crate::server) struct Response {
-    pub(in crate::server) status: Status,
-    pub(in crate::server) fields: Option<Rc<[u8]>>,
-    pub(in crate::server) body: Body,
+pub(crate) struct Response {
+    pub(crate) status: Status,
+    pub(crate) fields: Option<Rc<[u8]>>,
+    pub(crate) body: Body,
 }
 
 #[derive(Debug)]
-pub(in crate::server) enum Body {
+pub(crate) enum Body {
     /// Content-Length is sent only if `fields` has one.
     Empty,
     Bytes {
@@ -40,32 +40,32 @@ pub(in crate::server) enum Body {
 }
 
 impl Response {
-    pub(in crate::server) fn empty(status: Status, fields: Vec<u8>) -> Self {
+    pub(crate) fn empty(status: Status, fields: Vec<u8>) -> Self {
         Self { status, fields: Some(fields.into()), body: Body::Empty }
     }
 
-    pub(in crate::server) fn bytes(media_type: &'static str, bytes: Vec<u8>, fields: Vec<u8>) -> Self {
+    pub(crate) fn bytes(media_type: &'static str, bytes: Vec<u8>, fields: Vec<u8>) -> Self {
         let body = Body::Bytes { media_type, bytes: bytes.into() };
         Self { status: Status::OK, fields: Some(fields.into()), body }
     }
 
-    pub(in crate::server) fn error(error: ErrorResponse, fields: Vec<u8>) -> Self {
+    pub(crate) fn error(error: ErrorResponse, fields: Vec<u8>) -> Self {
         Self { status: error.status, fields: Some(fields.into()), body: Body::ErrorPage(error) }
     }
 
     /// Without the file's validators: no cache may confuse the two.
-    pub(in crate::server) fn error_document(error: &ErrorResponse, entry: Rc<CachedFile<FileHead>>) -> Self {
+    pub(crate) fn error_document(error: &ErrorResponse, entry: Rc<CachedFile<FileHead>>) -> Self {
         let mut fields = Vec::new();
         error.append_fields(&mut fields);
         let body = Body::File(entry, FilePart::ErrorDocument);
         Self { status: error.status, fields: Some(fields.into()), body }
     }
 
-    pub(in crate::server) fn file(entry: Rc<CachedFile<FileHead>>, part: FilePart) -> Self {
+    pub(crate) fn file(entry: Rc<CachedFile<FileHead>>, part: FilePart) -> Self {
         Self { status: part.status(), fields: None, body: Body::File(entry, part) }
     }
 
-    pub(in crate::server) fn stream(body: StreamedBody, fields: Vec<u8>) -> Self {
+    pub(crate) fn stream(body: StreamedBody, fields: Vec<u8>) -> Self {
         Self { status: Status::OK, fields: Some(fields.into()), body: Body::Stream(Box::new(body)) }
     }
 }

@@ -12,28 +12,28 @@ use crate::net::SendQueue;
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 
-pub(in crate::server) struct ResponseWriter {
+pub(crate) struct ResponseWriter {
     common: CommonHeaders,
     page: RenderedPage,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::server) struct ResponseSpan {
-    pub(in crate::server) status: u16,
-    pub(in crate::server) body_start: u64,
+pub(crate) struct ResponseSpan {
+    pub(crate) status: u16,
+    pub(crate) body_start: u64,
     /// `u64::MAX` until a streamed body is complete.
-    pub(in crate::server) end: u64,
+    pub(crate) end: u64,
     /// Chunk framing before `end`.
-    pub(in crate::server) framing_len: u64,
-    pub(in crate::server) until_close: bool,
+    pub(crate) framing_len: u64,
+    pub(crate) until_close: bool,
 }
 
 impl ResponseWriter {
-    pub(in crate::server) fn new(config: &ServerConfig) -> Self {
+    pub(crate) fn new(config: &ServerConfig) -> Self {
         Self { common: CommonHeaders::new(config), page: RenderedPage::default() }
     }
 
-    pub(in crate::server) fn write(
+    pub(crate) fn write(
         &mut self,
         send_queue: &mut SendQueue,
         response: &Response,
@@ -72,7 +72,7 @@ impl ResponseWriter {
 }
 
 /// RFC 9110 section 10.1.1.
-pub(in crate::server) fn queue_continue(send_queue: &mut SendQueue) {
+pub(crate) fn queue_continue(send_queue: &mut SendQueue) {
     send_queue.push_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 

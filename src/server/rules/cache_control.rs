@@ -32,7 +32,7 @@ impl CacheRule {
     }
 }
 
-pub(in crate::server) fn cache_control<'a>(rules: &'a [CacheRule], name: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn cache_control<'a>(rules: &'a [CacheRule], name: &[u8]) -> Option<&'a [u8]> {
     rules.iter().find(|rule| rule.glob.matches(name)).map(|rule| rule.value.as_slice())
 }
 

@@ -45,18 +45,18 @@ impl Origin {
         Ok(Origin(format!("{scheme}://{host}")))
     }
 
-    pub(in crate::server) fn grants(&self, origin: &[u8]) -> bool {
+    pub(crate) fn grants(&self, origin: &[u8]) -> bool {
         self.0 == "*" || self.0.as_bytes().eq_ignore_ascii_case(origin)
     }
 
-    pub(in crate::server) fn render(&self, out: &mut Vec<u8>) {
+    pub(crate) fn render(&self, out: &mut Vec<u8>) {
         field(out, "Access-Control-Allow-Origin", self.0.as_bytes());
         field(out, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
     }
 }
 
 /// `None`: no preflight.
-pub(in crate::server) fn preflight_fields(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
+pub(crate) fn preflight_fields(fields: Fields<'_, '_>, methods: &[u8]) -> Option<Box<[u8]>> {
     fields.first("origin")?;
     fields.first("access-control-request-method").filter(|method| is_token(method))?;
     let requested = fields.first("access-control-request-headers").unwrap_or_default();

@@ -53,12 +53,12 @@ impl Header {
         Ok(Header { name: name.to_owned(), value: value.to_vec() })
     }
 
-    pub(in crate::server) fn has_name(&self, name: &str) -> bool {
+    pub(crate) fn has_name(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }
 
-pub(in crate::server) fn check_header_conflicts(headers: &[Header], with_cors: bool) -> Result<(), String> {
+pub(crate) fn check_header_conflicts(headers: &[Header], with_cors: bool) -> Result<(), String> {
     for (index, header) in headers.iter().enumerate() {
         let earlier = headers.iter().take(index).any(|other| other.has_name(&header.name));
         if earlier && SINGLETON_FIELDS.iter().any(|single| header.has_name(single)) {

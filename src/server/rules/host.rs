@@ -34,20 +34,20 @@ impl HostName {
     }
 }
 
-pub(in crate::server) fn local_names() -> impl Iterator<Item = HostName> {
+pub(crate) fn local_names() -> impl Iterator<Item = HostName> {
     let own = host_name();
     let label = own.split('.').next().unwrap_or_default().to_owned();
     ["localhost".into(), "*.localhost".into(), own, label].map(|name| HostName(name.into_bytes())).into_iter()
 }
 
-pub(in crate::server) fn answers_to(names: &[HostName], host: &[u8]) -> bool {
+pub(crate) fn answers_to(names: &[HostName], host: &[u8]) -> bool {
     let name = without_dot(host);
     let is_ipv4 = || str::from_utf8(name).is_ok_and(|name| name.parse::<Ipv4Addr>().is_ok());
     name.starts_with(b"[") || is_ipv4() || names.iter().any(|known| known.matches(name))
 }
 
 /// Whether an option has this name; `*` has none.
-pub(in crate::server) fn is_named(names: &[HostName], name: &[u8]) -> bool {
+pub(crate) fn is_named(names: &[HostName], name: &[u8]) -> bool {
     names.iter().any(|known| known.0 != b"*" && known.matches(without_dot(name)))
 }
 

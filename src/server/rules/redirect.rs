@@ -111,16 +111,12 @@ fn is_uri_char(letter: char) -> bool {
     letter.is_ascii_graphic() && !"\"<>\\^`{|}".contains(letter)
 }
 
-pub(in crate::server) fn find_redirect(
-    rules: &[Redirect],
-    path: &[u8],
-    query: Option<&[u8]>,
-) -> Option<Vec<u8>> {
+pub(crate) fn find_redirect(rules: &[Redirect], path: &[u8], query: Option<&[u8]>) -> Option<Vec<u8>> {
     let path = normal_form(path).ok()?;
     rules.iter().find_map(|rule| rule.location(&path, query))
 }
 
-pub(in crate::server) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
+pub(crate) fn check_loops(rules: &[Redirect]) -> Result<(), String> {
     // Paths, and the rule whose walk reached them last.
     let mut walked: HashMap<Vec<u8>, usize> = HashMap::new();
     for (index, rule) in rules.iter().enumerate() {

@@ -25,16 +25,12 @@ impl Network {
     }
 }
 
-pub(in crate::server) fn is_trusted(proxies: &[Network], addr: SocketAddr) -> bool {
+pub(crate) fn is_trusted(proxies: &[Network], addr: SocketAddr) -> bool {
     proxies.iter().any(|network| network.0.contains(&addr.ip()))
 }
 
 /// An unknown port is 0.
-pub(in crate::server) fn client_address(
-    proxies: &[Network],
-    peer: SocketAddr,
-    fields: Fields<'_, '_>,
-) -> SocketAddr {
+pub(crate) fn client_address(proxies: &[Network], peer: SocketAddr, fields: Fields<'_, '_>) -> SocketAddr {
     let client = |name, address_of: fn(&[u8]) -> Option<&[u8]>| {
         let lines: Vec<&[u8]> = fields.all(name).collect();
         let mut hops = lines.iter().rev().flat_map(|line| rsplit_unquoted(line, b','));

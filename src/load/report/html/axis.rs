@@ -19,7 +19,7 @@ enum AxisScale {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::load) struct Axis {
+pub(crate) struct Axis {
     pub(super) name: &'static str,
     scale: AxisScale,
     from: f64,
@@ -28,37 +28,32 @@ pub(in crate::load) struct Axis {
 }
 
 /// Least and most of numbers that are not negative.
-pub(in crate::load) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub(crate) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, 0.0), |(least, most), value| (least.min(value), most.max(value)))
 }
 
 impl Axis {
-    pub(in crate::load) fn linear(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
+    pub(crate) fn linear(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
         Self::over(name, AxisScale::Linear, ticks::linear(from, to, unit, STEPS_MAX))
     }
 
-    pub(in crate::load) fn logarithmic(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
+    pub(crate) fn logarithmic(name: &'static str, from: f64, to: f64, unit: AxisUnit) -> Self {
         Self::over(name, AxisScale::Logarithmic, ticks::logarithmic(from, to, unit))
     }
 
     /// Microseconds; linear from 0 up to [`LINEAR_RATIO_MAX`].
-    pub(in crate::load) fn times(name: &'static str, times_us: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn times(name: &'static str, times_us: impl Iterator<Item = f64>) -> Self {
         Self::fitting(name, 0.0, extent(times_us.filter(|us| *us > 0.0)), AxisUnit::Time)
     }
 
-    pub(in crate::load) fn fitting(
-        name: &'static str,
-        from: f64,
-        (low, high): (f64, f64),
-        unit: AxisUnit,
-    ) -> Self {
+    pub(crate) fn fitting(name: &'static str, from: f64, (low, high): (f64, f64), unit: AxisUnit) -> Self {
         match high > low * LINEAR_RATIO_MAX {
             true => Self::logarithmic(name, low, high, unit),
             false => Self::linear(name, from, high, unit),
         }
     }
 
-    pub(in crate::load) fn elapsed(name: &'static str, to_us: f64) -> Self {
+    pub(crate) fn elapsed(name: &'static str, to_us: f64) -> Self {
         let to = if to_us.is_finite() { to_us.max(1.0) } else { 1.0 };
         let mut ticks = ticks::linear(0.0, to, AxisUnit::Time, 2 * STEPS_MAX);
         // A six-second run that took slightly less ends at six.
@@ -69,7 +64,7 @@ impl Axis {
     }
 
     /// Includes the largest of `count` values.
-    pub(in crate::load) fn percentiles(name: &'static str, count: u64) -> Self {
+    pub(crate) fn percentiles(name: &'static str, count: u64) -> Self {
         // Half as rare as one value, so the largest is visible.
         let to = 1.0 - 1.0 / (count.max(5) as f64 * 2.0);
         Self { name, scale: AxisScale::Percentile, from: 0.0, to, ticks: ticks::percentiles(to) }

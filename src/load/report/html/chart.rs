@@ -20,51 +20,51 @@ const MARK_NAME_FLIP_PERCENT: f64 = 60.0;
 const POINT_GAP: f64 = 0.1;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct ChartDot {
-    pub(in crate::load) x: f64,
-    pub(in crate::load) y: f64,
-    pub(in crate::load) tooltip: String,
+pub(crate) struct ChartDot {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) tooltip: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::load) struct ChartLine {
-    pub(in crate::load) name: String,
+pub(crate) struct ChartLine {
+    pub(crate) name: String,
     /// `None` breaks the line.
-    pub(in crate::load) points: Vec<Option<(f64, f64)>>,
-    pub(in crate::load) dots: Vec<ChartDot>,
-    pub(in crate::load) is_filled: bool,
+    pub(crate) points: Vec<Option<(f64, f64)>>,
+    pub(crate) dots: Vec<ChartDot>,
+    pub(crate) is_filled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct ChartSpan {
-    pub(in crate::load) from: f64,
-    pub(in crate::load) to: f64,
+pub(crate) struct ChartSpan {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
     /// No bar unless above 0.
-    pub(in crate::load) bar: f64,
-    pub(in crate::load) tooltip: String,
+    pub(crate) bar: f64,
+    pub(crate) tooltip: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::load) struct ChartMark {
-    pub(in crate::load) at: f64,
-    pub(in crate::load) name: String,
+pub(crate) struct ChartMark {
+    pub(crate) at: f64,
+    pub(crate) name: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::load) struct Chart {
-    pub(in crate::load) id: &'static str,
-    pub(in crate::load) title: &'static str,
+pub(crate) struct Chart {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
     /// For readers who cannot see the chart.
-    pub(in crate::load) description: String,
-    pub(in crate::load) x: Axis,
-    pub(in crate::load) y: Axis,
-    pub(in crate::load) spans: Vec<ChartSpan>,
-    pub(in crate::load) lines: Vec<ChartLine>,
-    pub(in crate::load) marks: Vec<ChartMark>,
+    pub(crate) description: String,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) spans: Vec<ChartSpan>,
+    pub(crate) lines: Vec<ChartLine>,
+    pub(crate) marks: Vec<ChartMark>,
 }
 
 impl Chart {
-    pub(in crate::load) fn figure(&self) -> String {
+    pub(crate) fn figure(&self) -> String {
         let Self { id, title, .. } = self;
         let layers = [
             self.grid(),

@@ -20,7 +20,7 @@ use crate::text::units::{bytes, count, rate, share, time};
 const VOID: [&str; 3] = ["meta", "br", "hr"];
 
 /// Markup errors: attributes need double quotes, and elements must nest.
-pub(in crate::load::report) fn markup_errors(page: &str) -> Vec<String> {
+pub(crate) fn markup_errors(page: &str) -> Vec<String> {
     let (mut open, mut found) = (Vec::new(), Vec::new());
     let mut rest = page.strip_prefix("<!doctype html>").unwrap_or(page);
     while let Some(at) = rest.find('<') {
@@ -49,7 +49,7 @@ pub(in crate::load::report) fn markup_errors(page: &str) -> Vec<String> {
 }
 
 /// External references and scripts of a page.
-pub(in crate::load::report) fn external_references(page: &str) -> Vec<&'static str> {
+pub(crate) fn external_references(page: &str) -> Vec<&'static str> {
     let words = [
         " src=",
         " href=",

@@ -20,7 +20,7 @@ const HOUR_US: f64 = 60.0 * MINUTE_US;
 const DAY_US: f64 = 24.0 * HOUR_US;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::load) enum AxisUnit {
+pub(crate) enum AxisUnit {
     Time,
     Count,
 }

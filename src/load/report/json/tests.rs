@@ -38,7 +38,7 @@ const ERROR_NAMES: [&str; 4] = ["fewer", "more", "no-difference-shown", "too-few
 const SIGNED: [&str; 3] = ["change_share", "low", "high"];
 
 /// Schema of a report type, in the form of the file beside it.
-pub(in crate::load::report) fn generated_schema<T: JsonSchema>(format: &str, description: &str) -> String {
+pub(crate) fn generated_schema<T: JsonSchema>(format: &str, description: &str) -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<Document<T>>().to_value();
     tidy(&mut schema, "");
@@ -146,7 +146,7 @@ fn definition(name: &str) -> String {
 }
 
 /// Checks that a schema is current; `WRITE_SCHEMAS` writes it.
-pub(in crate::load::report) fn assert_schema_current(made: &str, schema: &str, path: &str) {
+pub(crate) fn assert_schema_current(made: &str, schema: &str, path: &str) {
     if std::env::var_os("WRITE_SCHEMAS").is_some() {
         std::fs::write(path, made).expect("it is written");
     }
@@ -249,7 +249,7 @@ fn check(report: &str) -> Vec<String> {
 }
 
 /// Differences between a report and a schema.
-pub(in crate::load::report) fn check_against(schema: &str, report: &str) -> Vec<String> {
+pub(crate) fn check_against(schema: &str, report: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     let report: Value = serde_json::from_str(report).expect("the report is JSON");
     faults(&schema, &schema, &report, "report")

@@ -15,7 +15,7 @@ use crate::load::stats::metrics::ResponseRecord;
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
 use crate::load::stats::validity::Finding;
 
-pub(in crate::load::report) fn compare(name: &str, text: &str) {
+pub(crate) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/load/report/text").join(name);
     if env::var_os("GOLDEN").is_some_and(|value| value == "write") {
         fs::write(&path, text).expect("it is written");

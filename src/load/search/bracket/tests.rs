@@ -8,7 +8,7 @@ use super::*;
 use crate::load::plan::random::Random;
 
 /// Outcome with these ends.
-pub(in crate::load) fn outcome(
+pub(crate) fn outcome(
     end: SearchEnd,
     rate_per_sec: Option<f64>,
     above_per_sec: Option<f64>,

@@ -66,7 +66,7 @@ fn curve(steps: Vec<RateStep>, answer: SearchOutcome) -> Curve {
 }
 
 /// Search that found the rate.
-pub(in crate::load) fn found_curve() -> Curve {
+pub(crate) fn found_curve() -> Curve {
     let mut steps: Vec<RateStep> = Vec::new();
     loop {
         let tried: Vec<_> = steps.iter().map(RateStep::result).collect();
@@ -78,7 +78,7 @@ pub(in crate::load) fn found_curve() -> Curve {
 }
 
 /// Client-bound search, with a step without responses and a step that a second try corrected.
-pub(in crate::load) fn client_bound_curve() -> Curve {
+pub(crate) fn client_bound_curve() -> Curve {
     let with = |rate, verdict, reason: &str| RateStep {
         slo_result: SloResult { verdict, reasons: vec![reason.to_owned()] },
         ..step(rate)
@@ -99,7 +99,7 @@ pub(in crate::load) fn client_bound_curve() -> Curve {
 }
 
 /// Search that was interrupted in its first step.
-pub(in crate::load) fn nothing() -> Curve {
+pub(crate) fn nothing() -> Curve {
     curve(Vec::new(), outcome(SearchEnd::Interrupted, None, None))
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 /// All failures in report order.
-pub(in crate::load) const ALL: [LoadFailure; 19] = [
+pub(crate) const ALL: [LoadFailure; 19] = [
     LoadFailure::Refused,
     LoadFailure::ConnectTimedOut,
     LoadFailure::ConnectFailed,

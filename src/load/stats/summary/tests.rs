@@ -16,7 +16,7 @@ const fn us(us: u64) -> Duration {
     Duration::from_micros(us)
 }
 
-pub(in crate::load) fn info() -> RunInfo {
+pub(crate) fn info() -> RunInfo {
     RunInfo {
         target: "GET http://localhost:8080/".to_owned(),
         urls: Vec::new(),
@@ -35,12 +35,12 @@ pub(in crate::load) fn info() -> RunInfo {
     }
 }
 
-pub(in crate::load) fn metrics(urls: usize) -> Metrics {
+pub(crate) fn metrics(urls: usize) -> Metrics {
     Metrics::new(urls, Duration::from_secs(1))
 }
 
 /// Run without any event.
-pub(in crate::load) fn empty_summary(info: RunInfo) -> Summary {
+pub(crate) fn empty_summary(info: RunInfo) -> Summary {
     Summary::of(&metrics(0), &info)
 }
 
@@ -48,7 +48,7 @@ pub(in crate::load) fn empty_summary(info: RunInfo) -> Summary {
 ///
 /// The server takes 800 µs, and does nothing in the first 200 ms of each second. During a stall only one
 /// request is sent.
-pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
+pub(crate) fn stalling_metrics(urls: usize) -> Metrics {
     const SECOND_US: u64 = 1_000_000;
     let mut metrics = metrics(urls);
     for number in 0..2000 {
@@ -94,12 +94,12 @@ pub(in crate::load) fn stalling_metrics(urls: usize) -> Metrics {
 }
 
 /// Summary of [`stalling_metrics`].
-pub(in crate::load) fn stalling() -> Summary {
+pub(crate) fn stalling() -> Summary {
     Summary::of(&stalling_metrics(0), &info())
 }
 
 /// Closed loop of 500 responses per second with exponentially distributed latencies.
-pub(in crate::load) fn steady(secs: u64, factor: f64) -> Summary {
+pub(crate) fn steady(secs: u64, factor: f64) -> Summary {
     let (mut metrics, mut state) = (metrics(0), 1u64);
     for number in 0..secs * 500 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -86,7 +86,7 @@ pub(super) fn listing_response(
     preconditions::respond_later(Box::new(scan), head, now)
 }
 
-pub(in super::super) fn drop_box_page(path: &RelativePath<'_>, is_stored: bool) -> Response {
+pub(crate) fn drop_box_page(path: &RelativePath<'_>, is_stored: bool) -> Response {
     let upload = Some(UploadForm::default());
     let html = HtmlWriter { path: path.as_bytes().to_vec(), upload, ..HtmlWriter::default() };
     let mut fields = Vec::new();
