@@ -4,6 +4,8 @@
 //! charset. Content is never read.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Type of unknown extensions (RFC 9110 section 8.3).
 const UNKNOWN: &str = "application/octet-stream";
@@ -21,6 +23,7 @@ const TEXT_NAMES: &str = "authors build caddyfile changelog changes cname codeow
     packages pkgbuild procfile rakefile readme release sha1sums sha256sums sha512sums sources thanks todo \
     unlicense vagrantfile version workspace";
 
+const COMPRESSIBLE: &str = include_str!("compressible.types");
 const CHARSET: &str = "; charset=utf-8";
 
 /// Types with a charset. JSON is UTF-8 by definition, without such a parameter (RFC 8259 section 11).
@@ -31,6 +34,13 @@ const WITH_CHARSET: &str = "application/atom+xml application/rss+xml application
 
 /// Text syntaxes (RFC 6838 section 4.2.8).
 const STRUCTURED_SUFFIXES: [&str; 3] = ["+json", "+xml", "+yaml"];
+
+/// By extension.
+static CORRECTIONS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let lines = include_str!("mime.types").lines().filter(|line| !line.starts_with('#'));
+    let types = lines.filter_map(|line| line.split_once(' '));
+    types.flat_map(|(its, extensions)| extensions.split(' ').map(move |extension| (extension, its))).collect()
+});
 
 /// Configured media types, before the built-in types.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +111,11 @@ fn known_type(name: &[u8]) -> Option<Cow<'static, str>> {
         return Some(PLAIN.into());
     }
     let extension = extension?;
-    corrected(extension).or_else(|| mime_guess::from_ext(extension).first_raw()).map(with_charset)
+    CORRECTIONS
+        .get(extension)
+        .copied()
+        .or_else(|| mime_guess::from_ext(extension).first_raw())
+        .map(with_charset)
 }
 
 fn lower_extension<'a>(segment: &[u8], lower: &'a mut [u8; EXTENSION_LEN_MAX]) -> Option<&'a str> {
@@ -111,71 +125,6 @@ fn lower_extension<'a>(segment: &[u8], lower: &'a mut [u8; EXTENSION_LEN_MAX]) -
     lower.copy_from_slice(extension);
     lower.make_ascii_lowercase();
     std::str::from_utf8(lower).ok()
-}
-
-/// Types missing in `mime_guess`, or older there than the IANA registration.
-fn corrected(extension: &str) -> Option<&'static str> {
-    Some(match extension {
-        // RFC 9239: one JavaScript type.
-        "js" | "mjs" | "cjs" => "text/javascript",
-        // RFC 8081: top-level type for fonts.
-        "otf" => "font/otf",
-        "woff" => "font/woff",
-        // RFC 8216 section 4: playlists, MPEG-2 segments.
-        "m3u8" => "application/vnd.apple.mpegurl",
-        "ts" | "mts" | "m2ts" => "video/mp2t",
-        // RFC 9559.
-        "mkv" => "video/matroska",
-        "mka" => "audio/matroska",
-        "m4a" => "audio/mp4",
-        "m4s" => "video/iso.segment",
-        "m4v" => "video/mp4",
-        "mid" | "midi" => "audio/midi",
-        "eac3" => "audio/eac3",
-        "cur" => "image/x-icon",
-        "ktx2" => "image/ktx2",
-        "jxr" => "image/jxr",
-        "psd" => "image/vnd.adobe.photoshop",
-        "3mf" => "model/3mf",
-        "mtl" => "model/mtl",
-        "obj" => "model/obj",
-        "step" | "stp" => "model/step",
-        "stl" => "model/stl",
-        "usdz" => "model/vnd.usdz+zip",
-        "arrow" => "application/vnd.apache.arrow.file",
-        "cbor" => "application/cbor",
-        "deb" => "application/vnd.debian.binary-package",
-        "dfxp" | "ttml" => "application/ttml+xml",
-        "har" | "map" | "topojson" => "application/json",
-        "ipynb" => "application/x-ipynb+json",
-        "json-patch" => "application/json-patch+json",
-        "jsonl" => "application/jsonl",
-        "ndjson" => "application/x-ndjson",
-        "flatpakref" => "application/vnd.flatpak.ref",
-        "flatpakrepo" => "application/vnd.flatpak.repo",
-        "mobileconfig" => "application/x-apple-aspen-config",
-        "plist" => "application/x-plist",
-        "ply" => "model/ply",
-        "owl" => "application/rdf+xml",
-        "pem" => "application/pem-certificate-chain",
-        "rar" => "application/vnd.rar",
-        "rpm" => "application/x-rpm",
-        "sqlite" => "application/vnd.sqlite3",
-        "tgz" => "application/gzip",
-        "txz" => "application/x-xz",
-        "vcf" => "text/vcard",
-        "warc" => "application/warc",
-        "zst" => "application/zstd",
-        // Source code, to be displayed.
-        "adoc" | "asciidoc" | "bash" | "bib" | "clj" | "cmake" | "dart" | "diff" | "elm" | "erl" | "ex"
-        | "exs" | "fish" | "frag" | "glsl" | "go" | "gql" | "gradle" | "graphql" | "hs" | "java" | "jl"
-        | "kt" | "lock" | "lua" | "md5" | "ml" | "nim" | "nix" | "org" | "patch" | "pl" | "pm" | "po"
-        | "pot" | "proto" | "ps1" | "r" | "rb" | "rst" | "scala" | "sh" | "sha1" | "sha256" | "sha512"
-        | "sql" | "srt" | "svelte" | "swift" | "tex" | "tsx" | "vert" | "vue" | "wgsl" | "zig" | "zsh" => {
-            "text/plain"
-        }
-        _ => return None,
-    })
 }
 
 /// Unlisted text becomes plain text: few browsers show `text/x-rust`, all show `text/plain`.
@@ -190,29 +139,8 @@ fn with_charset(essence: &'static str) -> Cow<'static, str> {
 /// Ignores case and parameters.
 pub(super) fn is_compressible(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    match essence.split_once('/').unwrap_or(("", &essence)) {
-        ("text", _) => true,
-        // Compressed formats are absent: WOFF, archives, most images, audio, video.
-        (
-            "application",
-            "ecmascript" | "font-sfnt" | "hjson" | "javascript" | "json" | "json5" | "jsonl" | "mbox"
-            | "postscript" | "rtf" | "sql" | "step" | "toml" | "typescript" | "vnd.apple.mpegurl"
-            | "vnd.ms-fontobject" | "wasm" | "x-csh" | "x-dxf" | "x-font-bdf" | "x-font-ttf" | "x-httpd-php"
-            | "x-javascript" | "x-latex" | "x-ndjson" | "x-perl" | "x-plist" | "x-sh" | "x-sql" | "x-subrip"
-            | "x-tcl" | "x-tex" | "x-texinfo" | "x-yaml" | "xml" | "yaml",
-        )
-        | ("audio", "x-mpegurl")
-        | ("font", "collection" | "otf" | "ttf")
-        | (
-            "image",
-            "bmp" | "vnd.microsoft.icon" | "x-icon" | "x-portable-anymap" | "x-portable-bitmap"
-            | "x-portable-graymap" | "x-portable-pixmap",
-        )
-        | ("message", "rfc822")
-        | ("model", "mesh" | "mtl" | "obj" | "ply" | "stl" | "vrml")
-        | ("video", "vnd.mpegurl") => true,
-        (_, subtype) => STRUCTURED_SUFFIXES.iter().any(|syntax| subtype.ends_with(syntax)),
-    }
+    let is_text = essence.starts_with("text/") || COMPRESSIBLE.lines().any(|known| known == essence);
+    is_text || STRUCTURED_SUFFIXES.iter().any(|syntax| essence.ends_with(syntax))
 }
 
 #[cfg(test)]
