@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::WorkerState;
 use super::exchange::RequestSummary;
-use crate::http::{BasicCredentials, Method, RequestHead, Status};
+use crate::http::{BasicCredentials, Method, RequestHead, Status, error_format};
 use crate::reactor::Now;
 use crate::server::auth::{LoginAttempt, LoginOutcome};
 use crate::server::context::ServerContext;
@@ -57,7 +57,10 @@ pub(super) fn route_if_allowed<'b>(
             summary.set_authorization(authorization, bytes);
             Ok(route(bytes, head, context, now))
         }
-        Err(NoLogin::Refused(error)) => Ok(Action::Respond(error_page(error, head.method, context, now))),
+        Err(NoLogin::Refused(error)) => {
+            let wanted = (head.method, error_format(head.accept));
+            Ok(Action::Respond(error_page(error, wanted, context, now)))
+        }
         Err(NoLogin::Pending(until)) => Err(until),
     }
 }
@@ -70,7 +73,7 @@ fn check_login<'b>(
     origin: RequestOrigin,
     now: Instant,
 ) -> Result<Option<&'b [u8]>, NoLogin> {
-    let refused = |status, message| Err(NoLogin::Refused(ErrorResponse::for_request(head, status, message)));
+    let refused = |status, message| Err(NoLogin::Refused(ErrorResponse::new(status, message)));
     let Some(authenticator) = context.shared.authenticator.as_ref().filter(|_| needs_login(head, context))
     else {
         return Ok(None);

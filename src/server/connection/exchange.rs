@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::access_log::{AccessLog, Detail, LogRecord, LogTls};
-use crate::http::{BasicCredentials, Method, RequestHead, Version};
+use crate::http::{BasicCredentials, Method, RequestHead, Version, error_format_of_rejected};
 use crate::net::{CloseReason, SendPosition, SendQueue, TlsSession};
 use crate::reactor::Now;
-use crate::server::response::{RequestFlags, ResponseSpan};
+use crate::server::response::{ErrorLook, RequestFlags, ResponseSpan};
 
 /// nginx's status for a client that closed before its response; logged, never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -50,7 +50,13 @@ impl RequestSummary {
         let &RequestHead { version, keep_alive, http10_keep_alive, .. } = head;
         let head_only = head.method == Method::Head;
         Self {
-            flags: RequestFlags { head_only, version, keep_alive, http10_keep_alive },
+            flags: RequestFlags {
+                head_only,
+                version,
+                keep_alive,
+                http10_keep_alive,
+                error_look: ErrorLook::default(),
+            },
             line: Span::of_part(head.line, bytes),
             referer: head.referer.map(|value| Span::of_part(value, bytes)),
             user_agent: head.user_agent.map(|value| Span::of_part(value, bytes)),
@@ -65,7 +71,9 @@ impl RequestSummary {
     pub(super) fn from_rejected(line: &[u8], bytes: &[u8]) -> Self {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
-        let flags = RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false };
+        let error_look = ErrorLook { format: error_format_of_rejected(bytes), ..ErrorLook::default() };
+        let flags =
+            RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false, error_look };
         Self { flags, line: Span::of_part(line, bytes), referer: None, user_agent: None, authorization: None }
     }
 }

@@ -5,7 +5,7 @@
 use std::mem;
 use std::time::Instant;
 
-use crate::http::{BodyDecoder, ErrorFormat, Reject, RequestBody, Status};
+use crate::http::{BodyDecoder, Reject, RequestBody, Status};
 use crate::net::{RecvBuf, SendQueue};
 use crate::server::context::ServerContext;
 use crate::server::handlers::Action;
@@ -78,13 +78,13 @@ impl BodyReceiver {
         while !self.body.is_done() {
             let decoded = match self.body.decode(recv_buf.bytes()) {
                 Ok(decoded) => decoded,
-                Err(error) => return self.failed(error),
+                Err(error) => return failed(error),
             };
             let consumed = decoded.consumed;
             self.received_len += consumed as u64;
             match &mut self.action {
                 Some(Action::Respond(_) | Action::Prepare(_)) if self.received_len > DISCARDED_LEN_MAX => {
-                    return self.failed(Reject::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE));
+                    return failed(Reject::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE));
                 }
                 Some(Action::Store(upload)) => {
                     let framing = recv_buf.bytes().get(..consumed - decoded.data.len()).unwrap_or_default();
@@ -96,7 +96,7 @@ impl BodyReceiver {
             }
             recv_buf.consume(consumed);
             if consumed == 0 && recv_buf.is_eof() {
-                return self.failed(Reject::new(Status::BAD_REQUEST, "The request body ended early."));
+                return failed(Reject::new(Status::BAD_REQUEST, "The request body ended early."));
             }
             if consumed == 0 {
                 return ReceiveProgress::More;
@@ -105,27 +105,18 @@ impl BodyReceiver {
         self.action.take().map_or(ReceiveProgress::More, ReceiveProgress::Complete)
     }
 
-    fn failed(&self, reject: Reject) -> ReceiveProgress {
-        ReceiveProgress::Failed(self.error_response(reject.status, reject.message).into(), reject.message)
-    }
-
     pub(super) fn timeout_error(&self, context: &ServerContext) -> ErrorResponse {
         if matches!(self.action, Some(Action::Open(_))) || self.stores() && context.waits_for_helpers() {
             let message = "The server is still busy with other files; nothing was stored. Try again.";
-            self.error_response(Status::SERVICE_UNAVAILABLE, message)
+            ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message)
         } else {
-            self.error_response(Status::REQUEST_TIMEOUT, "The request body took too long to arrive.")
+            ErrorResponse::new(Status::REQUEST_TIMEOUT, "The request body took too long to arrive.")
         }
     }
+}
 
-    fn error_response(&self, status: Status, message: &'static str) -> ErrorResponse {
-        let format = match &self.action {
-            Some(Action::Store(upload)) => upload.error_format(),
-            Some(Action::Open(opening)) => opening.error_format,
-            Some(Action::Respond(_) | Action::Prepare(_)) | None => ErrorFormat::Plain,
-        };
-        ErrorResponse::new(status, message, format)
-    }
+fn failed(reject: Reject) -> ReceiveProgress {
+    ReceiveProgress::Failed(ErrorResponse::new(reject.status, reject.message).into(), reject.message)
 }
 
 pub(super) fn is_redirect_or_error(status: Status) -> bool {

@@ -23,7 +23,7 @@ use super::read_request::{self, HeadProgress, NextRequest, count_request, has_he
 use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
-use crate::http::{ErrorFormat, Reject, RequestBody, Status, error_format_of_rejected};
+use crate::http::{Reject, RequestBody, Status};
 use crate::net::{CloseReason, HandshakeResult, Io, Protocol, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
@@ -198,13 +198,12 @@ impl HttpServerProtocol {
     fn reject(&mut self, reject: &Reject, io: &mut ServerIo<'_>) -> StateChange {
         let bytes = io.recv_buf.bytes();
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
-        let format = error_format_of_rejected(bytes);
         let summary = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
         let pipeline = self.pipeline.get_or_insert_with(|| io.shared.lease_pipeline());
         pipeline.begin(summary, bytes, io.shared.log.detail(), io.now);
         self.forget_head();
         self.close_reason = Some(CloseReason::Refused(reject.message));
-        self.respond(ErrorResponse::new(reject.status, reject.message, format).into(), io)
+        self.respond(ErrorResponse::new(reject.status, reject.message).into(), io)
     }
 
     fn start_body(
@@ -221,7 +220,7 @@ impl HttpServerProtocol {
                 Action::Respond(response) if is_redirect_or_error(response.status) => response,
                 _ => {
                     let status = Status::CONTENT_TOO_LARGE;
-                    ErrorResponse::new(status, UNWANTED_BODY_MESSAGE, ErrorFormat::Plain).into()
+                    ErrorResponse::new(status, UNWANTED_BODY_MESSAGE).into()
                 }
             };
             return self.respond(response, io);
@@ -260,12 +259,13 @@ impl HttpServerProtocol {
     }
 
     fn respond(&mut self, mut response: Response, io: &mut ServerIo<'_>) -> StateChange {
-        if matches!(self.state, HttpServerState::Preparing(_)) {
-            response = error_documents::with_page(response, &mut io.shared.context, io.now);
-        }
         let request = self.pipeline.as_ref().and_then(|pipeline| pipeline.pending_request());
         debug_assert!(request.is_some(), "a response without a request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
+        if matches!(self.state, HttpServerState::Preparing(_)) {
+            let format = request.error_look.format;
+            response = error_documents::with_page(response, format, &mut io.shared.context, io.now);
+        }
         let framing = match &mut response.body {
             Body::Stream(stream) => Some(stream.choose_framing(request.version)),
             _ => None,

@@ -9,7 +9,7 @@ use super::drop_box;
 use super::pending::{HandlerResult, PendingResponse};
 use super::preconditions;
 use crate::files::{Archive, RelativePath, TarSlice};
-use crate::http::{ErrorFormat, RequestHead, Status, attachment, error_format, field};
+use crate::http::{RequestHead, Status, attachment, field};
 use crate::net::CloseReason;
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -22,10 +22,7 @@ const ARCHIVES_MAX: usize = 16;
 /// Archive name for the root, whose own name is private.
 const ROOT_NAME: &[u8] = b"archive";
 
-pub(super) struct ArchiveScan {
-    body: ArchiveBody,
-    error_format: ErrorFormat,
-}
+pub(super) struct ArchiveScan(ArchiveBody);
 
 #[derive(Debug, Default)]
 pub(super) struct ArchiveBody {
@@ -53,7 +50,7 @@ pub(super) fn archive_response(
         (_, true) => (Status::BAD_REQUEST, "The only format of an archive here is tar: ?archive=tar."),
         (_, false) => return None,
     };
-    Some(Err(ErrorResponse::for_request(head, status, message).into()))
+    Some(Err(ErrorResponse::new(status, message).into()))
 }
 
 fn begin(
@@ -62,31 +59,30 @@ fn begin(
     context: &ServerContext,
     now: Now,
 ) -> HandlerResult {
-    let error_format = error_format(head.accept);
     if Rc::strong_count(&context.archive_permits) > ARCHIVES_MAX {
         let message = "The server is making many archives; try again.";
-        return Err(ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, error_format).into());
+        return Err(ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message).into());
     }
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().filter(|name| !name.is_empty());
     let left_out = (context.config.hidden, drop_box::directory(&context.config));
     let archive = Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME), left_out)
-        .map_err(|error| lookup_error(&error, path.as_bytes(), error_format))?;
+        .map_err(|error| lookup_error(&error, path.as_bytes()))?;
     let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
-    preconditions::respond_later(Box::new(ArchiveScan { body, error_format }), head, now)
+    preconditions::respond_later(Box::new(ArchiveScan(body)), head, now)
 }
 
 impl PendingResponse for ArchiveScan {
     fn poll(&mut self, _: &mut ServerContext, _: Now) -> Option<Response> {
-        match self.body.archive.scan_slice() {
+        match self.0.archive.scan_slice() {
             Ok(false) => None,
             Ok(true) => Some(self.on_timeout()),
-            Err(error) => Some(lookup_error(&error, self.body.archive.directory(), self.error_format).into()),
+            Err(error) => Some(lookup_error(&error, self.0.archive.directory()).into()),
         }
     }
 
     /// Unknown members are looked up while the archive is sent.
     fn on_timeout(&mut self) -> Response {
-        let body = std::mem::take(&mut self.body);
+        let body = std::mem::take(&mut self.0);
         let mut name = body.archive.name.clone();
         name.extend_from_slice(b".tar");
         let mut fields = Vec::new();

@@ -23,7 +23,7 @@ pub(super) fn replace_error(
         Err(HandlerError::Error(error)) => error,
         Err(pending) => return Err(pending),
     };
-    Ok(error_page(error, head.method, context, now))
+    Ok(error_page(error, (head.method, error_format(head.accept)), context, now))
 }
 
 /// Destinations of the parts of a page.
@@ -56,21 +56,21 @@ fn fallback(
         Ok(Lookup::Pending) => Err(pending_lookup(path, accepted)),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
         // Not a 404: caches would store it.
-        Err(error) => Err(lookup_error(&error, head.target.path(), error_format(head.accept)).into()),
+        Err(error) => Err(lookup_error(&error, head.target.path()).into()),
     }
 }
 
 /// Every method gets the 405 page; only GET and HEAD get others.
 pub(crate) fn error_page(
     error: ErrorResponse,
-    method: Method,
+    (method, format): (Method, ErrorFormat),
     context: &mut ServerContext,
     now: Now,
 ) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
     // A program cannot read a page.
-    let is_for_program = error.format == ErrorFormat::Json;
+    let is_for_program = format == ErrorFormat::Json;
     let page = config.error_pages.iter().find(|page| page.status == status && !is_for_program);
     let Some(page) = page.filter(|_| is_get_or_head(method) || status == Status::METHOD_NOT_ALLOWED) else {
         return error.into();
@@ -82,9 +82,14 @@ pub(crate) fn error_page(
     }
 }
 
-pub(crate) fn with_page(response: Response, context: &mut ServerContext, now: Now) -> Response {
+pub(crate) fn with_page(
+    response: Response,
+    format: ErrorFormat,
+    context: &mut ServerContext,
+    now: Now,
+) -> Response {
     match (&response.body, &response.fields) {
-        (Body::ErrorPage(error), None) => error_page(*error, Method::Get, context, now),
+        (Body::ErrorPage(error), None) => error_page(*error, (Method::Get, format), context, now),
         _ => response,
     }
 }

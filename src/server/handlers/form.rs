@@ -6,11 +6,9 @@ use super::options::not_allowed;
 use super::pending::{Changed, PendingChange, ResponseOrJob};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::put::{BeginResult, NewFile, ReceivingUpload, UploadInProgress, accepts_uploads};
-use super::upload_error::upload_error;
 use crate::files::PathError;
 use crate::http::{
-    ErrorFormat, FormDecoder, FormEvent, Preconditions, RequestHead, Status, content_length, error_format,
-    field, percent_encode_path,
+    FormDecoder, FormEvent, Preconditions, RequestHead, Status, content_length, field, percent_encode_path,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -32,7 +30,6 @@ struct FormFiles {
     files: Vec<UploadInProgress>,
     replaces: bool,
     is_in_file: bool,
-    error_format: ErrorFormat,
     began_at: Now,
 }
 
@@ -44,28 +41,23 @@ pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
     }
     check_required(head, &context.config)?;
     if context.config.require_digest {
-        return Err(ErrorResponse::for_problem(head, Problem::DIGEST_MISSING));
+        return Err(Problem::DIGEST_MISSING.into());
     }
     let decoder = head.fields.first("content-type").and_then(FormDecoder::new).ok_or_else(|| {
         let message = "A form here must be multipart/form-data, with its boundary.";
-        ErrorResponse::for_request(head, Status::UNSUPPORTED_MEDIA_TYPE, message)
+        ErrorResponse::new(Status::UNSUPPORTED_MEDIA_TYPE, message)
     })?;
     let files = FormFiles {
         directory: head.target.path().to_vec(),
         files: Vec::new(),
         replaces: false,
         is_in_file: false,
-        error_format: error_format(head.accept),
         began_at: now,
     };
     Ok(Box::new(FormUpload { decoder, files }))
 }
 
 impl ReceivingUpload for FormUpload {
-    fn error_format(&self) -> ErrorFormat {
-        self.files.error_format
-    }
-
     fn write(&mut self, _: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
         let (files, mut taken) = (&mut self.files, Ok(()));
         let decoded = self.decoder.decode(data, |event| {
@@ -74,22 +66,22 @@ impl ReceivingUpload for FormUpload {
             }
         });
         taken?;
-        decoded.map_err(|reject| files.refused(reject.status, reject.message))
+        decoded.map_err(|reject| ErrorResponse::new(reject.status, reject.message))
     }
 
     fn finish(self: Box<Self>, context: &mut ServerContext, _: Now) -> ResponseOrJob {
         let Self { decoder, files: mut form } = *self;
         if let Err(reject) = decoder.finish() {
-            return Ok(form.refused(reject.status, reject.message).into());
+            return Ok(ErrorResponse::new(reject.status, reject.message).into());
         }
         if form.files.is_empty() {
             let message = "The form has no file: go back, and choose one.";
-            return Ok(form.refused(Status::BAD_REQUEST, message).into());
+            return Ok(ErrorResponse::new(Status::BAD_REQUEST, message).into());
         }
-        let (mut store, config, format) = (context.store.clone(), context.config.clone(), form.error_format);
-        PendingChange::start(context, (format, false), move |rename_lock| {
+        let (mut store, config) = (context.store.clone(), context.config.clone());
+        PendingChange::start(context, false, move |rename_lock| {
             for file in &mut form.files {
-                file.sync(true).map_err(|cause| upload_error(&cause, format))?;
+                file.sync(true)?;
             }
             let (mut fields, mut directories) = (Vec::new(), Vec::new());
             content_length(&mut fields, 0);
@@ -97,7 +89,7 @@ impl ReceivingUpload for FormUpload {
             field(&mut fields, "Location", if config.upload_only { b"./?stored" } else { b"./" });
             for file in &mut form.files {
                 let stored = file.place(&mut store, config.upload_dir(), rename_lock, false);
-                let stored = stored.map_err(|cause| explain(upload_error(&cause, format)))?;
+                let stored = stored.map_err(|cause| explain(cause.into()))?;
                 directories.extend(file.changed(&stored).directories);
             }
             Ok(Changed { status: Status::SEE_OTHER, fields, directories })
@@ -127,7 +119,7 @@ impl FormFiles {
     fn begin_file(&mut self, name: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
         if self.files.len() == FILES_MAX {
             let message = "A form can have at most 32 files; the page with scripts takes any number.";
-            return Err(self.refused(Status::CONTENT_TOO_LARGE, message));
+            return Err(ErrorResponse::new(Status::CONTENT_TOO_LARGE, message));
         }
         // Some browsers send the path on the client (RFC 7578 section 4.2).
         let name = name.rsplit(|byte| b"/\\".contains(byte)).next().unwrap_or_default();
@@ -136,25 +128,24 @@ impl FormFiles {
         let config = &context.config;
         let path = match config.parse_upload_path(&raw) {
             Ok(path) if !matches!(name, b"" | b"." | b"..") => path,
-            Err(PathError::Hidden) => {
-                return Err(ErrorResponse::of_problem(Problem::HIDDEN_NAME, self.error_format));
+            Err(PathError::Hidden) => return Err(Problem::HIDDEN_NAME.into()),
+            _ => {
+                return Err(ErrorResponse::new(
+                    Status::BAD_REQUEST,
+                    "No file can have the name in the form.",
+                ));
             }
-            _ => return Err(self.refused(Status::BAD_REQUEST, "No file can have the name in the form.")),
         };
         let may_replace = self.replaces && !config.no_overwrite || config.upload_only;
         let preconditions = UploadPreconditions::new(Preconditions::default(), may_replace, self.began_at);
         let file = NewFile { path: path.to_owned(), preconditions, modified_secs: None };
-        let begun = file.begin(&context.store, config, self.error_format, 0, None).map_err(explain)?;
+        let begun = file.begin(&context.store, config, 0, None).map_err(explain)?;
         // Phones give several pictures one name; a drop box numbers them.
         if !config.upload_only && self.files.iter().any(|other| other.file.path == begun.file.path) {
-            return Err(self.refused(Status::BAD_REQUEST, "Two files of the form have the same name."));
+            return Err(ErrorResponse::new(Status::BAD_REQUEST, "Two files of the form have the same name."));
         }
         self.files.push(begun);
         Ok(())
-    }
-
-    fn refused(&self, status: Status, message: &'static str) -> ErrorResponse {
-        ErrorResponse::new(status, message, self.error_format)
     }
 }
 

@@ -15,7 +15,7 @@ const HTTPS_PORT: u16 = 443;
 pub(crate) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Action {
     let Some(host) = without_port(authority_of(head)) else {
         let message = "This server speaks HTTPS, and the request names no host.";
-        return Action::Respond(ErrorResponse::for_request(head, Status::BAD_REQUEST, message).into());
+        return Action::Respond(ErrorResponse::new(Status::BAD_REQUEST, message).into());
     };
     let mut location = [b"https://", host].concat();
     if https_port != HTTPS_PORT {
@@ -27,7 +27,7 @@ pub(crate) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Act
         location.push(b'?');
         location.extend_from_slice(query);
     }
-    redirect_to(head, Status::PERMANENT_REDIRECT, &location)
+    redirect_to(Status::PERMANENT_REDIRECT, &location)
 }
 
 /// A page of this name could read and write here (DNS rebinding).
@@ -42,7 +42,7 @@ pub(crate) fn refuse_host(head: &RequestHead<'_, '_>, context: &mut ServerContex
         return None;
     }
     let message = "This server does not answer to the host name in the request: --host NAME adds a name.";
-    Some(Action::Respond(ErrorResponse::for_request(head, Status::MISDIRECTED_REQUEST, message).into()))
+    Some(Action::Respond(ErrorResponse::new(Status::MISDIRECTED_REQUEST, message).into()))
 }
 
 /// A browser would add its login and reach private hosts.
@@ -52,7 +52,7 @@ pub(crate) fn refuse_cross_site(head: &RequestHead<'_, '_>, context: &ServerCont
         return None;
     }
     let message = "A page of another site must not change anything here: --cors=ORIGIN allows its requests.";
-    Some(Action::Respond(ErrorResponse::for_request(head, Status::FORBIDDEN, message).into()))
+    Some(Action::Respond(ErrorResponse::new(Status::FORBIDDEN, message).into()))
 }
 
 /// Clients other than browsers send neither field. Older browsers, and all over plain HTTP, send only Origin.

@@ -8,31 +8,29 @@ use super::options::not_allowed;
 use super::pending::{Changed, HandlerError, HandlerResult, PendingChange};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::put::created_fields;
-use super::upload_error::{parse_upload_path, upload_error};
+use super::upload_error::parse_upload_path;
 use crate::files::{RelativePath, UploadError, UploadTarget};
-use crate::http::{Preconditions, RequestBody, RequestHead, Status, error_format};
+use crate::http::{Preconditions, RequestBody, RequestHead, Status};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Problem};
 
 pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     if !context.config.allow_delete || context.config.upload.is_none() {
-        return Err(ErrorResponse::for_problem(head, Problem::DELETING_OFF).into());
+        return Err(ErrorResponse::from(Problem::DELETING_OFF).into());
     }
     check_required(head, &context.config)?;
     let path = changed_path(head, context, now)?;
-    let error_format = error_format(head.accept);
     let target = UploadTarget::open(&context.store, context.config.upload_dir(), &path, false);
     let target = target.map_err(|cause| match cause {
-        UploadError::Directory => ErrorResponse::for_problem(head, Problem::UPLOAD_DIRECTORY),
-        UploadError::NoParent => upload_error(&UploadError::Absent, error_format),
-        cause => upload_error(&cause, error_format),
+        UploadError::Directory => ErrorResponse::from(Problem::UPLOAD_DIRECTORY),
+        UploadError::NoParent => UploadError::Absent.into(),
+        cause => cause.into(),
     })?;
     let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, now);
-    let changed = PendingChange::start(context, (error_format, false), move |rename_lock| {
+    let changed = PendingChange::start(context, false, move |rename_lock| {
         let _rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = conditions.check(&target).and_then(|()| target.remove());
-        removed.map_err(|cause| upload_error(&cause, error_format))?;
+        conditions.check(&target).and_then(|()| target.remove())?;
         Ok(Changed { status: Status::NO_CONTENT, fields: Vec::new(), directories: vec![target.directory()] })
     });
     changed.map_err(HandlerError::Job)
@@ -41,15 +39,15 @@ pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, no
 /// RFC 4918 section 9.3.
 pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     if !context.config.allow_mkdir || context.config.upload.is_none() {
-        return Err(ErrorResponse::for_problem(head, Problem::MAKING_DIRECTORIES_OFF).into());
+        return Err(ErrorResponse::from(Problem::MAKING_DIRECTORIES_OFF).into());
     }
     let path = changed_path(head, context, now)?;
-    let (error_format, config) = (error_format(head.accept), &context.config);
+    let config = &context.config;
     let (may_replace, may_delete) = (!config.no_overwrite, config.allow_delete);
     let taken = not_allowed(head, context);
     let refused = move |cause: UploadError| match cause {
         UploadError::Directory => taken,
-        cause => upload_error(&cause, error_format),
+        cause => cause.into(),
     };
     let target = UploadTarget::open(&context.store, config.upload_dir(), &path, false).map_err(refused)?;
     if !target.may_make_directory() {
@@ -57,7 +55,7 @@ pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
     }
     let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, now);
     let fields = created_fields(&[path.as_bytes(), b"/"].concat());
-    let changed = PendingChange::start(context, (error_format, false), move |_| {
+    let changed = PendingChange::start(context, false, move |_| {
         let made = conditions.check(&target).and_then(|()| target.make_directory());
         made.map_err(|cause| {
             // Another request was first.
@@ -78,7 +76,7 @@ fn changed_path<'b>(
     // The change comes before a body could be received.
     if head.body != RequestBody::None {
         let message = "The request has a body, which this method does not take.";
-        return Err(ErrorResponse::for_request(head, Status::UNSUPPORTED_MEDIA_TYPE, message));
+        return Err(ErrorResponse::new(Status::UNSUPPORTED_MEDIA_TYPE, message));
     }
     context.follow_root(now, true);
     parse_upload_path(head, &context.config)

@@ -13,7 +13,7 @@ use crate::server::response::{Allow, ErrorResponse, Response, path_error};
 use crate::server::rules::preflight_fields;
 
 pub(super) fn options(head: &RequestHead<'_, '_>, context: &ServerContext) -> HandlerResult {
-    let allow = allow(head, context).map_err(|error| path_error(head, &error))?;
+    let allow = allow(head, context).map_err(|error| path_error(&error))?;
     let fields = if allow.put { support_fields(&context.config) } else { Vec::new() };
     Ok(allowed_methods(head, context, &allow.to_bytes(), fields))
 }
@@ -45,7 +45,7 @@ pub(super) fn not_allowed(head: &RequestHead<'_, '_>, context: &ServerContext) -
     } else {
         "This path does not have this method; the Allow field of this response names those that it has."
     };
-    let error = ErrorResponse::for_request(head, Status::METHOD_NOT_ALLOWED, message);
+    let error = ErrorResponse::new(Status::METHOD_NOT_ALLOWED, message);
     ErrorResponse { allow: Some(allow), ..error }
 }
 

@@ -3,16 +3,14 @@
 //! A poll takes about 1 ms, so that other connections run in between.
 
 use std::fmt;
-use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::upload_error::upload_error;
 use crate::files::{EncodingPreferences, RelativePath, UploadError};
-use crate::http::{ErrorFormat, Status};
+use crate::http::Status;
 use crate::reactor::Now;
 use crate::server::Durability;
 use crate::server::context::ServerContext;
@@ -75,14 +73,13 @@ pub(super) type ChangeResult = Result<Changed, ErrorResponse>;
 /// Runs on a helper thread, and ends even if the connection is gone.
 pub(super) struct PendingChange {
     results: Receiver<ChangeResult>,
-    error_format: ErrorFormat,
 }
 
 impl PendingChange {
     /// `change` gets `rename_lock`. Without a sync, unless it `is_long`, or without helper threads, it runs here.
     pub(super) fn start(
         context: &mut ServerContext,
-        (error_format, is_long): (ErrorFormat, bool),
+        is_long: bool,
         change: impl FnOnce(&Mutex<()>) -> ChangeResult + Send + 'static,
     ) -> ResponseOrJob {
         let (shared, durability) = (Arc::clone(&context.shared), context.config.durability);
@@ -99,9 +96,8 @@ impl PendingChange {
                 directories = mem::take(&mut changed.directories);
             }
             let respond = move |synced: Result<(), rustix::io::Errno>| {
-                let error =
-                    |cause: io::Error| upload_error(&UploadError::DirectoryNotSynced(cause), error_format);
-                let _ = sender.send(synced.map_err(|errno| error(errno.into())).and(result));
+                let synced = synced.map_err(|errno| UploadError::DirectoryNotSynced(errno.into()).into());
+                let _ = sender.send(synced.and(result));
                 if let Some((helpers, key)) = connection {
                     helpers.wake(key);
                 }
@@ -109,7 +105,7 @@ impl PendingChange {
             Arc::clone(&shared.dir_sync).sync_all(directories, Box::new(respond));
         };
         context.run_job(context.key, job);
-        Err(Box::new(Self { results, error_format }))
+        Err(Box::new(Self { results }))
     }
 }
 
@@ -134,7 +130,7 @@ impl PendingResponse for PendingChange {
     fn on_timeout(&mut self) -> Response {
         let message = "The disk of the server did not confirm the change: it may or may not be made. Look before you \
                        try again.";
-        ErrorResponse::new(Status::INTERNAL_SERVER_ERROR, message, self.error_format).into()
+        ErrorResponse::new(Status::INTERNAL_SERVER_ERROR, message).into()
     }
 
     fn helper_timeout(&self) -> Option<Duration> {

@@ -32,7 +32,7 @@ pub(super) fn apply_conditions_and_range(
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     let conditions = Preconditions::from_fields(head.fields);
     let part = match conditions.evaluate(head.method, Some(current), now.unix_secs()) {
-        PreconditionResult::Failed => return precondition_failed(head),
+        PreconditionResult::Failed => return precondition_failed(),
         PreconditionResult::NotModified => FilePart::NotModified,
         PreconditionResult::Perform => {
             let range = applicable_range(head, current, now);
@@ -40,7 +40,7 @@ pub(super) fn apply_conditions_and_range(
                 RangeSelection::Whole => FilePart::Whole,
                 RangeSelection::One(range) => FilePart::Range(range),
                 RangeSelection::Several(ranges) => multipart_part(&entry, ranges, context),
-                RangeSelection::Unsatisfiable => return range_not_satisfiable(entry.resource.len, head),
+                RangeSelection::Unsatisfiable => return range_not_satisfiable(entry.resource.len),
             }
         }
     };
@@ -55,7 +55,7 @@ pub(super) fn respond_later(
 ) -> HandlerResult {
     let conditions = Preconditions::from_fields(head.fields);
     match conditions.evaluate(head.method, Some(Validators::default()), now.unix_secs()) {
-        PreconditionResult::Failed => Ok(precondition_failed(head)),
+        PreconditionResult::Failed => Ok(precondition_failed()),
         // A listing is negotiated; to vary an archive in the same way is harmless.
         PreconditionResult::NotModified => {
             Ok(Response::empty(Status::NOT_MODIFIED, b"Vary: Accept\r\n".into()))
@@ -64,8 +64,8 @@ pub(super) fn respond_later(
     }
 }
 
-fn precondition_failed(head: &RequestHead<'_, '_>) -> Response {
-    ErrorResponse::for_request(head, Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE).into()
+fn precondition_failed() -> Response {
+    ErrorResponse::new(Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE).into()
 }
 
 /// RFC 9110 section 14.2.
@@ -87,9 +87,9 @@ fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context:
     FilePart::Ranges { ranges, boundary }
 }
 
-fn range_not_satisfiable(complete_len: u64, head: &RequestHead<'_, '_>) -> Response {
+fn range_not_satisfiable(complete_len: u64) -> Response {
     let message = "The file has none of the bytes in the Range of the request.";
-    let error = ErrorResponse::for_request(head, Status::RANGE_NOT_SATISFIABLE, message);
+    let error = ErrorResponse::new(Status::RANGE_NOT_SATISFIABLE, message);
     let mut fields = Vec::new();
     unsatisfied_range(&mut fields, complete_len);
     Response::error(error, fields)
@@ -109,7 +109,7 @@ pub(super) fn check_required(head: &RequestHead<'_, '_>, config: &ServerConfig) 
     }
     let message = "Changes need a condition here: send If-Match with the ETag of the file, or If-None-Match: * \
                    for a new one.";
-    Err(ErrorResponse::for_request(head, Status::PRECONDITION_REQUIRED, message))
+    Err(ErrorResponse::new(Status::PRECONDITION_REQUIRED, message))
 }
 
 #[derive(Debug)]

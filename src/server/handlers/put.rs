@@ -9,15 +9,14 @@ use super::drop_box;
 use super::pending::{Changed, PendingChange, ResponseOrJob};
 use super::preconditions::{UploadPreconditions, check_required};
 use super::upload_digest::{CONTENT_DIGEST, DigestFields, REPR_DIGEST, UploadDigests};
-use super::upload_error::{parse_upload_path, upload_error};
+use super::upload_error::parse_upload_path;
 use crate::cli::quote;
 use crate::files::{
     ContentSource, PartialUpload, RelativePath, Root, SpacePolicy, StoredFile, Upload, UploadError,
     is_upload_directory, takes_uploads,
 };
 use crate::http::{
-    ErrorFormat, Preconditions, RequestBody, RequestHead, Status, content_length, error_format, field,
-    percent_encode_path,
+    Preconditions, RequestBody, RequestHead, Status, content_length, field, percent_encode_path,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -32,7 +31,6 @@ pub(crate) struct UploadInProgress {
     pub(super) upload: Upload,
     pub(super) file: NewFile,
     pub(super) digests: Option<Box<UploadDigests>>,
-    error_format: ErrorFormat,
     pub(super) remaining_len: u64,
     pub(super) too_long: ErrorResponse,
 }
@@ -47,8 +45,6 @@ pub(super) struct NewFile {
 pub(super) type BeginResult = Result<Box<dyn ReceivingUpload>, ErrorResponse>;
 
 pub(crate) trait ReceivingUpload: fmt::Debug {
-    fn error_format(&self) -> ErrorFormat;
-
     /// `framing` precedes `data`.
     fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse>;
 
@@ -73,13 +69,13 @@ pub(crate) fn check_upload_directory(config: &ServerConfig, store: &ContentSourc
 
 pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> BeginResult {
     if context.config.upload.is_none() {
-        return Err(ErrorResponse::for_problem(head, Problem::UPLOADS_OFF));
+        return Err(Problem::UPLOADS_OFF.into());
     }
     let file = NewFile::from_head(head, &context.config, now)?;
     let digests = check_content(head, &context.config, &[CONTENT_DIGEST, REPR_DIGEST])?;
     context.follow_root(now, true);
     let len = if let RequestBody::Length(len) = head.body { len } else { 0 };
-    let begun = file.begin(&context.store, &context.config, error_format(head.accept), len, None)?;
+    let begun = file.begin(&context.store, &context.config, len, None)?;
     Ok(Box::new(UploadInProgress { digests, ..begun }))
 }
 
@@ -93,7 +89,7 @@ impl NewFile {
         let path = parse_upload_path(head, config)?.to_owned();
         if drop_box::contains_directory_of(path.as_bytes(), config) {
             let message = "Files are stored in one directory here: leave out the directories below it.";
-            return Err(ErrorResponse::for_request(head, Status::FORBIDDEN, message));
+            return Err(ErrorResponse::new(Status::FORBIDDEN, message));
         }
         let (mut conditions, may_replace) = (Preconditions::from_fields(head.fields), !config.no_overwrite);
         if config.upload_only {
@@ -108,18 +104,16 @@ impl NewFile {
         self,
         store: &ContentSource,
         config: &ServerConfig,
-        error_format: ErrorFormat,
         len: u64,
         partial: Option<&PartialUpload>,
     ) -> Result<UploadInProgress, ErrorResponse> {
         let is_synced = config.durability != Durability::None;
         let space = SpacePolicy { len, free_min: config.free_min, is_synced };
         let upload = Upload::begin(store, config.upload_dir(), &self.path, config.naming(), space, partial)
-            .and_then(|upload| self.preconditions.check(upload.target()).map(|()| upload))
-            .map_err(|cause| upload_error(&cause, error_format))?;
-        let too_long = ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, error_format);
+            .and_then(|upload| self.preconditions.check(upload.target()).map(|()| upload))?;
+        let too_long = Problem::UPLOAD_TOO_LARGE.into();
         let (digests, remaining_len) = (None, config.upload_len_max);
-        Ok(UploadInProgress { upload, file: self, digests, error_format, remaining_len, too_long })
+        Ok(UploadInProgress { upload, file: self, digests, remaining_len, too_long })
     }
 }
 
@@ -137,18 +131,16 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorRespo
     // A part must never pass for the whole (RFC 9110 section 14.5).
     if head.fields.first("content-range").is_some() {
         let message = "Only whole files can be stored here: send the file without a Content-Range.";
-        return Err(ErrorResponse::for_request(head, Status::BAD_REQUEST, message));
+        return Err(ErrorResponse::new(Status::BAD_REQUEST, message));
     }
     match head.body {
         // A client that forgot the file must not store an empty one.
         RequestBody::None if head.fields.first("content-length").is_none() => {
             let message = "The request does not give the length of the file: send a Content-Length, 0 for an \
                            empty file.";
-            Err(ErrorResponse::for_request(head, Status::LENGTH_REQUIRED, message))
+            Err(ErrorResponse::new(Status::LENGTH_REQUIRED, message))
         }
-        RequestBody::Length(len) if len > len_max => {
-            Err(ErrorResponse::for_problem(head, Problem::UPLOAD_TOO_LARGE))
-        }
+        RequestBody::Length(len) if len > len_max => Err(Problem::UPLOAD_TOO_LARGE.into()),
         RequestBody::None | RequestBody::Length(_) | RequestBody::Chunked => Ok(()),
     }
 }
@@ -163,34 +155,27 @@ fn modified_secs(head: &RequestHead<'_, '_>) -> Result<Option<i64>, ErrorRespons
         return Ok(secs);
     }
     let message = "X-OC-Mtime must be one number: seconds since 1970, up to the year 9999.";
-    Err(ErrorResponse::for_request(head, Status::BAD_REQUEST, message))
+    Err(ErrorResponse::new(Status::BAD_REQUEST, message))
 }
 
 impl ReceivingUpload for UploadInProgress {
-    fn error_format(&self) -> ErrorFormat {
-        self.error_format
-    }
-
     fn write(&mut self, framing: &[u8], data: &[u8], _: &ServerContext) -> Result<(), ErrorResponse> {
         if let Some(digests) = &mut self.digests {
             digests.update(framing, data);
         }
         let remaining_len = self.remaining_len.checked_sub(data.len() as u64);
         self.remaining_len = remaining_len.ok_or(self.too_long)?;
-        self.upload.write(data).map_err(|cause| upload_error(&cause, self.error_format))
+        Ok(self.upload.write(data)?)
     }
 
     fn finish(mut self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob {
-        let (mut store, error_format) = (context.store.clone(), self.error_format);
-        let directory = context.config.upload_dir().to_vec();
+        let (mut store, directory) = (context.store.clone(), context.config.upload_dir().to_vec());
         let is_synced = context.config.durability != Durability::None;
         let is_new = !is_synced && self.file.preconditions.began_at == now;
-        PendingChange::start(context, (error_format, false), move |rename_lock| {
+        PendingChange::start(context, false, move |rename_lock| {
             self.verify()?;
-            let stored = self
-                .sync(true)
-                .and_then(|()| self.place(&mut store, &directory, rename_lock, is_new))
-                .map_err(|cause| upload_error(&cause, error_format))?;
+            self.sync(true)?;
+            let stored = self.place(&mut store, &directory, rename_lock, is_new)?;
             Ok(self.changed(&stored))
         })
     }
@@ -198,8 +183,7 @@ impl ReceivingUpload for UploadInProgress {
 
 impl UploadInProgress {
     pub(super) fn verify(&mut self) -> Result<(), ErrorResponse> {
-        let verified = self.digests.take().map_or(Ok(()), |digests| digests.finish());
-        verified.map_err(|problem| ErrorResponse::of_problem(problem, self.error_format))
+        Ok(self.digests.take().map_or(Ok(()), |digests| digests.finish())?)
     }
 
     pub(super) fn sync(&mut self, is_last: bool) -> Result<(), UploadError> {

@@ -8,16 +8,15 @@ use std::time::SystemTime;
 use super::options::allowed_methods;
 use super::put::check_content;
 use super::upload_digest::{CONTENT_DIGEST, REPR_DIGEST, UploadDigests};
-use super::upload_error::upload_error;
 use super::upload_resource::{
-    AppendRequest, INTEROP_VERSION, MEDIA_TYPE, OpeningUpload, Operation, PREFIX, absent, boolean,
-    inconsistent_length, integer, item, partials, support_fields,
+    AppendRequest, INTEROP_VERSION, MEDIA_TYPE, OpeningUpload, Operation, PREFIX, boolean, integer, item,
+    partials, support_fields,
 };
-use crate::files::PartialId;
-use crate::http::{Method, RequestBody, RequestHead, Status, Version, end_head, error_format, field};
+use crate::files::{PartialId, UploadError};
+use crate::http::{Method, RequestBody, RequestHead, Status, Version, end_head, field};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
-use crate::server::response::{ErrorResponse, Response};
+use crate::server::response::{ErrorResponse, Problem, Response};
 
 /// Fields of a creation that matter when the upload is complete.
 const STORED_FIELDS: [&str; 5] =
@@ -42,7 +41,7 @@ pub(super) fn route(
         Some(Some(id)) => {
             use_upload(head, context).map(|operation| (id, operation)).map_err(|response| *response)
         }
-        Some(None) => Err(absent(error_format(head.accept)).into()),
+        Some(None) => Err(ErrorResponse::from(UploadError::NoUpload).into()),
         None if head.method == Method::Put => {
             let is_complete = boolean(head.fields, "upload-complete")?;
             let version = item(head.fields, "upload-draft-interop-version");
@@ -74,7 +73,7 @@ fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Ope
             (Status::METHOD_NOT_ALLOWED, METHODS_MESSAGE)
         }
     };
-    Err(Box::new(Response::error(ErrorResponse::for_request(head, status, message), fields)))
+    Err(Box::new(Response::error(ErrorResponse::new(status, message), fields)))
 }
 
 fn create(
@@ -87,12 +86,11 @@ fn create(
     let mut append = append_request(head, 0, is_complete)?;
     append.creation = Some(stored_head(head, append.len, context.user(head).as_deref()));
     append.wants_interim = wants_interim;
-    let id = PartialId::random().map_err(|cause| upload_error(&cause, error_format(head.accept)))?;
-    Ok((id, Operation::Append(append)))
+    Ok((PartialId::random()?, Operation::Append(append)))
 }
 
 fn append(head: &RequestHead<'_, '_>) -> Result<Operation, ErrorResponse> {
-    let refused = |message| ErrorResponse::for_request(head, Status::BAD_REQUEST, message);
+    let refused = |message| ErrorResponse::new(Status::BAD_REQUEST, message);
     let message = "The Upload-Offset is missing or is no number: HEAD tells it.";
     let offset = integer(head.fields, "upload-offset").ok_or(refused(message))?;
     let message = "Upload-Complete is missing: send ?1 with the last part, else ?0.";
@@ -114,7 +112,7 @@ fn append_request(
     let end = offset.saturating_add(part_len);
     let final_len = (is_complete && is_exact).then_some(end);
     if stated.is_some_and(|len| len < end || final_len.is_some_and(|end| end != len)) {
-        return Err(inconsistent_length(error_format(head.accept)));
+        return Err(Problem::INCONSISTENT_UPLOAD_LENGTH.into());
     }
     let digests = UploadDigests::begin(head, &[CONTENT_DIGEST], false)?;
     let (len, creation) = (stated.or(final_len), None);

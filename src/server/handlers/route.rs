@@ -14,8 +14,9 @@ use super::put::{self, ReceivingUpload};
 use super::repr_digest;
 use super::resumable;
 use super::static_file;
-use super::upload_resource::{OpeningUpload, absent};
-use crate::http::{ErrorFormat, FieldBuf, Method, RequestHead, Status, error_format, field, parse_request};
+use super::upload_resource::OpeningUpload;
+use crate::files::UploadError;
+use crate::http::{FieldBuf, Method, RequestHead, Status, field, parse_request};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
@@ -45,7 +46,7 @@ impl Action {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
             // It is opened before.
-            Self::Open(opening) => Ok(absent(opening.error_format).into()),
+            Self::Open(_) => Ok(ErrorResponse::from(UploadError::NoUpload).into()),
             Self::Store(upload) => upload.finish(context, now),
         }
     }
@@ -57,7 +58,6 @@ struct PendingRequest {
     /// If the file became a directory.
     job: Option<Box<dyn PendingResponse>>,
     job_has_begun: bool,
-    error_format: ErrorFormat,
 }
 
 impl PendingResponse for PendingRequest {
@@ -96,7 +96,7 @@ impl PendingResponse for PendingRequest {
             return job.on_timeout();
         }
         let message = "The server is compressing many files; try again.";
-        ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message, self.error_format).into()
+        ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message).into()
     }
 }
 
@@ -139,7 +139,6 @@ pub(crate) fn route(
             lookup,
             job: None,
             job_has_begun: false,
-            error_format: error_format(head.accept),
         })),
     }
 }
@@ -161,7 +160,7 @@ fn dispatch_by_method(head: &RequestHead<'_, '_>, context: &mut ServerContext, n
         Method::Mkcol => names::mkcol(head, context, now),
         Method::Unknown => {
             let message = "This server does not support this method.";
-            Err(ErrorResponse::for_request(head, Status::NOT_IMPLEMENTED, message).into())
+            Err(ErrorResponse::new(Status::NOT_IMPLEMENTED, message).into())
         }
         Method::Put | Method::Post | Method::Patch | Method::Trace | Method::Connect => {
             Err(options::not_allowed(head, context).into())
@@ -182,11 +181,11 @@ fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Opt
         Method::Options | Method::Trace | Method::Connect | Method::Unknown => return None,
     };
     let location = find_redirect(&context.config.redirects, head.target.path(), head.target.query())?;
-    Some(redirect_to(head, status, &location))
+    Some(redirect_to(status, &location))
 }
 
-pub(super) fn redirect_to(head: &RequestHead<'_, '_>, status: Status, location: &[u8]) -> Action {
-    let page = ErrorResponse::for_request(head, status, "This page has another address now.");
+pub(super) fn redirect_to(status: Status, location: &[u8]) -> Action {
+    let page = ErrorResponse::new(status, "This page has another address now.");
     let mut fields = Vec::new();
     field(&mut fields, "Location", location);
     Action::Respond(Response::error(page, fields))

@@ -9,7 +9,7 @@ use super::{archive, drop_box, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
-use crate::http::{ContentCoding, Method, RequestHead, Status, directory_reference, error_format, field};
+use crate::http::{ContentCoding, Method, RequestHead, Status, directory_reference, field};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -22,7 +22,7 @@ const CLEAN_EXTENSION: &str = ".html";
 
 pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
     let (path, query) = head.target.path_and_query();
-    let path = context.config.parse_path(path).map_err(|error| path_error(head, &error))?;
+    let path = context.config.parse_path(path).map_err(|error| path_error(&error))?;
     if let Some(response) = drop_box_response(head, &path, &context.config) {
         return response;
     }
@@ -52,7 +52,7 @@ pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: 
         Err(LookupError::NoIndex) if config.listings_enabled() => {
             listing::listing_response(&path, head, context, now)
         }
-        Err(error) => Err(lookup_error(&error, head.target.path(), error_format(head.accept)).into()),
+        Err(error) => Err(lookup_error(&error, head.target.path()).into()),
     }
 }
 
@@ -65,7 +65,7 @@ fn drop_box_response(
         return None;
     }
     if path.as_bytes() != config.upload_dir() {
-        let error = lookup_error(&LookupError::NotFound, head.target.path(), error_format(head.accept));
+        let error = lookup_error(&LookupError::NotFound, head.target.path());
         return Some(Err(error.into()));
     }
     Some(Ok(match path.has_trailing_slash() {
@@ -131,7 +131,7 @@ fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) 
         location.extend_from_slice(query);
     }
     let message = "The page is a folder: its address ends in a slash.";
-    let page = ErrorResponse::for_request(head, Status::MOVED_PERMANENTLY, message);
+    let page = ErrorResponse::new(Status::MOVED_PERMANENTLY, message);
     let mut fields = Vec::new();
     field(&mut fields, "Location", &location);
     Response::error(page, fields)

@@ -25,15 +25,14 @@ impl UploadDigests {
         fields: DigestFields,
         is_required: bool,
     ) -> Result<Option<Box<Self>>, ErrorResponse> {
-        let refused = |problem| ErrorResponse::for_problem(head, problem);
         let mut expected = Vec::new();
         for value in fields.iter().flat_map(|name| head.fields.all(name)) {
-            append_digests(&mut expected, value).map_err(refused)?;
+            append_digests(&mut expected, value)?;
         }
         let names = || head.fields.all("trailer").flat_map(|value| value.split(|&byte| byte == b','));
         let is_announced = head.body == RequestBody::Chunked && names().any(|name| is_one_of(fields, name));
         if expected.is_empty() && !is_announced {
-            return if is_required { Err(refused(Problem::DIGEST_MISSING)) } else { Ok(None) };
+            return if is_required { Err(Problem::DIGEST_MISSING.into()) } else { Ok(None) };
         }
         let mut algorithms = DigestAlgorithm::ALL.map(|(_, algorithm)| algorithm).to_vec();
         algorithms.retain(|algorithm| is_announced || expected.iter().any(|it| it.algorithm == *algorithm));

@@ -3,7 +3,7 @@
 //! Details of disk errors are for the log only.
 
 use crate::files::{PathError, RelativePath, UploadError};
-use crate::http::{ErrorFormat, RequestHead, Status};
+use crate::http::{RequestHead, Status};
 use crate::server::ServerConfig;
 use crate::server::response::{ErrorDetail, ErrorResponse, Problem, path_error};
 
@@ -26,17 +26,17 @@ pub(super) fn parse_upload_path<'b>(
     config: &ServerConfig,
 ) -> Result<RelativePath<'b>, ErrorResponse> {
     config.parse_upload_path(head.target.path()).map_err(|cause| match cause {
-        PathError::Hidden => ErrorResponse::for_problem(head, Problem::HIDDEN_NAME),
+        PathError::Hidden => Problem::HIDDEN_NAME.into(),
         PathError::NotFound => {
             let message = "No file can have this name: it is too long, or has a slash in it.";
-            ErrorResponse::for_request(head, Status::BAD_REQUEST, message)
+            ErrorResponse::new(Status::BAD_REQUEST, message)
         }
-        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(head, &cause),
+        PathError::BadEscape | PathError::Nul | PathError::LeavesRoot => path_error(&cause),
     })
 }
 
-pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> ErrorResponse {
-    let other = |status, message| ErrorResponse::new(status, message, error_format);
+pub(super) fn upload_error(cause: &UploadError) -> ErrorResponse {
+    let other = ErrorResponse::new;
     let problem = match cause {
         UploadError::Outside => Problem::OUTSIDE_UPLOAD_DIRECTORY,
         UploadError::NoParent => Problem::DIRECTORY_MISSING,
@@ -74,5 +74,11 @@ pub(super) fn upload_error(cause: &UploadError, error_format: ErrorFormat) -> Er
     };
     let existing = if let UploadError::Taken(existing) = cause { *existing } else { None };
     let detail = existing.map(|(len, version)| ErrorDetail::Existing(len, version));
-    ErrorResponse { detail, ..ErrorResponse::of_problem(problem, error_format) }
+    ErrorResponse { detail, ..problem.into() }
+}
+
+impl From<UploadError> for ErrorResponse {
+    fn from(cause: UploadError) -> Self {
+        upload_error(&cause)
+    }
 }

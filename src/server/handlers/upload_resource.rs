@@ -13,10 +13,7 @@ use super::upload_error::upload_error;
 use crate::files::{
     ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, UploadError,
 };
-use crate::http::{
-    ErrorFormat, FieldBuf, Fields, RequestHead, Status, content_length, end_head, error_format, field,
-    parse_request,
-};
+use crate::http::{FieldBuf, Fields, RequestHead, Status, content_length, end_head, field, parse_request};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorDetail, ErrorResponse, Problem, Response};
@@ -56,13 +53,11 @@ struct ResourceRequest {
     store: ContentSource,
     root_was_replaced: bool,
     now: Now,
-    error_format: ErrorFormat,
 }
 
 /// Waits for its response, or until its body can be received.
 #[derive(Debug)]
 pub(crate) struct OpeningUpload {
-    pub(crate) error_format: ErrorFormat,
     results: Receiver<Result<Opened, ErrorResponse>>,
 }
 
@@ -99,7 +94,6 @@ impl OpeningUpload {
         now: Now,
     ) -> Box<Self> {
         context.follow_root(now, true);
-        let error_format = error_format(head.accept);
         let request = ResourceRequest {
             id,
             user: context.user(head),
@@ -107,12 +101,11 @@ impl OpeningUpload {
             store: context.store.clone(),
             root_was_replaced: context.shared.root_was_replaced(),
             now,
-            error_format,
         };
         let leases = Arc::clone(&context.shared.upload_leases);
         let (sender, results) = channel();
         context.run_resource_job(move || _ = sender.send(request.run(operation, &leases)));
-        Box::new(Self { error_format, results })
+        Box::new(Self { results })
     }
 
     pub(crate) fn poll(&mut self, context: &ServerContext) -> Option<Result<Box<Append>, Response>> {
@@ -121,7 +114,7 @@ impl OpeningUpload {
             Ok(Ok(Opened::Done(fields))) => return Some(Err(Response::empty(Status::NO_CONTENT, fields))),
             Ok(Err(error)) => error,
             Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => upload_error(&UploadError::Busy, self.error_format),
+            Err(TryRecvError::Disconnected) => upload_error(&UploadError::Busy),
         };
         Some(Err(Response::error(error, support_fields(&context.config))))
     }
@@ -153,7 +146,7 @@ impl ResourceRequest {
             UploadError::NoParent => UploadError::NoUpload,
             cause => cause,
         };
-        upload_error(&cause, self.error_format)
+        upload_error(&cause)
     }
 
     /// Creates it first if `creation` is set.
@@ -161,7 +154,6 @@ impl ResourceRequest {
         &self,
         creation: Option<&[u8]>,
     ) -> Result<(FoundUpload, Result<NewFile, ErrorResponse>), ErrorResponse> {
-        let format = self.error_format;
         let find = || {
             let partials = partials(&self.store, &self.config, creation.is_some())?;
             creation.map_or(Ok(()), |head| partials.create(self.id, head))?;
@@ -171,15 +163,14 @@ impl ResourceRequest {
         let mut field_buf = FieldBuf::new();
         let Ok(Some((_, head))) = parse_request(&partial.head, &mut 0, &mut field_buf) else {
             log::warn!("the unfinished upload {} is ignored: its record is damaged", self.id);
-            return Err(absent(format));
+            return Err(UploadError::NoUpload.into());
         };
         if head.fields.first("upload-user") != self.user.as_deref() {
-            return Err(absent(format));
+            return Err(UploadError::NoUpload.into());
         }
         let [len, verified] = ["upload-length", "upload-verified"].map(|name| integer(head.fields, name));
         let digests = UploadDigests::begin(&head, &[REPR_DIGEST], false).unwrap_or_default();
-        let file = NewFile::from_head(&head, &self.config, self.now)
-            .map_err(|error| ErrorResponse { format, ..error });
+        let file = NewFile::from_head(&head, &self.config, self.now);
         if let Some(verified) = verified.filter(|verified| partial.offset > Some(*verified)) {
             partial.truncate(verified).map_err(|cause| self.refuse(cause))?;
         }
@@ -187,25 +178,23 @@ impl ResourceRequest {
     }
 
     fn open(&self, append: &AppendRequest) -> Result<(UploadInProgress, FoundUpload), ErrorResponse> {
-        let (config, format) = (&self.config, self.error_format);
+        let config = &self.config;
         if append.end.max(append.len.unwrap_or(0)) > config.upload_len_max {
-            return Err(ErrorResponse::of_problem(Problem::UPLOAD_TOO_LARGE, format));
+            return Err(Problem::UPLOAD_TOO_LARGE.into());
         }
         let (mut found, file) = self.find(append.creation.as_deref())?;
-        let completed = ErrorResponse::of_problem(Problem::COMPLETED_UPLOAD, format);
-        let offset = found.partial.offset.ok_or(completed)?;
+        let offset = found.partial.offset.ok_or(Problem::COMPLETED_UPLOAD)?;
         if offset != append.offset {
-            let error = ErrorResponse::of_problem(Problem::MISMATCHING_UPLOAD_OFFSET, format);
-            return Err(ErrorResponse { detail: Some(ErrorDetail::Offsets(offset, append.offset)), ..error });
+            let detail = Some(ErrorDetail::Offsets(offset, append.offset));
+            return Err(ErrorResponse { detail, ..Problem::MISMATCHING_UPLOAD_OFFSET.into() });
         }
         if found.len.is_some_and(|len| append.end > len || append.len.is_some_and(|new| new != len)) {
-            return Err(inconsistent_length(format));
+            return Err(Problem::INCONSISTENT_UPLOAD_LENGTH.into());
         }
         let verified = append.digests.as_ref().map(|_| offset);
         found.record(found.len.or(append.len), verified).map_err(|cause| self.refuse(cause))?;
         let space_len = if append.offset == 0 { append.end } else { 0 };
-        let begun =
-            file.and_then(|file| file.begin(&self.store, config, format, space_len, Some(&found.partial)));
+        let begun = file.and_then(|file| file.begin(&self.store, config, space_len, Some(&found.partial)));
         let mut received = begun.inspect_err(|error| {
             // Nothing that is sent later makes a condition true.
             if append.creation.is_some() || error.status == Status::PRECONDITION_FAILED {
@@ -214,7 +203,7 @@ impl ResourceRequest {
         })?;
         received.remaining_len = found.len.unwrap_or(config.upload_len_max).saturating_sub(offset);
         if found.len.is_some() {
-            received.too_long = inconsistent_length(format);
+            received.too_long = Problem::INCONSISTENT_UPLOAD_LENGTH.into();
         }
         Ok((received, found))
     }
@@ -249,20 +238,16 @@ impl ResourceRequest {
 }
 
 impl ReceivingUpload for Append {
-    fn error_format(&self) -> ErrorFormat {
-        self.request.error_format
-    }
-
     fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
         // Until the end of a change, no other request takes the upload.
-        let _kept = self.lease.keep().ok_or(taken_over(self.request.error_format))?;
+        let _kept = self.lease.keep().ok_or(taken_over())?;
         self.received.write(framing, data, context)
     }
 
     fn finish(self: Box<Self>, context: &mut ServerContext, _: Now) -> ResponseOrJob {
         // The file may be read back for its digest.
         let is_long = true;
-        PendingChange::start(context, (self.error_format(), is_long), |rename_lock| self.store(rename_lock))
+        PendingChange::start(context, is_long, |rename_lock| self.store(rename_lock))
     }
 }
 
@@ -283,8 +268,7 @@ impl Append {
 
     fn store(self, rename_lock: &Mutex<()>) -> ChangeResult {
         let Append { mut request, operation, mut upload, mut received, lease } = self;
-        let format = request.error_format;
-        let _kept = lease.keep().ok_or(taken_over(format))?;
+        let _kept = lease.keep().ok_or(taken_over())?;
         if let Err(error) = received.verify() {
             received.upload.truncate(operation.offset).map_err(|cause| request.refuse(cause))?;
             return Err(error);
@@ -300,18 +284,18 @@ impl Append {
             return Ok(request.incomplete(&upload, operation.creation.is_some()));
         }
         if upload.len.is_some_and(|len| len != offset) {
-            return Err(inconsistent_length(format));
+            return Err(Problem::INCONSISTENT_UPLOAD_LENGTH.into());
         }
         if let Err(problem) = upload.check_digest(&received).map_err(|cause| request.refuse(cause))? {
             let _ = upload.partial.remove();
-            return Err(ErrorResponse::of_problem(problem, format));
+            return Err(problem.into());
         }
         let recorded = upload.record(Some(offset), upload.verified);
         let placed = recorded.and_then(|()| request.place(&mut received, rename_lock));
         if matches!(placed, Err(UploadError::PreconditionFailed)) {
             let _ = upload.partial.remove();
         }
-        let mut changed = placed.map_err(|cause| upload_error(&cause, format))?;
+        let mut changed = placed?;
         field(&mut changed.fields, "Upload-Complete", b"?1");
         field(&mut changed.fields, "Upload-Offset", offset.to_string().as_bytes());
         Ok(changed)
@@ -401,14 +385,6 @@ pub(super) fn support_fields(config: &ServerConfig) -> Vec<u8> {
     fields
 }
 
-pub(super) fn inconsistent_length(error_format: ErrorFormat) -> ErrorResponse {
-    ErrorResponse::of_problem(Problem::INCONSISTENT_UPLOAD_LENGTH, error_format)
-}
-
-fn taken_over(error_format: ErrorFormat) -> ErrorResponse {
-    ErrorResponse::new(Status::CONFLICT, "Another request has taken over this upload.", error_format)
-}
-
-pub(super) fn absent(error_format: ErrorFormat) -> ErrorResponse {
-    upload_error(&UploadError::NoUpload, error_format)
+fn taken_over() -> ErrorResponse {
+    ErrorResponse::new(Status::CONFLICT, "Another request has taken over this upload.")
 }

@@ -15,22 +15,8 @@ use crate::text::{HtmlText, OneLine, append, json_string};
 
 const NOT_FOUND_MESSAGE: &str = "There is no such page here.";
 
-const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-    <meta name=\"color-scheme\" content=\"light dark\">\n<title>";
-
 /// System colours follow the reader's light or dark setting.
-const STYLE: &str = "</title>\n<style>\n\
-    :root { color-scheme: light dark }\n\
-    body { margin: 0; min-height: 100vh; display: grid; place-content: center; padding: 2rem;\n  \
-    box-sizing: border-box; max-width: 34rem; margin-inline: auto;\n  \
-    font: 1.125rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere }\n\
-    h1 { margin: 0; font-size: 1.5rem; line-height: 1.2 }\n\
-    h1 b { display: block; font-size: 6rem; line-height: 1; letter-spacing: -.04em }\n\
-    p { margin: 1rem 0 0 }\n\
-    </style>\n</head>\n<body>\n<main>\n<h1><b>";
-
-const FOOT: &str = "</main>\n</body>\n</html>\n";
+const PAGE: &str = include_str!("error_page.html");
 
 /// Besides GET, HEAD and OPTIONS (RFC 9110 section 10.2.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,11 +32,24 @@ pub(crate) struct ErrorResponse {
     pub(crate) status: Status,
     pub(crate) message: &'static str,
     pub(crate) problem: Option<&'static str>,
-    pub(crate) format: ErrorFormat,
     pub(crate) allow: Option<Allow>,
     pub(crate) detail: Option<ErrorDetail>,
+}
+
+/// How a client wants to read an error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ErrorLook {
+    pub(crate) format: ErrorFormat,
     /// Directories between the request path and the root; `None` if unknown.
     pub(crate) depth: Option<u8>,
+}
+
+impl ErrorLook {
+    pub(crate) fn of_request(head: &RequestHead<'_, '_>) -> Self {
+        let path = head.target.path().strip_prefix(b"/");
+        let depth = path.map(|rest| rest.iter().filter(|&&byte| byte == b'/').count());
+        Self { format: error_format(head.accept), depth: depth.and_then(|depth| depth.try_into().ok()) }
+    }
 }
 
 /// One enum: each response has room for an error, and is moved.
@@ -71,29 +70,8 @@ impl Allow {
 }
 
 impl ErrorResponse {
-    pub(crate) fn new(status: Status, message: &'static str, format: ErrorFormat) -> Self {
-        // RFC 9457 is about errors.
-        let is_problem = format != ErrorFormat::Json || status.is_error();
-        let format = if is_problem { format } else { ErrorFormat::Plain };
-        Self { status, message, problem: None, format, allow: None, detail: None, depth: None }
-    }
-
-    pub(crate) fn of_problem(problem: Problem, format: ErrorFormat) -> Self {
-        let Problem { uri, status, message } = problem;
-        Self { problem: Some(uri), ..Self::new(status, message, format) }
-    }
-
-    pub(crate) fn for_request(head: &RequestHead<'_, '_>, status: Status, message: &'static str) -> Self {
-        Self::new(status, message, error_format(head.accept)).at(head.target.path())
-    }
-
-    pub(crate) fn for_problem(head: &RequestHead<'_, '_>, problem: Problem) -> Self {
-        Self::of_problem(problem, error_format(head.accept)).at(head.target.path())
-    }
-
-    fn at(self, path: &[u8]) -> Self {
-        let depth = path.strip_prefix(b"/").map(|rest| rest.iter().filter(|&&byte| byte == b'/').count());
-        Self { depth: depth.and_then(|depth| depth.try_into().ok()), ..self }
+    pub(crate) fn new(status: Status, message: &'static str) -> Self {
+        Self { status, message, problem: None, allow: None, detail: None }
     }
 
     pub(super) fn append_fields(&self, out: &mut Vec<u8>) {
@@ -115,17 +93,23 @@ impl ErrorResponse {
     }
 }
 
-pub(crate) fn path_error(head: &RequestHead<'_, '_>, error: &PathError) -> ErrorResponse {
+impl From<Problem> for ErrorResponse {
+    fn from(Problem { uri, status, message }: Problem) -> Self {
+        Self { problem: Some(uri), ..Self::new(status, message) }
+    }
+}
+
+pub(crate) fn path_error(error: &PathError) -> ErrorResponse {
     let (status, message) = match error {
         PathError::BadEscape => (Status::BAD_REQUEST, "The path has a % without two hex digits after it."),
         PathError::Nul => (Status::BAD_REQUEST, "The path has a NUL byte in it."),
         PathError::LeavesRoot => (Status::BAD_REQUEST, "The path leaves the served directory."),
         PathError::Hidden | PathError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
     };
-    ErrorResponse::for_request(head, status, message)
+    ErrorResponse::new(status, message)
 }
 
-pub(crate) fn lookup_error(error: &LookupError, path: &[u8], format: ErrorFormat) -> ErrorResponse {
+pub(crate) fn lookup_error(error: &LookupError, path: &[u8]) -> ErrorResponse {
     let (status, message) = match error {
         LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This folder has no index page."),
@@ -143,20 +127,25 @@ pub(crate) fn lookup_error(error: &LookupError, path: &[u8], format: ErrorFormat
             (Status::INTERNAL_SERVER_ERROR, "The server could not read this file.")
         }
     };
-    ErrorResponse::new(status, message, format).at(path)
+    ErrorResponse::new(status, message)
 }
 
 #[derive(Debug, Default)]
 pub(super) struct RenderedPage {
-    error: Option<ErrorResponse>,
+    error: Option<(ErrorResponse, ErrorLook)>,
     head: Vec<u8>,
     body: Vec<u8>,
 }
 
 impl RenderedPage {
-    pub(super) fn queue(&mut self, out: &mut ResponseOutput<'_>, error: &ErrorResponse) -> u64 {
-        if self.error.as_ref() != Some(error) {
-            self.render(error);
+    pub(super) fn queue(
+        &mut self,
+        out: &mut ResponseOutput<'_>,
+        error: &ErrorResponse,
+        look: ErrorLook,
+    ) -> u64 {
+        if self.error != Some((*error, look)) {
+            self.render(error, look);
         }
         let body = if out.head_only { &[] } else { self.body.as_slice() };
         out.send_queue.push_with(|bytes| {
@@ -167,15 +156,16 @@ impl RenderedPage {
         out.send_queue.queued_total() - body.len() as u64
     }
 
-    fn render(&mut self, error: &ErrorResponse) {
-        self.error = Some(*error);
+    fn render(&mut self, error: &ErrorResponse, look: ErrorLook) {
+        self.error = Some((*error, look));
         let (head, body) = (&mut self.head, &mut self.body);
         body.clear();
-        render(body, error);
+        render(body, error, look);
         head.clear();
         status_line(head, error.status);
-        let media_type = match error.format {
-            ErrorFormat::Json => "application/problem+json",
+        let media_type = match look.format {
+            ErrorFormat::Json if error.status.is_error() => "application/problem+json",
+            ErrorFormat::Json => ErrorFormat::Plain.media_type(),
             format => format.media_type(),
         };
         field(head, "Content-Type", media_type.as_bytes());
@@ -186,17 +176,17 @@ impl RenderedPage {
     }
 }
 
-fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
+fn render(out: &mut Vec<u8>, error: &ErrorResponse, look: ErrorLook) {
     let (code, reason) = (error.status.code(), error.status.reason());
     let mut sentence = error.message.to_owned();
     if let Some(ErrorDetail::Existing(len, version)) = error.detail {
         let tag = version.map(|version| format!(" and the ETag {}", entity_tag(version, None)));
         sentence += &format!(" It has {len} bytes{}.", tag.unwrap_or_default());
     }
-    match error.format {
-        ErrorFormat::Html => render_html(out, (code, reason), &sentence, error.depth),
-        ErrorFormat::Plain => append(out, format_args!("{code} {reason}\n{sentence}\n")),
-        ErrorFormat::Json => {
+    match look.format {
+        ErrorFormat::Html => render_html(out, (code, reason), &sentence, look.depth),
+        // RFC 9457 is about errors.
+        ErrorFormat::Json if error.status.is_error() => {
             let uri = error.problem.unwrap_or("about:blank");
             let title = error.problem.map_or_else(|| reason.to_owned(), Problem::title);
             append(out, format_args!("{{\"type\":\"{uri}\",\"title\":\"{title}\",\"status\":{code},"));
@@ -207,23 +197,18 @@ fn render(out: &mut Vec<u8>, error: &ErrorResponse) {
             json_string(out, |content| content.write_str(&sentence));
             out.extend_from_slice(b"}\n");
         }
+        ErrorFormat::Plain | ErrorFormat::Json => append(out, format_args!("{code} {reason}\n{sentence}\n")),
     }
 }
 
 fn render_html(out: &mut Vec<u8>, (status_code, reason): (u16, &str), sentence: &str, depth: Option<u8>) {
-    let (reason, sentence) = (HtmlText(reason), HtmlText(sentence));
-    append(
-        out,
-        format_args!(
-            "{HEAD}{status_code} {reason}{STYLE}{status_code}</b> {reason}</h1>\n<p>{sentence}</p>\n"
-        ),
-    );
     // Relative: a proxy may serve the root elsewhere.
-    if let Some(depth) = depth {
-        let home = if depth == 0 { "./" } else { &"../".repeat(depth.into()) };
-        append(out, format_args!("<p><a href=\"{home}\">Go to the home page</a></p>\n"));
-    }
-    out.extend_from_slice(FOOT.as_bytes());
+    let home = depth.map(|depth| if depth == 0 { "./".to_owned() } else { "../".repeat(depth.into()) });
+    let link = home.map(|home| format!("<p><a href=\"{home}\">Go to the home page</a></p>\n"));
+    let page =
+        PAGE.replace("{code}", &status_code.to_string()).replace("{reason}", &HtmlText(reason).to_string());
+    let page = page.replace("{link}\n", &link.unwrap_or_default());
+    out.extend_from_slice(page.replace("{sentence}", &HtmlText(sentence).to_string()).as_bytes());
 }
 
 #[cfg(test)]
@@ -235,8 +220,7 @@ mod tests {
     /// HTML page.
     fn rendered(status_code: u16, reason: &str, sentence: &'static str) -> String {
         let mut out = b"before".to_vec();
-        let error = ErrorResponse::new(Status::NOT_FOUND, sentence, ErrorFormat::Html).at(b"/a/b//c");
-        render_html(&mut out, (status_code, reason), sentence, error.depth);
+        render_html(&mut out, (status_code, reason), sentence, Some(3));
         let text = String::from_utf8(out).unwrap();
         text.strip_prefix("before").unwrap().to_owned()
     }
@@ -244,7 +228,7 @@ mod tests {
     #[test]
     fn plain_body_is_status_and_sentence() {
         let mut out = b"before ".to_vec();
-        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>", ErrorFormat::Plain));
+        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>"), ErrorLook::default());
         assert_eq!(out, b"before 404 Not Found\n<&>\n");
     }
 

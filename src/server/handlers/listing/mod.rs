@@ -16,7 +16,7 @@ use jiff::tz::Offset;
 
 use crate::files::RelativePath;
 use crate::files::listing::{Listing, ListingError, ListingOptions};
-use crate::http::{ErrorFormat, ListingFormat, RequestHead, Status, error_format, field, listing_format};
+use crate::http::{ListingFormat, RequestHead, Status, field, listing_format};
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::handlers::pending::{HandlerResult, PendingResponse};
@@ -38,7 +38,6 @@ pub(super) struct ListingScan {
     result: Option<Arc<Mutex<Option<ReadResult>>>>,
     html: HtmlWriter,
     format: ListingFormat,
-    error_format: ErrorFormat,
 }
 
 /// Years with four digits: 0000-01-01 to 9999-12-31 23:59:59.
@@ -79,10 +78,9 @@ pub(super) fn listing_response(
 ) -> HandlerResult {
     let query = ListingQuery::parse(head.target.query().unwrap_or_default());
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
-    let error_format = error_format(head.accept);
     let options = ListingOptions { hidden: context.config.hidden, ..query.listing_options(format) };
     let html = HtmlWriter { path: path.as_bytes().to_vec(), query, upload: upload_form(path, context) };
-    let scan = ListingScan { options, result: None, html, format, error_format };
+    let scan = ListingScan { options, result: None, html, format };
     preconditions::respond_later(Box::new(scan), head, now)
 }
 
@@ -103,16 +101,16 @@ fn upload_form(path: &RelativePath<'_>, context: &ServerContext) -> Option<Uploa
     })
 }
 
-fn listing_error(error: &ListingError, path: &[u8], error_format: ErrorFormat) -> ErrorResponse {
+fn listing_error(error: &ListingError, path: &[u8]) -> ErrorResponse {
     let (status, message) = match error {
-        ListingError::Lookup(error) => return lookup_error(error, path, error_format),
+        ListingError::Lookup(error) => return lookup_error(error, path),
         ListingError::Busy => (Status::SERVICE_UNAVAILABLE, "The server is listing many folders; try again."),
         ListingError::TooLarge => (
             Status::INSUFFICIENT_STORAGE,
             "This folder has too many entries for one list; select some with ?filter=.",
         ),
     };
-    ErrorResponse::new(status, message, error_format)
+    ErrorResponse::new(status, message)
 }
 
 impl PendingResponse for ListingScan {
@@ -123,13 +121,13 @@ impl PendingResponse for ListingScan {
         };
         match read {
             Ok(listing) => Some(self.respond(listing?)),
-            Err(error) => Some(listing_error(&error, &self.html.path, self.error_format).into()),
+            Err(error) => Some(listing_error(&error, &self.html.path).into()),
         }
     }
 
     /// Half a listing would look complete.
     fn on_timeout(&mut self) -> Response {
-        listing_error(&ListingError::Busy, &self.html.path, self.error_format).into()
+        listing_error(&ListingError::Busy, &self.html.path).into()
     }
 
     fn helper_timeout(&self) -> Option<Duration> {
