@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::{
-    CloseReason, Handshake, HandshakeError, Io, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Stream,
-    Transport, Want, connect, proxy_header,
+    CloseReason, Handshake, HandshakeError, Io, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Silence,
+    Stream, Transport, Want, connect, proxy_header,
 };
 use crate::reactor::{EventSource, Next, Now, Readiness};
 
@@ -119,13 +119,41 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.send_queue.sent_total()
     }
 
-    /// Ends the connection. A lingering one has already called `closed`.
+    /// See [`Protocol::silence`]. Asks what the peer has acknowledged.
+    pub fn silence(&mut self, context: &P::Context, now: Now) -> Option<Silence> {
+        if let ConnState::Lingering(linger) = &self.state {
+            let time = LINGER_IDLE_TIMEOUT.saturating_sub(linger.idle_deadline - now.instant);
+            return Some(Silence { is_idle: true, time });
+        }
+        if !self.send_queue.is_empty() {
+            self.update_acked(now);
+        }
+        let is_open = matches!(self.state, ConnState::Open);
+        self.protocol.silence(is_open, context, now).filter(|_| self.want != Want::Wakeup)
+    }
+
+    /// Whether the peer has sent bytes that no tick has read.
+    pub fn has_unread(&mut self) -> bool {
+        self.transport.socket().peek(&mut [0]).is_ok_and(|len| len > 0)
+    }
+
+    fn update_acked(&mut self, now: Now) {
+        let acked_total = self.transport.acked_total().unwrap_or(self.send_queue.sent_total());
+        self.protocol.on_acked(acked_total, now);
+    }
+
+    /// Ends the connection at shutdown.
     pub fn shut_down(mut self, context: &mut P::Context, now: Now) {
+        self.end(CloseReason::Shutdown, context, now);
+    }
+
+    /// Ends the connection. A lingering one has already called `closed`.
+    pub fn end(&mut self, reason: CloseReason, context: &mut P::Context, now: Now) {
         if !matches!(self.state, ConnState::Lingering(_)) {
-            if !self.reset_if_truncating(CloseReason::Shutdown) {
+            if !self.reset_if_truncating(reason) {
                 self.transport.notify_close();
             }
-            self.protocol.closed(CloseReason::Shutdown, &self.send_queue, context, now);
+            self.protocol.closed(reason, &self.send_queue, context, now);
         }
     }
 
@@ -234,8 +262,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
             self.advance(tick);
         }
         if self.is_overdue(tick.now) {
-            let acked_total = self.transport.acked_total().unwrap_or(self.send_queue.sent_total());
-            self.protocol.on_acked(acked_total, tick.now);
+            self.update_acked(tick.now);
             self.want = self.call(tick, P::on_timeout);
         } else if matches!(self.want, Want::Tick | Want::Wakeup) {
             self.advance(tick);
@@ -394,7 +421,8 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     ///
     /// Also after a time-out with unsent output: the kernel would keep what a silent peer has not read.
     fn reset_if_truncating(&mut self, reason: CloseReason) -> bool {
-        let is_stalled = matches!(reason, CloseReason::TimedOut(_)) && !self.send_queue.is_empty();
+        let is_stalled =
+            matches!(reason, CloseReason::TimedOut(_) | CloseReason::Evicted) && !self.send_queue.is_empty();
         let is_truncating = matches!(self.state, ConnState::Open)
             && (is_stalled || self.protocol.truncates_message_if_closed(&self.send_queue));
         if is_truncating && let Err(error) = self.transport.reset_on_close() {

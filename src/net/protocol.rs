@@ -3,7 +3,7 @@
 //! A protocol owns no socket, reads no clock and never blocks.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{CloseReason, HandshakeResult, RecvBuf, SendQueue};
 use crate::reactor::Now;
@@ -24,6 +24,15 @@ pub enum Want {
     Drain,
     /// The end of the connection.
     Close(CloseReason),
+}
+
+/// Lack of progress of a peer. The greater is evicted first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Silence {
+    /// Whether no message has begun.
+    pub is_idle: bool,
+    /// How long, or how far behind the minimum rate.
+    pub time: Duration,
 }
 
 /// Buffers of a connection, shared state and time, for one call of its protocol.
@@ -68,6 +77,11 @@ pub trait Protocol {
     ///
     /// Sent bytes may still be in the kernel's buffer. Without the transport's count, they count as acknowledged.
     fn on_acked(&mut self, _acked_total: u64, _now: Now) {}
+
+    /// Why this connection could be evicted; `None` while the peer does its part. `is_open`: after the handshake.
+    fn silence(&self, _is_open: bool, _context: &Self::Context, _now: Now) -> Option<Silence> {
+        None
+    }
 
     /// The state's only deadline.
     fn deadline(&self) -> Option<Instant>;

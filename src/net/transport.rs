@@ -158,6 +158,9 @@ pub enum CloseReason {
     /// Program shutdown.
     #[error("shutting down")]
     Shutdown,
+    /// Ended for a new connection, as the limit was reached.
+    #[error("silent, and the limit of connections was reached")]
+    Evicted,
     /// Connect error.
     #[error("could not connect: {0}")]
     ConnectFailed(ErrorKind),

@@ -54,6 +54,14 @@ pub trait App {
         resume_unwind(payload)
     }
 
+    /// At the connection limit, ends one of some connections, and returns its key: a client waits.
+    fn evict<'c>(&mut self, _: impl Iterator<Item = (Key, &'c mut Self::Conn)>, _now: Now) -> Option<Key>
+    where
+        Self::Conn: 'c,
+    {
+        None
+    }
+
     /// Reports the key of a connection from [`Control::open`].
     fn registered(&mut self, _conn: &mut Self::Conn, _key: Key) {}
 

@@ -293,6 +293,19 @@ impl<A: App> Reactor<A> {
         self.schedule(key);
     }
 
+    fn make_room(&mut self, now: Now) -> bool {
+        if !self.listeners.needs_room() {
+            return false;
+        }
+        let evicted = self.app.evict(self.slots.sample(), now);
+        match evicted {
+            Some(key) => self.slots.close(key),
+            None => self.listeners.on_no_room(now.instant),
+        }
+        self.free_closed();
+        evicted.is_some()
+    }
+
     fn accept(&mut self, now: Now) -> bool {
         if !self.listeners.needs_tick() {
             return false;
@@ -301,7 +314,7 @@ impl<A: App> Reactor<A> {
             // Free closed connections first: once full, only an event resumes accepting.
             self.free_closed();
             self.listeners.begin_tick(now.instant);
-            if !self.listeners.has_work() {
+            if !self.listeners.has_work() && !self.make_room(now) {
                 return accepted > 0;
             }
             let Some((id, stream, peer)) = self.listeners.accept(now.instant) else { return accepted > 0 };

@@ -3,6 +3,7 @@
 //! Edge-triggered: a listener stays acceptable until `accept` returns `WouldBlock`.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
+use rustix::event::{self, PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 /// Pause after a shortage of descriptors or memory: the backlog keeps clients, and descriptors may become
@@ -25,32 +27,21 @@ pub type ListenerId = usize;
 /// `net.core.somaxconn`, 4096 by default.
 pub const LISTEN_BACKLOG: u16 = 4096;
 
-/// Poll interval while full: another reactor may close a connection.
-const FULL_RECHECK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Connection counts; the gap stops rapid toggling at the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watermarks {
-    /// Count that stops accepting.
-    pub stop_at: usize,
-    /// Count at or below which accepting resumes.
-    pub resume_at: usize,
-}
+/// Pause after no connection could be evicted: one may meanwhile stall, or close in another reactor.
+const FULL_RECHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Connection limit of a process.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimit {
-    /// When accepting stops and resumes.
-    pub watermarks: Watermarks,
+    /// Most connections.
+    pub max: usize,
     /// Open accepted connections of all reactors.
     pub open: Arc<AtomicUsize>,
-    /// Whether several reactors share the limit.
-    pub is_shared: bool,
 }
 
 impl ConnectionLimit {
     fn reserve(&self) -> bool {
-        let next = |open| (open < self.watermarks.stop_at).then_some(open + 1);
+        let next = |open| (open < self.max).then_some(open + 1);
         self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 }
@@ -70,11 +61,13 @@ pub(super) struct Listeners {
     next_id: ListenerId,
     pub(super) limit: Option<ConnectionLimit>,
     is_full: bool,
-    /// Set while full, if the limit is shared.
+    /// No eviction before it.
     recheck_at: Option<Instant>,
     pub(super) backoff_until: Option<Instant>,
     /// Reset by an accept, so that a shortage is logged once.
     exhaustion_logged: bool,
+    /// Set at the limit, reset at half of it, so that a crowd is logged once.
+    is_crowded: bool,
     /// Accepts before all listeners close, if they shall.
     drain_left: Option<usize>,
 }
@@ -140,16 +133,33 @@ impl Listeners {
             self.backoff_until = None;
         }
         let Some(limit) = &self.limit else { return };
-        let Watermarks { stop_at, resume_at } = limit.watermarks;
         let connections = limit.open.load(Ordering::Relaxed);
-        if !self.is_full && connections >= stop_at {
-            log::warn!("{connections} connections are open: accepting stops until {resume_at}");
-            self.is_full = true;
-        } else if self.is_full && connections <= resume_at {
-            log::warn!("{connections} connections are open: accepting again");
-            self.is_full = false;
+        self.is_full = connections >= limit.max;
+        if self.is_full && !mem::replace(&mut self.is_crowded, true) {
+            log::warn!(
+                "{connections} connections are open, the limit: a new one takes the place of a silent one"
+            );
+        } else if self.is_crowded && connections <= limit.max / 2 {
+            log::warn!("{connections} connections are open: the limit is far again");
+            self.is_crowded = false;
         }
-        self.recheck_at = (self.is_full && limit.is_shared).then(|| now + FULL_RECHECK_INTERVAL);
+        self.recheck_at = self.recheck_at.filter(|at| self.is_full && now < *at);
+    }
+
+    /// Whether one connection should end for a client that waits.
+    pub(super) fn needs_room(&self) -> bool {
+        // Readiness may be older than the last accept.
+        let waits = |listener: &Listener| {
+            let mut fds = [PollFd::new(&listener.socket, PollFlags::IN)];
+            listener.acceptable
+                && event::poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        };
+        let may_evict = self.is_full && self.recheck_at.is_none() && self.backoff_until.is_none();
+        may_evict && self.listeners.iter().flatten().any(waits)
+    }
+
+    pub(super) fn on_no_room(&mut self, now: Instant) {
+        self.recheck_at = Some(now + FULL_RECHECK_INTERVAL);
     }
 
     pub(super) fn accept(&mut self, now: Instant) -> Option<(ListenerId, TcpStream, SocketAddr)> {
@@ -185,7 +195,7 @@ impl Listeners {
             Err(error) if error.kind() == ErrorKind::WouldBlock => listener.acceptable = false,
             Err(error) if is_fd_exhaustion(&error) => {
                 self.backoff_until = Some(now + ACCEPT_BACKOFF);
-                if !std::mem::replace(&mut self.exhaustion_logged, true) {
+                if !mem::replace(&mut self.exhaustion_logged, true) {
                     log::error!(
                         "cannot accept: {error}; trying again every {} ms",
                         ACCEPT_BACKOFF.as_millis()

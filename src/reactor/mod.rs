@@ -21,7 +21,7 @@ pub use clock::{Clock, CpuTime, Now};
 pub use control::Control;
 pub use event_loop::Reactor;
 pub use helpers::{HelperPool, Helpers};
-pub use listeners::{ConnectionLimit, LISTEN_BACKLOG, ListenerId, Watermarks};
+pub use listeners::{ConnectionLimit, LISTEN_BACKLOG, ListenerId};
 pub use readiness::Readiness;
 pub use threads::{ThreadEvent, available_cores, spawn_reactors};
 pub use token::Key;

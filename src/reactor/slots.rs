@@ -14,6 +14,8 @@ use super::{EventSource, Readiness};
 
 /// Free slots that stay: a crowd that comes and goes allocates nothing.
 const SPARE_SLOTS_MAX: usize = 256;
+/// Connections of a sample: a look at each of many would delay a tick.
+const SAMPLE_LEN_MAX: usize = 1024;
 
 pub(super) struct Slot<C> {
     pub(super) connection: C,
@@ -40,6 +42,7 @@ pub(super) struct Slots<C> {
     run_queue: Vec<Key>,
     spare_queue: Vec<Key>,
     closed_keys: Vec<Key>,
+    sample_start: usize,
 }
 
 impl<C: EventSource> Slots<C> {
@@ -110,6 +113,17 @@ impl<C: EventSource> Slots<C> {
 
     pub(super) fn into_connections(self) -> impl Iterator<Item = C> {
         self.slab.into_iter().filter(|(_, slot)| !slot.closed).map(|(_, slot)| slot.connection)
+    }
+
+    /// At most [`SAMPLE_LEN_MAX`] connections, other ones at each call.
+    pub(super) fn sample(&mut self) -> impl Iterator<Item = (Key, &mut C)> {
+        let start = self.sample_start;
+        let end = start + SAMPLE_LEN_MAX;
+        self.sample_start = if end < self.slab.len() { end } else { 0 };
+        let slots = self.slab.iter_mut().skip(start).take(SAMPLE_LEN_MAX).filter(|(_, slot)| !slot.closed);
+        slots.map(|(index, slot)| {
+            (Key { index: index as u32, generation: slot.generation }, &mut slot.connection)
+        })
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {

@@ -3,7 +3,9 @@
 //! It implements no protocol.
 
 use std::any::Any;
+use std::cmp::Reverse;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use super::shared::{Shared, WorkerId};
 use super::{HttpServerProtocol, ServerConfig, ServerConnection, WorkerState};
 use crate::access_log::{ConsoleLog, Diagnostics, LogDestination};
 use crate::http::HEAD_LEN_MAX;
-use crate::net::{Connection, Pool, Stream, Tick, Transport};
+use crate::net::{CloseReason, Connection, Pool, Stream, Tick, Transport};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumState;
 
@@ -223,6 +225,15 @@ impl App for ServerApp {
         let is_loopback = context.loopback_listeners.get(listener).is_some_and(|&is| is);
         let mut conn = HttpServerProtocol::new(peer, number, timeout, now);
         conn.checks_host = config.checks_host(is_loopback);
+        if !is_proxy {
+            conn.address_count = context.shared.count_address(peer.ip());
+            let is_limited = config.connections_per_ip_max.is_some() || !is_loopback;
+            // One clone is in the table.
+            let count = Arc::strong_count(&conn.address_count) - 1;
+            if is_limited && context.shared.connections_per_ip_max.is_some_and(|max| count > max) {
+                conn.refuse();
+            }
+        }
         let connection = if is_proxy { Connection::proxied } else { Connection::accepted };
         Some(ServerConnection::Http(connection(stream, conn)))
     }
@@ -254,6 +265,27 @@ impl App for ServerApp {
                 connection.pump(Tick::new(ready, &mut self.sum, &mut self.pool, now))
             }
         }
+    }
+
+    /// Of the address with most connections, an idle one or else the most silent one.
+    fn evict<'c>(
+        &mut self,
+        conns: impl Iterator<Item = (Key, &'c mut ServerConnection)>,
+        now: Now,
+    ) -> Option<Key> {
+        let candidates = conns.filter_map(|(key, conn)| {
+            let ServerConnection::Http(connection) = conn else { return None };
+            let silence = connection.silence(&self.worker, now)?;
+            let count = Arc::strong_count(&connection.protocol_mut().address_count);
+            Some(((count, silence), key, connection))
+        });
+        // The first if several are equal.
+        let ((_, silence), key, connection) = candidates.min_by_key(|(rank, ..)| Reverse(*rank))?;
+        if silence.is_idle && connection.has_unread() {
+            return None;
+        }
+        connection.end(CloseReason::Evicted, &mut self.worker, now);
+        Some(key)
     }
 
     /// The panic hook has said where it was.

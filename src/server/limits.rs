@@ -4,8 +4,6 @@
 
 use rustix::process::{Resource, getrlimit};
 
-use crate::reactor::Watermarks;
-
 /// Most workers: more than the largest computers have cores.
 pub(super) const WORKERS_MAX: usize = 256;
 /// Most helper threads: one suffices, and three more continue if a disk hangs.
@@ -27,6 +25,14 @@ pub(super) fn file_len_max() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
+/// Least default of `--max-connections-per-ip`: a household behind one address, with browsers of 6 connections each.
+const CONNECTIONS_PER_IP_MIN: usize = 64;
+
+/// Default of `--max-connections-per-ip`: a quarter of all.
+pub(super) fn connections_per_ip_max(connections_max: usize) -> usize {
+    (connections_max / 4).max(CONNECTIONS_PER_IP_MIN)
+}
+
 /// A quarter of what is not reserved.
 pub(super) fn cached_files_max(nofile: u64, workers: u64) -> usize {
     let unreserved = (nofile / workers.max(1)).saturating_sub(DESCRIPTORS_RESERVED);
@@ -35,13 +41,13 @@ pub(super) fn cached_files_max(nofile: u64, workers: u64) -> usize {
 
 /// `nofile` descriptors are enough for `usable` connections, `needed` descriptors for `requested`.
 ///
-/// Accepting stops at `requested`, if it is usable, and resumes at 8/9 of it. `None` is 90 % and 80 % of `usable`.
-pub(super) fn connection_watermarks(
+/// `requested`, if it is usable; `None` is 90 % of `usable`.
+pub(super) fn connections_max(
     nofile: u64,
     requested: Option<usize>,
     usable: u64,
     needed: u64,
-) -> Result<Watermarks, String> {
+) -> Result<usize, String> {
     let usable = usize::try_from(usable).unwrap_or(usize::MAX);
     match requested {
         _ if usable == 0 => Err(format!(
@@ -55,21 +61,10 @@ pub(super) fn connection_watermarks(
                      {requested}; raise the limit with `ulimit -n {needed}`"
                 );
             }
-            let count = requested.min(usable);
-            Ok(watermarks(count, fraction(count, 8, 9)))
+            Ok(requested.min(usable))
         }
-        None => Ok(watermarks(fraction(usable, 9, 10), fraction(usable, 8, 10))),
+        None => Ok(usable - usable / 10),
     }
-}
-
-/// Corrects rounding: stop at 1 or more, resume below.
-fn watermarks(stop_at: usize, resume_at: usize) -> Watermarks {
-    let stop_at = stop_at.max(1);
-    Watermarks { stop_at, resume_at: resume_at.min(stop_at - 1) }
-}
-
-fn fraction(count: usize, part: usize, whole: usize) -> usize {
-    count / whole * part + count % whole * part / whole
 }
 
 #[cfg(test)]
@@ -77,26 +72,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn watermarks_derive_from_nofile_or_requested_count() {
+    fn connections_max_is_as_requested_or_nine_tenths_of_the_usable() {
         let cases = [
-            // requested, usable, stop_at, resume_at
-            (None, 1000, 900, 800),
-            (None, 19_936, 17_942, 15_948),
-            (None, 1, 1, 0),
-            (None, 10, 9, 8),
-            (None, 1 << 20, 943_718, 838_860),
-            (Some(300), 333, 300, 266),
-            (Some(900), 1000, 900, 800),
-            (Some(1000), 1000, 1000, 888),
-            (Some(1001), 1000, 1000, 888),
-            (Some(1), 1000, 1, 0),
-            (Some(2), 1000, 2, 1),
-            (Some(9), 1000, 9, 8),
-            (Some(usize::MAX / 9 * 9), u64::MAX, usize::MAX / 9 * 9, usize::MAX / 9 * 8),
+            // requested, usable, expected
+            (None, 1000, 900),
+            (None, 19_936, 17_943),
+            (None, 1, 1),
+            (None, 10, 9),
+            (Some(300), 333, 300),
+            (Some(1000), 1000, 1000),
+            (Some(1001), 1000, 1000),
+            (Some(1), 1000, 1),
         ];
-        for (requested, usable, stop_at, resume_at) in cases {
-            let outcome = connection_watermarks(1024, requested, usable, 1025);
-            assert_eq!(outcome, Ok(Watermarks { stop_at, resume_at }), "{requested:?} {usable}");
+        for (requested, usable, expected) in cases {
+            assert_eq!(
+                connections_max(1024, requested, usable, 1025),
+                Ok(expected),
+                "{requested:?} {usable}"
+            );
         }
     }
 
@@ -110,21 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn watermarks_resume_at_is_below_stop_at() {
-        for count in 1..2000 {
-            let marks = connection_watermarks(2000, None, count as u64, 0).unwrap();
-            assert!(marks.resume_at < marks.stop_at, "{count}");
-            let marks = connection_watermarks(2000, Some(count), 2000, 0).unwrap();
-            assert!(marks.resume_at < marks.stop_at, "{count}");
-        }
-    }
-
-    #[test]
     fn nofile_without_room_fails_with_remedy() {
         for requested in [None, Some(100)] {
             let expected = "a limit of 24 open files leaves no room for connections; \
                             raise it with `ulimit -n 125` or more";
-            assert_eq!(connection_watermarks(24, requested, 0, 125), Err(expected.to_owned()));
+            assert_eq!(connections_max(24, requested, 0, 125), Err(expected.to_owned()));
         }
     }
 }

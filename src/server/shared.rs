@@ -2,6 +2,8 @@
 //!
 //! A cached GET takes no lock and writes nothing here.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::{Add, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +26,10 @@ pub(super) struct Shared {
     pub(super) upload_leases: Arc<PartialLeases>,
     /// `None` before the first log line of it.
     reported_root: Mutex<Option<RootId>>,
+    /// Beyond loopback, or everywhere if the option is given.
+    pub(super) connections_per_ip_max: Option<usize>,
+    /// Clones count the open connections, by IPv4 address or IPv6 /64.
+    addresses: Mutex<HashMap<IpAddr, Arc<()>>>,
     /// Counters since SIGUSR2, by worker index.
     reports: Mutex<Vec<Option<Stats>>>,
 }
@@ -36,6 +42,19 @@ impl Shared {
 
     pub(super) fn root_was_replaced(&self) -> bool {
         self.reported_root.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// A clone counts until it is dropped.
+    pub(super) fn count_address(&self, ip: IpAddr) -> Arc<()> {
+        let network = match ip.to_canonical() {
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+            ip => ip,
+        };
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if addresses.len() == addresses.capacity() {
+            addresses.retain(|_, count| Arc::strong_count(count) > 1);
+        }
+        Arc::clone(addresses.entry(network).or_default())
     }
 
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {

@@ -17,7 +17,7 @@ use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
     BACKGROUND_THREADS_MAX, DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, LISTING_THREADS_MAX, cached_files_max,
-    connection_watermarks, file_len_max,
+    connections_max, connections_per_ip_max, file_len_max,
 };
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
@@ -26,7 +26,7 @@ use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCloser, Root, Upload};
 use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
-use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor, Watermarks};
+use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor};
 use crate::server::config::args::CONTENT_DIRECTORY;
 use crate::sum::SumState;
 
@@ -76,7 +76,7 @@ pub fn log_panics() {
 /// Mistake and remedy.
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
-    let (watermarks, mut shared) = prepare(&mut config, count as u64, false, now)?;
+    let (connections_max, mut shared) = prepare(&mut config, count as u64, false, now)?;
     let tls_note = shared.tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
@@ -87,7 +87,7 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
     let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
     shared.https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
     shared.tls_listeners = tls_from..http.len();
-    let mut configs = worker_configs(config, watermarks, logs, (http, sum), Arc::new(shared), now)?;
+    let mut configs = worker_configs(config, connections_max, logs, (http, sum), Arc::new(shared), now)?;
     let workers = match configs.pop() {
         Some(worker_config) if configs.is_empty() => {
             Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
@@ -116,7 +116,7 @@ fn prepare(
     workers: u64,
     is_check: bool,
     now: Now,
-) -> Result<(Watermarks, Shared), String> {
+) -> Result<(usize, Shared), String> {
     let nofile = raise_nofile_limit();
     let sends_files = config.http && config.root != RootChoice::Embedded;
     let fds_per_connection = match &config.upload {
@@ -131,16 +131,18 @@ fn prepare(
     let usable = nofile.saturating_sub(reserved(config.cache_files_max)) / fds_per_connection;
     let requested = config.connections_max.unwrap_or(1) as u64;
     let needed = reserved(files_max).saturating_add(requested.saturating_mul(fds_per_connection));
-    let watermarks = connection_watermarks(nofile, config.connections_max, usable, needed)?;
+    let connections_max = connections_max(nofile, config.connections_max, usable, needed)?;
     narrow_to_file(config)?;
     let store = open_content_source(config)?;
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
     let mut shared = Shared::default();
+    shared.connections_per_ip_max =
+        config.connections_per_ip_max.or_else(|| Some(connections_per_ip_max(connections_max)));
     shared.authenticator = config.auth.as_ref().map(Authenticator::open).transpose()?;
     shared.tls = ServerTls::open(config, is_check, now)?;
-    Ok((watermarks, shared))
+    Ok((connections_max, shared))
 }
 
 fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
@@ -200,7 +202,7 @@ fn local_addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String>
 
 fn worker_configs(
     config: ServerConfig,
-    watermarks: Watermarks,
+    connections_max: usize,
     logs: Vec<AccessLog>,
     (http, mut sum): (Vec<TcpListener>, Vec<TcpListener>),
     shared: Arc<Shared>,
@@ -210,7 +212,7 @@ fn worker_configs(
     let helper_pool = HelperPool::new(HELPER_THREADS_MAX);
     let resource_pool = HelperPool::new(HELPER_THREADS_MAX);
     let background_pool = HelperPool::background(BACKGROUND_THREADS_MAX);
-    let limit = ConnectionLimit { watermarks, open: Arc::default(), is_shared: worker_count > 1 };
+    let limit = ConnectionLimit { max: connections_max, open: Arc::default() };
     let more_listeners = |_| listen_on_same_port(&http).map_err(|error| listen_error(&error, "--port"));
     let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
     listeners.insert(0, http);

@@ -10,7 +10,7 @@ use crate::files::CacheLookups;
 use crate::http::Status;
 use crate::net::CloseReason;
 
-const CLOSE_KINDS: [&str; 9] = [
+const CLOSE_KINDS: [&str; 10] = [
     "finished",
     "peer-closed",
     "peer-closed-early",
@@ -20,6 +20,7 @@ const CLOSE_KINDS: [&str; 9] = [
     "failed",
     "handshake-failed",
     "panicked",
+    "evicted",
 ];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Stats {
             | CloseReason::FileTruncated
             | CloseReason::FileFailed(_) => 6,
             CloseReason::HandshakeFailed => 7,
+            CloseReason::Evicted => 9,
         };
         self.closed[kind] += 1;
     }

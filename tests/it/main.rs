@@ -17,6 +17,7 @@ mod client_tree;
 mod client_upload;
 mod concurrency;
 mod conditions;
+mod crowds;
 mod deadlines;
 mod default_documents;
 mod examples;

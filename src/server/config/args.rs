@@ -77,6 +77,7 @@ pub const PROGRAM: Program = Program {
         // Service managers and containers commonly wait this long before they kill.
         OptionSpec::value(None, "--grace", "10s").defaults_to("10s"),
         OptionSpec::value(None, "--max-connections", "1000"),
+        OptionSpec::value(None, "--max-connections-per-ip", "100"),
         // One core serves more visitors than most sites have.
         OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
         OptionSpec::value(None, "--cache", "stat").defaults_to("fresh"),
@@ -158,6 +159,8 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
             .value("--header-timeout", |text| parse_time("--header-timeout", text, false))?,
         grace: parsed.value("--grace", |text| parse_time("--grace", text, true))?,
         connections_max: parsed.read("--max-connections", |text| parse_count("--max-connections", text))?,
+        connections_per_ip_max: parsed
+            .read("--max-connections-per-ip", |text| parse_count("--max-connections-per-ip", text))?,
         workers: parsed.value("--workers", parse_workers)?,
         http: !parsed.flag_once("--no-http")?,
         sum: read_sum(parsed)?,

@@ -74,6 +74,8 @@ pub struct ServerConfig {
     pub cache_files_max: usize,
     /// Most connections; `None` follows the descriptor limit.
     pub connections_max: Option<usize>,
+    /// Most connections of an IPv4 address or IPv6 /64.
+    pub connections_per_ip_max: Option<usize>,
     /// Worker threads; `None` is one per core.
     pub workers: Option<usize>,
     /// Whether to omit the address lines.

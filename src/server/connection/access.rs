@@ -24,6 +24,8 @@ pub(super) struct RequestOrigin {
     pub(super) peer: SocketAddr,
     pub(super) is_tls: bool,
     pub(super) checks_host: bool,
+    /// See [`HttpServerProtocol::refuse`](super::HttpServerProtocol::refuse).
+    pub(super) is_refused: bool,
 }
 
 enum NoLogin {
@@ -41,6 +43,11 @@ pub(super) fn route_if_allowed<'b>(
     (origin, login): (RequestOrigin, &mut Option<Arc<LoginAttempt>>),
     now: Now,
 ) -> Result<Action, Instant> {
+    if origin.is_refused {
+        let message = "Your address has too many connections to this server; close some, or try again later.";
+        let error = ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message);
+        return Ok(Action::Respond(error.into()));
+    }
     if origin.checks_host
         && let Some(refused) = refuse_host(head, context)
     {
@@ -123,8 +130,11 @@ impl WorkerState {
     pub(super) fn may_use_request_cache(&mut self, origin: RequestOrigin) -> bool {
         let context = &self.context;
         let is_redirected = context.shared.https_port.is_some() && !origin.is_tls;
-        let Some(authenticator) = &context.shared.authenticator else { return !is_redirected };
+        if is_redirected || origin.is_refused {
+            return false;
+        }
+        let Some(authenticator) = &context.shared.authenticator else { return true };
         self.request_cache.set_login_generation(authenticator.generation());
-        !is_redirected && !must_not_log_in(context, origin)
+        !must_not_log_in(context, origin)
     }
 }

@@ -37,6 +37,18 @@ impl Deadlines {
         self.head_since.is_none()
     }
 
+    /// Time since a wait of `timeout` began.
+    pub(super) fn waited(&self, timeout: Duration, now: Instant) -> Duration {
+        timeout.saturating_sub(self.deadline.saturating_duration_since(now))
+    }
+
+    /// How far the peer is behind [`RATE_MIN`]. Progress counts in steps of 1 s.
+    pub(super) fn behind(&self, is_writing: bool, now: Instant) -> Duration {
+        let left = if is_writing { self.write_left_millis } else { 0 };
+        self.waited(STALL_TIMEOUT, now)
+            .saturating_sub(Duration::from_millis(left.into()) + ACK_CHECK_INTERVAL)
+    }
+
     pub(super) fn end_head(&mut self) {
         self.head_since = None;
     }
@@ -91,4 +103,39 @@ impl Deadlines {
 
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reader_at_the_minimum_rate_is_never_behind() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(STALL_TIMEOUT, start);
+        deadlines.start_write(start);
+        for tenths in 0..1000 {
+            let now = start + Duration::from_millis(100) * tenths;
+            deadlines.on_acked(u64::from(tenths) * RATE_MIN / 10, now);
+            assert_eq!(deadlines.behind(true, now), Duration::ZERO, "{tenths}");
+            if deadlines.deadline <= now {
+                assert!(deadlines.extend_write(now), "{tenths}");
+            }
+        }
+    }
+
+    #[test]
+    fn silent_reader_falls_behind_as_time_passes() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(STALL_TIMEOUT, start);
+        deadlines.start_write(start);
+        for (secs, behind) in [(0, 0), (1, 0), (2, 1), (3, 2), (20, 19)] {
+            let now = start + Duration::from_secs(secs);
+            deadlines.on_acked(0, now);
+            if deadlines.deadline <= now {
+                deadlines.extend_write(now);
+            }
+            assert_eq!(deadlines.behind(true, now).as_secs(), behind, "{secs}");
+        }
+    }
 }

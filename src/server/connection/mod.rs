@@ -35,5 +35,5 @@ pub enum ServerConnection {
 }
 
 /// Every idle connection holds this enum, so rare state is boxed.
-const CONNECTION_LEN_MAX: usize = 336;
+const CONNECTION_LEN_MAX: usize = 344;
 const _: () = assert!(size_of::<ServerConnection>() <= CONNECTION_LEN_MAX);

@@ -149,7 +149,12 @@ mod tests {
     fn outcome_of(head: &str, worker: &mut WorkerState, checks_host: bool, now: Now) -> String {
         let (mut head_progress, mut pipeline) = (HeadProgress::default(), None);
         worker.context.cache.mark_events_pending();
-        let origin = RequestOrigin { peer: ([127, 0, 0, 1], 4000).into(), is_tls: false, checks_host };
+        let origin = RequestOrigin {
+            peer: ([127, 0, 0, 1], 4000).into(),
+            is_tls: false,
+            checks_host,
+            is_refused: false,
+        };
         let cx = ((origin, &mut None), now);
         match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, cx) {
             // Two equal jobs hold different descriptors.

@@ -12,6 +12,7 @@
 //! It never owns a socket or chooses a response. Only `HttpServerProtocol::enter` assigns the state.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::WorkerState;
@@ -24,13 +25,15 @@ use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
 use crate::http::{Reject, RequestBody, Status};
-use crate::net::{CloseReason, HandshakeResult, Io, Protocol, SendQueue, TlsSession, Want};
+use crate::net::{CloseReason, HandshakeResult, Io, Protocol, SendQueue, Silence, TlsSession, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
 use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
 
 /// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
+/// A shorter silence is no reason to evict: between the requests of a busy client, and for a round trip.
+const EVICTABLE_AFTER: Duration = Duration::from_millis(500);
 
 enum StateChange {
     Stay(Want),
@@ -43,6 +46,8 @@ type ServerIo<'a> = Io<'a, WorkerState>;
 #[derive(Debug)]
 pub struct HttpServerProtocol {
     peer: SocketAddr,
+    /// See [`Shared::count_address`](crate::server::shared::Shared::count_address).
+    pub(crate) address_count: Arc<()>,
     number: u64,
     pub(crate) checks_host: bool,
     tls: Option<Box<TlsSession>>,
@@ -60,6 +65,7 @@ impl HttpServerProtocol {
     pub fn new(peer: SocketAddr, number: u64, idle_timeout: Duration, now: Now) -> Self {
         Self {
             peer,
+            address_count: Arc::default(),
             number,
             checks_host: false,
             tls: None,
@@ -71,6 +77,11 @@ impl HttpServerProtocol {
             tick: now.instant,
             tick_requests: 0,
         }
+    }
+
+    /// Answers the first request with 503: the address has too many connections.
+    pub fn refuse(&mut self) {
+        self.close_reason = Some(CloseReason::Refused("more than --max-connections-per-ip"));
     }
 
     /// Current state.
@@ -152,8 +163,9 @@ impl HttpServerProtocol {
         if !count_request(&mut self.tick, &mut self.tick_requests, io.now) {
             return StateChange::Stay(Want::Tick);
         }
+        let is_refused = self.close_reason.is_some();
         let (is_tls, checks_host) = (self.tls.is_some(), self.checks_host);
-        let origin = RequestOrigin { peer: self.peer, is_tls, checks_host };
+        let origin = RequestOrigin { peer: self.peer, is_tls, checks_host, is_refused };
         let HttpServerState::Parsing(login) = &mut self.state else { return StateChange::Stay(Want::Tick) };
         match read_request::read_request(
             io.recv_buf.bytes(),
@@ -431,6 +443,21 @@ impl Protocol for HttpServerProtocol {
 
     fn on_acked(&mut self, acked_total: u64, now: Now) {
         self.deadlines.on_acked(acked_total, now.instant);
+    }
+
+    fn silence(&self, is_open: bool, worker: &WorkerState, now: Now) -> Option<Silence> {
+        let (config, now) = (&worker.context.config, now.instant);
+        let is_idle = is_open && matches!(self.state, HttpServerState::Reading) && self.deadlines.is_idle();
+        let time = match self.state {
+            _ if is_idle => self.deadlines.waited(config.idle_timeout, now),
+            HttpServerState::Reading => self.deadlines.waited(config.header_timeout, now),
+            HttpServerState::Receiving(_) => self.deadlines.behind(false, now),
+            HttpServerState::Writing(_) => self.deadlines.behind(true, now),
+            HttpServerState::Parsing(_) | HttpServerState::Preparing(_) | HttpServerState::Closing => {
+                return None;
+            }
+        };
+        (time >= EVICTABLE_AFTER).then_some(Silence { is_idle, time })
     }
 
     fn deadline(&self) -> Option<Instant> {

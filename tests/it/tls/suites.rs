@@ -10,7 +10,8 @@ use rustls::version::TLS13;
 
 use super::{connect, get, serve};
 use crate::harness::Raw;
-use crate::harness::secure::{Certificate, ClientStream, client_config, over_tls, secured};
+use crate::harness::secure::{Certificate, client_config, over_tls, secured};
+use crate::workers::counters;
 use crate::{concurrency, deadlines, framing, lifecycle, ranges, upload};
 
 /// The beginning of a handshake.
@@ -94,24 +95,13 @@ fn rejected_requests_over_tls() {
 fn max_connections_counts_unfinished_handshakes() {
     let certificate = Certificate::new(&["localhost"]);
     let server = serve(&certificate, &["--max-connections", "2", "--header-timeout", "24h"]);
+    let mut unfinished = [(); 2].map(|()| connect(&server));
+    unfinished.iter_mut().for_each(|stream| stream.write_all(HALF_HELLO).expect("room"));
     let config = client_config(&certificate.chain, &[&TLS13]);
-    let mut busy = Raw::over(secured(&config, "localhost", connect(&server)));
-    assert_eq!(busy.get("/a.txt").status, 200);
-    let mut unfinished = connect(&server);
-    unfinished.write_all(HALF_HELLO).expect("room");
-    let ClientStream::Tls(mut waiting) = secured(&config, "localhost", connect(&server)) else {
-        panic!("it is TLS")
-    };
-    waiting.conn.write_tls(&mut waiting.sock).expect("room");
-    for _ in 0..100 {
-        assert_eq!(busy.get("/a.txt").status, 200);
-    }
-    waiting.sock.set_nonblocking(true).expect("a look");
-    let early = waiting.sock.peek(&mut [0]).expect_err("it has to wait");
-    assert_eq!(early.kind(), std::io::ErrorKind::WouldBlock);
-    waiting.sock.set_nonblocking(false).expect("patience again");
-    drop(unfinished);
-    assert_eq!(Raw::over(ClientStream::Tls(waiting)).get("/a.txt").status, 200);
+    let mut newcomer = Raw::over(secured(&config, "localhost", connect(&server)));
+    assert_eq!(newcomer.get("/a.txt").status, 200);
+    server.signal(Signal::USR2);
+    assert_eq!(counters(&server.stop().stderr)["closed.evicted"], 1);
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! A full house: who makes room for a client that waits, and what one address may have.
+//!
+//! 127.0.0.0/8 is all loopback, so clients can have addresses of their own.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use rustix::process::Signal;
+
+use crate::harness::{Raw, Server, WAIT_MAX};
+use crate::workers::counters;
+
+/// The server's bound of 500 ms, and time to spare.
+const EVICTABLE_AFTER: Duration = Duration::from_millis(700);
+/// More than a test reads.
+const LARGE_LEN: u64 = 1 << 40;
+const GET: &str = "GET /small HTTP/1.1\r\nHost: test\r\n\r\n";
+
+/// A client at 127.0.0.`host`.
+fn client_at(server: &Server, host: u8) -> Raw {
+    let socket: OwnedFd = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    let own = SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0));
+    bind(&socket, &own).expect("an address of loopback");
+    connect(&socket, &server.address()).expect("the server accepts");
+    Raw::of(TcpStream::from(socket))
+}
+
+fn full_house(limit: usize, options: &[&str]) -> Server {
+    let limit = limit.to_string();
+    let mut all = vec!["--max-connections", &limit, "--idle-timeout", "24h", "--header-timeout", "24h"];
+    all.extend(options);
+    let server = Server::with(&[("small", b"small")], &all);
+    let large = std::fs::File::create(server.root().join("large")).expect("a file");
+    large.set_len(LARGE_LEN).expect("a sparse file");
+    server
+}
+
+#[test]
+fn idle_connections_make_room_longest_idle_first() {
+    const LIMIT: usize = 8;
+    let server = full_house(LIMIT, &[]);
+    let mut idle: Vec<Raw> = (0..LIMIT).map(|_| server.connect()).collect();
+    idle.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
+    let mut newcomers: Vec<Raw> = (0..3).map(|_| server.connect()).collect();
+    newcomers.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
+    let (gone, kept) = idle.split_at_mut(newcomers.len());
+    gone.iter_mut().for_each(Raw::expect_end);
+    kept.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
+    server.signal(Signal::USR2);
+    let counters = counters(&server.stop().stderr);
+    assert_eq!((counters["closed.evicted"], counters["accepted"]), (3, 11));
+}
+
+#[test]
+fn silent_reader_slow_head_and_slow_body_make_room() {
+    let crowd: [(&str, &[&str]); 3] = [
+        ("GET /large HTTP/1.1\r\nHost: test\r\n\r\n", &[]),
+        ("GET /small HTTP/1.1\r\nHo", &[]),
+        ("PUT /new HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nx", &["--upload"]),
+    ];
+    for (request, options) in crowd {
+        const LIMIT: usize = 5;
+        let server = full_house(LIMIT, options);
+        let mut silent: Vec<Raw> = (0..LIMIT).map(|_| server.connect()).collect();
+        silent.iter_mut().for_each(|client| _ = client.send(request));
+        let mut newcomer = server.connect();
+        assert_eq!(newcomer.get("/small").text(), "small", "{request}");
+        server.signal(Signal::USR2);
+        let counters = counters(&server.stop().stderr);
+        assert_eq!(counters["closed.evicted"], 1, "{request}");
+    }
+}
+
+#[test]
+fn address_with_most_connections_makes_room() {
+    let server = full_house(6, &[]);
+    let mut single = client_at(&server, 2);
+    assert_eq!(single.get("/small").text(), "small");
+    let mut crowd: Vec<Raw> = (0..5).map(|_| client_at(&server, 3)).collect();
+    crowd.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
+    // Until each could be evicted.
+    single.socket().set_read_timeout(Some(EVICTABLE_AFTER)).expect("a deadline");
+    single.socket().peek(&mut [0]).expect_err("nothing comes while nobody waits");
+    single.socket().set_read_timeout(Some(WAIT_MAX)).expect("a deadline");
+    let mut newcomer = client_at(&server, 4);
+    assert_eq!(newcomer.get("/small").text(), "small");
+    crowd[0].expect_end();
+    // It was idle for longer, alone at its address.
+    assert_eq!(single.get("/small").text(), "small");
+}
+
+#[test]
+fn reader_that_keeps_up_makes_no_room() {
+    let server = full_house(2, &[]);
+    let mut reader = server.connect();
+    reader.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n").head();
+    let mut silent = server.connect();
+    silent.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n");
+    let mut newcomer = server.connect();
+    newcomer.send(GET);
+    newcomer.socket().set_nonblocking(true).expect("a look");
+    let began = Instant::now();
+    while newcomer.socket().peek(&mut [0]).is_err() {
+        reader.bytes(4096);
+        assert!(began.elapsed() < WAIT_MAX, "the newcomer waits for the end of a download");
+    }
+    newcomer.socket().set_nonblocking(false).expect("patience again");
+    assert_eq!(newcomer.reply().text(), "small");
+    reader.bytes(16 * 1024 * 1024);
+    server.signal(Signal::USR2);
+    let counters = counters(&server.stop().stderr);
+    assert_eq!(counters["closed.evicted"], 1, "the silent one");
+}
+
+#[test]
+fn more_connections_of_one_address_than_allowed_get_503() {
+    let server = full_house(100, &["--max-connections-per-ip", "2"]);
+    let mut allowed = [(); 2].map(|()| client_at(&server, 2));
+    allowed.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
+    let mut over = client_at(&server, 2);
+    let refused = over.get("/small");
+    assert_eq!((refused.status, refused.field("connection")), (503, Some("close")));
+    assert!(refused.field("retry-after").is_some() && refused.text().contains("too many connections"));
+    over.expect_end();
+    assert_eq!(client_at(&server, 3).get("/small").status, 200, "another address");
+    allowed.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
+    // A place is free once the server has seen the end of a connection.
+    let [first, _second] = allowed;
+    drop(first);
+    while client_at(&server, 2).get("/small").status == 503 {}
+}
+
+#[test]
+fn addresses_of_a_trusted_proxy_have_no_limit() {
+    let options = ["--max-connections-per-ip", "1", "--trusted-proxy", "127.0.0.2"];
+    let server = full_house(100, &options);
+    let mut clients = [(); 5].map(|()| client_at(&server, 2));
+    clients.iter_mut().for_each(|client| assert_eq!(client.get("/small").status, 200));
+}
