@@ -56,6 +56,7 @@ mod real_clients;
 mod repr_digest;
 mod root_path;
 mod rules;
+mod running_out;
 mod saved_reports;
 mod server_command_line;
 mod settings;

@@ -72,6 +72,7 @@ pub(crate) struct InotifyWatcher {
     sweep_at: usize,
     /// Second in which a sweep found all in use.
     full_secs: Option<u64>,
+    is_shortage_logged: bool,
 }
 
 #[derive(Debug, Default)]
@@ -124,7 +125,13 @@ impl InotifyWatcher {
         let events = if is_directory { DIRECTORY_EVENTS } else { FILE_EVENTS };
         // Names the open file, not a later file of its path. inotify takes no descriptor.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let number = inotify::add_watch(self.open()?, path, events)?;
+        let added = inotify::add_watch(self.open()?, path, events);
+        if added == Err(Errno::NOSPC) && !mem::replace(&mut self.is_shortage_logged, true) {
+            log::warn!(
+                "cannot watch more files, so requests check theirs; raise fs.inotify.max_user_watches"
+            );
+        }
+        let number = added?;
         if let Some(held) = self.watches.get(&number) {
             return Ok(Rc::clone(held));
         }
@@ -151,7 +158,7 @@ impl InotifyWatcher {
         if self.inotify.is_none() {
             let opened = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
             self.inotify = Some(opened.inspect_err(|errno| {
-                log::warn!("cannot watch files; each request checks its file: {errno}");
+                log::warn!("cannot watch files, so requests check theirs; raise fs.inotify.max_user_instances: {errno}");
                 self.is_on = false;
             })?);
             self.change_counters = vec![0; CHANGE_COUNTERS as usize];
