@@ -125,11 +125,14 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
             let time = LINGER_IDLE_TIMEOUT.saturating_sub(linger.idle_deadline - now.instant);
             return Some(Silence { is_idle: true, time });
         }
-        if !self.send_queue.is_empty() {
-            self.update_acked(now);
-        }
         let is_open = matches!(self.state, ConnState::Open);
-        self.protocol.silence(is_open, context, now).filter(|_| self.want != Want::Wakeup)
+        let silence = self.protocol.silence(is_open, context, now).filter(|_| self.want != Want::Wakeup)?;
+        if self.send_queue.is_empty() {
+            return Some(silence);
+        }
+        // A system call: only if it matters.
+        self.update_acked(now);
+        self.protocol.silence(is_open, context, now)
     }
 
     /// Whether the peer has sent bytes that no tick has read.

@@ -90,6 +90,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn addresses_of_one_ipv6_network_count_together() {
+        let shared = Shared::default();
+        let count = |text: &str| shared.count_address(text.parse().expect("an address"));
+        let one = count("2001:db8:0:1::1");
+        let same = ["2001:db8:0:1::2", "2001:db8:0:1:ffff:ffff:ffff:ffff"].map(count);
+        let others = ["2001:db8:0:2::1", "192.0.2.1", "192.0.2.2"].map(count);
+        let mapped = count("::ffff:192.0.2.1");
+        assert!(same.iter().all(|same| Arc::ptr_eq(same, &one)));
+        assert!(others.iter().all(|other| !Arc::ptr_eq(other, &one)));
+        assert!(Arc::ptr_eq(&mapped, &others[1]));
+    }
+
+    #[test]
+    fn addresses_without_connections_are_forgotten() {
+        let shared = Shared::default();
+        let kept = shared.count_address([192, 0, 2, 1].into());
+        for number in 0..100_000_u32 {
+            shared.count_address(std::net::Ipv4Addr::from(number).into());
+        }
+        let addresses = shared.addresses.lock().expect("a table");
+        assert!(addresses.len() < 100, "{}", addresses.len());
+        assert!(Arc::strong_count(&kept) == 2 && addresses.values().any(|count| Arc::ptr_eq(count, &kept)));
+    }
+
+    #[test]
     fn connection_numbers_of_two_workers_are_distinct() {
         let numbers =
             |index| (1..=3).map(move |count| WorkerId { index, worker_count: 2 }.connection_number(count));

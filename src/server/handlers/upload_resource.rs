@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use super::pending::{ChangeResult, Changed, PendingChange, ResponseOrJob};
 use super::put::{NewFile, ReceivingUpload, UploadInProgress};
 use super::upload_digest::{REPR_DIGEST, UploadDigests};
-use super::upload_error::upload_error;
 use crate::files::{
     ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, UploadError,
 };
@@ -114,7 +113,7 @@ impl OpeningUpload {
             Ok(Ok(Opened::Done(fields))) => return Some(Err(Response::empty(Status::NO_CONTENT, fields))),
             Ok(Err(error)) => error,
             Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => upload_error(&UploadError::Busy),
+            Err(TryRecvError::Disconnected) => UploadError::Busy.into(),
         };
         Some(Err(Response::error(error, support_fields(&context.config))))
     }
@@ -146,7 +145,7 @@ impl ResourceRequest {
             UploadError::NoParent => UploadError::NoUpload,
             cause => cause,
         };
-        upload_error(&cause)
+        cause.into()
     }
 
     /// Creates it first if `creation` is set.
