@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 
 use super::{
-    CloseReason, Handshake, HandshakeError, Io, IoOutcome, Pool, Protocol, RecvBuf, SendQueue, Silence,
+    CloseReason, Handshake, HandshakeError, Inactivity, Io, IoOutcome, Pool, Protocol, RecvBuf, SendQueue,
     Stream, Transport, Want, connect, proxy_header,
 };
 use crate::reactor::{EventSource, Next, Now, Readiness};
@@ -23,6 +23,8 @@ const INTERRUPTED_READ_LEN: usize = 4 * 1024;
 const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum linger in total.
 const LINGER_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A shorter inactivity is no reason to evict: between the requests of a busy client, and for a round trip.
+const EVICTABLE_AFTER: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 enum ConnState {
@@ -119,20 +121,25 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         self.send_queue.sent_total()
     }
 
-    /// See [`Protocol::silence`]. Asks what the peer has acknowledged.
-    pub fn silence(&mut self, context: &P::Context, now: Now) -> Option<Silence> {
-        if let ConnState::Lingering(linger) = &self.state {
-            let time = LINGER_IDLE_TIMEOUT.saturating_sub(linger.idle_deadline - now.instant);
-            return Some(Silence { is_idle: true, time });
-        }
+    /// See [`Protocol::inactivity`]; `None` below 500 ms. Asks what the peer has acknowledged.
+    pub fn inactivity(&mut self, context: &P::Context, now: Now) -> Option<Inactivity> {
         let is_open = matches!(self.state, ConnState::Open);
-        let silence = self.protocol.silence(is_open, context, now).filter(|_| self.want != Want::Wakeup)?;
-        if self.send_queue.is_empty() {
-            return Some(silence);
+        let is_long = |inactivity: &Inactivity| inactivity.time >= EVICTABLE_AFTER;
+        let known = match &self.state {
+            ConnState::Lingering(linger) => {
+                let time = LINGER_TOTAL_TIMEOUT.saturating_sub(linger.deadline - now.instant);
+                Some(Inactivity { is_idle: true, time })
+            }
+            _ if self.want == Want::Wakeup => None,
+            _ => self.protocol.inactivity(is_open, context, now),
+        };
+        let known = known.filter(is_long)?;
+        if !is_open || self.send_queue.is_empty() {
+            return Some(known);
         }
         // A system call: only if it matters.
         self.update_acked(now);
-        self.protocol.silence(is_open, context, now)
+        self.protocol.inactivity(is_open, context, now).filter(is_long)
     }
 
     /// Whether the peer has sent bytes that no tick has read.

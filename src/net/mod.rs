@@ -24,7 +24,7 @@ pub use connection::{Connection, Tick};
 pub use handshake::{Handshake, HandshakeError, HandshakeResult, PeerCertificate, TlsSession};
 pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
 pub use pool::Pool;
-pub use protocol::{Io, Protocol, Silence, Want};
+pub use protocol::{Inactivity, Io, Protocol, Want};
 pub use recv_buf::RecvBuf;
 pub use rlimit::raise_nofile_limit;
 pub use send_queue::{SendPosition, SendQueue};

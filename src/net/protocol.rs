@@ -26,9 +26,9 @@ pub enum Want {
     Close(CloseReason),
 }
 
-/// Lack of progress of a peer. The greater is evicted first.
+/// Time without progress of a peer. The greater is evicted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Silence {
+pub struct Inactivity {
     /// Whether no message has begun.
     pub is_idle: bool,
     /// How long, or how far behind the minimum rate.
@@ -79,7 +79,7 @@ pub trait Protocol {
     fn on_acked(&mut self, _acked_total: u64, _now: Now) {}
 
     /// Why this connection could be evicted; `None` while the peer does its part. `is_open`: after the handshake.
-    fn silence(&self, _is_open: bool, _context: &Self::Context, _now: Now) -> Option<Silence> {
+    fn inactivity(&self, _is_open: bool, _context: &Self::Context, _now: Now) -> Option<Inactivity> {
         None
     }
 

@@ -159,7 +159,7 @@ pub enum CloseReason {
     #[error("shutting down")]
     Shutdown,
     /// Ended for a new connection, as the limit was reached.
-    #[error("silent, and the limit of connections was reached")]
+    #[error("inactive while the limit of connections was reached")]
     Evicted,
     /// Connect error.
     #[error("could not connect: {0}")]

@@ -137,10 +137,10 @@ impl Listeners {
         self.is_full = connections >= limit.max;
         if self.is_full && !mem::replace(&mut self.is_crowded, true) {
             log::warn!(
-                "{connections} connections are open, the limit: a new one takes the place of a silent one"
+                "{connections} connections are open, the limit: a new one takes the place of an inactive one"
             );
         } else if self.is_crowded && connections <= limit.max / 2 {
-            log::warn!("{connections} connections are open: the limit is far again");
+            log::warn!("{connections} connections are open, at most half of the limit");
             self.is_crowded = false;
         }
         self.recheck_at = self.recheck_at.filter(|at| self.is_full && now < *at);

@@ -118,8 +118,7 @@ impl<C: EventSource> Slots<C> {
     /// At most [`SAMPLE_LEN_MAX`] connections, other ones at each call.
     pub(super) fn sample(&mut self) -> impl Iterator<Item = (Key, &mut C)> {
         let start = self.sample_start;
-        let end = start + SAMPLE_LEN_MAX;
-        self.sample_start = if end < self.slab.len() { end } else { 0 };
+        self.sample_start = (start + SAMPLE_LEN_MAX) % self.slab.len().max(1);
         let slots = self.slab.iter_mut().skip(start).take(SAMPLE_LEN_MAX).filter(|(_, slot)| !slot.closed);
         slots.map(|(index, slot)| {
             (Key { index: index as u32, generation: slot.generation }, &mut slot.connection)

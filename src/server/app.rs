@@ -226,13 +226,14 @@ impl App for ServerApp {
         let mut conn = HttpServerProtocol::new(peer, number, timeout, now);
         conn.checks_host = config.checks_host(is_loopback);
         if !is_proxy {
-            conn.address_count = context.shared.count_address(peer.ip());
+            let count = context.shared.count_address(peer.ip());
             let is_limited = config.connections_per_ip_max.is_some() || !is_loopback;
-            // One clone is in the table.
-            let count = Arc::strong_count(&conn.address_count) - 1;
-            if is_limited && context.shared.connections_per_ip_max.is_some_and(|max| count > max) {
+            // One more clone is in the table.
+            let is_over = |max| Arc::strong_count(&count) > max + 1;
+            if is_limited && context.shared.connections_per_ip_max.is_some_and(is_over) {
                 conn.refuse();
             }
+            conn.address_count = Some(count);
         }
         let connection = if is_proxy { Connection::proxied } else { Connection::accepted };
         Some(ServerConnection::Http(connection(stream, conn)))
@@ -267,7 +268,7 @@ impl App for ServerApp {
         }
     }
 
-    /// Of the address with most connections, an idle one or else the most silent one.
+    /// Of the address with most connections, an idle one, or else the one that is furthest behind.
     fn evict<'c>(
         &mut self,
         conns: impl Iterator<Item = (Key, &'c mut ServerConnection)>,
@@ -275,13 +276,13 @@ impl App for ServerApp {
     ) -> Option<Key> {
         let candidates = conns.filter_map(|(key, conn)| {
             let ServerConnection::Http(connection) = conn else { return None };
-            let silence = connection.silence(&self.worker, now)?;
-            let count = Arc::strong_count(&connection.protocol_mut().address_count);
-            Some(((count, silence), key, connection))
+            let inactivity = connection.inactivity(&self.worker, now)?;
+            let count = connection.protocol_mut().address_count.as_ref().map_or(0, Arc::strong_count);
+            Some(((count, inactivity), key, connection))
         });
         // The first if several are equal.
-        let ((_, silence), key, connection) = candidates.min_by_key(|(rank, ..)| Reverse(*rank))?;
-        if silence.is_idle && connection.has_unread() {
+        let ((_, inactivity), key, connection) = candidates.min_by_key(|(rank, ..)| Reverse(*rank))?;
+        if inactivity.is_idle && connection.has_unread() {
             return None;
         }
         connection.end(CloseReason::Evicted, &mut self.worker, now);

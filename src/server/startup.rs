@@ -138,8 +138,8 @@ fn prepare(
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
     let mut shared = Shared::default();
-    shared.connections_per_ip_max =
-        config.connections_per_ip_max.or_else(|| Some(connections_per_ip_max(connections_max)));
+    let per_ip_max = config.connections_per_ip_max.unwrap_or(connections_per_ip_max(connections_max));
+    shared.connections_per_ip_max = Some(per_ip_max);
     shared.authenticator = config.auth.as_ref().map(Authenticator::open).transpose()?;
     shared.tls = ServerTls::open(config, is_check, now)?;
     Ok((connections_max, shared))

@@ -2,8 +2,10 @@
 //!
 //! 127.0.0.0/8 is all loopback, so clients can have addresses of their own.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
@@ -30,6 +32,8 @@ fn client_at(server: &Server, host: u8) -> Raw {
 fn full_house(limit: usize, options: &[&str]) -> Server {
     let limit = limit.to_string();
     let mut all = vec!["--max-connections", &limit, "--idle-timeout", "24h", "--header-timeout", "24h"];
+    // Nobody in a crowd would finish.
+    all.extend(["--grace", "0"]);
     all.extend(options);
     let server = Server::with(&[("small", b"small")], &all);
     let large = std::fs::File::create(server.root().join("large")).expect("a file");
@@ -67,10 +71,25 @@ fn silent_reader_slow_head_and_slow_body_make_room() {
         silent.iter_mut().for_each(|client| _ = client.send(request));
         let mut newcomer = server.connect();
         assert_eq!(newcomer.get("/small").text(), "small", "{request}");
+        assert!(!server.root().join("new").exists(), "a part of an upload");
         server.signal(Signal::USR2);
         let counters = counters(&server.stop().stderr);
         assert_eq!(counters["closed.evicted"], 1, "{request}");
     }
+}
+
+#[test]
+fn refused_client_that_sends_on_makes_room() {
+    let server = full_house(1, &[]);
+    let mut refused = server.connect();
+    assert_eq!(refused.send("nonsense\r\n\r\n").reply().status, 400);
+    let mut socket = refused.socket().try_clone().expect("its socket");
+    let began = Instant::now();
+    let sender = thread::spawn(move || while socket.write_all(&[b'x'; 65_536]).is_ok() {});
+    assert_eq!(server.get("/small").text(), "small");
+    sender.join().expect("the connection has ended");
+    // Well before the server gives up by itself, after 30 s.
+    assert!(began.elapsed() < WAIT_MAX / 2);
 }
 
 #[test]
@@ -124,6 +143,7 @@ fn more_connections_of_one_address_than_allowed_get_503() {
     assert_eq!((refused.status, refused.field("connection")), (503, Some("close")));
     assert!(refused.field("retry-after").is_some() && refused.text().contains("too many connections"));
     over.expect_end();
+    drop(over);
     assert_eq!(client_at(&server, 3).get("/small").status, 200, "another address");
     allowed.iter_mut().for_each(|client| assert_eq!(client.get("/small").text(), "small"));
     // A place is free once the server has seen the end of a connection.

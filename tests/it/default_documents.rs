@@ -240,3 +240,25 @@ fn error_page_replaces_error_of_prepared_listing() {
         assert_eq!((reply.status, reply.text(), reply.field("Content-Length")), (404, text, Some("10")));
     }
 }
+
+#[test]
+fn error_page_links_home_from_any_depth() {
+    let server = Server::with(&[("a", b"a")], &["--upload"]);
+    let html = "Accept: text/html";
+    for (line, status, home) in [
+        ("GET /none", 404, "./"),
+        ("GET /b/none", 404, "../"),
+        ("GET /b//c/none?x=/", 404, "../../../"),
+        // Found by a job on a helper thread.
+        ("PUT /b/c/d", 409, "../../"),
+        ("DELETE /b/c", 403, "../"),
+    ] {
+        let fields = format!("{html}\r\nContent-Length: 0");
+        let reply = server.connect().ask(line, if line.starts_with("PUT") { &fields } else { html });
+        assert_eq!(reply.status, status, "{line}");
+        let link = format!("<a href=\"{home}\">");
+        assert_eq!(reply.text().matches(&link).count(), 1, "{line}: {}", reply.text());
+    }
+    let reply = server.connect().ask("OPTIONS *", html);
+    assert!(!reply.text().contains("href"), "{}", reply.text());
+}

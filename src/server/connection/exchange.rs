@@ -11,7 +11,7 @@ use crate::access_log::{AccessLog, Detail, LogRecord, LogTls};
 use crate::http::{BasicCredentials, Method, RequestHead, Version, error_format_of_rejected};
 use crate::net::{CloseReason, SendPosition, SendQueue, TlsSession};
 use crate::reactor::Now;
-use crate::server::response::{ErrorLook, RequestFlags, ResponseSpan};
+use crate::server::response::{ErrorPresentation, RequestFlags, ResponseSpan};
 
 /// nginx's status for a client that closed before its response; logged, never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -55,7 +55,7 @@ impl RequestSummary {
                 version,
                 keep_alive,
                 http10_keep_alive,
-                error_look: ErrorLook::default(),
+                errors: ErrorPresentation::default(),
             },
             line: Span::of_part(head.line, bytes),
             referer: head.referer.map(|value| Span::of_part(value, bytes)),
@@ -71,9 +71,8 @@ impl RequestSummary {
     pub(super) fn from_rejected(line: &[u8], bytes: &[u8]) -> Self {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
-        let error_look = ErrorLook { format: error_format_of_rejected(bytes), ..ErrorLook::default() };
-        let flags =
-            RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false, error_look };
+        let errors = ErrorPresentation { format: error_format_of_rejected(bytes), depth: None };
+        let flags = RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false, errors };
         Self { flags, line: Span::of_part(line, bytes), referer: None, user_agent: None, authorization: None }
     }
 }

@@ -13,7 +13,7 @@ use crate::net::RecvBuf;
 use crate::reactor::Now;
 use crate::server::auth::LoginAttempt;
 use crate::server::handlers::Action;
-use crate::server::response::{Body, ErrorLook, Response};
+use crate::server::response::{Body, ErrorPresentation, Response};
 use crate::server::rules::{client_address, is_trusted};
 
 /// Requests per connection and tick: a long pipeline must not starve others.
@@ -87,7 +87,7 @@ pub(super) fn read_request(
     };
     // Most responses are files.
     if !matches!(&action, Action::Respond(Response { body: Body::File(..), .. })) {
-        summary.flags.error_look = ErrorLook::of_request(&head);
+        summary.flags.errors = ErrorPresentation::of_request(&head);
     }
     if uses_cache && worker.context.cache.is_validated() {
         worker.request_cache.insert(slot, (bytes, summary), &head, &action, generation);

@@ -25,15 +25,13 @@ use super::request_body::{
     BodyReceiver, ReceiveProgress, UNWANTED_BODY_MESSAGE, is_body_rejected, is_redirect_or_error,
 };
 use crate::http::{Reject, RequestBody, Status};
-use crate::net::{CloseReason, HandshakeResult, Io, Protocol, SendQueue, Silence, TlsSession, Want};
+use crate::net::{CloseReason, HandshakeResult, Inactivity, Io, Protocol, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
 use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
 
 /// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
-/// A shorter silence is no reason to evict: between the requests of a busy client, and for a round trip.
-const EVICTABLE_AFTER: Duration = Duration::from_millis(500);
 
 enum StateChange {
     Stay(Want),
@@ -47,7 +45,7 @@ type ServerIo<'a> = Io<'a, WorkerState>;
 pub struct HttpServerProtocol {
     peer: SocketAddr,
     /// See [`Shared::count_address`](crate::server::shared::Shared::count_address).
-    pub(crate) address_count: Arc<()>,
+    pub(crate) address_count: Option<Arc<()>>,
     number: u64,
     pub(crate) checks_host: bool,
     tls: Option<Box<TlsSession>>,
@@ -65,7 +63,7 @@ impl HttpServerProtocol {
     pub fn new(peer: SocketAddr, number: u64, idle_timeout: Duration, now: Now) -> Self {
         Self {
             peer,
-            address_count: Arc::default(),
+            address_count: None,
             number,
             checks_host: false,
             tls: None,
@@ -275,7 +273,7 @@ impl HttpServerProtocol {
         debug_assert!(request.is_some(), "a response without a request");
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
         if matches!(self.state, HttpServerState::Preparing(_)) {
-            let format = request.error_look.format;
+            let format = request.errors.format;
             response = error_documents::with_page(response, format, &mut io.shared.context, io.now);
         }
         let framing = match &mut response.body {
@@ -445,7 +443,7 @@ impl Protocol for HttpServerProtocol {
         self.deadlines.on_acked(acked_total, now.instant);
     }
 
-    fn silence(&self, is_open: bool, worker: &WorkerState, now: Now) -> Option<Silence> {
+    fn inactivity(&self, is_open: bool, worker: &WorkerState, now: Now) -> Option<Inactivity> {
         let (config, now) = (&worker.context.config, now.instant);
         let is_idle = is_open && matches!(self.state, HttpServerState::Reading) && self.deadlines.is_idle();
         let time = match self.state {
@@ -457,7 +455,7 @@ impl Protocol for HttpServerProtocol {
                 return None;
             }
         };
-        (time >= EVICTABLE_AFTER).then_some(Silence { is_idle, time })
+        Some(Inactivity { is_idle, time })
     }
 
     fn deadline(&self) -> Option<Instant> {

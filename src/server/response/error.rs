@@ -38,13 +38,13 @@ pub(crate) struct ErrorResponse {
 
 /// How a client wants to read an error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ErrorLook {
+pub(crate) struct ErrorPresentation {
     pub(crate) format: ErrorFormat,
     /// Directories between the request path and the root; `None` if unknown.
     pub(crate) depth: Option<u8>,
 }
 
-impl ErrorLook {
+impl ErrorPresentation {
     pub(crate) fn of_request(head: &RequestHead<'_, '_>) -> Self {
         let path = head.target.path().strip_prefix(b"/");
         let depth = path.map(|rest| rest.iter().filter(|&&byte| byte == b'/').count());
@@ -70,7 +70,7 @@ impl Allow {
 }
 
 impl ErrorResponse {
-    pub(crate) fn new(status: Status, message: &'static str) -> Self {
+    pub(crate) const fn new(status: Status, message: &'static str) -> Self {
         Self { status, message, problem: None, allow: None, detail: None }
     }
 
@@ -130,22 +130,20 @@ pub(crate) fn lookup_error(error: &LookupError, path: &[u8]) -> ErrorResponse {
     ErrorResponse::new(status, message)
 }
 
+type ShownError = (ErrorResponse, ErrorPresentation);
+
 #[derive(Debug, Default)]
 pub(super) struct RenderedPage {
-    error: Option<(ErrorResponse, ErrorLook)>,
+    shown: Option<ShownError>,
     head: Vec<u8>,
     body: Vec<u8>,
 }
 
 impl RenderedPage {
-    pub(super) fn queue(
-        &mut self,
-        out: &mut ResponseOutput<'_>,
-        error: &ErrorResponse,
-        look: ErrorLook,
-    ) -> u64 {
-        if self.error != Some((*error, look)) {
-            self.render(error, look);
+    pub(super) fn queue(&mut self, out: &mut ResponseOutput<'_>, shown: ShownError) -> u64 {
+        if self.shown != Some(shown) {
+            self.shown = Some(shown);
+            self.render(shown);
         }
         let body = if out.head_only { &[] } else { self.body.as_slice() };
         out.send_queue.push_with(|bytes| {
@@ -156,16 +154,18 @@ impl RenderedPage {
         out.send_queue.queued_total() - body.len() as u64
     }
 
-    fn render(&mut self, error: &ErrorResponse, look: ErrorLook) {
-        self.error = Some((*error, look));
+    fn render(&mut self, (error, mut presentation): ShownError) {
+        // RFC 9457 is about errors.
+        if presentation.format == ErrorFormat::Json && !error.status.is_error() {
+            presentation.format = ErrorFormat::Plain;
+        }
         let (head, body) = (&mut self.head, &mut self.body);
         body.clear();
-        render(body, error, look);
+        render(body, &error, presentation);
         head.clear();
         status_line(head, error.status);
-        let media_type = match look.format {
-            ErrorFormat::Json if error.status.is_error() => "application/problem+json",
-            ErrorFormat::Json => ErrorFormat::Plain.media_type(),
+        let media_type = match presentation.format {
+            ErrorFormat::Json => "application/problem+json",
             format => format.media_type(),
         };
         field(head, "Content-Type", media_type.as_bytes());
@@ -176,17 +176,17 @@ impl RenderedPage {
     }
 }
 
-fn render(out: &mut Vec<u8>, error: &ErrorResponse, look: ErrorLook) {
+fn render(out: &mut Vec<u8>, error: &ErrorResponse, presentation: ErrorPresentation) {
     let (code, reason) = (error.status.code(), error.status.reason());
     let mut sentence = error.message.to_owned();
     if let Some(ErrorDetail::Existing(len, version)) = error.detail {
         let tag = version.map(|version| format!(" and the ETag {}", entity_tag(version, None)));
         sentence += &format!(" It has {len} bytes{}.", tag.unwrap_or_default());
     }
-    match look.format {
-        ErrorFormat::Html => render_html(out, (code, reason), &sentence, look.depth),
-        // RFC 9457 is about errors.
-        ErrorFormat::Json if error.status.is_error() => {
+    match presentation.format {
+        ErrorFormat::Html => render_html(out, (code, reason), &sentence, presentation.depth),
+        ErrorFormat::Plain => append(out, format_args!("{code} {reason}\n{sentence}\n")),
+        ErrorFormat::Json => {
             let uri = error.problem.unwrap_or("about:blank");
             let title = error.problem.map_or_else(|| reason.to_owned(), Problem::title);
             append(out, format_args!("{{\"type\":\"{uri}\",\"title\":\"{title}\",\"status\":{code},"));
@@ -197,7 +197,6 @@ fn render(out: &mut Vec<u8>, error: &ErrorResponse, look: ErrorLook) {
             json_string(out, |content| content.write_str(&sentence));
             out.extend_from_slice(b"}\n");
         }
-        ErrorFormat::Plain | ErrorFormat::Json => append(out, format_args!("{code} {reason}\n{sentence}\n")),
     }
 }
 
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     fn plain_body_is_status_and_sentence() {
         let mut out = b"before ".to_vec();
-        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>"), ErrorLook::default());
+        render(&mut out, &ErrorResponse::new(Status::NOT_FOUND, "<&>"), ErrorPresentation::default());
         assert_eq!(out, b"before 404 Not Found\n<&>\n");
     }
 

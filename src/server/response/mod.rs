@@ -10,7 +10,7 @@ mod stream;
 mod types;
 mod write;
 
-pub(super) use error::{Allow, ErrorDetail, ErrorLook, ErrorResponse, lookup_error, path_error};
+pub(super) use error::{Allow, ErrorDetail, ErrorPresentation, ErrorResponse, lookup_error, path_error};
 pub(super) use file::{FileDigest, FileHead, FilePart, entity_tag, file_head, multipart};
 pub(super) use problem::Problem;
 pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedBody};

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::error::{ErrorLook, ErrorResponse};
+use super::error::{ErrorPresentation, ErrorResponse};
 use super::file::{FileHead, FilePart};
 use super::stream::StreamedBody;
 use crate::files::CachedFile;
@@ -16,7 +16,7 @@ pub(crate) struct RequestFlags {
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
     pub(crate) http10_keep_alive: bool,
-    pub(crate) error_look: ErrorLook,
+    pub(crate) errors: ErrorPresentation,
 }
 
 #[derive(Debug)]

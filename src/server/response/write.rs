@@ -50,7 +50,7 @@ impl ResponseWriter {
         let mut is_complete = true;
         let body_start = match &response.body {
             Body::File(entry, part) => queue_file(&mut out, entry, part),
-            Body::ErrorPage(error) => self.page.queue(&mut out, error, request.error_look),
+            Body::ErrorPage(error) => self.page.queue(&mut out, (*error, request.errors)),
             Body::Empty => out.queue_head(|_| {}),
             Body::Bytes { media_type, bytes } => {
                 let body_start = out.queue_head(|head| {
