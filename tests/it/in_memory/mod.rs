@@ -66,9 +66,15 @@ fn answers(mut bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
 }
 
 fn directory_of_all_lengths() -> (ServedDirectory, Vec<(String, Vec<u8>)>) {
+    of_all_lengths(ServedDirectory::with)
+}
+
+fn of_all_lengths(
+    make: impl FnOnce(&[(&str, &[u8])]) -> ServedDirectory,
+) -> (ServedDirectory, Vec<(String, Vec<u8>)>) {
     let files: Vec<_> = LENGTHS.iter().map(|&len| (format!("{len}.bin"), content(len))).collect();
     let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    (ServedDirectory::with(&named), files)
+    (make(&named), files)
 }
 
 fn fetch(directory: &ServedDirectory, name: &str, bytes: &[u8], capacity: usize, pace: Pace) {

@@ -141,7 +141,16 @@ pub(super) struct ServedDirectory(TempDir);
 
 impl ServedDirectory {
     pub(super) fn with(files: &[(&str, &[u8])]) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary folder");
+        Self::of(tempfile::tempdir(), files)
+    }
+
+    /// Apart from other tests: a change beside it makes the server look at its root once more.
+    pub(super) fn apart(files: &[(&str, &[u8])]) -> Self {
+        Self::of(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")), files)
+    }
+
+    fn of(directory: std::io::Result<TempDir>, files: &[(&str, &[u8])]) -> Self {
+        let directory = directory.expect("a temporary folder");
         lay_out(directory.path(), files);
         Self(directory)
     }
