@@ -265,7 +265,7 @@ impl Server {
     }
 
     fn relaunched(mut self, port: &str, options: &[&str]) -> Self {
-        let mut child = self.child.take().expect("it runs");
+        let mut child = self.take_child().expect("it runs");
         child.kill().expect("the signal is sent");
         child.wait().expect("a status");
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
@@ -278,6 +278,13 @@ impl Server {
         server
     }
 
+    /// Before it ends: the kernel may then give its port to a server without TLS.
+    fn take_child(&mut self) -> Option<Child> {
+        let child = self.child.take()?;
+        secure::set_server(self.address, false);
+        Some(child)
+    }
+
     /// Asks it to stop (SIGTERM) and waits until it has.
     pub(crate) fn stop(self) -> Stopped {
         self.signal(Signal::TERM);
@@ -286,7 +293,7 @@ impl Server {
 
     /// Waits until it has ended.
     pub(crate) fn wait(mut self) -> Stopped {
-        let status = wait(self.child.take().expect("it runs"));
+        let status = wait(self.take_child().expect("it runs"));
         let log = self.log_path();
         let text =
             |from: Option<JoinHandle<String>>| from.and_then(|thread| thread.join().ok()).unwrap_or_default();
@@ -301,7 +308,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
+        if let Some(mut child) = self.take_child() {
             let _ = child.kill();
             let _ = child.wait();
         }
