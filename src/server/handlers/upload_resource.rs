@@ -23,8 +23,7 @@ pub(super) const MEDIA_TYPE: &[u8] = b"application/partial-upload";
 pub(super) const PREFIX: &[u8] = b"/.reactor-uploads/";
 /// Of draft 09 to 11.
 pub(super) const INTEROP_VERSION: &[u8] = b"8";
-const TAKEN_OVER: ErrorResponse =
-    ErrorResponse::new(Status::CONFLICT, "Another request has taken over this upload.");
+const TAKEN_OVER: &str = "Another request has taken over this upload.";
 /// Digits of an Integer (RFC 9651 section 3.3.1).
 const INTEGER_DIGITS_MAX: usize = 15;
 
@@ -241,7 +240,7 @@ impl ResourceRequest {
 impl ReceivingUpload for Append {
     fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse> {
         // Until the end of a change, no other request takes the upload.
-        let _kept = self.lease.keep().ok_or(TAKEN_OVER)?;
+        let _kept = self.lease.keep().ok_or(ErrorResponse::new(Status::CONFLICT, TAKEN_OVER))?;
         self.received.write(framing, data, context)
     }
 
@@ -269,7 +268,7 @@ impl Append {
 
     fn store(self, rename_lock: &Mutex<()>) -> ChangeResult {
         let Append { mut request, operation, mut upload, mut received, lease } = self;
-        let _kept = lease.keep().ok_or(TAKEN_OVER)?;
+        let _kept = lease.keep().ok_or(ErrorResponse::new(Status::CONFLICT, TAKEN_OVER))?;
         if let Err(error) = received.verify() {
             received.upload.truncate(operation.offset).map_err(|cause| request.refuse(cause))?;
             return Err(error);

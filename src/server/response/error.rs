@@ -70,7 +70,7 @@ impl Allow {
 }
 
 impl ErrorResponse {
-    pub(crate) const fn new(status: Status, message: &'static str) -> Self {
+    pub(crate) fn new(status: Status, message: &'static str) -> Self {
         Self { status, message, problem: None, allow: None, detail: None }
     }
 
@@ -140,6 +140,8 @@ pub(super) struct RenderedPage {
 }
 
 impl RenderedPage {
+    /// Not inlined: the writer of files stays small.
+    #[inline(never)]
     pub(super) fn queue(&mut self, out: &mut ResponseOutput<'_>, shown: ShownError) -> u64 {
         if self.shown != Some(shown) {
             self.shown = Some(shown);
