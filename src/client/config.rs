@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Payload;
-use super::target::ClientTarget;
-use super::target::KnownHost;
+use super::target::{ClientTarget, KnownHost};
 use super::tls::TlsOptions;
 use crate::access_log::{LogDestination, LogStyle};
 use crate::http::{DigestAlgorithm, is_token};

@@ -5,11 +5,10 @@
 //! waiting writer.
 
 use std::fs::File;
-use std::io;
-use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
+use std::{io, mem};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, makedev, open, openat2, statx,

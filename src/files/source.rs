@@ -3,18 +3,16 @@
 //! A small file is read whole: its response needs no further system call. A large file stays a descriptor.
 
 use std::borrow::Cow;
-use std::io;
-use std::iter;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::SystemTime;
+use std::{io, iter};
 
 use rustix::fs::FileType;
 use rustix::io::{Errno, pread};
 
 use super::coding::Coding;
-use super::embedded::GzipPage;
-use super::embedded::{self, EmbeddedPage};
+use super::embedded::{self, EmbeddedPage, GzipPage};
 use super::file_version::{FileVersion, RACY_WINDOW, content_hash, is_older, version_is_stable};
 use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};

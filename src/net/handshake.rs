@@ -2,8 +2,7 @@
 //!
 //! These types exist in every build; only [`tls`](super::tls) makes them.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 /// Progress of a handshake.
 #[derive(Debug)]

@@ -2,10 +2,9 @@
 //!
 //! The only file that starts threads. It reports how a reactor's thread ended, a panic included.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
+use std::{io, thread};
 
 use mio::Waker;
 

@@ -2,9 +2,8 @@
 //!
 //! SIGUSR2 prints the sum of all workers. The number exchange is not counted.
 
-use std::array;
-use std::fmt;
 use std::ops::Add;
+use std::{array, fmt};
 
 use crate::files::CacheLookups;
 use crate::http::Status;

@@ -10,8 +10,7 @@ use rustix::fs::{Access, AtFlags, Dir, DirEntry, FileType, accessat};
 use super::super::path::{PATH_LEN_MAX, is_left_out, join};
 use super::super::root::{FileStat, LookupError, Root};
 use super::super::source::ContentSource;
-use super::Members;
-use super::tar_header;
+use super::{Members, tar_header};
 
 /// Entries per step: two or three system calls each, so about 1 ms.
 const ENTRIES_PER_STEP_MAX: usize = 256;

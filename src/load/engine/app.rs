@@ -2,10 +2,9 @@
 //!
 //! It opens connections, wakes idle ones for due requests, and ends the run.
 
-use std::io;
-use std::iter;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
 use super::connection::{LoadProtocol, connect_failure};
 use super::interrupt::Interrupt;

@@ -5,9 +5,8 @@
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use super::drop_box;
 use super::pending::{HandlerResult, PendingResponse};
-use super::preconditions;
+use super::{drop_box, preconditions};
 use crate::files::{Archive, RelativePath, TarSlice};
 use crate::http::{RequestHead, Status, attachment, field};
 use crate::net::CloseReason;

@@ -2,12 +2,11 @@
 //!
 //! A poll takes about 1 ms, so that other connections run in between.
 
-use std::fmt;
-use std::mem;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, mem};
 
 use crate::files::{EncodingPreferences, RelativePath, UploadError};
 use crate::http::Status;

@@ -4,17 +4,10 @@
 
 use std::time::Duration;
 
-use super::error_documents;
-use super::form;
-use super::names;
-use super::options;
 use super::pending::{HandlerError, HandlerResult, PendingLookup, PendingResponse, ResponseOrJob};
-use super::preconditions;
 use super::put::{self, ReceivingUpload};
-use super::repr_digest;
-use super::resumable;
-use super::static_file;
 use super::upload_resource::OpeningUpload;
+use super::{error_documents, form, names, options, preconditions, repr_digest, resumable, static_file};
 use crate::files::UploadError;
 use crate::http::{FieldBuf, Method, RequestHead, Status, field, parse_request};
 use crate::reactor::Now;

@@ -109,9 +109,8 @@ pub(super) fn parse_upload_directory(text: &OsStr) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
     use crate::cli::Command;
-    use crate::server::CacheMode;
-    use crate::server::ServerConfig;
     use crate::server::config::args::tests::parse;
+    use crate::server::{CacheMode, ServerConfig};
 
     fn document(text: &[u8]) -> Result<Vec<u8>, String> {
         let path = parse_document("--fallback", OsStr::from_bytes(text))?;
