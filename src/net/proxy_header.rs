@@ -24,13 +24,13 @@ pub(super) fn receive(socket: &mut TcpStream) -> Result<Option<Option<SocketAddr
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
         peeked => peeked.map_err(failed)?,
     };
-    let Some((len, client)) = parse(buffer.get(..len).unwrap_or_default())? else { return Ok(None) };
+    let Some((len, client)) = parse_proxy_header(buffer.get(..len).unwrap_or_default())? else { return Ok(None) };
     socket.read_exact(buffer.get_mut(..len).unwrap_or_default()).map_err(failed)?;
     Ok(Some(client))
 }
 
-/// Length and client of the header; 0 if there is none.
-fn parse(bytes: &[u8]) -> Result<Option<(usize, Option<SocketAddr>)>, CloseReason> {
+/// Length and client of the header; 0 if there is none. `None` needs more input.
+pub fn parse_proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<SocketAddr>)>, CloseReason> {
     if bytes.iter().zip(&SIGNATURE).any(|(byte, expected)| byte != expected) {
         return Ok(Some((0, None)));
     }
@@ -84,10 +84,10 @@ mod tests {
             (header(0x21, 0x31, &[0; 216]), None),
         ] {
             let expected = Some((bytes.len(), expected.map(|client| client.parse().unwrap())));
-            assert_eq!(parse(&bytes), Ok(expected));
-            assert_eq!(parse(&[&bytes[..], b"GET / HTTP/1.1"].concat()), Ok(expected));
+            assert_eq!(parse_proxy_header(&bytes), Ok(expected));
+            assert_eq!(parse_proxy_header(&[&bytes[..], b"GET / HTTP/1.1"].concat()), Ok(expected));
             for len in 1..bytes.len() {
-                assert_eq!(parse(&bytes[..len]), Ok(None), "{len}");
+                assert_eq!(parse_proxy_header(&bytes[..len]), Ok(None), "{len}");
             }
         }
     }
@@ -103,7 +103,7 @@ mod tests {
             header(0x21, 0x41, V4),
             header(0x21, 0x11, &[0; PROXY_HEADER_LEN_MAX]),
         ] {
-            assert_eq!(parse(&bytes), Err(MALFORMED), "{}", bytes.escape_ascii());
+            assert_eq!(parse_proxy_header(&bytes), Err(MALFORMED), "{}", bytes.escape_ascii());
         }
     }
 
@@ -111,7 +111,7 @@ mod tests {
     fn other_first_bytes_are_no_header() {
         for bytes in [&b"GET / HTTP/1.1"[..], b"\x16\x03", b"\r\nGET", b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n"]
         {
-            assert_eq!(parse(bytes), Ok(Some((0, None))));
+            assert_eq!(parse_proxy_header(bytes), Ok(Some((0, None))));
         }
     }
 }
