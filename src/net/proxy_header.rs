@@ -24,7 +24,9 @@ pub(super) fn receive(socket: &mut TcpStream) -> Result<Option<Option<SocketAddr
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
         peeked => peeked.map_err(failed)?,
     };
-    let Some((len, client)) = parse_proxy_header(buffer.get(..len).unwrap_or_default())? else { return Ok(None) };
+    let Some((len, client)) = parse_proxy_header(buffer.get(..len).unwrap_or_default())? else {
+        return Ok(None);
+    };
     socket.read_exact(buffer.get_mut(..len).unwrap_or_default()).map_err(failed)?;
     Ok(Some(client))
 }

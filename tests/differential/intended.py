@@ -47,6 +47,7 @@ _FIELDS = "A head may have 100 fields."
 _READS = "The client reads what curl reads."
 _REFUSED = "The client exits with 22 if the server refuses what it sends, and names the status."
 _UNSENT = "A load report counts requests that were not sent, and says why connections failed."
+_CSV = "CSV has the names of the JSON report."
 _ONE_FILE = "A file can be ROOT."
 
 _FILES = [
@@ -103,9 +104,10 @@ _CLIENT = [
     Intended("client *: client *-T * [exit code]", _REFUSED, "22"),
     Intended("client *: client PUT * [exit code]", _REFUSED, "22"),
     Intended("client fetches *: client -f* :{P}/missing [stderr]", _REFUSED, " responded with status 404 Not Found"),
-    Intended("load runs *: client * --format csv * [stdout]", _UNSENT, "\nrequests,unsent,"),
+    Intended("load runs *: client * --format csv * [stdout]", _CSV, "name,value\r\n"),
     Intended("load runs *: client * --format hdr * [stdout]", _UNSENT, " failed, "),
-    Intended("saved runs *: client merge * --format csv [stdout]", _UNSENT, "\nrequests,unsent,"),
+    Intended("saved runs *: client merge * --format csv [stdout]", _CSV, "name,value\r\n"),
+    Intended("saved runs *: client compare * --format csv [stdout]", _CSV, "name,value\r\n"),
     Intended("saved runs *: client merge * --format hdr [stdout]", _UNSENT, " failed, "),
     Intended("saved runs *: client merge failed.run failed.run [stdout]", _UNSENT, "; connection refused: "),
 ]

@@ -101,7 +101,7 @@ fn killed_server_fails_each_due_request_open_loop() {
 fn killed_server_stands_in_each_report_format() {
     let rows = [
         ("text", [" not sent; connection refused: ", "failure    connections"]),
-        ("csv", ["requests,unsent,", "connect_failure,refused,"]),
+        ("csv", ["requests.unsent,", "connect_failures.refused.count,"]),
         ("html", [" not sent; connection refused: ", "Failed connections"]),
         ("hdr", ["Tag=uncorrected", " not sent; connection refused: "]),
     ];
@@ -276,7 +276,9 @@ fn run_without_responses_fails_each_clause_of_fail_on() {
     let csv = client(&["compare", &dead, &alive, "--format", "csv"]);
     let csv = csv.text();
     assert!(
-        csv.contains("before,rps,0,") && !csv.contains("before,p99,") && !csv.contains("change,rps,"),
+        csv.contains("\nfigures.rps.before,0.0\r")
+            && csv.contains("\nfigures.p99.before,\r")
+            && csv.contains("\nfigures.rps.change_share,\r"),
         "{csv}"
     );
 }

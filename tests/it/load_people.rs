@@ -174,7 +174,7 @@ fn compare_has_json_and_csv_and_fails_only_if_worse() {
     let faster = compare(&[&slow, &fast, "--fail-on", "p99>+10%,errors>+1%"]).expect(0);
     assert!(faster.text().contains(" faster\n"), "{}", faster.text());
     let table = compare(&[&fast, &slow, "--format", "csv"]).expect(0);
-    assert!(table.text().contains("verdict,p99,slower,text\r\n"), "{}", table.text());
+    assert!(table.text().contains("figures.p99.verdict,slower\r\n"), "{}", table.text());
     let result = compare(&[&fast, &slow, "--fail-on", "p99.9>+1%"]).expect(0);
     assert!(result.stderr.contains("p99.9>+1% was not judged: too few responses"), "{}", result.stderr);
     compare(&[&fast, &bound, "--fail-on", "p99>+10%"]).expect(CLIENT_BOUND);
@@ -223,7 +223,7 @@ fn run_with_compare_writes_one_json_or_csv_document() {
     let report = json(&run("json"));
     assert_eq!(report["format"], "reactor-http load report");
     assert_eq!(report["comparison"]["figures"][1]["verdict"], "too-short");
-    assert!(run("csv").text().contains("verdict,p50,too-short,text\r\n"));
+    assert!(run("csv").text().contains("comparison.figures.p50.verdict,too-short\r\n"));
     let hdr = run("hdr");
     assert!(hdr.text().starts_with('#') && !hdr.text().contains("interval\n"), "{}", hdr.text());
     assert!(hdr.stderr.contains("95 % interval"), "{}", hdr.stderr);

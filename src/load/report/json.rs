@@ -58,6 +58,13 @@ struct ValidityReport<'a> {
 
 /// JSON of a run.
 pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
+    load_report(summary, beside).to_text()
+}
+
+pub(super) fn load_report<'a>(
+    summary: &'a Summary,
+    beside: Option<&'a Comparison>,
+) -> Document<impl Serialize + 'a> {
     let validity = &summary.validity;
     let report = LoadReport {
         run: RunReport::of(&summary.info),
@@ -69,7 +76,7 @@ pub fn json(summary: &Summary, beside: Option<&Comparison>) -> String {
         },
         comparison: beside.map(comparison),
     };
-    Document::of("reactor-http load report", report).to_text()
+    Document::of("reactor-http load report", report)
 }
 
 pub(super) fn comparison(comparison: &Comparison) -> Document<&Comparison> {

@@ -29,7 +29,7 @@ pub enum ReportFormat {
     Text,
     /// JSON of [`SCHEMA`].
     Json,
-    /// One value a line.
+    /// Figures of the JSON report, one a line.
     Csv,
     /// Interval log, V2.
     Hdr,
@@ -56,7 +56,7 @@ impl ReportFormat {
                 text(summary) + &beside.unwrap_or_default()
             }
             Self::Json => json(summary, comparison),
-            Self::Csv => csv::csv(summary, comparison),
+            Self::Csv => csv::csv(&json::load_report(summary, comparison)),
             Self::Hdr => hdr::hdr(summary),
             Self::Html => html::html(summary),
         }
@@ -71,7 +71,7 @@ impl ReportFormat {
     pub fn render_comparison(self, comparison: &Comparison) -> String {
         match self {
             Self::Json => json::comparison(comparison).to_text(),
-            Self::Csv => csv::comparison(comparison),
+            Self::Csv => csv::csv(&json::comparison(comparison)),
             _ => comparison::text(comparison),
         }
     }
