@@ -34,6 +34,7 @@ impl Status {
     pub const EXPECTATION_FAILED: Status = Status(&(417, "Expectation Failed"));
     pub const MISDIRECTED_REQUEST: Status = Status(&(421, "Misdirected Request"));
     pub const PRECONDITION_REQUIRED: Status = Status(&(428, "Precondition Required"));
+    pub const TOO_MANY_REQUESTS: Status = Status(&(429, "Too Many Requests"));
     pub const HEADER_FIELDS_TOO_LARGE: Status = Status(&(431, "Request Header Fields Too Large"));
     pub const INTERNAL_SERVER_ERROR: Status = Status(&(500, "Internal Server Error"));
     pub const NOT_IMPLEMENTED: Status = Status(&(501, "Not Implemented"));
@@ -48,7 +49,7 @@ impl Status {
         self.0.0
     }
 
-    /// Reason phrase (RFC 9110 section 15; 428, 431: RFC 6585; 507: RFC 4918).
+    /// Reason phrase (RFC 9110 section 15; 428, 429, 431: RFC 6585; 507: RFC 4918).
     pub const fn reason(self) -> &'static str {
         self.0.1
     }

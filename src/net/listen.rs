@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use mio::net::TcpListener;
-use nix::libc::{self, IPPROTO_TCP, TCP_DEFER_ACCEPT};
+use nix::libc::{self, IPPROTO_TCP, SO_MAX_PACING_RATE, SOL_SOCKET, TCP_DEFER_ACCEPT};
 use nix::sys::socket::setsockopt;
 use nix::{setsockopt_impl, sockopt_impl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -121,6 +121,15 @@ sockopt_impl!(
     /// In seconds.
     DeferAccept, SetOnly, IPPROTO_TCP, TCP_DEFER_ACCEPT, u32
 );
+sockopt_impl!(
+    /// In bytes per second.
+    MaxPacingRate, SetOnly, SOL_SOCKET, SO_MAX_PACING_RATE, u64
+);
+
+/// The kernel paces what accepted sockets send; they inherit the option.
+pub fn limit_bandwidth(listener: &TcpListener, bytes_per_sec: u64) -> io::Result<()> {
+    Ok(setsockopt(listener, MaxPacingRate, &bytes_per_sec)?)
+}
 
 /// Keeps a connection in the kernel until bytes arrive, or about 1 s.
 ///

@@ -22,7 +22,9 @@ pub mod tls;
 pub use connect::{AddressConnector, ConnectError, connect};
 pub use connection::{Connection, Tick};
 pub use handshake::{Handshake, HandshakeError, HandshakeResult, PeerCertificate, TlsSession};
-pub use listen::{ListenError, ListenIp, defer_accept, listen, listen_all, listen_on_same_port};
+pub use listen::{
+    ListenError, ListenIp, defer_accept, limit_bandwidth, listen, listen_all, listen_on_same_port,
+};
 pub use pool::Pool;
 pub use protocol::{Inactivity, Io, Protocol, Want};
 pub use proxy_header::parse_proxy_header;

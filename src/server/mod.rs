@@ -32,5 +32,5 @@ pub use config::{
     TlsConfig,
 };
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
-pub use rules::{CacheRule, Glob, Header, HostName, Network, Origin, Redirect};
+pub use rules::{CacheRule, Glob, Header, HostName, Network, Origin, RateLimit, Redirect};
 pub use startup::{BoundServer, check, log_panics, start};

@@ -3,12 +3,13 @@
 //! A cached GET takes no lock and writes nothing here.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::ops::{Add, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ServerTls;
 use super::auth::Authenticator;
+use super::rules::{RequestRates, address_network};
 use super::stats::Stats;
 use crate::files::{DirSync, PartialLeases, RootId};
 use crate::reactor::ListenerId;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) connections_per_ip_max: Option<usize>,
     /// Clones count the open connections, by IPv4 address or IPv6 /64.
     addresses: Mutex<HashMap<IpAddr, Arc<()>>>,
+    pub(super) request_rates: RequestRates,
     /// Counters since SIGUSR2, by worker index.
     reports: Mutex<Vec<Option<Stats>>>,
 }
@@ -46,15 +48,11 @@ impl Shared {
 
     /// A clone counts until it is dropped.
     pub(super) fn count_address(&self, ip: IpAddr) -> Arc<()> {
-        let network = match ip.to_canonical() {
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-            ip => ip,
-        };
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if addresses.len() == addresses.capacity() {
             addresses.retain(|_, count| Arc::strong_count(count) > 1);
         }
-        Arc::clone(addresses.entry(network).or_default())
+        Arc::clone(addresses.entry(address_network(ip)).or_default())
     }
 
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {

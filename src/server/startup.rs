@@ -25,7 +25,9 @@ use super::{RootChoice, ServerConfig, ServerTls, WorkerState};
 use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCloser, Root, Upload};
-use crate::net::{ListenError, defer_accept, listen_all, listen_on_same_port, raise_nofile_limit};
+use crate::net::{
+    ListenError, defer_accept, limit_bandwidth, listen_all, listen_on_same_port, raise_nofile_limit,
+};
 use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor};
 use crate::server::config::args::CONTENT_DIRECTORY;
 use crate::sum::SumState;
@@ -217,6 +219,10 @@ fn worker_configs(
     let mut listeners = (1..worker_count).map(more_listeners).collect::<Result<Vec<_>, _>>()?;
     listeners.insert(0, http);
     listeners.iter().flatten().try_for_each(defer_accept).map_err(event_loop_error)?;
+    if let Some(rate) = config.bandwidth {
+        let mut all = listeners.iter().flatten();
+        all.try_for_each(|listener| limit_bandwidth(listener, rate)).map_err(event_loop_error)?;
+    }
     let workers = logs.into_iter().zip(listeners).enumerate();
     let configs = workers.map(|(index, (log, http))| {
         Ok(WorkerConfig {

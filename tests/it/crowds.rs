@@ -159,3 +159,42 @@ fn addresses_of_a_trusted_proxy_have_no_limit() {
     let mut clients = [(); 5].map(|()| client_at(&server, 2));
     clients.iter_mut().for_each(|client| assert_eq!(client.get("/small").status, 200));
 }
+
+#[test]
+fn rate_limit_beyond_burst_gets_429_for_that_address() {
+    // Two workers count together; the rate is too low for another request within the test.
+    let server = Server::with(&[("small", b"small")], &["--rate-limit", "0.01/s,3", "--workers", "2"]);
+    let mut clients: Vec<Raw> = (0..5).map(|_| client_at(&server, 5)).collect();
+    let replies: Vec<_> = clients.iter_mut().map(|client| client.get("/small")).collect();
+    let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    let wait: u64 = replies[3].field("Retry-After").expect("a time").parse().expect("seconds");
+    assert!((80..=101).contains(&wait), "{wait}");
+    // The connection is kept, and others are not limited.
+    assert_eq!(clients[4].get("/small").status, 429);
+    assert_eq!(client_at(&server, 6).get("/small").text(), "small");
+}
+
+#[test]
+fn rate_limit_counts_clients_of_a_trusted_proxy_apart() {
+    let options = ["--rate-limit", "0.01/s,1", "--trusted-proxy", "127.0.0.1"];
+    let server = Server::with(&[("small", b"small")], &options);
+    let mut proxy = client_at(&server, 1);
+    let mut ask = |client: &str| {
+        proxy.send(format!("GET /small HTTP/1.1\r\nHost: test\r\n{client}\r\n")).reply().status
+    };
+    let [one, other] = [1, 2].map(|host| format!("X-Forwarded-For: 192.0.2.{host}\r\n"));
+    assert_eq!([ask(&one), ask(&one), ask(&other), ask(&other)], [200, 429, 200, 429]);
+    assert_eq!([ask(""), ask("")], [200, 200]);
+}
+
+#[test]
+fn bandwidth_paces_each_connection() {
+    const LEN: usize = 512 * 1024;
+    let content = vec![b'x'; LEN];
+    let server = Server::with(&[("large", &content)], &["--bandwidth", "256KiB/s"]);
+    let begin = Instant::now();
+    assert_eq!(server.connect().get("/large").body.len(), LEN);
+    // The kernel lets the first segments go at once. A slow machine only takes longer.
+    assert!(begin.elapsed() > Duration::from_millis(500), "{:?}", begin.elapsed());
+}

@@ -97,7 +97,7 @@ const FLOORS: [(&str, &[&str]); 11] = [
     ("response", &["config", "rules"]),
     ("reload", &[]),
     ("auth", &["config", "reload"]),
-    ("shared", &["auth", "stats"]),
+    ("shared", &["auth", "rules", "stats"]),
     ("context", &["auth", "config", "response", "rules", "shared"]),
     ("handlers", &["config", "context", "response", "rules"]),
     ("connection", &["auth", "config", "context", "handlers", "response", "rules", "stats"]),

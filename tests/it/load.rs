@@ -205,8 +205,9 @@ fn silent_seconds_stand_in_progress_lines_and_slices() {
         let args = format!("--steps 20:500ms,0:1600ms -c 4 --threads {threads} --every 1s --format json /");
         let outcome = good(&server, &args);
         let lines = outcome.stderr.lines().filter(|line| line.contains("requests/s"));
-        let rates: Vec<_> = lines.filter_map(|line| line.split(',').next()).collect();
-        assert_eq!(rates, ["1 s: 10 requests/s", "2 s: 0 requests/s"], "{}", outcome.stderr);
+        // A busy machine may write a line later, and then says so.
+        let rates: Vec<_> = lines.filter_map(|line| line.split(',').next()?.split(": ").nth(1)).collect();
+        assert_eq!(rates, ["10 requests/s", "0 requests/s"], "{}", outcome.stderr);
         let slices = &json(&outcome)["slices"];
         let answered = [0, 1, 2].map(|index| slices[index]["answered"].as_u64());
         assert_eq!(answered, [Some(10), Some(0), Some(0)], "{slices}");

@@ -17,13 +17,13 @@ use crate::cli::OptionKind::{Pairs, Path, Paths, Repeated, Secrets, SettingsFile
 use crate::cli::{OptionSpec, ParsedArgs, Program, ValueCheck, duplicate_message};
 use crate::files::CacheLimits;
 use crate::server::rules::{
-    CacheRule, Header, HostName, Network, Redirect, check_header_conflicts, check_loops,
+    CacheRule, Header, HostName, Network, RateLimit, Redirect, check_header_conflicts, check_loops,
 };
 use crate::server::{CacheMode, Durability, RootChoice, ServerConfig, SumConfig};
 use files::UPLOADS;
 use values::{
-    parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_name, parse_number,
-    parse_port, parse_size, parse_time, parse_with, parse_workers,
+    parse_bandwidth, parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_name,
+    parse_number, parse_port, parse_size, parse_time, parse_with, parse_workers,
 };
 
 pub use crate::cli::Command;
@@ -78,6 +78,8 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--grace", "10s").defaults_to("10s"),
         OptionSpec::value(None, "--max-connections", "1000"),
         OptionSpec::value(None, "--max-connections-per-ip", "100"),
+        OptionSpec::value(None, "--rate-limit", "20/s,100"),
+        OptionSpec::value(None, "--bandwidth", "1MiB/s"),
         // One core serves more visitors than most sites have.
         OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
         OptionSpec::value(None, "--cache", "stat").defaults_to("fresh"),
@@ -161,6 +163,8 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         connections_max: parsed.read("--max-connections", |text| parse_count("--max-connections", text))?,
         connections_per_ip_max: parsed
             .read("--max-connections-per-ip", |text| parse_count("--max-connections-per-ip", text))?,
+        rate_limit: parsed.read("--rate-limit", |text| parse_with("--rate-limit", text, RateLimit::parse))?,
+        bandwidth: parsed.read("--bandwidth", parse_bandwidth)?,
         workers: parsed.value("--workers", parse_workers)?,
         http: !parsed.flag_once("--no-http")?,
         sum: read_sum(parsed)?,

@@ -14,7 +14,7 @@ use crate::access_log::{LogDestination, LogStyle};
 use crate::files::{CacheLimits, MediaTypes, Naming, PathError, RelativePath};
 use crate::http::{BasicCredentials, Status};
 use crate::net::ListenIp;
-use crate::server::rules::{CacheRule, Header, HostName, Network, Origin, Redirect};
+use crate::server::rules::{CacheRule, Header, HostName, Network, Origin, RateLimit, Redirect};
 use crate::sum::Name;
 
 pub use process_env::ProcessEnv;
@@ -76,6 +76,10 @@ pub struct ServerConfig {
     pub connections_max: Option<usize>,
     /// Most connections of an IPv4 address or IPv6 /64.
     pub connections_per_ip_max: Option<usize>,
+    /// Most requests of an IPv4 address or IPv6 /64.
+    pub rate_limit: Option<RateLimit>,
+    /// Bytes per second that a connection sends at most.
+    pub bandwidth: Option<u64>,
     /// Worker threads; `None` is one per core.
     pub workers: Option<usize>,
     /// Whether to omit the address lines.

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::WorkerState;
 use super::exchange::RequestSummary;
@@ -16,7 +16,8 @@ use crate::server::handlers::error_documents::error_page;
 use crate::server::handlers::{
     Action, https_redirect, is_preflight, is_upload_resource, refuse_cross_site, refuse_host, route,
 };
-use crate::server::response::ErrorResponse;
+use crate::server::response::{ErrorDetail, ErrorResponse};
+use crate::server::rules::is_trusted;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestOrigin {
@@ -59,6 +60,14 @@ pub(super) fn route_if_allowed<'b>(
     if let Some(port) = context.shared.https_port.filter(|_| !origin.is_tls) {
         return Ok(https_redirect(head, port));
     }
+    if login.is_none()
+        && let Err(wait) = admit(context, origin, now.instant)
+    {
+        let detail = Some(ErrorDetail::RetryAfter(wait.as_secs() + 1));
+        let error =
+            ErrorResponse::new(Status::TOO_MANY_REQUESTS, "Your address sends too many requests; wait.");
+        return Ok(Action::Respond(ErrorResponse { detail, ..error }.into()));
+    }
     match check_login(head, login, context, origin, now.instant) {
         Ok(authorization) => {
             summary.set_authorization(authorization, bytes);
@@ -70,6 +79,12 @@ pub(super) fn route_if_allowed<'b>(
         }
         Err(NoLogin::Pending(until)) => Err(until),
     }
+}
+
+fn admit(context: &ServerContext, origin: RequestOrigin, now: Instant) -> Result<(), Duration> {
+    let config = &context.config;
+    let limit = config.rate_limit.filter(|_| !is_trusted(&config.trusted_proxies, origin.peer));
+    limit.map_or(Ok(()), |limit| context.shared.request_rates.admit(origin.peer.ip(), limit, now))
 }
 
 /// Returns Authorization if a login was needed.
@@ -130,7 +145,7 @@ impl WorkerState {
     pub(super) fn may_use_request_cache(&mut self, origin: RequestOrigin) -> bool {
         let context = &self.context;
         let is_redirected = context.shared.https_port.is_some() && !origin.is_tls;
-        if is_redirected || origin.is_refused {
+        if is_redirected || origin.is_refused || context.config.rate_limit.is_some() {
             return false;
         }
         let Some(authenticator) = &context.shared.authenticator else { return true };

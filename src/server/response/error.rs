@@ -58,6 +58,8 @@ pub(crate) enum ErrorDetail {
     Existing(u64, Option<FileVersion>),
     /// `Upload-Offset`: expected and provided.
     Offsets(u64, u64),
+    /// `Retry-After`, in seconds.
+    RetryAfter(u64),
 }
 
 impl Allow {
@@ -87,8 +89,10 @@ impl ErrorResponse {
         if self.problem == Some(Problem::DIGEST_MISSING.uri) {
             field(out, "Want-Repr-Digest", b"sha-256=10");
         }
-        if self.status == Status::SERVICE_UNAVAILABLE {
-            field(out, "Retry-After", b"1");
+        match self.detail {
+            Some(ErrorDetail::RetryAfter(secs)) => field(out, "Retry-After", secs.to_string().as_bytes()),
+            _ if self.status == Status::SERVICE_UNAVAILABLE => field(out, "Retry-After", b"1"),
+            _ => {}
         }
     }
 }

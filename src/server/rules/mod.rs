@@ -7,6 +7,7 @@ mod cors;
 mod glob;
 mod header;
 mod host;
+mod rate_limit;
 mod redirect;
 mod trusted_proxy;
 
@@ -19,6 +20,8 @@ pub use header::Header;
 pub(super) use header::check_header_conflicts;
 pub use host::HostName;
 pub(super) use host::{answers_to, is_named, local_names};
+pub use rate_limit::RateLimit;
+pub(super) use rate_limit::{RequestRates, address_network};
 pub use redirect::Redirect;
 pub(super) use redirect::{check_loops, find_redirect};
 pub use trusted_proxy::Network;

@@ -83,6 +83,8 @@ fn no_arguments_serve_content_directory_if_present() {
         cache_files_max: CacheLimits::DEFAULT.descriptors_max,
         connections_max: None,
         connections_per_ip_max: None,
+        rate_limit: None,
+        bandwidth: None,
         workers: Some(1),
         quiet: false,
         sum: None,
@@ -303,6 +305,25 @@ fn each_mistake_gets_one_line_error() {
     ];
     for (line, expected) in cases {
         let error = parsed(line).unwrap_err().to_string();
+        assert_eq!(error, format!("{expected}; see reactor-server --help"), "{line:?}");
+    }
+}
+
+#[test]
+fn limits_of_an_address_and_a_connection_set_their_fields() {
+    let limit = RateLimit::parse("5/s,9").ok();
+    assert_eq!(config(&["--rate-limit", "5/s,9"]), config_with(|config| config.rate_limit = limit));
+    for text in ["64KiB", "64KiB/s"] {
+        assert_eq!(config(&["--bandwidth", text]), config_with(|config| config.bandwidth = Some(1 << 16)));
+    }
+    for (line, expected) in [
+        (["--bandwidth", "16000"], "--bandwidth: '16000' is too slow; it must be at least 16KiB/s"),
+        (
+            ["--rate-limit", "0.0001/s"],
+            "--rate-limit: '0.0001/s' is invalid: the rate must be at least 0.001/s",
+        ),
+    ] {
+        let error = parsed(&line).unwrap_err().to_string();
         assert_eq!(error, format!("{expected}; see reactor-server --help"), "{line:?}");
     }
 }

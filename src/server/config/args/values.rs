@@ -22,6 +22,19 @@ pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
     digits.parse().map_err(|_| format!("port {digits} is too large; ports go up to 65535"))
 }
 
+/// The kernel sends up to 64 KiB at once, so a slower connection seems to stall.
+const BANDWIDTH_MIN: u64 = 16 * 1024;
+
+pub(super) fn parse_bandwidth(text: &OsStr) -> Result<u64, String> {
+    let size = text.to_str().map_or(text, |plain| OsStr::new(plain.strip_suffix("/s").unwrap_or(plain)));
+    match parse_size("--bandwidth", size)? {
+        rate if rate < BANDWIDTH_MIN => {
+            Err(format!("--bandwidth: {} is too slow; it must be at least 16KiB/s", quote(text)))
+        }
+        rate => Ok(rate),
+    }
+}
+
 /// None, or only `localhost`, is the loopback pair. Else `localhost` is two addresses, which must both work.
 pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
     if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
