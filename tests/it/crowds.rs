@@ -176,6 +176,16 @@ fn rate_limit_beyond_burst_gets_429_for_that_address() {
 }
 
 #[test]
+fn rate_limit_counts_requests_that_are_refused() {
+    let options = ["--rate-limit", "0.01/s,2", "--host", "test"];
+    let server = Server::with(&[("small", b"small")], &options);
+    let mut client = client_at(&server, 7);
+    let mut ask =
+        |host: &str| client.send(format!("GET /small HTTP/1.1\r\nHost: {host}\r\n\r\n")).reply().status;
+    assert_eq!([ask("other"), ask("test"), ask("test"), ask("other")], [421, 200, 429, 429]);
+}
+
+#[test]
 fn rate_limit_counts_clients_of_a_trusted_proxy_apart() {
     let options = ["--rate-limit", "0.01/s,1", "--trusted-proxy", "127.0.0.1"];
     let server = Server::with(&[("small", b"small")], &options);

@@ -49,6 +49,15 @@ pub(super) fn route_if_allowed<'b>(
         let error = ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message);
         return Ok(Action::Respond(error.into()));
     }
+    // A request whose login is pending was counted.
+    if login.is_none()
+        && let Err(wait) = admit(context, origin, now.instant)
+    {
+        let detail = Some(ErrorDetail::RetryAfter(wait.as_secs() + 1));
+        let error =
+            ErrorResponse::new(Status::TOO_MANY_REQUESTS, "Your address sends too many requests; wait.");
+        return Ok(Action::Respond(ErrorResponse { detail, ..error }.into()));
+    }
     if origin.checks_host
         && let Some(refused) = refuse_host(head, context)
     {
@@ -59,14 +68,6 @@ pub(super) fn route_if_allowed<'b>(
     }
     if let Some(port) = context.shared.https_port.filter(|_| !origin.is_tls) {
         return Ok(https_redirect(head, port));
-    }
-    if login.is_none()
-        && let Err(wait) = admit(context, origin, now.instant)
-    {
-        let detail = Some(ErrorDetail::RetryAfter(wait.as_secs() + 1));
-        let error =
-            ErrorResponse::new(Status::TOO_MANY_REQUESTS, "Your address sends too many requests; wait.");
-        return Ok(Action::Respond(ErrorResponse { detail, ..error }.into()));
     }
     match check_login(head, login, context, origin, now.instant) {
         Ok(authorization) => {
