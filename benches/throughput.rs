@@ -22,7 +22,7 @@ use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement
 use mio::Waker;
 use reactor_http::access_log::LogDestination;
 use reactor_http::client::target::ClientTarget;
-use reactor_http::files::RACY_WINDOW;
+use reactor_http::files::QUIET_AGE;
 use reactor_http::load::engine::app::{Endpoints, RunResult};
 use reactor_http::load::engine::interrupt::Interrupt;
 use reactor_http::load::engine::threads;
@@ -93,11 +93,11 @@ impl Served {
         Self { address, stopper, thread, _folder: folder }
     }
 
-    /// Works until the fixtures are old enough for the server's cache to keep them. Setting their times
+    /// Works until the fixtures are old enough for `sendfile`, and for the server's cache to keep them. Setting their times
     /// back would not do: when a file's facts last changed is the kernel's word, and only waiting helps.
     fn settle(&self) {
         let since = Instant::now();
-        while since.elapsed() < RACY_WINDOW + Duration::from_millis(100) {
+        while since.elapsed() < QUIET_AGE + Duration::from_millis(100) {
             load(self.address, SMALL, 1, 1000);
         }
         load(self.address, LARGE, 1, 1);

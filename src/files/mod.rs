@@ -24,7 +24,7 @@ pub use cache::{CacheGeneration, CacheLimits, CacheLookups, CachedFile, FileCach
 pub use coding::{Coding, EncodingPreferences};
 pub use dir_sync::DirSync;
 pub use embedded::GzipPage;
-pub use file_version::{FileVersion, RACY_WINDOW};
+pub use file_version::{FileVersion, QUIET_AGE, RACY_WINDOW};
 pub use listing::{Listing, ListingBudget, ListingError};
 pub use media_type::{MediaTypes, add_charset, media_type};
 pub use open_file::{FileCloser, OpenFile};

@@ -13,7 +13,7 @@ use rustix::io::{Errno, pread};
 
 use super::coding::Coding;
 use super::embedded::{self, EmbeddedPage, GzipPage};
-use super::file_version::{FileVersion, RACY_WINDOW, content_hash, is_older, version_is_stable};
+use super::file_version::{FileVersion, QUIET_AGE, RACY_WINDOW, content_hash, is_older, version_is_stable};
 use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
@@ -62,6 +62,8 @@ pub struct Resource {
     pub modified_secs: Option<i64>,
     /// True if the next change is certain to change mtime.
     pub mtime_is_stable: bool,
+    /// True for small content, and if a large file has not changed for [`QUIET_AGE`](super::QUIET_AGE): `sendfile` may send it.
+    pub is_quiet: bool,
     /// Media type with any charset.
     pub media_type: Cow<'static, str>,
     /// `None` for a large file, if its next change might be invisible.
@@ -154,6 +156,7 @@ impl Resource {
             len,
             modified_secs: None,
             mtime_is_stable: false,
+            is_quiet: true,
             is_negotiable: coding.is_none() && is_compressible(&media_type),
             media_type,
             version: None,
@@ -178,6 +181,12 @@ impl Resource {
         (new.len > old.len || modified(new) == modified(old)).then_some(bytes)
     }
 
+    pub(super) fn is_quiet_at(&self, now: SystemTime) -> bool {
+        let changed = self.stat.map(|stat| (stat.changed_secs, stat.changed_nanos));
+        let is_old = changed.is_none_or(|time| is_older(time, QUIET_AGE, now));
+        is_old || !matches!(self.content, Content::File(_))
+    }
+
     /// Adds validators reliable at `now`, a time not after the lookup.
     pub(super) fn with_validators_at(self, now: SystemTime) -> Resource {
         let Some(stat) = self.stat else { return self };
@@ -187,9 +196,10 @@ impl Resource {
             _ => false,
         };
         let version = self.version.or_else(|| is_stable.then(|| FileVersion::of_stat(&stat)));
+        let is_quiet = self.is_quiet_at(now);
         // Build systems give 0 or 1 to all versions.
         let modified_secs = self.modified_secs.filter(|secs| !matches!(secs, 0 | 1));
-        Resource { version, mtime_is_stable, modified_secs, ..self }
+        Resource { version, mtime_is_stable, is_quiet, modified_secs, ..self }
     }
 
     /// Not generated, so ranges are possible.

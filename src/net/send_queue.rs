@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
+use super::transport::send_file_copy;
 use super::{CloseReason, IoOutcome, Transport};
 
 /// Fits 16 pipelined responses of two segments.
@@ -28,6 +29,8 @@ enum SegmentSource {
     Shared(Rc<[u8]>, usize),
     /// From this offset on.
     File(Rc<dyn AsFd>, u64),
+    /// From this offset on, not by `sendfile`.
+    FileCopy(Rc<dyn AsFd>, u64),
     /// Read when all before it is sent.
     Late(LateBytes),
 }
@@ -134,6 +137,11 @@ impl SendQueue {
         self.push(len, SegmentSource::File(file, offset));
     }
 
+    /// Queues a file range that is sent as it is when its turn comes: `sendfile` queues pages, which may change later.
+    pub fn push_file_copy(&mut self, file: Rc<dyn AsFd>, offset: u64, len: u64) {
+        self.push(len, SegmentSource::FileCopy(file, offset));
+    }
+
     /// Queues bytes that are read as late as possible. `None` fails the connection.
     pub fn push_late(&mut self, len: u64, read: LateBytes) {
         self.push(len, SegmentSource::Late(read));
@@ -168,22 +176,25 @@ impl SendQueue {
                 let Some(bytes) = read() else { return IoOutcome::Failed(CloseReason::FileTruncated) };
                 front.source = SegmentSource::Shared(bytes, 0);
             }
-            let is_file = matches!(front.source, SegmentSource::File(..));
-            let result = match &mut front.source {
+            let is_file = matches!(front.source, SegmentSource::File(..) | SegmentSource::FileCopy(..));
+            let file_len = usize::try_from(front.len).unwrap_or(usize::MAX);
+            let (result, len_per_cost) = match &mut front.source {
                 SegmentSource::File(file, offset) => {
-                    let budget_len = budget.saturating_mul(to.file_len_per_byte());
-                    let want = usize::try_from(front.len).unwrap_or(usize::MAX).min(budget_len);
-                    to.send_file(file.as_fd(), offset, want)
+                    let len_per_cost = to.file_len_per_byte();
+                    let len = file_len.min(budget.saturating_mul(len_per_cost));
+                    (to.send_file(file.as_fd(), offset, len), len_per_cost)
                 }
-                _ => queue.write(to),
+                SegmentSource::FileCopy(file, offset) => {
+                    (send_file_copy(to, file.as_fd(), offset, file_len.min(*budget)), 1)
+                }
+                _ => (queue.write(to), 1),
             };
             match result {
                 Ok(0) if is_file => return IoOutcome::Failed(CloseReason::FileTruncated),
                 Ok(0) => return IoOutcome::Failed(CloseReason::Failed(ErrorKind::WriteZero)),
                 Ok(sent) => {
                     self.sent_total += sent as u64;
-                    let weight = if is_file { sent.div_ceil(to.file_len_per_byte()) } else { sent };
-                    *budget = budget.saturating_sub(weight);
+                    *budget = budget.saturating_sub(sent.div_ceil(len_per_cost));
                     queue.consume(sent as u64);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return IoOutcome::Blocked,
@@ -239,7 +250,7 @@ impl SegmentQueue {
                 }
                 SegmentSource::Static(bytes) => bytes,
                 SegmentSource::Shared(bytes, from) => bytes.get(*from..*from + len).unwrap_or_default(),
-                SegmentSource::File(..) | SegmentSource::Late(_) => break,
+                SegmentSource::File(..) | SegmentSource::FileCopy(..) | SegmentSource::Late(_) => break,
             });
             count += 1;
         }
@@ -265,8 +276,8 @@ impl SegmentQueue {
                 SegmentSource::Inline => self.inline_sent += now as usize,
                 SegmentSource::Static(bytes) => *bytes = bytes.get(now as usize..).unwrap_or_default(),
                 SegmentSource::Shared(_, from) => *from += now as usize,
-                // `sendfile` has advanced the offset.
-                SegmentSource::File(..) | SegmentSource::Late(_) => {}
+                // The transport has advanced the offset.
+                SegmentSource::File(..) | SegmentSource::FileCopy(..) | SegmentSource::Late(_) => {}
             }
             if front.len == 0 {
                 self.segments.pop_front();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use reactor_http::files::RACY_WINDOW;
+use reactor_http::files::QUIET_AGE;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -121,7 +121,7 @@ impl Bench {
         };
         bench.go_to(&[bench.cores.generator])?;
         // Files that have only just changed are not kept.
-        thread::sleep(RACY_WINDOW);
+        thread::sleep(QUIET_AGE);
         Ok(bench)
     }
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::thread;
 
-use reactor_http::files::RACY_WINDOW;
+use reactor_http::files::QUIET_AGE;
 
 use super::bench::Bench;
 use super::congestion::{self, Congestion};
@@ -118,7 +118,7 @@ fn measure_row(bench: &Bench, row: &Row) -> Result<Vec<String>, String> {
     if let Some(count) = row.load.files {
         bench.site.lay_out_many(count).map_err(|error| error.to_string())?;
         // Files that have only just changed are not kept.
-        thread::sleep(RACY_WINDOW);
+        thread::sleep(QUIET_AGE);
     }
     let body = match row.status {
         200 => Some(fs::read(bench.site.file(row.load.path)).map_err(|error| error.to_string())?),

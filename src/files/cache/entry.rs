@@ -71,6 +71,11 @@ pub(super) fn is_unwritten<V>(file: &Option<Rc<CachedFile<V>>>) -> bool {
     })
 }
 
+/// Then it is loaded again, to be sent by `sendfile`.
+pub(super) fn becomes_quiet<V>(file: &Option<Rc<CachedFile<V>>>, now: SystemTime) -> bool {
+    file.as_ref().is_some_and(|file| !file.resource.is_quiet && file.resource.is_quiet_at(now))
+}
+
 /// Result of a cache lookup.
 #[derive(Debug)]
 pub enum Lookup<V> {

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use derive_where::derive_where;
 
 use super::clock_cache::{CacheLimits, ClockCache, Cost};
-use super::entry::{CachedFile, Lookup, VariantRequest, is_unwritten};
+use super::entry::{CachedFile, Lookup, VariantRequest, becomes_quiet, is_unwritten};
 use super::gzip_jobs::GzipJobs;
 use super::variants::Variants;
 use crate::files::coding::EncodingPreferences;
@@ -279,21 +279,22 @@ impl<V> CacheEntry<V> {
         let Some(root) = request.store.root() else { return false };
         let dependencies = &mut self.dependencies;
         let freshness = dependencies.freshness(watch, request.unix_secs);
+        let is_unwatched = freshness == Freshness::Unwatched;
+        let is_current = !becomes_quiet(&self.cached_file, request.now);
         match freshness {
-            Freshness::Fresh if is_unwritten(&self.cached_file) => return true,
-            Freshness::Revalidate if root.is_unchanged(name, self.stat) => {
+            Freshness::Fresh if is_current && is_unwritten(&self.cached_file) => return true,
+            Freshness::Revalidate if is_current && root.is_unchanged(name, self.stat) => {
                 dependencies.checked_secs = request.unix_secs;
                 return true;
             }
             Freshness::Fresh | Freshness::Revalidate | Freshness::Stale | Freshness::Unwatched => {}
         }
         // A watched file needs a check each second too: a watch pays only from two requests a second.
-        let should_watch =
-            freshness != Freshness::Unwatched || dependencies.are_used_again(request.unix_secs);
+        let should_watch = !is_unwatched || dependencies.are_used_again(request.unix_secs);
         if should_watch && dependencies.may_be_recorded(watch, request.unix_secs) {
             *dependencies = watch_paths(watch, root, &[name], request.unix_secs);
         }
-        freshness == Freshness::Unwatched && root.is_unchanged(name, self.stat)
+        is_unwatched && is_current && root.is_unchanged(name, self.stat)
     }
 }
 

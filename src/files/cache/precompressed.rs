@@ -10,7 +10,7 @@ use std::rc::Rc;
 use derive_where::derive_where;
 
 use super::clock_cache::Cost;
-use super::entry::{CachedFile, VariantRequest, is_unwritten};
+use super::entry::{CachedFile, VariantRequest, becomes_quiet, is_unwritten};
 use crate::files::coding::Coding;
 use crate::files::file_version::times_are_stable;
 use crate::files::root::{FileStat, LookupError, OpenedPath, Root};
@@ -57,8 +57,9 @@ impl<V> Precompressed<V> {
         let is_validated = original.request.is_watched && self.ensure_validated(original, watch);
         for coding in original.request.accepted.accepted() {
             let is_current = |sidecar: &Sidecar<V>| {
-                is_validated && is_unwritten(&sidecar.cached_file)
-                    || original.root.is_unchanged(&original.sidecar_name(coding), sidecar.stat)
+                let is_unchanged = is_validated && is_unwritten(&sidecar.cached_file)
+                    || original.root.is_unchanged(&original.sidecar_name(coding), sidecar.stat);
+                is_unchanged && !becomes_quiet(&sidecar.cached_file, original.request.now)
             };
             if !self.sidecars[coding as usize].as_ref().is_some_and(is_current) {
                 self.sidecars[coding as usize] = Self::open(coding, original, make);

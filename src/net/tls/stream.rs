@@ -4,17 +4,14 @@
 //! event, so a read empties the session before it asks the socket.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 
 use mio::net::TcpStream;
 use rustls::{CertificateError, Connection, Error, HandshakeKind};
 
 use super::certificate;
+use crate::net::transport::{COPY_LEN_MAX, send_file_copy};
 use crate::net::{Handshake, HandshakeError, TlsSession, Transport};
-
-/// Plaintext that is encrypted at once: four full records (RFC 8446 section 5.1), sent by one `writev`.
-const PIECE_LEN: usize = 4 * 16 * 1024;
 
 /// TLS over `T`.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ pub struct TlsStream<T = TcpStream> {
 
 impl<T: Transport> TlsStream<T> {
     pub(super) fn new(socket: T, mut session: Connection, plain_response: &'static [u8]) -> Self {
-        session.set_buffer_limit(Some(PIECE_LEN));
+        session.set_buffer_limit(Some(COPY_LEN_MAX));
         Self {
             socket,
             session,
@@ -230,18 +227,9 @@ impl<T: Transport> Transport for TlsStream<T> {
         if slices.is_empty() { Ok(0) } else { self.encrypt(slices, more) }
     }
 
-    /// Not inlined: the stack of its buffer would be probed at each flush.
-    #[inline(never)]
     fn send_file(&mut self, file: BorrowedFd<'_>, offset: &mut u64, len: usize) -> io::Result<usize> {
         self.flush()?;
-        let mut buffer = [const { MaybeUninit::<u8>::uninit() }; PIECE_LEN];
-        let (bytes, _) = rustix::io::pread(file, &mut buffer[..len.min(PIECE_LEN)], *offset)?;
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        let taken = self.encrypt(&[IoSlice::new(bytes)], false)?;
-        *offset += taken as u64;
-        Ok(taken)
+        send_file_copy(self, file, offset, len)
     }
 
     fn notify_close(&mut self) {

@@ -222,14 +222,19 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
 }
 
 /// With an entity-tag, the file is looked at after bytes of it are read. In a long body, these are the last: a client with
-/// mixed bytes never gets them. A shorter body leaves right after the look in the cache.
+/// mixed bytes never gets them. A shorter body of a quiet file leaves right after the look in the cache.
 fn queue_large(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
     let Content::File(file) = &entry.resource.content else { return };
-    let is_exact =
-        entry.value.entity_tag.is_some() && !(SMALL_FILE_LEN_MAX..=SENT_AT_ONCE_LEN).contains(&len);
+    let is_quiet = entry.resource.is_quiet;
+    let is_sent_at_once = is_quiet && (SMALL_FILE_LEN_MAX..=SENT_AT_ONCE_LEN).contains(&len);
+    let is_exact = entry.value.entity_tag.is_some() && !is_sent_at_once;
     let exact_len = if is_exact { len.min(SMALL_FILE_LEN_MAX) } else { 0 };
     let end = first + len - exact_len;
-    send_queue.push_file(Rc::<OpenFile>::clone(file), first, end - first);
+    let file = Rc::<OpenFile>::clone(file);
+    match is_exact && !is_quiet {
+        true => send_queue.push_file_copy(file, first, end - first),
+        false => send_queue.push_file(file, first, end - first),
+    }
     if is_exact {
         let entry = Rc::clone(entry);
         send_queue.push_late(exact_len, Box::new(move || entry.resource.read_unchanged(end, exact_len)));

@@ -6,7 +6,7 @@ mod fresh;
 
 use super::*;
 use crate::files::testing::watched_dir;
-use crate::files::{RACY_WINDOW, Root, SMALL_FILE_LEN_MAX};
+use crate::files::{QUIET_AGE, RACY_WINDOW, Root, SMALL_FILE_LEN_MAX};
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -178,6 +178,28 @@ fn recently_changed_file_is_served_but_not_cached() {
         fixture.now = now;
         assert_eq!(fixture.text("/a.txt"), "young");
         assert_eq!(fixture.is_cached("/a.txt"), is_kept, "{now:?}");
+    }
+}
+
+#[test]
+fn large_file_is_loaded_again_when_it_becomes_quiet() {
+    for limits in [CacheLimits::DEFAULT, CacheLimits { entries_max: 0, ..CacheLimits::DEFAULT }] {
+        let mut fixture = FileCacheFixture::new(limits);
+        fixture.write("large", &"x".repeat(SMALL_FILE_LEN_MAX as usize + 1));
+        fixture.write("small", "x");
+        let changed = fixture.entry("/large").resource.stat.expect("settled");
+        let changed_at = UNIX_EPOCH + Duration::new(changed.changed_secs as u64, changed.changed_nanos);
+        fixture.cache = FileCache::new(limits);
+        let nano = Duration::from_nanos(1);
+        for (age, is_quiet) in
+            [(RACY_WINDOW, false), (QUIET_AGE - nano, false), (QUIET_AGE, true), (2 * QUIET_AGE, true)]
+        {
+            fixture.now = changed_at + age;
+            assert_eq!(fixture.entry("/large").resource.is_quiet, is_quiet, "{age:?}");
+            assert!(fixture.entry("/small").resource.is_quiet);
+        }
+        let is_kept = limits.entries_max > 0;
+        assert_eq!(fixture.is_cached("/large"), is_kept);
     }
 }
 
