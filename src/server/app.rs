@@ -161,7 +161,7 @@ impl ServerApp {
         if self.next_sweep.is_none_or(|next| next <= now.instant) {
             let interval = (config.resumable_for / 4).clamp(SWEEP_INTERVAL_MIN, SWEEP_INTERVAL_MAX);
             self.next_sweep = Some(now.instant + interval);
-            sweep(&self.worker.context, now);
+            sweep(&self.worker.context);
         }
         self.next_sweep
     }
@@ -303,6 +303,7 @@ impl App for ServerApp {
         for message in control.take_signals().into_iter().filter_map(ControlMessage::from_signal) {
             self.apply(message, control, now);
         }
+        self.worker.context.now = now;
         // Requests that wait for the next tick must see the changes made meanwhile.
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
@@ -347,7 +348,7 @@ mod tests {
         let config = ServerConfig { upload: directory.map(|_| "".into()), ..ServerConfig::default() };
         let root = directory.map(|directory| Root::open(directory).expect("a root"));
         let store = root.map_or(ContentSource::Embedded, ContentSource::Disk);
-        let mut worker = WorkerState::new(config, store, log);
+        let mut worker = WorkerState::new(config, store, log, Now::read());
         worker.context.helpers = Some(helpers.clone());
         let app =
             ServerApp::new(worker, SumState::new(None, 0, 0..0), WorkerId { index: 0, worker_count: 1 });

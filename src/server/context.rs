@@ -33,6 +33,8 @@ pub(crate) struct ServerContext {
     /// For upload resources: such a job may wait for another request to compute a digest.
     pub(super) resource_helpers: Option<Helpers>,
     pub(super) key: Option<Key>,
+    /// Of the tick.
+    pub(super) now: Now,
     pub(super) host_names: Vec<HostName>,
     /// `Host` of the last request that passed the check.
     pub(super) answered_authority: Vec<u8>,
@@ -41,7 +43,7 @@ pub(crate) struct ServerContext {
 }
 
 impl ServerContext {
-    pub(super) fn new(config: ServerConfig, store: ContentSource) -> Self {
+    pub(super) fn new(config: ServerConfig, store: ContentSource, now: Now) -> Self {
         let cache = FileCache::new(config.cache_limits()).with_types(config.media_types.clone());
         Self {
             cache: if config.cache == CacheMode::Fresh { cache } else { cache.unwatched() },
@@ -58,13 +60,14 @@ impl ServerContext {
             helpers: None,
             resource_helpers: None,
             key: None,
+            now,
         }
     }
 
     /// `must_look`: events are not enough.
-    pub(super) fn follow_root(&mut self, now: Now, must_look: bool) {
+    pub(super) fn follow_root(&mut self, must_look: bool) {
         let Some(root) = self.store.root_mut() else { return };
-        let is_current = self.cache.is_root_current(root, now.unix_secs());
+        let is_current = self.cache.is_root_current(root, self.now.unix_secs());
         if is_current && !must_look && self.config.cache == CacheMode::Fresh {
             return;
         }

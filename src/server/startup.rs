@@ -256,7 +256,7 @@ impl WorkerConfig {
         // Write-back and closes take much time of the processor, and nobody waits for them.
         let closing = helpers.with_pool(self.background_pool);
         store.close_files_with(FileCloser::new(move |job| closing.submit(None, job)));
-        let mut worker = WorkerState::new(config, store, self.log);
+        let mut worker = WorkerState::new(config, store, self.log, now);
         let is_loopback = |listener: &TcpListener| listener.local_addr().map(|addr| addr.ip().is_loopback());
         worker.context.loopback_listeners = http.iter().map(is_loopback).collect::<io::Result<_>>()?;
         worker.context.shared = self.shared;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::WorkerState;
 use super::exchange::RequestSummary;
 use crate::http::{BasicCredentials, Method, RequestHead, Status, error_format};
-use crate::reactor::Now;
+
 use crate::server::auth::{LoginAttempt, LoginOutcome};
 use crate::server::context::ServerContext;
 use crate::server::handlers::error_documents::error_page;
@@ -42,7 +42,6 @@ pub(super) fn route_if_allowed<'b>(
     (head, summary): (&RequestHead<'_, 'b>, &mut RequestSummary),
     context: &mut ServerContext,
     (origin, login): (RequestOrigin, &mut Option<Arc<LoginAttempt>>),
-    now: Now,
 ) -> Result<Action, Instant> {
     if origin.is_refused {
         let message = "Your address has too many connections to this server; close some, or try again later.";
@@ -51,7 +50,7 @@ pub(super) fn route_if_allowed<'b>(
     }
     // A request whose login is pending was counted.
     if login.is_none()
-        && let Err(wait) = admit(context, origin, now.instant)
+        && let Err(wait) = admit(context, origin)
     {
         let detail = Some(ErrorDetail::RetryAfter(wait.as_secs() + 1));
         let error =
@@ -69,23 +68,25 @@ pub(super) fn route_if_allowed<'b>(
     if let Some(port) = context.shared.https_port.filter(|_| !origin.is_tls) {
         return Ok(https_redirect(head, port));
     }
-    match check_login(head, login, context, origin, now.instant) {
+    match check_login(head, login, context, origin) {
         Ok(authorization) => {
             summary.set_authorization(authorization, bytes);
-            Ok(route(bytes, head, context, now))
+            Ok(route(bytes, head, context))
         }
         Err(NoLogin::Refused(error)) => {
             let wanted = (head.method, error_format(head.accept));
-            Ok(Action::Respond(error_page(error, wanted, context, now)))
+            Ok(Action::Respond(error_page(error, wanted, context)))
         }
         Err(NoLogin::Pending(until)) => Err(until),
     }
 }
 
-fn admit(context: &ServerContext, origin: RequestOrigin, now: Instant) -> Result<(), Duration> {
+fn admit(context: &ServerContext, origin: RequestOrigin) -> Result<(), Duration> {
     let config = &context.config;
     let limit = config.rate_limit.filter(|_| !is_trusted(&config.trusted_proxies, origin.peer));
-    limit.map_or(Ok(()), |limit| context.shared.request_rates.admit(origin.peer.ip(), limit, now))
+    limit.map_or(Ok(()), |limit| {
+        context.shared.request_rates.admit(origin.peer.ip(), limit, context.now.instant)
+    })
 }
 
 /// Returns Authorization if a login was needed.
@@ -94,8 +95,8 @@ fn check_login<'b>(
     login: &mut Option<Arc<LoginAttempt>>,
     context: &ServerContext,
     origin: RequestOrigin,
-    now: Instant,
 ) -> Result<Option<&'b [u8]>, NoLogin> {
+    let now = context.now.instant;
     let refused = |status, message| Err(NoLogin::Refused(ErrorResponse::new(status, message)));
     let Some(authenticator) = context.shared.authenticator.as_ref().filter(|_| needs_login(head, context))
     else {

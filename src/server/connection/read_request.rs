@@ -55,9 +55,10 @@ pub(super) fn read_request(
     head_progress: &mut HeadProgress,
     pipeline: &mut Option<BoxedPipeline>,
     worker: &mut WorkerState,
-    ((origin, login), now): ((RequestOrigin, &mut Option<Arc<LoginAttempt>>), Now),
+    (origin, login): (RequestOrigin, &mut Option<Arc<LoginAttempt>>),
 ) -> NextRequest {
-    worker.context.follow_root(now, false);
+    let now = worker.context.now;
+    worker.context.follow_root(false);
     let is_proxied = is_trusted(&worker.context.config.trusted_proxies, origin.peer);
     let uses_cache = !is_proxied && worker.may_use_request_cache(origin);
     let generation = worker.context.cache.generation(now.unix_secs());
@@ -81,7 +82,7 @@ pub(super) fn read_request(
     let client = is_proxied.then(|| client_address(proxies, origin.peer, head.fields));
     let origin = RequestOrigin { peer: client.unwrap_or(origin.peer), ..origin };
     let checked = (&head, &mut summary);
-    let action = match route_if_allowed(bytes, checked, &mut worker.context, (origin, login), now) {
+    let action = match route_if_allowed(bytes, checked, &mut worker.context, (origin, login)) {
         Ok(action) => action,
         Err(until) => return NextRequest::LoginPending(until),
     };
@@ -138,7 +139,8 @@ mod tests {
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let log = AccessLog::open_styled(&LogDestination::File("/dev/null".into()), style).expect("a log");
         let config = ServerConfig { cache, cache_len_max, ..ServerConfig::default() };
-        WorkerState::new(config, ContentSource::Disk(Root::open(directory).expect("a root")), log)
+        let store = ContentSource::Disk(Root::open(directory).expect("a root"));
+        WorkerState::new(config, store, log, Now::read())
     }
 
     /// Outcome of a request, with its response and its log data.
@@ -155,7 +157,8 @@ mod tests {
             checks_host,
             is_refused: false,
         };
-        let cx = ((origin, &mut None), now);
+        worker.context.now = now;
+        let cx = (origin, &mut None);
         match read_request(head.as_bytes(), &mut head_progress, &mut pipeline, worker, cx) {
             // Two equal jobs hold different descriptors.
             NextRequest::Request { action: Action::Prepare(_), .. } => {

@@ -131,7 +131,7 @@ impl HttpServerProtocol {
                 self.deadlines.extend_body(since, received_len, io.now.instant);
                 self.on_body_progress(progress, io)
             }
-            HttpServerState::Preparing(preparing) => match preparing.poll(&mut io.shared.context, io.now) {
+            HttpServerState::Preparing(preparing) => match preparing.poll(&mut io.shared.context) {
                 Some(response) => self.respond(response, io),
                 None if preparing.helper_timeout().is_some() => StateChange::Stay(Want::Wakeup),
                 None => StateChange::Stay(Want::Tick),
@@ -170,7 +170,7 @@ impl HttpServerProtocol {
             &mut self.head_progress,
             &mut self.pipeline,
             io.shared,
-            ((origin, login), io.now),
+            (origin, login),
         ) {
             NextRequest::Request { len, body, expects_continue, action } => {
                 io.recv_buf.consume(len);
@@ -247,7 +247,7 @@ impl HttpServerProtocol {
     }
 
     fn finish(&mut self, action: Action, io: &mut ServerIo<'_>) -> StateChange {
-        match action.finish(&mut io.shared.context, io.now) {
+        match action.finish(&mut io.shared.context) {
             Ok(response) => self.respond(response, io),
             Err(job) => StateChange::Enter(HttpServerState::Preparing(Box::new(job))),
         }
@@ -274,7 +274,7 @@ impl HttpServerProtocol {
         let Some(request) = request else { return StateChange::Enter(HttpServerState::Writing(None)) };
         if matches!(self.state, HttpServerState::Preparing(_)) {
             let format = request.errors.format;
-            response = error_documents::with_page(response, format, &mut io.shared.context, io.now);
+            response = error_documents::with_page(response, format, &mut io.shared.context);
         }
         let framing = match &mut response.body {
             Body::Stream(stream) => Some(stream.choose_framing(request.version)),
@@ -405,6 +405,7 @@ impl Protocol for HttpServerProtocol {
     type Context = WorkerState;
 
     fn advance(&mut self, io: &mut ServerIo<'_>) -> Want {
+        io.shared.context.now = io.now;
         self.end_exchanges(io);
         let change = self.step(io);
         self.run(change, io)

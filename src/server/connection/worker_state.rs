@@ -7,6 +7,7 @@ use super::request_cache::RequestCache;
 use crate::access_log::AccessLog;
 use crate::files::ContentSource;
 use crate::http::FieldBuf;
+use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::ResponseWriter;
@@ -32,11 +33,11 @@ pub struct WorkerState {
 
 impl WorkerState {
     /// State of a worker for `store` and `log`.
-    pub fn new(config: ServerConfig, store: ContentSource, log: AccessLog) -> Self {
+    pub fn new(config: ServerConfig, store: ContentSource, log: AccessLog, now: Now) -> Self {
         Self {
             log,
             writer: ResponseWriter::new(&config),
-            context: ServerContext::new(config, store),
+            context: ServerContext::new(config, store, now),
             request_cache: RequestCache::default(),
             stats: Stats::default(),
             draining: false,

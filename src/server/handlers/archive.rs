@@ -10,7 +10,6 @@ use super::{drop_box, preconditions};
 use crate::files::{Archive, RelativePath, TarSlice};
 use crate::http::{RequestHead, Status, attachment, field};
 use crate::net::CloseReason;
-use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{BodySource, ErrorResponse, Response, StreamedBody, lookup_error};
 use crate::text::OneLine;
@@ -35,14 +34,13 @@ pub(super) fn archive_response(
     head: &RequestHead<'_, '_>,
     path: &RelativePath<'_>,
     context: &ServerContext,
-    now: Now,
 ) -> Option<HandlerResult> {
     let format = query.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(b"archive="))?;
     if !path.has_trailing_slash() {
         return None;
     }
     let (status, message) = match (format, context.config.listings_enabled()) {
-        (b"tar", true) => return Some(begin(head, path, context, now)),
+        (b"tar", true) => return Some(begin(head, path, context)),
         (b"tar", false) => {
             (Status::FORBIDDEN, "Archives of folders are turned off on this server, as listings are.")
         }
@@ -52,12 +50,7 @@ pub(super) fn archive_response(
     Some(Err(ErrorResponse::new(status, message).into()))
 }
 
-fn begin(
-    head: &RequestHead<'_, '_>,
-    path: &RelativePath<'_>,
-    context: &ServerContext,
-    now: Now,
-) -> HandlerResult {
+fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerContext) -> HandlerResult {
     if Rc::strong_count(&context.archive_permits) > ARCHIVES_MAX {
         let message = "The server is making many archives; try again.";
         return Err(ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message).into());
@@ -67,11 +60,11 @@ fn begin(
     let archive = Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME), left_out)
         .map_err(|error| lookup_error(&error, path.as_bytes()))?;
     let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
-    preconditions::respond_later(Box::new(ArchiveScan(body)), head, now)
+    preconditions::respond_later(Box::new(ArchiveScan(body)), head, context.now)
 }
 
 impl PendingResponse for ArchiveScan {
-    fn poll(&mut self, _: &mut ServerContext, _: Now) -> Option<Response> {
+    fn poll(&mut self, _: &mut ServerContext) -> Option<Response> {
         match self.0.archive.scan_slice() {
             Ok(false) => None,
             Ok(true) => Some(self.on_timeout()),

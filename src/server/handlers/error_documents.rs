@@ -6,7 +6,6 @@ use super::pending::{HandlerError, HandlerResult};
 use super::static_file::{accepted_encodings, find, pending_lookup};
 use crate::files::{ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError};
 use crate::http::{ErrorFormat, Method, RequestHead, Status, accepts_page, error_format};
-use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::{Body, ErrorResponse, FilePart, Response, lookup_error};
@@ -15,15 +14,14 @@ pub(super) fn replace_error(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
-    now: Now,
 ) -> HandlerResult {
-    let error = match fallback(error, head, context, now) {
+    let error = match fallback(error, head, context) {
         Ok(Some(response)) => return Ok(response),
         Ok(None) => error,
         Err(HandlerError::Error(error)) => error,
         Err(pending) => return Err(pending),
     };
-    Ok(error_page(error, (head.method, error_format(head.accept)), context, now))
+    Ok(error_page(error, (head.method, error_format(head.accept)), context))
 }
 
 /// Destinations of the parts of a page.
@@ -42,16 +40,15 @@ fn fallback(
     error: ErrorResponse,
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
-    now: Now,
 ) -> Result<Option<Response>, HandlerError> {
-    let ServerContext { cache, store, config, .. } = context;
+    let config = &context.config;
     let Some(path) = &config.fallback else { return Ok(None) };
     let is_hidden = || matches!(config.parse_upload_path(head.target.path()), Err(PathError::Hidden));
     if error.status != Status::NOT_FOUND || !is_get_or_head(head.method) || is_hidden() || !wants_page(head) {
         return Ok(None);
     }
-    let accepted = accepted_encodings(head, config, now);
-    match find(cache, (store, config), path, &accepted, now) {
+    let accepted = accepted_encodings(head, context);
+    match find(&mut context.cache, (&context.store, config), path, &accepted, context.now) {
         Ok(Lookup::File(entry)) => Ok(Some(Response::file(entry, FilePart::Whole))),
         Ok(Lookup::Pending) => Err(pending_lookup(path, accepted)),
         Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
@@ -65,7 +62,6 @@ pub(crate) fn error_page(
     error: ErrorResponse,
     (method, format): (Method, ErrorFormat),
     context: &mut ServerContext,
-    now: Now,
 ) -> Response {
     let ServerContext { cache, store, config, .. } = context;
     let status = error.status;
@@ -76,20 +72,15 @@ pub(crate) fn error_page(
         return error.into();
     };
     // Plain: its head lacks Content-Encoding.
-    match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, now) {
+    match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, context.now) {
         Ok(Lookup::File(entry)) => Response::error_document(&error, entry),
         Ok(Lookup::Directory | Lookup::Pending) | Err(_) => error.into(),
     }
 }
 
-pub(crate) fn with_page(
-    response: Response,
-    format: ErrorFormat,
-    context: &mut ServerContext,
-    now: Now,
-) -> Response {
+pub(crate) fn with_page(response: Response, format: ErrorFormat, context: &mut ServerContext) -> Response {
     match (&response.body, &response.fields) {
-        (Body::ErrorPage(error), None) => error_page(*error, (Method::Get, format), context, now),
+        (Body::ErrorPage(error), None) => error_page(*error, (Method::Get, format), context),
         _ => response,
     }
 }

@@ -33,8 +33,8 @@ struct FormFiles {
     began_at: Now,
 }
 
-pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> BeginResult {
-    context.follow_root(now, true);
+pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> BeginResult {
+    context.follow_root(true);
     let path = context.config.parse_upload_path(head.target.path());
     if !path.is_ok_and(|path| accepts_uploads(&path, context)) {
         return Err(not_allowed(head, context));
@@ -52,7 +52,7 @@ pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
         files: Vec::new(),
         replaces: false,
         is_in_file: false,
-        began_at: now,
+        began_at: context.now,
     };
     Ok(Box::new(FormUpload { decoder, files }))
 }
@@ -69,7 +69,7 @@ impl ReceivingUpload for FormUpload {
         decoded.map_err(|reject| ErrorResponse::new(reject.status, reject.message))
     }
 
-    fn finish(self: Box<Self>, context: &mut ServerContext, _: Now) -> ResponseOrJob {
+    fn finish(self: Box<Self>, context: &mut ServerContext) -> ResponseOrJob {
         let Self { decoder, files: mut form } = *self;
         if let Err(reject) = decoder.finish() {
             return Ok(ErrorResponse::new(reject.status, reject.message).into());

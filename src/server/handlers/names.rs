@@ -11,23 +11,22 @@ use super::put::created_fields;
 use super::upload_error::parse_upload_path;
 use crate::files::{RelativePath, UploadError, UploadTarget};
 use crate::http::{Preconditions, RequestBody, RequestHead, Status};
-use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Allow, ErrorResponse, Problem};
 
-pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
+pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> HandlerResult {
     if !context.config.allow_delete || context.config.upload.is_none() {
         return Err(ErrorResponse::from(Problem::DELETING_OFF).into());
     }
     check_required(head, &context.config)?;
-    let path = changed_path(head, context, now)?;
+    let path = changed_path(head, context)?;
     let target = UploadTarget::open(&context.store, context.config.upload_dir(), &path, false);
     let target = target.map_err(|cause| match cause {
         UploadError::Directory => ErrorResponse::from(Problem::UPLOAD_DIRECTORY),
         UploadError::NoParent => UploadError::Absent.into(),
         cause => cause.into(),
     })?;
-    let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, now);
+    let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, context.now);
     let changed = PendingChange::start(context, false, move |rename_lock| {
         let _rename_guard = rename_lock.lock().unwrap_or_else(PoisonError::into_inner);
         conditions.check(&target).and_then(|()| target.remove())?;
@@ -37,11 +36,11 @@ pub(super) fn delete(head: &RequestHead<'_, '_>, context: &mut ServerContext, no
 }
 
 /// RFC 4918 section 9.3.
-pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
+pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> HandlerResult {
     if !context.config.allow_mkdir || context.config.upload.is_none() {
         return Err(ErrorResponse::from(Problem::MAKING_DIRECTORIES_OFF).into());
     }
-    let path = changed_path(head, context, now)?;
+    let path = changed_path(head, context)?;
     let config = &context.config;
     let (may_replace, may_delete) = (!config.no_overwrite, config.allow_delete);
     let taken = not_allowed(head, context);
@@ -53,7 +52,7 @@ pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
     if !target.may_make_directory() {
         return Err(taken.into());
     }
-    let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, now);
+    let conditions = UploadPreconditions::new(Preconditions::from_fields(head.fields), true, context.now);
     let fields = created_fields(&[path.as_bytes(), b"/"].concat());
     let changed = PendingChange::start(context, false, move |_| {
         let made = conditions.check(&target).and_then(|()| target.make_directory());
@@ -71,13 +70,12 @@ pub(super) fn mkcol(head: &RequestHead<'_, '_>, context: &mut ServerContext, now
 fn changed_path<'b>(
     head: &RequestHead<'_, 'b>,
     context: &mut ServerContext,
-    now: Now,
 ) -> Result<RelativePath<'b>, ErrorResponse> {
     // The change comes before a body could be received.
     if head.body != RequestBody::None {
         let message = "The request has a body, which this method does not take.";
         return Err(ErrorResponse::new(Status::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    context.follow_root(now, true);
+    context.follow_root(true);
     parse_upload_path(head, &context.config)
 }

@@ -10,7 +10,6 @@ use std::{fmt, mem};
 
 use crate::files::{EncodingPreferences, RelativePath, UploadError};
 use crate::http::Status;
-use crate::reactor::Now;
 use crate::server::Durability;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
@@ -20,7 +19,7 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) trait PendingResponse {
     /// Does one slice.
-    fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response>;
+    fn poll(&mut self, context: &mut ServerContext) -> Option<Response>;
 
     fn on_timeout(&mut self) -> Response;
 
@@ -118,7 +117,7 @@ fn change_response(result: ChangeResult, context: &mut ServerContext) -> Respons
 }
 
 impl PendingResponse for PendingChange {
-    fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
+    fn poll(&mut self, context: &mut ServerContext) -> Option<Response> {
         match self.results.try_recv() {
             Ok(result) => Some(change_response(result, context)),
             Err(TryRecvError::Empty) => None,

@@ -23,7 +23,6 @@ pub(super) fn apply_conditions_and_range(
     response: Response,
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
-    now: Now,
 ) -> Response {
     if !head.has_conditions_or_range {
         return response;
@@ -31,11 +30,11 @@ pub(super) fn apply_conditions_and_range(
     let Body::File(entry, FilePart::Whole) = response.body else { return response };
     let current = validators(&entry.resource, entry.value.entity_tag.as_deref());
     let conditions = Preconditions::from_fields(head.fields);
-    let part = match conditions.evaluate(head.method, Some(current), now.unix_secs()) {
+    let part = match conditions.evaluate(head.method, Some(current), context.now.unix_secs()) {
         PreconditionResult::Failed => return precondition_failed(),
         PreconditionResult::NotModified => FilePart::NotModified,
         PreconditionResult::Perform => {
-            let range = applicable_range(head, current, now);
+            let range = applicable_range(head, current, context.now);
             match range.map_or(RangeSelection::Whole, |range| select_ranges(range, entry.resource.len)) {
                 RangeSelection::Whole => FilePart::Whole,
                 RangeSelection::One(range) => FilePart::Range(range),

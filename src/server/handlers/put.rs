@@ -48,7 +48,7 @@ pub(crate) trait ReceivingUpload: fmt::Debug {
     /// `framing` precedes `data`.
     fn write(&mut self, framing: &[u8], data: &[u8], context: &ServerContext) -> Result<(), ErrorResponse>;
 
-    fn finish(self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob;
+    fn finish(self: Box<Self>, context: &mut ServerContext) -> ResponseOrJob;
 }
 
 pub(crate) fn check_upload_directory(config: &ServerConfig, store: &ContentSource) -> Result<(), String> {
@@ -67,13 +67,13 @@ pub(crate) fn check_upload_directory(config: &ServerConfig, store: &ContentSourc
     }
 }
 
-pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> BeginResult {
+pub(super) fn begin(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> BeginResult {
     if context.config.upload.is_none() {
         return Err(Problem::UPLOADS_OFF.into());
     }
-    let file = NewFile::from_head(head, &context.config, now)?;
+    let file = NewFile::from_head(head, &context.config, context.now)?;
     let digests = check_content(head, &context.config, &[CONTENT_DIGEST, REPR_DIGEST])?;
-    context.follow_root(now, true);
+    context.follow_root(true);
     let len = if let RequestBody::Length(len) = head.body { len } else { 0 };
     let begun = file.begin(&context.store, &context.config, len, None)?;
     Ok(Box::new(UploadInProgress { digests, ..begun }))
@@ -168,10 +168,10 @@ impl ReceivingUpload for UploadInProgress {
         Ok(self.upload.write(data)?)
     }
 
-    fn finish(mut self: Box<Self>, context: &mut ServerContext, now: Now) -> ResponseOrJob {
+    fn finish(mut self: Box<Self>, context: &mut ServerContext) -> ResponseOrJob {
         let (mut store, directory) = (context.store.clone(), context.config.upload_dir().to_vec());
         let is_synced = context.config.durability != Durability::None;
-        let is_new = !is_synced && self.file.preconditions.began_at == now;
+        let is_new = !is_synced && self.file.preconditions.began_at == context.now;
         PendingChange::start(context, false, move |rename_lock| {
             self.verify()?;
             self.sync(true)?;

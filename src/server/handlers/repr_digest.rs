@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::pending::{HandlerError, HandlerResult, PendingResponse};
 use crate::files::CachedFile;
 use crate::http::{DigestAlgorithm, DigestHasher, RequestHead, Status, field};
-use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{Body, FileDigest, FileHead, FilePart, Response};
 
@@ -82,7 +81,7 @@ impl PendingDigest {
 }
 
 impl PendingResponse for PendingDigest {
-    fn poll(&mut self, _: &mut ServerContext, _: Now) -> Option<Response> {
+    fn poll(&mut self, _: &mut ServerContext) -> Option<Response> {
         self.digest.line.get().is_some().then(|| self.respond())
     }
 

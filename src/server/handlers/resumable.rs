@@ -14,7 +14,6 @@ use super::upload_resource::{
 };
 use crate::files::{PartialId, UploadError};
 use crate::http::{Method, RequestBody, RequestHead, Status, Version, end_head, field};
-use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Problem, Response};
 
@@ -34,7 +33,6 @@ pub(crate) fn is_upload_resource(head: &RequestHead<'_, '_>, context: &ServerCon
 pub(super) fn route(
     head: &RequestHead<'_, '_>,
     context: &mut ServerContext,
-    now: Now,
 ) -> Option<Result<Box<OpeningUpload>, Response>> {
     context.config.upload.as_ref()?;
     let begun = match head.target.path().strip_prefix(PREFIX).map(PartialId::parse) {
@@ -54,7 +52,7 @@ pub(super) fn route(
         }
         None => return None,
     };
-    Some(begun.map(|(id, operation)| OpeningUpload::new(id, operation, head, context, now)))
+    Some(begun.map(|(id, operation)| OpeningUpload::new(id, operation, head, context)))
 }
 
 fn use_upload(head: &RequestHead<'_, '_>, context: &ServerContext) -> Result<Operation, Box<Response>> {
@@ -132,11 +130,11 @@ fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>
     out
 }
 
-pub(crate) fn sweep(context: &ServerContext, now: Now) {
+pub(crate) fn sweep(context: &ServerContext) {
     let Ok(partials) = partials(&context.store, &context.config, false) else { return };
-    let leases = Arc::clone(&context.shared.upload_leases);
+    let (leases, now) = (Arc::clone(&context.shared.upload_leases), context.now.unix);
     context.run_job(None, move || {
-        let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now.unix, &leases);
+        let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now, &leases);
         outcome.unwrap_or_else(|error| log::error!("cannot look for expired uploads: {error:?}"));
     });
 }

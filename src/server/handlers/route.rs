@@ -10,7 +10,6 @@ use super::upload_resource::OpeningUpload;
 use super::{error_documents, form, names, options, preconditions, repr_digest, resumable, static_file};
 use crate::files::UploadError;
 use crate::http::{FieldBuf, Method, RequestHead, Status, field, parse_request};
-use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
@@ -34,13 +33,13 @@ impl Action {
         }
     }
 
-    pub(crate) fn finish(self, context: &mut ServerContext, now: Now) -> ResponseOrJob {
+    pub(crate) fn finish(self, context: &mut ServerContext) -> ResponseOrJob {
         match self {
             Self::Respond(response) => Ok(response),
             Self::Prepare(job) => Err(job),
             // It is opened before.
             Self::Open(_) => Ok(ErrorResponse::from(UploadError::NoUpload).into()),
-            Self::Store(upload) => upload.finish(context, now),
+            Self::Store(upload) => upload.finish(context),
         }
     }
 }
@@ -54,19 +53,19 @@ struct PendingRequest {
 }
 
 impl PendingResponse for PendingRequest {
-    fn poll(&mut self, context: &mut ServerContext, now: Now) -> Option<Response> {
+    fn poll(&mut self, context: &mut ServerContext) -> Option<Response> {
         if let Some(job) = &mut self.job {
             self.job_has_begun = true;
-            return job.poll(context, now);
+            return job.poll(context);
         }
-        if static_file::is_pending(&mut self.lookup, context, now) {
+        if static_file::is_pending(&mut self.lookup, context) {
             return None;
         }
         let mut field_buf = FieldBuf::new();
         let parsed = parse_request(&self.bytes, &mut 0, &mut field_buf);
         // It was parsed before.
         let Ok(Some((_, head))) = parsed else { return Some(self.on_timeout()) };
-        match handle(&head, context, now) {
+        match handle(&head, context) {
             Ok(response) => Some(response),
             Err(HandlerError::Error(error)) => Some(error.into()),
             Err(HandlerError::Lookup(lookup)) => {
@@ -100,30 +99,25 @@ fn fail_point(head: &RequestHead<'_, '_>) {
     assert!(path.is_none_or(|path| path.as_encoded_bytes() != head.target.path()), "a failpoint of tests");
 }
 
-pub(crate) fn route(
-    bytes: &[u8],
-    head: &RequestHead<'_, '_>,
-    context: &mut ServerContext,
-    now: Now,
-) -> Action {
+pub(crate) fn route(bytes: &[u8], head: &RequestHead<'_, '_>, context: &mut ServerContext) -> Action {
     #[cfg(debug_assertions)]
     fail_point(head);
     let is_resource = resumable::is_upload_resource(head, context);
     if let Some(action) = redirect_response(head, context).filter(|_| !is_resource) {
         return action;
     }
-    if let Some(opening) = resumable::route(head, context, now) {
+    if let Some(opening) = resumable::route(head, context) {
         return opening.map_or_else(Action::Respond, Action::Open);
     }
     let stored = match head.method {
-        Method::Put => Some(put::begin(head, context, now)),
-        Method::Post if context.config.upload.is_some() => Some(form::begin(head, context, now)),
+        Method::Put => Some(put::begin(head, context)),
+        Method::Post if context.config.upload.is_some() => Some(form::begin(head, context)),
         _ => None,
     };
     if let Some(stored) = stored {
         return stored.map_or_else(|error| Action::Respond(error.into()), Action::Store);
     }
-    match handle(head, context, now) {
+    match handle(head, context) {
         Ok(response) => Action::Respond(response),
         Err(HandlerError::Error(error)) => Action::Respond(error.into()),
         Err(HandlerError::Job(job)) => Action::Prepare(job),
@@ -136,21 +130,21 @@ pub(crate) fn route(
     }
 }
 
-fn handle(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
-    let response = match dispatch_by_method(head, context, now) {
-        Err(HandlerError::Error(error)) => error_documents::replace_error(error, head, context, now)?,
+fn handle(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> HandlerResult {
+    let response = match dispatch_by_method(head, context) {
+        Err(HandlerError::Error(error)) => error_documents::replace_error(error, head, context)?,
         result => result?,
     };
-    let response = preconditions::apply_conditions_and_range(response, head, context, now);
+    let response = preconditions::apply_conditions_and_range(response, head, context);
     if head.wants_repr_digest { repr_digest::add(response, head, context) } else { Ok(response) }
 }
 
-fn dispatch_by_method(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
+fn dispatch_by_method(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> HandlerResult {
     match head.method {
-        Method::Get | Method::Head => static_file::get(head, context, now),
+        Method::Get | Method::Head => static_file::get(head, context),
         Method::Options => options::options(head, context),
-        Method::Delete => names::delete(head, context, now),
-        Method::Mkcol => names::mkcol(head, context, now),
+        Method::Delete => names::delete(head, context),
+        Method::Mkcol => names::mkcol(head, context),
         Method::Unknown => {
             let message = "This server does not support this method.";
             Err(ErrorResponse::new(Status::NOT_IMPLEMENTED, message).into())

@@ -20,26 +20,26 @@ use crate::server::rules::cache_control;
 
 const CLEAN_EXTENSION: &str = ".html";
 
-pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: Now) -> HandlerResult {
+pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> HandlerResult {
     let (path, query) = head.target.path_and_query();
     let path = context.config.parse_path(path).map_err(|error| path_error(&error))?;
     if let Some(response) = drop_box_response(head, &path, &context.config) {
         return response;
     }
     if let Some(query) = query
-        && let Some(response) = archive::archive_response(query, head, &path, context, now)
+        && let Some(response) = archive::archive_response(query, head, &path, context)
     {
         return response;
     }
+    let accepted = accepted_encodings(head, context);
     let ServerContext { cache, store, config, .. } = context;
-    let accepted = accepted_encodings(head, config, now);
-    let mut found = find(cache, (store, config), &path, &accepted, now);
+    let mut found = find(cache, (store, config), &path, &accepted, context.now);
     if config.clean_urls
         && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
         && let Some(page) = path.with_extension(CLEAN_EXTENSION)
     {
         // A missing page keeps the first result.
-        match find(cache, (store, config), &page, &accepted, now) {
+        match find(cache, (store, config), &page, &accepted, context.now) {
             Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
             Ok(Lookup::Pending) => return Err(pending_lookup(&page, accepted)),
             page => found = page,
@@ -50,7 +50,7 @@ pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext, now: 
         Ok(Lookup::Directory) => Ok(trailing_slash_redirect(head, &path)),
         Ok(Lookup::Pending) => Err(pending_lookup(&path, accepted)),
         Err(LookupError::NoIndex) if config.listings_enabled() => {
-            listing::listing_response(&path, head, context, now)
+            listing::listing_response(&path, head, context)
         }
         Err(error) => Err(lookup_error(&error, head.target.path()).into()),
     }
@@ -78,10 +78,10 @@ pub(super) fn pending_lookup(path: &RelativePath<'_>, accepted: EncodingPreferen
     HandlerError::Lookup(PendingLookup { path: path.to_owned(), accepted })
 }
 
-pub(super) fn is_pending(lookup: &mut PendingLookup, context: &mut ServerContext, now: Now) -> bool {
-    lookup.accepted = lookup.accepted.in_tick(now.instant);
-    let ServerContext { cache, store, config, .. } = context;
-    matches!(find(cache, (store, config), &lookup.path, &lookup.accepted, now), Ok(Lookup::Pending))
+pub(super) fn is_pending(lookup: &mut PendingLookup, context: &mut ServerContext) -> bool {
+    lookup.accepted = lookup.accepted.in_tick(context.now.instant);
+    let ServerContext { cache, store, config, now, .. } = context;
+    matches!(find(cache, (store, config), &lookup.path, &lookup.accepted, *now), Ok(Lookup::Pending))
 }
 
 pub(super) fn find(
@@ -103,23 +103,19 @@ pub(super) fn find(
 }
 
 /// Never compress for a Range request: compressed bytes may differ between requests.
-pub(super) fn accepted_encodings(
-    head: &RequestHead<'_, '_>,
-    config: &ServerConfig,
-    now: Now,
-) -> EncodingPreferences {
+pub(super) fn accepted_encodings(head: &RequestHead<'_, '_>, context: &ServerContext) -> EncodingPreferences {
     if head.content_codings.is_empty() {
         return EncodingPreferences::PLAIN;
     }
     let has_range =
         head.has_conditions_or_range && head.method == Method::Get && head.fields.first("range").is_some();
-    let may_compress = config.compress && !has_range;
+    let may_compress = context.config.compress && !has_range;
     let codings = head.content_codings.iter().map(|coding| match coding {
         ContentCoding::Brotli => Coding::Brotli,
         ContentCoding::Zstd => Coding::Zstd,
         ContentCoding::Gzip => Coding::Gzip,
     });
-    EncodingPreferences::new(codings, may_compress.then_some(now.instant))
+    EncodingPreferences::new(codings, may_compress.then_some(context.now.instant))
 }
 
 /// Relative: a proxy may serve the root elsewhere.

@@ -91,16 +91,15 @@ impl OpeningUpload {
         operation: Operation,
         head: &RequestHead<'_, '_>,
         context: &mut ServerContext,
-        now: Now,
     ) -> Box<Self> {
-        context.follow_root(now, true);
+        context.follow_root(true);
         let request = ResourceRequest {
             id,
             user: context.user(head),
             config: context.config.clone(),
             store: context.store.clone(),
             root_was_replaced: context.shared.root_was_replaced(),
-            now,
+            now: context.now,
         };
         let leases = Arc::clone(&context.shared.upload_leases);
         let (sender, results) = channel();
@@ -244,7 +243,7 @@ impl ReceivingUpload for Append {
         self.received.write(framing, data, context)
     }
 
-    fn finish(self: Box<Self>, context: &mut ServerContext, _: Now) -> ResponseOrJob {
+    fn finish(self: Box<Self>, context: &mut ServerContext) -> ResponseOrJob {
         // The file may be read back for its digest.
         let is_long = true;
         PendingChange::start(context, is_long, |rename_lock| self.store(rename_lock))

@@ -87,7 +87,7 @@ impl Bench {
         let protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, config.idle_timeout, now);
         let (recv_buf, send_queue, pool) =
             (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX));
-        Self { protocol, context: WorkerState::new(config, store, log), recv_buf, send_queue, pool, now }
+        Self { protocol, context: WorkerState::new(config, store, log, now), recv_buf, send_queue, pool, now }
     }
 
     /// Has a request answered; how many bytes the answer has.

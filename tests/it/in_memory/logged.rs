@@ -29,8 +29,8 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
     let style = LogStyle { format: LogFormat::Json, ..LogStyle::default() };
     let log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).expect("a log");
     let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
-    let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let came = Now::read().after(10 * RACY_WINDOW);
+    let mut context = WorkerState::new(ServerConfig::default(), store, log, came);
     let mut protocol =
         HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), came);
     let (mut recv_buf, mut send_queue, mut pool) =
@@ -61,8 +61,8 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
 fn answer_and_panic(directory: &ServedDirectory, log: &LogDestination) {
     let log = AccessLog::open_styled(log, LogStyle::default()).expect("a log");
     let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
-    let mut context = WorkerState::new(ServerConfig::default(), store, log);
     let now = Now::read();
+    let mut context = WorkerState::new(ServerConfig::default(), store, log, now);
     let mut protocol =
         HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), now);
     let (mut recv_buf, mut send_queue, mut pool) =

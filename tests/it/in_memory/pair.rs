@@ -172,7 +172,7 @@ impl ServedDirectory {
         let protocol = server::HttpServerProtocol::new(peer, 0, config.idle_timeout, now);
         let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
         let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("no log");
-        Side::new(protocol, WorkerState::new(config, store, log), Want::Input)
+        Side::new(protocol, WorkerState::new(config, store, log, now), Want::Input)
     }
 }
 

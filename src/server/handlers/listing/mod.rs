@@ -17,7 +17,6 @@ use jiff::tz::Offset;
 use crate::files::RelativePath;
 use crate::files::listing::{Listing, ListingError, ListingOptions};
 use crate::http::{ListingFormat, RequestHead, Status, field, listing_format};
-use crate::reactor::Now;
 use crate::server::context::ServerContext;
 use crate::server::handlers::pending::{HandlerResult, PendingResponse};
 use crate::server::handlers::preconditions;
@@ -74,14 +73,13 @@ pub(super) fn listing_response(
     path: &RelativePath<'_>,
     head: &RequestHead<'_, '_>,
     context: &ServerContext,
-    now: Now,
 ) -> HandlerResult {
     let query = ListingQuery::parse(head.target.query().unwrap_or_default());
     let format = query.format.unwrap_or_else(|| listing_format(head.accept));
     let options = ListingOptions { hidden: context.config.hidden, ..query.listing_options(format) };
     let html = HtmlWriter { path: path.as_bytes().to_vec(), query, upload: upload_form(path, context) };
     let scan = ListingScan { options, result: None, html, format };
-    preconditions::respond_later(Box::new(scan), head, now)
+    preconditions::respond_later(Box::new(scan), head, context.now)
 }
 
 pub(crate) fn drop_box_page(path: &RelativePath<'_>, is_stored: bool) -> Response {
@@ -114,7 +112,7 @@ fn listing_error(error: &ListingError, path: &[u8]) -> ErrorResponse {
 }
 
 impl PendingResponse for ListingScan {
-    fn poll(&mut self, context: &mut ServerContext, _: Now) -> Option<Response> {
+    fn poll(&mut self, context: &mut ServerContext) -> Option<Response> {
         let read = match &self.result {
             Some(result) => result.lock().unwrap_or_else(PoisonError::into_inner).take()?,
             None => self.start(context),
