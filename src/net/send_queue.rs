@@ -162,7 +162,7 @@ impl SendQueue {
         let sent_before = self.sent_total();
         let outcome = self.flush_segments(to, budget);
         // Output that no byte of the queue began, such as a key update, is not counted.
-        self.is_held = self.sent_total > sent_before && to.has_pending_output();
+        self.is_held = to.has_pending_output() && self.sent_total > sent_before;
         outcome
     }
 
@@ -289,6 +289,7 @@ impl SegmentQueue {
     }
 }
 
+#[inline(always)]
 fn flush_pending(to: &mut impl Transport) -> IoOutcome {
     while to.has_pending_output() {
         match to.write(&[], false) {
