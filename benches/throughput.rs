@@ -93,8 +93,8 @@ impl Served {
         Self { address, stopper, thread, _folder: folder }
     }
 
-    /// Works until the fixtures are old enough for `sendfile`, and for the server's cache to keep them. Setting their times
-    /// back would not do: when a file's facts last changed is the kernel's word, and only waiting helps.
+    /// Works until the fixtures are old enough for the server's cache and for `sendfile`. Setting their times back
+    /// would not do: when a file's facts last changed is the kernel's word, and only waiting helps.
     fn settle(&self) {
         let since = Instant::now();
         while since.elapsed() < QUIET_AGE + Duration::from_millis(100) {

@@ -28,7 +28,8 @@ pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 
 /// Age from which a file counts as one that nobody writes in place.
 ///
-/// Pages that `sendfile` queued change with the file. A younger file is copied: 47 µs of CPU instead of 29 for 100 KB.
+/// Pages that `sendfile` queued change with the file. So a younger file is copied: 47 µs of CPU instead of 29 for
+/// 100 KB.
 pub const QUIET_AGE: Duration = Duration::from_secs(10);
 
 /// Input of a validator (RFC 9110 section 8.8.3).

@@ -62,7 +62,8 @@ pub struct Resource {
     pub modified_secs: Option<i64>,
     /// True if the next change is certain to change mtime.
     pub mtime_is_stable: bool,
-    /// True for small content, and if a large file has not changed for [`QUIET_AGE`](super::QUIET_AGE): `sendfile` may send it.
+    /// True if `sendfile` may send it: for a large file that has not changed for [`QUIET_AGE`](super::QUIET_AGE). True
+    /// for small content.
     pub is_quiet: bool,
     /// Media type with any charset.
     pub media_type: Cow<'static, str>,

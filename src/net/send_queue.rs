@@ -29,7 +29,7 @@ enum SegmentSource {
     Shared(Rc<[u8]>, usize),
     /// From this offset on.
     File(Rc<dyn AsFd>, u64),
-    /// From this offset on, not by `sendfile`.
+    /// From this offset on, read into memory.
     FileCopy(Rc<dyn AsFd>, u64),
     /// Read when all before it is sent.
     Late(LateBytes),
@@ -137,7 +137,7 @@ impl SendQueue {
         self.push(len, SegmentSource::File(file, offset));
     }
 
-    /// Queues a file range that is sent as it is when its turn comes: `sendfile` queues pages, which may change later.
+    /// Queues a file range that is copied when its turn comes: `sendfile` queues pages, which may change later.
     pub fn push_file_copy(&mut self, file: Rc<dyn AsFd>, offset: u64, len: u64) {
         self.push(len, SegmentSource::FileCopy(file, offset));
     }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::WorkerState;
 use super::exchange::RequestSummary;
 use crate::http::{BasicCredentials, Method, RequestHead, Status, error_format};
-
 use crate::server::auth::{LoginAttempt, LoginOutcome};
 use crate::server::context::ServerContext;
 use crate::server::handlers::error_documents::error_page;

@@ -221,8 +221,8 @@ fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {
     (bytes.len() <= COPIED_LEN_MAX).then_some(bytes)
 }
 
-/// With an entity-tag, the file is looked at after bytes of it are read. In a long body, these are the last: a client with
-/// mixed bytes never gets them. A shorter body of a quiet file leaves right after the look in the cache.
+/// With an entity-tag, the last bytes are read before the last look at the file: a client never gets all of a mixture.
+/// A short body of a quiet file leaves right after the look in the cache.
 fn queue_large(send_queue: &mut SendQueue, entry: &Rc<CachedFile<FileHead>>, first: u64, len: u64) {
     let Content::File(file) = &entry.resource.content else { return };
     let is_quiet = entry.resource.is_quiet;
