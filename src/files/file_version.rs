@@ -28,8 +28,8 @@ pub const RACY_WINDOW: Duration = Duration::from_secs(2);
 
 /// Age from which a file counts as one that nobody writes in place.
 ///
-/// Pages that `sendfile` queued change with the file. So a younger file is copied: 47 µs of CPU instead of 29 for
-/// 100 KB.
+/// Pages that `sendfile` queued change with the file. So a younger file is copied: 42 µs of CPU instead of 20 for
+/// 100 KB, and 3.1 ms instead of 0.55 for 10 MiB.
 pub const QUIET_AGE: Duration = Duration::from_secs(10);
 
 /// Input of a validator (RFC 9110 section 8.8.3).
