@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Members that tell the elements of an array apart.
-const NAMING: [&str; 5] = ["name", "status", "failure", "url", "start_secs"];
+const NAMING: [&str; 6] = ["name", "status", "failure", "url", "start_secs", "step"];
 
 /// CSV of a report; null is an empty cell.
 pub(super) fn csv(report: &impl Serialize) -> String {

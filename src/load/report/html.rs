@@ -21,14 +21,12 @@ const STYLE: &str = include_str!("html/style.css");
 pub(super) fn html(summary: &Summary) -> String {
     let latency = [
         sections::latency(summary, &figure(plots::curve(summary))),
-        figure(plots::histogram(summary)),
-        sections::details("Table of the histogram", &tables::histogram(summary).to_html()),
+        sections::details("Histogram", &tables::histogram(summary).to_html()),
     ];
     let course = [
         "<div class=\"pair\">\n".to_owned(),
         figure(plots::rates(summary)),
         figure(plots::latencies(summary)),
-        figure(plots::errors(summary)),
         "</div>\n".to_owned(),
         sections::slices(summary),
     ];

@@ -56,18 +56,6 @@ pub(super) fn status_codes(summary: &Summary) -> Table<'_, &StatusCount> {
         .text("status", |its| its.status.to_string())
         .number("responses", |its| count(its.count))
         .number("share", |its| part(its.count))
-        .long("meaning", |its| status_class(its.status).to_owned())
-}
-
-fn status_class(status: u16) -> &'static str {
-    match status / 100 {
-        1 => "informational",
-        2 => "successful",
-        3 => "redirection",
-        4 => "client error: the request was refused",
-        5 => "server error: the server failed",
-        _ => "no meaning",
-    }
 }
 
 /// Of requests, then of connections.

@@ -50,9 +50,7 @@ const NOT_LIMITS: &[&str] = &[
     // Units and the calendar.
     "AHEAD_SECS_MAX",
     "CYCLE_SECS",
-    "DAY_US",
     "HIGH_BITS",
-    "HOUR_US",
     "MINUTE_US",
     "NANOS_PER_SEC",
     "SECOND_US",
@@ -66,7 +64,6 @@ const NOT_LIMITS: &[&str] = &[
     "BAR_LEN",
     "BAR_LEN_MAX",
     "BAR_LEN_MIN",
-    "BINS",
     "FACTOR_MIN",
     "LINEAR_RATIO_MAX",
     "MARK_NAME_FLIP_PERCENT",

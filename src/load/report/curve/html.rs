@@ -4,11 +4,10 @@
 
 use super::text::{LATENCY_NOTE, PERCENTILES_SHOWN, SHORT_STEPS_NOTE, few_requests_note, steps_table};
 use crate::load::report::html::axis::{Axis, extent};
-use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark, ChartSpan};
+use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark};
 use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{banner, began, header, page, section};
-use crate::load::report::table::{escaped, list, tile};
-use crate::load::report::tables::percentile as shown;
+use crate::load::report::table::{escaped, list};
 use crate::load::search::bracket::SearchEnd;
 use crate::load::search::curve::{Curve, RateStep};
 use crate::text::units::{count, duration, rate, share, time};
@@ -20,7 +19,6 @@ pub(super) fn html(curve: &Curve) -> String {
     let header = header("Rate search", &curve.target, &words, curve.started_unix_secs);
     let main = [
         answer(curve),
-        tiles(curve),
         section("The curve", &format!("{chart}{}", note(curve))),
         section("Steps", &steps(curve)),
         section("Settings", &settings(curve)),
@@ -37,29 +35,6 @@ fn answer(curve: &Curve) -> String {
     };
     let short_steps = if curve.has_short_steps() { format!(" {SHORT_STEPS_NOTE}") } else { String::new() };
     banner(class, name, &escaped(&format!("{}.{short_steps}", curve.in_words())), "")
-}
-
-fn tiles(curve: &Curve) -> String {
-    let (found, above) = (curve.answer.rate_per_sec, curve.answer.above_per_sec);
-    let shown_rate = |at: Option<f64>| at.map_or("none".to_owned(), rate);
-    let (limit, meaning) = match curve.answer.end {
-        SearchEnd::ClientBound => ("client's limit", "the server's limit is unknown"),
-        _ => ("misses the objective", "the lowest rate"),
-    };
-    let mut tiles = vec![
-        tile("meets the objective", &shown_rate(found), "the highest rate"),
-        tile(limit, &shown_rate(above), meaning),
-    ];
-    if let Some(best) = curve.deciding_steps().into_iter().find(|step| Some(step.rate) == found) {
-        let its = format!("at {}", rate(best.rate));
-        let latency = |name| tile(&format!("latency {name}"), &shown(best.latency.as_ref(), name), &its);
-        tiles.extend(PERCENTILES_SHOWN.map(latency));
-        tiles.push(tile("errors", &share(best.error_share), &its));
-        tiles.push(tile("client's CPU", &share(best.cpu_share_max), &its));
-    }
-    let wall = format!("{} in total", duration(curve.wall));
-    tiles.push(tile("steps", &count(curve.steps.len() as u64), &wall));
-    format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }
 
 fn chart(curve: &Curve) -> Option<Chart> {
@@ -85,7 +60,7 @@ fn chart(curve: &Curve) -> Option<Chart> {
         description: curve.in_words(),
         x: Axis::fitting("requests per second", first, (first, last), AxisUnit::Count),
         y: Axis::logarithmic("latency", low, high, AxisUnit::Time),
-        spans: spans(&steps),
+        spans: Vec::new(),
         lines,
         marks: [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect(),
     })
@@ -96,18 +71,6 @@ fn line(name: &str, steps: &[&RateStep]) -> ChartLine {
     let tooltip = |x, y| format!("{name} at {}: {}", rate(x), time(y));
     let dots = points.iter().flatten().map(|&(x, y)| ChartDot { x, y, tooltip: tooltip(x, y) }).collect();
     ChartLine { name: name.to_owned(), dots, points, is_filled: false }
-}
-
-fn spans(steps: &[&RateStep]) -> Vec<ChartSpan> {
-    let between = |one: Option<&&RateStep>, other: Option<&&RateStep>| Some((one?.rate + other?.rate) / 2.0);
-    let span = |(index, step): (usize, &&RateStep)| ChartSpan {
-        from: between(index.checked_sub(1).and_then(|before| steps.get(before)), Some(step))
-            .unwrap_or(step.rate),
-        to: between(Some(step), steps.get(index + 1)).unwrap_or(step.rate),
-        bar: 0.0,
-        tooltip: format!("{}: {}", rate(step.rate), step.slo_result.verdict),
-    };
-    steps.iter().enumerate().map(span).collect()
 }
 
 fn note(curve: &Curve) -> String {

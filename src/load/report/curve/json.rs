@@ -39,21 +39,25 @@ struct AnswerReport {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct StepReport<'a> {
+struct StepReport<'a> {
     #[cfg_attr(test, schemars(range(min = 1)))]
-    pub(super) step: usize,
+    step: usize,
     #[serde(flatten)]
-    pub(super) figures: &'a RateStep,
+    figures: &'a RateStep,
 }
 
 /// JSON of a search.
 pub fn json(curve: &Curve) -> String {
+    document(curve).to_text()
+}
+
+pub(super) fn document(curve: &Curve) -> Document<impl Serialize> {
     let report = Report {
         run: SearchReport { curve, setup: SetupReport::of(&curve.setup) },
         answer: AnswerReport { outcome: curve.answer, meaning: curve.in_words() },
         curve: curve.by_rate().into_iter().map(|(step, figures)| StepReport { step, figures }).collect(),
     };
-    Document::of("reactor-http rate search", report).to_text()
+    Document::of("reactor-http rate search", report)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use super::ticks::{self, AxisTick, AxisUnit};
 
 /// Ratio above which an axis is logarithmic.
-pub(super) const LINEAR_RATIO_MAX: f64 = 20.0;
+const LINEAR_RATIO_MAX: f64 = 20.0;
 /// Steps that are enough for an axis.
 const STEPS_MAX: u32 = 5;
 

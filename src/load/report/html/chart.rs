@@ -39,8 +39,6 @@ pub(crate) struct ChartLine {
 pub(crate) struct ChartSpan {
     pub(crate) from: f64,
     pub(crate) to: f64,
-    /// No bar unless above 0.
-    pub(crate) bar: f64,
     pub(crate) tooltip: String,
 }
 
@@ -68,7 +66,6 @@ impl Chart {
         let Self { id, title, .. } = self;
         let layers = [
             self.grid(),
-            self.spans.iter().map(|span| self.bar(span)).collect(),
             self.paths(),
             self.spans.iter().map(|span| self.tooltip(span)).collect(),
             self.marks.iter().enumerate().map(|(index, mark)| self.mark(index, mark)).collect(),
@@ -159,22 +156,11 @@ impl Chart {
         points_kept
     }
 
-    fn bar(&self, span: &ChartSpan) -> String {
-        if span.bar <= 0.0 {
-            return String::new();
-        }
-        self.rect("bar", span, self.y.position(span.bar), "")
-    }
-
     fn tooltip(&self, span: &ChartSpan) -> String {
-        self.rect("hint", span, 100.0, &format!("<title>{}</title>", escaped(&span.tooltip)))
-    }
-
-    fn rect(&self, class: &str, span: &ChartSpan, height: f64, content: &str) -> String {
         let (from, to) = (self.x.position(span.from), self.x.position(span.to));
-        let [x, y, width, height] = [from, 100.0 - height, to - from, height].map(percent);
+        let ([x, width], words) = ([from, to - from].map(percent), escaped(&span.tooltip));
         format!(
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\">{content}</rect>\n"
+            "<rect class=\"hint\" x=\"{x}\" y=\"0\" width=\"{width}\" height=\"100%\"><title>{words}</title></rect>\n"
         )
     }
 

@@ -241,34 +241,14 @@ fn html_report_lists_the_settings() {
 }
 
 #[test]
-fn html_error_chart_counts_bad_statuses() {
-    let mut metrics = metrics(0);
-    metrics.record_sent(0);
-    let (sent, done) = (Duration::ZERO, Duration::from_millis(1));
-    let (intended, first_byte) = (sent, done);
-    metrics.answered(ResponseRecord {
-        url: 0,
-        status: 503,
-        intended,
-        sent,
-        first_byte,
-        done,
-        received_len: 1,
-    });
-    let page = html(&Summary::of(&metrics, &info()));
-    assert!(page.contains("0 failed, 1 with a status of 400 or above"), "{page}");
-    assert!(page.contains("<figure class=\"chart\" id=\"errors\">"), "{page}");
-}
-
-#[test]
 fn html_report_has_a_chart_only_where_there_is_data() {
     let ids = |summary: &Summary| {
         let page = html(summary);
-        let ids = ["curve", "histogram", "rates", "latencies", "errors"].into_iter();
+        let ids = ["curve", "rates", "latencies"].into_iter();
         ids.filter(|id| page.contains(&format!("<figure class=\"chart\" id=\"{id}\">"))).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&stalling()), ["curve", "histogram", "rates", "latencies", "errors"]);
-    assert_eq!(ids(&sparse_run(1)), ["curve", "histogram", "rates", "latencies"]);
+    assert_eq!(ids(&stalling()), ["curve", "rates", "latencies"]);
+    assert_eq!(ids(&sparse_run(1)), ["curve", "rates", "latencies"]);
     assert_eq!(ids(&empty_summary(info())), [""; 0]);
 }
 

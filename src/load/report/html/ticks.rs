@@ -1,6 +1,6 @@
 //! Axis ticks at round numbers, with labels.
 //!
-//! Steps are 1, 2 and 5 times a power of ten. Long times use half minutes and hours, as clocks do.
+//! Steps are 1, 2 and 5 times a power of ten. Long times use minutes.
 
 use crate::text::units::count;
 
@@ -16,8 +16,6 @@ const PERCENTAGES: [&str; 11] =
 
 const SECOND_US: f64 = 1e6;
 const MINUTE_US: f64 = 60.0 * SECOND_US;
-const HOUR_US: f64 = 60.0 * MINUTE_US;
-const DAY_US: f64 = 24.0 * HOUR_US;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AxisUnit {
@@ -80,14 +78,8 @@ fn number(value: f64) -> f64 {
 }
 
 fn round_step(least: f64, unit: AxisUnit) -> f64 {
-    const LONG_MINUTES: [f64; 11] = [0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 360.0, 720.0];
     match unit {
-        AxisUnit::Time if least > DAY_US => round_up(least / DAY_US) * DAY_US,
-        AxisUnit::Time if least > 20.0 * SECOND_US => LONG_MINUTES
-            .map(|step| step * MINUTE_US)
-            .into_iter()
-            .find(|step| *step >= least)
-            .unwrap_or(DAY_US),
+        AxisUnit::Time if least > 20.0 * SECOND_US => round_up(least / MINUTE_US) * MINUTE_US,
         _ => round_up(least.max(1.0)),
     }
 }
@@ -100,10 +92,7 @@ fn round_up(least: f64) -> f64 {
 
 fn label_unit(step: f64, most: f64, unit: AxisUnit) -> (f64, &'static str) {
     match unit {
-        AxisUnit::Time if step >= DAY_US => (DAY_US, " d"),
-        AxisUnit::Time if step >= HOUR_US => (HOUR_US, " h"),
-        // Clock minutes have no decimals.
-        AxisUnit::Time if step >= MINUTE_US && (step / MINUTE_US).fract() == 0.0 => (MINUTE_US, " min"),
+        AxisUnit::Time if step % MINUTE_US == 0.0 && step > 0.0 => (MINUTE_US, " min"),
         AxisUnit::Time if most >= SECOND_US => (SECOND_US, " s"),
         AxisUnit::Time if most >= 1e3 => (1e3, " ms"),
         AxisUnit::Time => (1.0, " µs"),
@@ -146,9 +135,9 @@ mod tests {
             (910.0, 990.0, AxisUnit::Time, "0.9 ms,0.92 ms,0.94 ms,0.96 ms,0.98 ms,1 ms"),
             (0.0, 120e6, AxisUnit::Time, "0,30 s,60 s,90 s,120 s"),
             (0.0, 600e6, AxisUnit::Time, "0,2 min,4 min,6 min,8 min,10 min"),
-            (0.0, 3600e6, AxisUnit::Time, "0,15 min,30 min,45 min,60 min"),
-            (0.0, 86_400e6, AxisUnit::Time, "0,6 h,12 h,18 h,24 h"),
-            (0.0, 864_000e6, AxisUnit::Time, "0,2 d,4 d,6 d,8 d,10 d"),
+            (0.0, 3600e6, AxisUnit::Time, "0,20 min,40 min,60 min"),
+            (0.0, 86_400e6, AxisUnit::Time, "0,500 min,1,000 min,1,500 min"),
+            (0.0, 864_000e6, AxisUnit::Time, "0,5,000 min,10,000 min,15,000 min"),
             (0.0, 3.0, AxisUnit::Count, "0,1,2,3"),
             (0.0, 1.0, AxisUnit::Count, "0,1"),
             (0.0, 4_900.0, AxisUnit::Count, "0,1,000,2,000,3,000,4,000,5,000"),

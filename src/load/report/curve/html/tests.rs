@@ -5,6 +5,7 @@
 use super::*;
 use crate::load::report::curve::{json, text};
 use crate::load::report::html::tests::{external_references, markup_errors};
+use crate::load::report::tables::percentile as shown;
 use crate::load::search::bracket::tests::outcome;
 use crate::load::search::curve::tests::{client_bound_curve, found_curve, nothing};
 
