@@ -65,6 +65,7 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     };
     let mut server = start(config, Now::read())?;
+    let closed = server.confinement.enter()?;
     server.watch_signals()?;
     if !quiet {
         let http = server.addresses.iter().map(|address| format!("http://{address}/\n"));
@@ -75,10 +76,12 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
         // standard output carries only addresses and log.
         let _ = print(&lines);
         let hint = if io::stderr().is_terminal() { "; Ctrl-C stops it" } else { "" };
+        let sandbox =
+            if closed.is_empty() { "no sandbox".into() } else { format!("closed to {}", closed.join(", ")) };
         if let Some(note) = &server.tls_note {
             Diagnostics::say(&format!("{}: {note}", PROGRAM.name));
         }
-        Diagnostics::say(&format!("{}: this host is {}{served}{hint}", PROGRAM.name, host_name()));
+        Diagnostics::say(&format!("{}: this host is {}{served}; {sandbox}{hint}", PROGRAM.name, host_name()));
     }
     Ok(match server.run()? {
         Some(signal) => ExitCode::from(u8::try_from(EXIT_SIGNAL + signal).unwrap_or(1)),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::response::FileHead;
 use super::rules::{HostName, local_names};
 use super::shared::Shared;
-use super::{CacheMode, ServerConfig};
+use super::{CacheMode, SandboxMode, ServerConfig};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCache, ListingBudget};
 use crate::http::{BasicCredentials, RequestHead, percent_encode_path};
@@ -87,8 +87,11 @@ impl ServerContext {
                 log::warn!("the root {path} was replaced or is back: serving {target}");
             }
             Err(error) => {
+                let is_off = self.config.sandbox == SandboxMode::Off;
+                let remedy =
+                    if is_off { "" } else { "; a new one needs --sandbox-read with a directory above it" };
                 log::error!(
-                    "cannot serve {path}: {error}; responses are 503 until it is a readable directory"
+                    "cannot serve {path}: {error}; responses are 503 until it is a readable directory{remedy}"
                 );
             }
         }

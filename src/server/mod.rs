@@ -5,6 +5,7 @@
 mod app;
 mod auth;
 pub mod config;
+mod confinement;
 mod connection;
 mod context;
 mod handlers;
@@ -28,9 +29,10 @@ use tls::ServerTls;
 
 pub use app::ServerApp;
 pub use config::{
-    AuthConfig, Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, ServerConfig, SumConfig,
-    TlsConfig,
+    AuthConfig, Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, SandboxMode, ServerConfig,
+    SumConfig, TlsConfig,
 };
+pub use confinement::Confinement;
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};
 pub use rules::{CacheRule, Glob, Header, HostName, Network, Origin, RateLimit, Redirect};
 pub use startup::{BoundServer, check, log_panics, start};

@@ -12,6 +12,7 @@ use std::sync::mpsc::Receiver;
 use mio::Waker;
 use mio::net::TcpListener;
 
+use super::Confinement;
 use super::app::{ControlMessage, ServerApp, signals};
 use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
@@ -42,6 +43,8 @@ pub struct BoundServer {
     /// Number exchange addresses with actual ports.
     pub sum_addresses: Vec<SocketAddr>,
     signals: Vec<i32>,
+    /// User and sandbox, for a process that has no other thread.
+    pub confinement: Confinement,
     /// About the self-signed certificate.
     pub tls_note: Option<String>,
 }
@@ -79,6 +82,7 @@ pub fn log_panics() {
 pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
     let (connections_max, mut shared) = prepare(&mut config, count as u64, false, now)?;
+    let confinement = Confinement::new(&config)?;
     let tls_note = shared.tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
         .map_err(|error| log_error(&config.access_log, &error))?;
@@ -100,7 +104,7 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
             Workers::MultiThread(Box::new(supervisor), configs)
         }
     };
-    Ok(BoundServer { workers, addresses, tls_addresses, sum_addresses, signals, tls_note })
+    Ok(BoundServer { workers, addresses, tls_addresses, sum_addresses, signals, confinement, tls_note })
 }
 
 /// Checks everything for [`start`] except the addresses. Creates nothing.
@@ -110,6 +114,7 @@ pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> 
 pub fn check(mut config: ServerConfig, now: Now) -> Result<(), String> {
     let count = workers::worker_count(&config);
     prepare(&mut config, count as u64, true, now)?;
+    Confinement::new(&config)?;
     config.access_log.check_open().map_err(|error| log_error(&config.access_log, &error))
 }
 

@@ -326,7 +326,7 @@ fn stalled_stdout_reader_drops_lines_and_never_blocks_server() {
     drop(client);
     let Stopped { status, stderr, .. } = server.stop();
     assert_eq!(status.code(), Some(0));
-    let dropped = stderr.split_once("; ").and_then(|(_, rest)| rest.split_once(" lines were dropped"));
+    let dropped = stderr.lines().find_map(|line| line.split_once("; ")?.1.split_once(" lines were dropped"));
     let dropped: usize = dropped.and_then(|(count, _)| count.parse().ok()).expect("what is lost is told");
     let mut count = 1;
     while let Ok(line) = log.recv_timeout(WAIT_MAX) {

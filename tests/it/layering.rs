@@ -107,6 +107,8 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "server",
         rooms: &["reactor", "net", "http", "files", "access_log", "cli", "sum", "text"],
         crates: &[
+            "landlock",
+            "nix",
             "enum_dispatch",
             "ipnet",
             "mio",

@@ -57,6 +57,7 @@ mod repr_digest;
 mod root_path;
 mod rules;
 mod running_out;
+mod sandbox;
 mod saved_reports;
 mod server_command_line;
 mod settings;

@@ -200,7 +200,7 @@ fn put_during(server: &Server, change: impl FnOnce()) -> u16 {
 
 #[test]
 fn put_in_flight_is_stored_in_new_root_or_not_at_all() {
-    let server = Server::with(&[("d/a", b"1")], &["--upload"]);
+    let server = Server::with(&[("d/a", b"1")], &["--upload", "--sandbox=off"]);
     make_link(&server, "r1");
     lay_out(&beside(&server, "r2"), &[("d/a", b"2")]);
     let d = |name: &str| names_in(&beside(&server, name).join("d"));

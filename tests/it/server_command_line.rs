@@ -160,11 +160,11 @@ fn nothing_given_serves_content_or_working_directory() {
         assert_eq!(Raw::connect(server.address()).get("/").text(), text);
         let served = if files.is_empty() { site.clone() } else { site.join("content") };
         let stderr = server.stop().stderr.join("\n");
-        assert!(stderr.ends_with(&format!(" and serves '{}'", served.display())), "{stderr}");
+        assert!(stderr.contains(&format!(" and serves '{}'; ", served.display())), "{stderr}");
     }
     let server = Started::new(&site, &["0", "--welcome"]);
     assert_eq!(Raw::connect(server.address()).get("/HelloWorld.html").status, 200);
-    assert!(server.stop().stderr.join("").ends_with(" and serves the built-in pages"));
+    assert!(server.stop().stderr.join("").contains(" and serves the built-in pages"));
     assert_eq!(run(&site, &["0", "--welcome", "."]).code, Some(2));
 }
 
@@ -260,8 +260,9 @@ fn default_bind_is_both_loopbacks_on_one_port() {
     let ended = server.stop();
     assert_eq!(ended.stdout, [""; 0], "nothing else is printed");
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let lines: Vec<_> = ended.stderr.iter().map(|line| line.split("; ").next().unwrap_or(line)).collect();
     assert_eq!(
-        ended.stderr,
+        lines,
         [format!(
             "reactor-server: this host is {host} and serves '{}'",
             directory.path().join("site").display()

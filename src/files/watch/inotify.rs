@@ -285,11 +285,15 @@ fn counter_index(hasher: &RandomState, number: i32, name: Option<&[u8]>) -> u16 
     (hasher.hash_one((number, name)) % CHANGE_COUNTERS) as u16
 }
 
-/// Most file systems have no such directories.
+/// Most file systems have no such directories. One that may not be read, such as a parent of the root outside the
+/// sandbox, counts as usual: if it is not, the look once a second finds a change under another spelling.
 fn ignores_case(directory: &OwnedFd) -> Result<bool, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let readable = openat(directory, c".", flags, Mode::empty())?;
-    Ok(ioctl_getflags(readable).is_ok_and(|flags| flags.bits() & CASEFOLD != 0))
+    match openat(directory, c".", flags, Mode::empty()) {
+        Ok(readable) => Ok(ioctl_getflags(readable).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)),
+        Err(Errno::ACCESS) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[cfg(test)]

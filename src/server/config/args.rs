@@ -10,6 +10,7 @@ mod tls;
 mod values;
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::access_log::{HeaderChoice, LogDestination, LogFormat, LogStyle};
 use crate::cli::OptionKind::{Pairs, Path, Paths, Repeated, Secrets, SettingsFile};
@@ -19,7 +20,7 @@ use crate::files::CacheLimits;
 use crate::server::rules::{
     CacheRule, Header, HostName, Network, RateLimit, Redirect, check_header_conflicts, check_loops,
 };
-use crate::server::{CacheMode, Durability, RootChoice, ServerConfig, SumConfig};
+use crate::server::{CacheMode, Durability, RootChoice, SandboxMode, ServerConfig, SumConfig};
 use files::UPLOADS;
 use values::{
     parse_bandwidth, parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_name,
@@ -102,6 +103,9 @@ pub const PROGRAM: Program = Program {
         OptionSpec::flag(None, "--auth-insecure"),
         // From one evening to the next.
         OptionSpec::value(None, "--resumable-for", "24h").defaults_to("24h").only_in(UPLOADS),
+        OptionSpec::value(None, "--user", "nobody:nogroup"),
+        OptionSpec::value(None, "--sandbox", "require").defaults_to("auto"),
+        OptionSpec::value(None, "--sandbox-read", "/srv").kind(Paths),
         OptionSpec::flag(Some('q'), "--quiet"),
         OptionSpec::flag(Some('v'), "--verbose"),
         OptionSpec::value(None, "--tls-cert", "chain.pem").kind(Paths),
@@ -126,6 +130,8 @@ pub const PROGRAM: Program = Program {
 const LISTINGS: [(&str, bool); 2] = [("auto", true), ("off", false)];
 const CACHE_MODES: [(&str, CacheMode); 3] =
     [("fresh", CacheMode::Fresh), ("stat", CacheMode::Stat), ("off", CacheMode::Off)];
+const SANDBOX_MODES: [(&str, SandboxMode); 3] =
+    [("auto", SandboxMode::Auto), ("require", SandboxMode::Require), ("off", SandboxMode::Off)];
 const DURABILITIES: [(&str, Durability); 3] =
     [("full", Durability::Full), ("file", Durability::File), ("none", Durability::None)];
 
@@ -186,6 +192,10 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         hosts: rules::read_all(parsed, "--host", HostName::parse)?,
         trusted_proxies: rules::read_all(parsed, "--trusted-proxy", Network::parse)?,
         root: read_root(parsed, content_exists)?,
+        user: parsed
+            .read("--user", |text| parse_with("--user", text, |name| Ok::<_, &str>(name.to_owned())))?,
+        sandbox: parsed.value("--sandbox", |text| parse_choice("--sandbox", &SANDBOX_MODES, text))?,
+        sandbox_read: parsed.all("--sandbox-read").into_iter().map(PathBuf::from).collect(),
         one_file: false,
     };
     files::check_upload_options(parsed)?;

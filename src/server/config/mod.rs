@@ -116,6 +116,12 @@ pub struct ServerConfig {
     pub resumable_for: Duration,
     /// TLS, if served.
     pub tls: Option<TlsConfig>,
+    /// User and group that the server runs as once it listens: `NAME[:GROUP]`.
+    pub user: Option<String>,
+    /// Whether the process is confined to its files.
+    pub sandbox: SandboxMode,
+    /// Further directories that it may read.
+    pub sandbox_read: Vec<PathBuf>,
     /// Whether to list and archive directories. `None`: only on loopback and without fallback.
     pub listing: Option<bool>,
 }
@@ -129,6 +135,18 @@ pub enum Durability {
     File,
     /// Nothing.
     None,
+}
+
+/// Confinement by Landlock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// As far as the kernel can.
+    #[default]
+    Auto,
+    /// No start without it.
+    Require,
+    /// None.
+    Off,
 }
 
 /// Mode of the file cache.
