@@ -148,6 +148,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "load",
         rooms: &["reactor", "net", "http", "access_log", "cli", "client", "text"],
         crates: &[
+            "derive_more",
             "mio",
             "log",
             "rustix",

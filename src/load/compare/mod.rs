@@ -28,9 +28,10 @@ const DRAWS: usize = 1000;
 const CHANGE_MIN: f64 = 0.01;
 
 /// Verdict on a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, derive_more::Display)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[display(rename_all = "lowercase")]
 pub enum ComparisonVerdict {
     /// Better run.
     Faster,
@@ -42,28 +43,18 @@ pub enum ComparisonVerdict {
     More,
     /// Possibly chance.
     #[serde(rename = "no-difference-shown")]
+    #[display("no difference shown")]
     NotSignificant,
     /// Too few responses.
     #[serde(rename = "too-few-answers")]
+    #[display("too few responses")]
     TooFewResponses,
     /// Run too short to show how seconds differ.
+    #[display("run too short")]
     TooShort,
 }
 
 impl ComparisonVerdict {
-    /// Text for people.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Faster => "faster",
-            Self::Slower => "slower",
-            Self::Fewer => "fewer",
-            Self::More => "more",
-            Self::NotSignificant => "no difference shown",
-            Self::TooFewResponses => "too few responses",
-            Self::TooShort => "run too short",
-        }
-    }
-
     /// Whether the difference exceeds chance.
     pub fn is_significant(self) -> bool {
         matches!(self, Self::Faster | Self::Slower | Self::Fewer | Self::More)

@@ -72,7 +72,7 @@ fn check(clause: &Clause, comparison: &Comparison) -> Option<String> {
 fn open(clause: &Clause, comparison: &Comparison) -> Option<String> {
     let verdict = row(clause, comparison)?.verdict;
     let is_open = verdict.is_open() && comparison.silent_run().is_none();
-    is_open.then(|| format!("{} was not judged: {}", clause.text, verdict.describe()))
+    is_open.then(|| format!("{} was not judged: {verdict}", clause.text))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
             let ends = |(low, high)| format!("{} to {}", row.format_change(low), row.format_change(high));
             format!(" {}", row.interval.map_or_else(|| "-".to_owned(), ends))
         })
-        .long("verdict", |row| row.verdict.describe().to_owned());
+        .long("verdict", |row| row.verdict.to_string());
     table.to_text() + &lines(&comparison.caveats)
 }
 #[cfg(test)]

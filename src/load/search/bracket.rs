@@ -3,8 +3,6 @@
 //! The rate doubles until a miss, or is divided by four until a success. Then it is bisected on a logarithmic scale to
 //! [`PRECISION`]. A failed rate is tried once more: a hiccup of the system is not the server's limit.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::text::RATE_MAX;
@@ -22,9 +20,10 @@ const RATE_UP_FACTOR: f64 = 2.0;
 const RATE_DOWN_DIVISOR: f64 = 4.0;
 
 /// Result of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, derive_more::Display)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[display(rename_all = "kebab-case")]
 pub enum SloVerdict {
     /// The objective was met.
     Met,
@@ -32,12 +31,6 @@ pub enum SloVerdict {
     Missed,
     /// Missed because of the generator; the server's limit is unknown.
     ClientBound,
-}
-
-impl fmt::Display for SloVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
 }
 
 /// Rate and verdict.
@@ -59,9 +52,10 @@ pub enum NextStep {
 }
 
 /// Reason why a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, derive_more::Display)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[display(rename_all = "kebab-case")]
 pub enum SearchEnd {
     /// The highest rate that meets the objective is known, to [`PRECISION`].
     Found,
@@ -71,12 +65,6 @@ pub enum SearchEnd {
     NotMet,
     /// The search ended early.
     Interrupted,
-}
-
-impl fmt::Display for SearchEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
 }
 
 /// Outcome of a search.

@@ -3,7 +3,6 @@
 //! Scripts rely on the names: never rename one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +11,11 @@ use crate::http::{ResponseError, ResponseHeadError};
 use crate::text::units::count;
 
 /// Reason of a failed request or connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, derive_more::Display,
+)]
 #[serde(rename_all = "kebab-case")]
+#[display(rename_all = "kebab-case")]
 pub enum LoadFailure {
     /// Connection refused.
     Refused,
@@ -84,12 +86,6 @@ impl LoadFailure {
     }
 
     pub(super) const CLIENT_SIDE: [Self; 2] = [Self::NoDescriptor, Self::NoPort];
-}
-
-impl fmt::Display for LoadFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
 }
 
 impl From<ResponseError> for LoadFailure {
