@@ -225,7 +225,7 @@ impl Setup {
             ("method", self.method.clone()),
             ("extra fields", self.fields.iter().map(field).collect::<Vec<_>>().join("; ")),
             ("body", body),
-            ("order", self.order.map_or_else(String::new, |order| order.name().to_owned())),
+            ("order", self.order.map_or_else(String::new, |order| order.to_string())),
             ("keep-alive", keep_alive),
             ("time-out", time_text(self.timeout)),
             ("reactor-client", self.client_version.clone()),

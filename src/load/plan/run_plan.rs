@@ -66,8 +66,9 @@ pub struct Plan {
 }
 
 /// How the target of the next request is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
 #[serde(rename_all = "lowercase")]
+#[display(rename_all = "lowercase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum UrlOrder {
     /// List order, repeated.
@@ -78,20 +79,12 @@ pub enum UrlOrder {
 }
 
 impl UrlOrder {
-    /// Name of the order.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sequential => "sequential",
-            Self::Random => "random",
-        }
-    }
-
     /// Parses `sequential` or `random`.
     ///
     /// # Errors
     /// A message to follow a colon.
     pub fn parse(text: &str) -> Result<Self, String> {
-        parse_choice("the order", &[Self::Sequential, Self::Random].map(|order| (order.name(), order)), text)
+        parse_choice("the order", &[("sequential", Self::Sequential), ("random", Self::Random)], text)
     }
 }
 
@@ -187,7 +180,7 @@ mod tests {
     #[test]
     fn url_order_name_parses_back() {
         for order in [UrlOrder::Sequential, UrlOrder::Random] {
-            assert_eq!(UrlOrder::parse(order.name()), Ok(order));
+            assert_eq!(UrlOrder::parse(&order.to_string()), Ok(order));
         }
         assert!(UrlOrder::parse("Random").is_err());
     }
