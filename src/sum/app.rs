@@ -2,7 +2,6 @@
 //!
 //! Prints only prompts and the connected hosts.
 
-use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::time::Instant;
 
@@ -23,7 +22,8 @@ const PROMPT_LINE_LEN_MAX: u64 = 256;
 const TRIES_MAX: usize = 100;
 
 /// Result. Displays as client line, server line, sum.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
+#[display("{}\n{}\nsum: {sum}\n", own.format_as(SumRole::Client), server.format_as(SumRole::Server))]
 pub struct SumOutcome {
     /// Client's line.
     pub own: SumLine,
@@ -192,14 +192,6 @@ impl App for SumApp {
             control.stop();
         }
         self.connector.lookup_deadline()
-    }
-}
-
-impl fmt::Display for SumOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.own.format_as(SumRole::Client))?;
-        writeln!(f, "{}", self.server.format_as(SumRole::Server))?;
-        writeln!(f, "sum: {}", self.sum)
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! `Client of NAME: N`, `Server of NAME: N`, `error: WHY`.
 
-use std::fmt;
-
 use super::TIMEOUT;
 use crate::text::is_deceptive;
 
@@ -31,7 +29,7 @@ impl SumRole {
 pub(super) const ERROR: &str = "error: ";
 
 /// Printable name: one non-blank line, no deceptive characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, derive_more::Display)]
 pub struct Name(String);
 
 impl Name {
@@ -52,12 +50,6 @@ impl Name {
     pub fn first_valid<S: AsRef<str>>(candidates: impl IntoIterator<Item = S>) -> Self {
         let name = candidates.into_iter().find_map(|candidate| Self::new(candidate.as_ref()).ok());
         name.unwrap_or_else(|| Self("somebody".to_owned()))
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "sum",
         rooms: &["reactor", "net", "cli", "text"],
-        crates: &["thiserror", "mio", "log", "signal_hook"],
+        crates: &["derive_more", "thiserror", "mio", "log", "signal_hook"],
         never: &["std::fs", "std::thread", "std::net::TcpStream"],
     },
     Room {
