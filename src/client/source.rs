@@ -3,7 +3,6 @@
 //! Opens nothing.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -17,20 +16,23 @@ use crate::text::is_deceptive;
 const FILE_NAME_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Request body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
 pub enum Payload {
     /// One source, unchanged.
     Source(Source),
     /// `-d` values, joined with `&`.
+    #[display("the data of -d")]
     Data(Vec<Data>),
 }
 
 /// Byte source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
 pub enum Source {
     /// File path.
+    #[display("'{}'", printable(_0.as_os_str().as_bytes()))]
     File(PathBuf),
     /// Standard input until EOF.
+    #[display("standard input")]
     Stdin,
 }
 
@@ -41,24 +43,6 @@ pub enum Data {
     Text(OsString),
     /// File without line ends, as in curl.
     File(Source),
-}
-
-impl fmt::Display for Payload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(source) => source.fmt(f),
-            Self::Data(_) => f.write_str("the data of -d"),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdin => f.write_str("standard input"),
-            Self::File(path) => write!(f, "'{}'", printable(path.as_os_str().as_bytes())),
-        }
-    }
 }
 
 /// Default media type of `-d`, as in curl.

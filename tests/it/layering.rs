@@ -131,6 +131,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "client",
         rooms: &["reactor", "net", "http", "access_log", "cli", "text"],
         crates: &[
+            "derive_more",
             "thiserror",
             "mio",
             "log",
