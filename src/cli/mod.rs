@@ -13,7 +13,6 @@ mod show;
 mod tokenizer;
 mod values;
 
-use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
@@ -51,7 +50,8 @@ pub enum Command<C> {
 }
 
 /// Usage error: one line that points to `--help`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}{} see {program} --help", if .message.ends_with('?') { "" } else { ";" })]
 pub struct UsageError {
     program: &'static str,
     message: String,
@@ -91,15 +91,6 @@ impl Program {
         ExitCode::from(code)
     }
 }
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stop = if self.message.ends_with('?') { "" } else { ";" };
-        write!(f, "{}{stop} see {} --help", self.message, self.program)
-    }
-}
-
-impl Error for UsageError {}
 
 /// Prints a line to stderr, unless the user closed it.
 pub fn say(line: fmt::Arguments<'_>) {

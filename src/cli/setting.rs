@@ -3,7 +3,6 @@
 //! Command line, environment and files all give settings, so option parsers need not know the source.
 
 use std::ffi::OsString;
-use std::fmt;
 
 use super::{OptionSpec, escaped};
 
@@ -19,13 +18,15 @@ pub struct Setting {
 }
 
 /// Place where a setting was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
 pub enum SettingSource {
     /// Command line.
+    #[display("command line")]
     CommandLine,
     /// Environment variable of this name.
     Environment(String),
     /// Settings file.
+    #[display("{}:{line}", escaped(name))]
     File {
         /// File name as given.
         name: OsString,
@@ -48,16 +49,6 @@ impl SettingSource {
             (SettingSource::File { .. }, _) => {
                 format!("{self}: {}: {}", bare_name(long), about.unwrap_or(error))
             }
-        }
-    }
-}
-
-impl fmt::Display for SettingSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SettingSource::CommandLine => f.write_str("command line"),
-            SettingSource::Environment(variable) => f.write_str(variable),
-            SettingSource::File { name, line } => write!(f, "{}:{line}", escaped(name)),
         }
     }
 }

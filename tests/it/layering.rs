@@ -85,7 +85,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         rooms: &["text"],
-        crates: &["strsim", "pico_args", "memchr", "toml"],
+        crates: &["derive_more", "thiserror", "strsim", "pico_args", "memchr", "toml"],
         never: &[
             "std::net::TcpStream",
             "std::net::TcpListener",
