@@ -3,7 +3,6 @@
 //! The last close of a deleted file frees its blocks in the caller's time. That takes 0.04 to 0.17 ms per MiB
 //! on ext4 and tmpfs, and 0.1 to 0.6 s for 900 MiB.
 
-use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -22,7 +21,8 @@ const BLOCK_LEN: u64 = 512;
 type BlockingCall = Box<dyn FnOnce() + Send>;
 
 /// Where blocking calls on large files run: by default in the caller.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, derive_more::Debug)]
+#[debug("FileCloser({})", _0.is_some())]
 pub struct FileCloser(Option<Arc<dyn Fn(BlockingCall) + Send + Sync>>);
 
 /// File that hands its descriptor to the closer if the close may take long.
@@ -89,12 +89,6 @@ impl Drop for OpenFile {
         if let Some(file) = self.file.take() {
             self.closer.close(file.into());
         }
-    }
-}
-
-impl fmt::Debug for FileCloser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("FileCloser").field(&self.0.is_some()).finish()
     }
 }
 

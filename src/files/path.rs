@@ -4,7 +4,6 @@
 //! a hidden segment only if asked for. Decodes exactly once. Never accesses the file system.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use percent_encoding::{AsciiSet, percent_decode, percent_encode};
 
@@ -39,7 +38,9 @@ pub enum PathError {
 /// Path relative to the root, which it cannot leave.
 ///
 /// No leading slash; empty for the root. Keeps a trailing slash: `docs` and `docs/` get different responses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// In its text, U+FFFD replaces non-UTF-8 bytes and characters that move a terminal cursor.
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
+#[display("{}", printable(bytes))]
 pub struct RelativePath<'a> {
     bytes: Cow<'a, [u8]>,
 }
@@ -145,13 +146,6 @@ pub(super) fn beneath<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(dir)?;
     let rest = if dir.is_empty() { rest } else { rest.strip_prefix(b"/")? };
     (!rest.is_empty()).then_some(rest)
-}
-
-/// U+FFFD replaces non-UTF-8 bytes and characters that move a terminal cursor.
-impl fmt::Display for RelativePath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.bytes))
-    }
 }
 
 fn is_plain(rest: &[u8]) -> bool {

@@ -64,6 +64,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "files",
         rooms: &["text"],
         crates: &[
+            "derive_more",
             "derive_where",
             "thiserror",
             "rustix",

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::ops::AddAssign;
 use std::rc::Rc;
 
 use derive_where::derive_where;
@@ -33,17 +32,10 @@ impl CacheLimits {
     pub const NONE: CacheLimits = CacheLimits { entries_max: 0, bytes_max: 0, descriptors_max: 0 };
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, derive_more::AddAssign)]
 pub(super) struct Cost {
     pub(super) bytes: usize,
     pub(super) descriptors: usize,
-}
-
-impl AddAssign for Cost {
-    fn add_assign(&mut self, other: Cost) {
-        self.bytes += other.bytes;
-        self.descriptors += other.descriptors;
-    }
 }
 
 #[derive(Debug)]

@@ -102,20 +102,15 @@ pub struct ListingTotals {
 }
 
 /// Listing error.
-#[derive(Debug)]
+#[derive(Debug, derive_more::From)]
 pub enum ListingError {
     /// Unreadable directory.
+    #[from]
     Lookup(LookupError),
     /// Budget exhausted: retry later.
     Busy,
     /// Above [`LISTING_LEN_MAX`]; a filter may help.
     TooLarge,
-}
-
-impl From<LookupError> for ListingError {
-    fn from(error: LookupError) -> Self {
-        ListingError::Lookup(error)
-    }
 }
 
 impl SortOrder {

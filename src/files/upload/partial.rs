@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -42,7 +41,8 @@ const NEW_HEAD: &str = ".new";
 const WHOLE: &str = ".whole";
 
 /// Random name of a partial upload, 128 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[display("{_0:032x}")]
 pub struct PartialId(u128);
 
 /// Partial upload on disk.
@@ -109,7 +109,7 @@ impl PartialId {
         Ok(Self(u128::from_ne_bytes(bytes)))
     }
 
-    /// Parses the text that [`Display`](fmt::Display) writes.
+    /// Parses the text that [`Display`](std::fmt::Display) writes.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let is_hex = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() == 32 && is_hex)?;
@@ -118,12 +118,6 @@ impl PartialId {
 
     fn name(self, suffix: &str) -> CString {
         CString::new(format!("{self}{suffix}")).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for PartialId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
     }
 }
 
