@@ -2,8 +2,6 @@
 //!
 //! Unknown algorithms are skipped.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::digest::DynDigest;
@@ -40,7 +38,8 @@ impl DigestAlgorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidDigest;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
+#[display("{}=:{}:", algorithm.name(), STANDARD.encode(bytes))]
 pub(crate) struct DigestValue {
     pub(crate) algorithm: DigestAlgorithm,
     bytes: Vec<u8>,
@@ -62,21 +61,11 @@ impl DigestValue {
     }
 }
 
-impl fmt::Display for DigestValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=:{}:", self.algorithm.name(), STANDARD.encode(&self.bytes))
-    }
-}
-
+#[derive(derive_more::Debug)]
+#[debug("{}", algorithm.name())]
 pub(crate) struct DigestHasher {
     algorithm: DigestAlgorithm,
     state: Box<dyn DynDigest + Send>,
-}
-
-impl fmt::Debug for DigestHasher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.algorithm.name())
-    }
 }
 
 impl DigestHasher {

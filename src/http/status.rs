@@ -2,10 +2,9 @@
 //!
 //! A peer's status is a plain `u16` in `ResponseHead`.
 
-use std::fmt;
-
 /// Status code; only the listed codes exist.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, derive_more::Display)]
+#[display("{} {}", self.code(), self.reason())]
 pub struct Status(&'static (u16, &'static str));
 
 #[expect(missing_docs, reason = "each name is the reason phrase of its code")]
@@ -67,12 +66,6 @@ impl Status {
 
 pub(super) const fn code_has_body(code: u16) -> bool {
     !matches!(code, 100..=199 | 204 | 304)
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code(), self.reason())
-    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "http",
         rooms: &[],
         crates: &[
+            "derive_more",
             "thiserror",
             "jiff",
             "itoa",

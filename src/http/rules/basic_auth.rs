@@ -2,8 +2,6 @@
 //!
 //! Compares nothing.
 
-use std::fmt;
-
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 /// Longest credentials: some hashes take time in proportion.
@@ -13,7 +11,8 @@ const CREDENTIALS_LEN_MAX: usize = 1024;
 pub const BASIC_CHALLENGE: &[u8] = b"Basic realm=\"reactor-server\", charset=\"UTF-8\"";
 
 /// `user:password`, without control characters; the user is not empty.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
+#[debug("BasicCredentials(redacted)")]
 pub struct BasicCredentials(Vec<u8>);
 
 impl BasicCredentials {
@@ -41,12 +40,6 @@ impl BasicCredentials {
         let at = self.0.iter().position(|&byte| byte == b':').unwrap_or_default();
         let (user, password) = self.0.split_at(at);
         (user, password.strip_prefix(b":").unwrap_or_default())
-    }
-}
-
-impl fmt::Debug for BasicCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BasicCredentials(redacted)")
     }
 }
 
