@@ -75,10 +75,7 @@ impl Add for Stats {
             received_len: self.received_len + other.received_len,
             sent_len: self.sent_len + other.sent_len,
             request_cache_hits: self.request_cache_hits + other.request_cache_hits,
-            lookups: CacheLookups {
-                hits: self.lookups.hits + other.lookups.hits,
-                misses: self.lookups.misses + other.lookups.misses,
-            },
+            lookups: self.lookups + other.lookups,
         }
     }
 }

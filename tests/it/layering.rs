@@ -109,6 +109,7 @@ pub(crate) const ROOMS: &[Room] = &[
         name: "server",
         rooms: &["reactor", "net", "http", "files", "access_log", "cli", "sum", "text"],
         crates: &[
+            "derive_more",
             "landlock",
             "nix",
             "enum_dispatch",

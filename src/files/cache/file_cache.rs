@@ -41,7 +41,7 @@ pub struct CacheGeneration {
 }
 
 /// Lookup counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, derive_more::Add)]
 pub struct CacheLookups {
     /// Fresh entries found.
     pub hits: u64,

@@ -40,8 +40,10 @@ pub(crate) type ResponseOrJob = Result<Response, Box<dyn PendingResponse>>;
 
 pub(super) type HandlerResult = Result<Response, HandlerError>;
 
+#[derive(derive_more::From)]
 pub(super) enum HandlerError {
     /// A document of the site may replace it.
+    #[from]
     Error(ErrorResponse),
     Job(Box<dyn PendingResponse>),
     /// Waits for a gzip job; then the request is routed again.
@@ -51,12 +53,6 @@ pub(super) enum HandlerError {
 pub(super) struct PendingLookup {
     pub(super) path: RelativePath<'static>,
     pub(super) accepted: EncodingPreferences,
-}
-
-impl From<ErrorResponse> for HandlerError {
-    fn from(error: ErrorResponse) -> Self {
-        Self::Error(error)
-    }
 }
 
 pub(super) struct Changed {
