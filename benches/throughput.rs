@@ -84,7 +84,7 @@ impl Served {
         let (tell, told) = mpsc::channel();
         // A server does not move between threads: it is built where it runs.
         let thread = thread::spawn(move || {
-            let server = start(config, Now::read()).expect("the server starts");
+            let server = start(config, None, Now::read()).expect("the server starts");
             let address = *server.addresses.first().expect("it listens");
             tell.send((address, server.shutdown_waker())).expect("somebody waits for it");
             server.run().expect("the server runs");

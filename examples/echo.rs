@@ -34,7 +34,7 @@ fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).map_or(0, |port| port.parse().expect("a port"));
     let listener = listen(([127, 0, 0, 1], port).into())?;
     println!("{}", listener.local_addr()?);
-    let mut reactor = Reactor::new(EchoApp(Pool::new(16 * 1024)), Now::read())?;
+    let mut reactor = Reactor::new(EchoApp(Pool::new(16 * 1024, None)), Now::read())?;
     reactor.listen(listener)?;
     reactor.run().map(drop)
 }

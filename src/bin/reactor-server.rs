@@ -4,10 +4,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::alloc::System;
 use std::io::{self, IsTerminal, Write};
 use std::path::absolute;
 use std::process::ExitCode;
 
+use cap::Cap;
 use env_logger::Target;
 use reactor_http::access_log::Diagnostics;
 use reactor_http::cli::quote;
@@ -20,6 +22,10 @@ use reactor_http::server::{ProcessEnv, RootChoice, ServerConfig, check, log_pani
 const EXIT_USAGE: u8 = 2;
 /// Added to the number of a fatal signal, as in shells.
 const EXIT_SIGNAL: i32 = 128;
+
+/// Counts the memory in use, for `--memory`.
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 fn main() -> ExitCode {
     let done = match args::command(std::env::args_os().skip(1).collect(), &ProcessEnv::read()) {
@@ -64,7 +70,7 @@ fn serve(config: ServerConfig) -> Result<ExitCode, Box<dyn std::error::Error>> {
             format!(" and serves {}", quote(absolute(path).as_deref().unwrap_or(path)))
         }
     };
-    let mut server = start(config, Now::read())?;
+    let mut server = start(config, Some(|| ALLOCATOR.allocated()), Now::read())?;
     let closed = server.confinement.enter()?;
     server.watch_signals()?;
     if !quiet {

@@ -66,7 +66,7 @@ pub fn fetch(mut config: ClientConfig) -> Result<(), RunError> {
     }
     let stream_fd = session.upload.as_ref().map(UploadBody::stream_fd).transpose();
     let stream_fd = stream_fd.map_err(RunError::Reactor)?.flatten();
-    let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX), deadline, ended: now };
+    let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX, None), deadline, ended: now };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.use_helpers(helpers).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;

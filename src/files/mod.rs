@@ -25,7 +25,7 @@ pub use coding::{Coding, EncodingPreferences};
 pub use dir_sync::DirSync;
 pub use embedded::GzipPage;
 pub use file_version::{FileVersion, QUIET_AGE, RACY_WINDOW};
-pub use listing::{Listing, ListingBudget, ListingError};
+pub use listing::{LISTINGS_LEN_MAX, Listing, ListingBudget, ListingError};
 pub use media_type::{MediaTypes, add_charset, media_type};
 pub use open_file::{FileCloser, OpenFile};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};

@@ -2,7 +2,7 @@
 //!
 //! It owns the limits of these inputs.
 
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -137,15 +137,13 @@ fn read(source: &Source, len_max: u64) -> Result<Vec<u8>, LoadError> {
 /// Each name once.
 fn resolve(targets: &[ClientTarget], known_hosts: &[KnownHost]) -> Result<Vec<Vec<SocketAddr>>, LoadError> {
     let mut known: HashMap<(&str, u16), Vec<SocketAddr>> = HashMap::new();
-    let addresses = targets.iter().map(|ClientTarget { host, port, .. }| match known.entry((host, *port)) {
-        Entry::Occupied(found) => Ok(found.get().clone()),
-        Entry::Vacant(vacant) => {
+    for ClientTarget { host, port, .. } in targets {
+        if !known.contains_key(&(host.as_str(), *port)) {
             let named = KnownHost::find(known_hosts, host, *port);
-            let found = if named.is_empty() { lookup_host(host, *port)? } else { named };
-            Ok(vacant.insert(found).clone())
+            known.insert((host, *port), if named.is_empty() { lookup_host(host, *port)? } else { named });
         }
-    });
-    addresses.collect()
+    }
+    Ok(targets.iter().filter_map(|target| known.get(&(target.host.as_str(), target.port)).cloned()).collect())
 }
 
 fn lookup_host(host: &str, port: u16) -> Result<Vec<SocketAddr>, LoadError> {

@@ -195,6 +195,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         };
         self.recv_buf.release(tick.pool);
         tick.pool.return_segments(&mut self.send_queue);
+        if self.protocol.is_receiving_body() || matches!(self.state, ConnState::Handshaking) {
+            tick.pool.on_kept();
+        }
         next
     }
 
@@ -244,6 +247,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
     fn drive_handshake(&mut self, tick: &mut Tick<'_, P::Context>) -> Next {
         if self.is_overdue(tick.now) {
             return self.close(CloseReason::TimedOut("the TLS handshake"), tick);
+        }
+        if tick.pool.is_short() {
+            return Next::Wait;
         }
         if !tick.pool.take_handshake(tick.now) {
             return Next::Again;
@@ -354,6 +360,10 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
         if tick.read_budget == 0 {
             return IoOutcome::BudgetSpent;
+        }
+        // A shortage of memory ends with a wake-up.
+        if tick.pool.is_short() && !self.protocol.is_receiving_body() {
+            return IoOutcome::Blocked;
         }
         loop {
             let buffer = self.recv_buf.spare_capacity(tick.pool);

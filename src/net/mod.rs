@@ -25,7 +25,7 @@ pub use handshake::{Handshake, HandshakeError, HandshakeResult, PeerCertificate,
 pub use listen::{
     ListenError, ListenIp, defer_accept, limit_bandwidth, listen, listen_all, listen_on_same_port,
 };
-pub use pool::Pool;
+pub use pool::{MemoryLimit, Pool};
 pub use protocol::{Inactivity, Io, Protocol, Want};
 pub use proxy_header::parse_proxy_header;
 pub use recv_buf::RecvBuf;

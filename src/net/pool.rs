@@ -17,7 +17,19 @@ const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 /// Steps of handshakes per tick. A step takes about 0.2 ms, so that established connections wait 1 ms.
 const HANDSHAKES_PER_TICK_MAX: u32 = 4;
 
-/// Spare buffers of one reactor, and the handshakes that its tick may continue.
+/// Part of the limit that must be free before reading goes on.
+const FREE_SHARE: usize = 16;
+
+/// Bytes that the process uses, and the most.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryLimit {
+    /// Counts the bytes in use.
+    pub used: fn() -> usize,
+    /// Bytes above which nothing is read.
+    pub max: usize,
+}
+
+/// Spare buffers of one reactor, and what its tick may take: handshakes and memory.
 #[derive(Debug)]
 pub struct Pool {
     pub(super) recv_buf_len: usize,
@@ -28,12 +40,36 @@ pub struct Pool {
     )]
     segment_queues: Vec<Box<SegmentQueue>>,
     handshakes: (Option<Instant>, u32),
+    memory: Option<MemoryLimit>,
+    is_short: bool,
 }
 
 impl Pool {
-    /// An empty pool; receive buffers have `recv_buf_len` bytes.
-    pub fn new(recv_buf_len: usize) -> Self {
-        Self { recv_buf_len, recv_bufs: Vec::new(), segment_queues: Vec::new(), handshakes: (None, 0) }
+    /// An empty pool; receive buffers have `recv_buf_len` bytes. Connections read nothing while `memory` is short.
+    pub fn new(recv_buf_len: usize, memory: Option<MemoryLimit>) -> Self {
+        let (recv_bufs, segment_queues, handshakes) = (Vec::new(), Vec::new(), (None, 0));
+        Self { recv_buf_len, recv_bufs, segment_queues, handshakes, memory, is_short: false }
+    }
+
+    /// Whether memory is short, as of the last look.
+    pub fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Looks whether memory is short. A shortage ends when a sixteenth of the limit is free.
+    pub fn check_memory(&mut self) -> bool {
+        let kept_free = |max: usize| if self.is_short { max / FREE_SHARE } else { 0 };
+        self.is_short = self.memory.is_some_and(|limit| (limit.used)() > limit.max - kept_free(limit.max));
+        self.is_short
+    }
+
+    /// To be called after a connection has kept memory. The application must learn of the end of a shortage, so only
+    /// [`Self::check_memory`] ends one.
+    #[cold]
+    pub fn on_kept(&mut self) {
+        if !self.is_short {
+            self.check_memory();
+        }
     }
 
     pub(super) fn take_handshake(&mut self, now: Now) -> bool {
@@ -59,9 +95,11 @@ impl Pool {
         send_queue.queue.get_or_insert_with(|| self.segment_queues.pop().unwrap_or_default());
     }
 
+    #[inline(always)]
     pub(super) fn return_segments(&mut self, send_queue: &mut SendQueue) {
-        if send_queue.is_empty()
-            && let Some(queue) = send_queue.queue.take()
+        if !send_queue.is_empty() {
+            self.on_kept();
+        } else if let Some(queue) = send_queue.queue.take()
             && self.segment_queues.len() < SPARES_MAX
             && queue.inline.capacity() <= SPARE_QUEUE_LEN_MAX
         {

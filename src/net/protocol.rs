@@ -83,6 +83,11 @@ pub trait Protocol {
         None
     }
 
+    /// Whether input goes to a place that is there, such as a file: it is read even while memory is short.
+    fn is_receiving_body(&self) -> bool {
+        false
+    }
+
     /// The state's only deadline.
     fn deadline(&self) -> Option<Instant>;
 

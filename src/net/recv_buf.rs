@@ -72,9 +72,9 @@ impl RecvBuf {
 
     /// Returns the buffer to the pool, unless many bytes are left in it.
     pub(super) fn release(&mut self, pool: &mut Pool) {
-        let keeps = |buffer: &[u8]| self.bytes().len() > buffer.len() / KEPT_PART_MIN;
-        if self.buffer.as_deref().is_none_or(keeps) {
-            return;
+        let Some(buffer) = &self.buffer else { return };
+        if self.bytes().len() > buffer.len() / KEPT_PART_MIN {
+            return pool.on_kept();
         }
         let small = (!self.is_empty()).then(|| self.bytes().into());
         (self.start, self.end) = (0, self.bytes().len());
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn spare_capacity_moves_unread_bytes_to_the_front() {
-        let mut pool = Pool::new(16);
+        let mut pool = Pool::new(16, None);
         let mut recv_buf = RecvBuf::default();
         receive(&mut recv_buf, &mut pool, b"0123456789abcdef");
         assert!(recv_buf.spare_capacity(&mut pool).is_empty());
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn empty_recv_buf_owns_no_buffer() {
-        let mut pool = Pool::new(16);
+        let mut pool = Pool::new(16, None);
         let mut recv_buf = RecvBuf::default();
         receive(&mut recv_buf, &mut pool, b"abc");
         recv_buf.release(&mut pool);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn few_bytes_left_move_to_a_small_buffer_and_back() {
-        let mut pool = Pool::new(16);
+        let mut pool = Pool::new(16, None);
         let mut recv_buf = RecvBuf::default();
         receive(&mut recv_buf, &mut pool, b"abcd");
         recv_buf.consume(2);

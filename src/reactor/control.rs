@@ -22,6 +22,7 @@ pub struct Control<C> {
     pub(super) closing_listeners: Vec<ListenerId>,
     pub(super) wakes_all: bool,
     pub(super) woken_keys: Vec<Key>,
+    pub(super) is_short: bool,
     pub(super) stop: bool,
 }
 
@@ -74,6 +75,11 @@ impl<C> Control<C> {
     /// Gives a connection a tick before the loop waits. Ignores stale keys.
     pub fn wake(&mut self, key: Key) {
         self.woken_keys.push(key);
+    }
+
+    /// While memory is short, each tick evicts connections, and each new one takes the place of another.
+    pub fn set_short_of_memory(&mut self, is_short: bool) {
+        self.is_short = is_short;
     }
 
     pub(super) fn has_requests(&self) -> bool {

@@ -31,6 +31,8 @@ const EVENTS_MAX: usize = 1024;
 const READ_AHEAD_BATCH_LEN: usize = 16;
 /// Accepts per tick, after the existing connections.
 const ACCEPTS_MAX: usize = 64;
+/// Evictions per tick while memory is short: each looks at many connections.
+const EVICTIONS_MAX: usize = 16;
 
 /// Event loop of one application.
 pub struct Reactor<A: App> {
@@ -297,11 +299,16 @@ impl<A: App> Reactor<A> {
         if !self.listeners.needs_room() {
             return false;
         }
-        let evicted = self.app.evict(self.slots.sample(), now);
-        match evicted {
-            Some(key) => self.slots.close(key),
-            None => self.listeners.on_no_room(now.instant),
+        let has_evicted = self.evict(now);
+        if !has_evicted {
+            self.listeners.on_no_room(now.instant);
         }
+        has_evicted
+    }
+
+    fn evict(&mut self, now: Now) -> bool {
+        let evicted = self.app.evict(self.slots.sample(), now);
+        evicted.into_iter().for_each(|key| self.slots.close(key));
         self.free_closed();
         evicted.is_some()
     }
@@ -343,6 +350,10 @@ impl<A: App> Reactor<A> {
         self.app_deadline = self.app.on_tick(&mut self.control, now, idle);
         if self.control.has_requests() {
             self.apply_requests(now);
+        }
+        self.listeners.is_short = self.control.is_short;
+        if self.control.is_short {
+            let _ = (0..EVICTIONS_MAX).find(|_| !self.evict(now));
         }
     }
 

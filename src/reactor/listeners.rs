@@ -60,6 +60,7 @@ pub(super) struct Listeners {
     /// Round robin: a busy listener starves no other.
     next_id: ListenerId,
     pub(super) limit: Option<ConnectionLimit>,
+    pub(super) is_short: bool,
     is_full: bool,
     /// No eviction before it.
     recheck_at: Option<Instant>,
@@ -134,8 +135,9 @@ impl Listeners {
         }
         let Some(limit) = &self.limit else { return };
         let connections = limit.open.load(Ordering::Relaxed);
-        self.is_full = connections >= limit.max;
-        if self.is_full && !mem::replace(&mut self.is_crowded, true) {
+        let is_at_limit = connections >= limit.max;
+        self.is_full = is_at_limit || self.is_short;
+        if is_at_limit && !mem::replace(&mut self.is_crowded, true) {
             log::warn!(
                 "{connections} connections are open, the limit: a new one takes the place of an inactive one"
             );

@@ -21,6 +21,7 @@ use crate::http::HEAD_LEN_MAX;
 use crate::net::{CloseReason, Connection, Pool, Stream, Tick, Transport};
 use crate::reactor::{App, Control, Key, ListenerId, Next, Now, Readiness};
 use crate::sum::SumState;
+use crate::text::units::bytes;
 
 /// Signals that are always watched. The default action of SIGXFSZ ends the process.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ];
@@ -43,6 +44,9 @@ const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two sweeps of unfinished uploads, at most; else a quarter of the time that they are kept.
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(600);
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Time between two looks whether memory is still short: helpers and other workers free some, too.
+const MEMORY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Application of the server's reactor.
 pub struct ServerApp {
@@ -82,8 +86,7 @@ impl ControlMessage {
 impl ServerApp {
     pub(super) fn new(worker: WorkerState, sum: SumState, worker_id: WorkerId) -> Self {
         Self {
-            worker,
-            pool: Pool::new(HEAD_LEN_MAX),
+            pool: Pool::new(HEAD_LEN_MAX, worker.context.shared.memory),
             grace_deadline: None,
             stopped_by: None,
             sum,
@@ -93,6 +96,7 @@ impl ServerApp {
             accepted_total: 0,
             files_checked_at: None,
             next_sweep: None,
+            worker,
         }
     }
 
@@ -166,6 +170,22 @@ impl ServerApp {
         self.next_sweep
     }
 
+    #[cold]
+    fn watch_memory(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
+        let is_short = self.pool.check_memory();
+        control.set_short_of_memory(is_short);
+        if !is_short {
+            control.wake_all();
+        } else if self.worker.context.shared.is_new_shortage(now.instant) {
+            let limit = bytes(self.worker.context.config.memory_max.unwrap_or_default() as f64);
+            log::warn!(
+                "more than {limit} of memory are in use, the limit of --memory: reading pauses, and inactive \
+                 connections are closed"
+            );
+        }
+        is_short.then(|| now.instant + MEMORY_CHECK_INTERVAL)
+    }
+
     /// Without a supervisor, a wake-up means shutdown.
     fn take_control_messages(&self) -> Vec<ControlMessage> {
         match &self.control_messages {
@@ -206,6 +226,7 @@ impl App for ServerApp {
         now: Now,
     ) -> Option<ServerConnection> {
         self.accepted_total += 1;
+        self.pool.on_kept();
         let number = self.worker_id.connection_number(self.accepted_total);
         log::info!("{peer} connected (connection {number})");
         if self.sum.has_listener(listener) {
@@ -280,11 +301,12 @@ impl App for ServerApp {
             let count = connection.protocol_mut().address_count.as_ref().map_or(0, Arc::strong_count);
             Some(((count, inactivity), key, connection))
         });
+        let mut candidates: Vec<_> = candidates.collect();
         // The first if several are equal.
-        let ((_, inactivity), key, connection) = candidates.min_by_key(|(rank, ..)| Reverse(*rank))?;
-        if inactivity.is_idle && connection.has_unread() {
-            return None;
-        }
+        candidates.sort_by_key(|(rank, ..)| Reverse(*rank));
+        let (_, key, connection) = candidates.into_iter().find_map(|(rank, key, conn)| {
+            (!rank.1.is_idle || !conn.has_unread()).then_some((rank, key, conn))
+        })?;
         connection.end(CloseReason::Evicted, &mut self.worker, now);
         Some(key)
     }
@@ -315,7 +337,12 @@ impl App for ServerApp {
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
         let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
-        [deadline, self.sweep_uploads(now), self.reload_files(false, now)].into_iter().flatten().min()
+        let deadline =
+            [deadline, self.sweep_uploads(now), self.reload_files(false, now)].into_iter().flatten().min();
+        if !self.pool.is_short() {
+            return deadline;
+        }
+        [deadline, self.watch_memory(control, now)].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {

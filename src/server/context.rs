@@ -12,7 +12,7 @@ use super::rules::{HostName, local_names};
 use super::shared::Shared;
 use super::{CacheMode, SandboxMode, ServerConfig};
 use crate::cli::quote;
-use crate::files::{ContentSource, FileCache, ListingBudget};
+use crate::files::{ContentSource, FileCache, LISTINGS_LEN_MAX, ListingBudget};
 use crate::http::{BasicCredentials, RequestHead, percent_encode_path};
 use crate::reactor::{Helpers, Key, Now};
 
@@ -50,12 +50,12 @@ impl ServerContext {
             answered_authority: Vec::new(),
             host_names: local_names().chain(config.hosts.iter().cloned()).collect(),
             loopback_listeners: Vec::new(),
+            listing_budget: ListingBudget::new(LISTINGS_LEN_MAX.min(config.memory_share())),
             config,
             store,
             boundary_hasher: RandomState::new(),
             shared: Arc::default(),
             archive_permits: Rc::new(()),
-            listing_budget: ListingBudget::default(),
             listing_helpers: None,
             helpers: None,
             resource_helpers: None,

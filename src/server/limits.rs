@@ -1,8 +1,12 @@
-//! Limits of the process: workers, descriptors, connections, file length.
+//! Limits of the process: workers, descriptors, memory, connections, file length.
 //!
 //! The reactor counts the connections.
 
+use std::fs;
+use std::path::Path;
+
 use rustix::process::{Resource, getrlimit};
+use rustix::system::sysinfo;
 
 /// Most workers: more than the largest computers have cores.
 pub(super) const WORKERS_MAX: usize = 256;
@@ -19,6 +23,32 @@ pub(super) const BACKGROUND_THREADS_MAX: usize = 2;
 /// The rest: dozens of `--bind`, listings (16), archives (16), libraries (resolver, time zones).
 /// The capacity of the file cache is added to it.
 pub(super) const DESCRIPTORS_RESERVED: u64 = 64;
+
+/// Least `--memory`: some times what an idle server uses.
+pub(super) const MEMORY_MIN: u64 = 16 * 1024 * 1024;
+
+/// Divisor of memory: for the share of caches and of listings, and for the default of `--memory`.
+pub(super) const MEMORY_SHARES: u64 = 4;
+
+/// Default of `--memory`: a share of what the machine and the control groups (version 2 or 1) have.
+pub(super) fn default_memory() -> u64 {
+    let machine = sysinfo();
+    let total = machine.totalram as u64 * u64::from(machine.mem_unit);
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    (groups.lines().filter_map(group_memory).fold(total, u64::min) / MEMORY_SHARES).max(MEMORY_MIN)
+}
+
+/// The least limit of a group, `ID:CONTROLLERS:PATH`, and of those above it.
+fn group_memory(group: &str) -> Option<u64> {
+    let (controllers, path) = group.split_once(':')?.1.split_once(':')?;
+    let (base, file) = match controllers {
+        "" => ("/sys/fs/cgroup", "memory.max"),
+        "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+        _ => return None,
+    };
+    let limit = |directory: &Path| fs::read_to_string(directory.join(file)).ok()?.trim_end().parse().ok();
+    Path::new(&format!("{base}{path}")).ancestors().filter_map(limit).min()
+}
 
 /// Beyond it, the kernel sends SIGXFSZ.
 pub(super) fn file_len_max() -> u64 {
@@ -100,6 +130,16 @@ mod tests {
         {
             assert_eq!(cached_files_max(nofile, workers), expected, "{nofile} {workers}");
         }
+    }
+
+    #[test]
+    fn memory_by_default_is_at_most_a_quarter_of_the_machine() {
+        let machine = sysinfo();
+        let total = machine.totalram as u64 * u64::from(machine.mem_unit);
+        assert!((MEMORY_MIN..=total / 4).contains(&default_memory()));
+        // A group that is not there has no limit, and other controllers have none of memory.
+        assert_eq!(group_memory("3:cpu:/"), None);
+        assert_eq!(group_memory("4:memory"), None);
     }
 
     #[test]

@@ -6,13 +6,18 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::{Add, Range};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::ServerTls;
 use super::auth::Authenticator;
 use super::rules::{RequestRates, address_network};
 use super::stats::Stats;
 use crate::files::{DirSync, PartialLeases, RootId};
+use crate::net::MemoryLimit;
 use crate::reactor::ListenerId;
+
+/// Shortages of memory that follow sooner are one, which is reported once.
+const SHORTAGE_APART: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Shared {
@@ -32,6 +37,9 @@ pub(super) struct Shared {
     /// Clones count the open connections, by IPv4 address or IPv6 /64.
     addresses: Mutex<HashMap<IpAddr, Arc<()>>>,
     pub(super) request_rates: RequestRates,
+    pub(super) memory: Option<MemoryLimit>,
+    /// The end of the time in which a shortage of memory is not reported anew.
+    shortage_until: Mutex<Option<Instant>>,
     /// Counters since SIGUSR2, by worker index.
     reports: Mutex<Vec<Option<Stats>>>,
 }
@@ -53,6 +61,11 @@ impl Shared {
             addresses.retain(|_, count| Arc::strong_count(count) > 1);
         }
         Arc::clone(addresses.entry(address_network(ip)).or_default())
+    }
+
+    pub(super) fn is_new_shortage(&self, now: Instant) -> bool {
+        let mut until = self.shortage_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.replace(now + SHORTAGE_APART).is_none_or(|until| until < now)
     }
 
     pub(super) fn report(&self, worker_id: WorkerId, stats: Stats) -> Option<Stats> {

@@ -18,7 +18,7 @@ use super::auth::Authenticator;
 use super::handlers::{error_documents, put};
 use super::limits::{
     BACKGROUND_THREADS_MAX, DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, LISTING_THREADS_MAX, cached_files_max,
-    connections_max, connections_per_ip_max, file_len_max,
+    connections_max, connections_per_ip_max, default_memory, file_len_max,
 };
 use super::shared::{Shared, WorkerId};
 use super::workers::{self, Supervisor};
@@ -27,7 +27,8 @@ use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCloser, Root, Upload};
 use crate::net::{
-    ListenError, defer_accept, limit_bandwidth, listen_all, listen_on_same_port, raise_nofile_limit,
+    ListenError, MemoryLimit, defer_accept, limit_bandwidth, listen_all, listen_on_same_port,
+    raise_nofile_limit,
 };
 use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor};
 use crate::server::config::args::CONTENT_DIRECTORY;
@@ -77,11 +78,19 @@ pub fn log_panics() {
 
 /// Opens root, log and listeners. The kernel queues connections from now on.
 ///
+/// `memory_used` counts the bytes that the process uses; without it, `memory_max` is not kept.
+///
 /// # Errors
 /// Mistake and remedy.
-pub fn start(mut config: ServerConfig, now: Now) -> Result<BoundServer, String> {
+pub fn start(
+    mut config: ServerConfig,
+    memory_used: Option<fn() -> usize>,
+    now: Now,
+) -> Result<BoundServer, String> {
     let count = workers::worker_count(&config);
     let (connections_max, mut shared) = prepare(&mut config, count as u64, false, now)?;
+    let memory_max = config.memory_max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
+    shared.memory = memory_used.map(|used| MemoryLimit { used, max: memory_max });
     let confinement = Confinement::new(&config)?;
     let tls_note = shared.tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)
@@ -144,6 +153,8 @@ fn prepare(
     error_documents::warn_of_missing(config, &store);
     put::check_upload_directory(config, &store)?;
     config.upload_len_max = config.upload_len_max.min(file_len_max());
+    config.memory_max.get_or_insert_with(default_memory);
+    config.workers = usize::try_from(workers).ok();
     let mut shared = Shared::default();
     let per_ip_max = config.connections_per_ip_max.unwrap_or(connections_per_ip_max(connections_max));
     shared.connections_per_ip_max = Some(per_ip_max);

@@ -97,7 +97,7 @@ pub fn run_sum(config: SumClientConfig) -> Result<SumOutcome, SumError> {
     let sum = SumApp {
         connector: AddressConnector::resolve(&host, config.port, TIMEOUT, now, &helpers),
         exchange: SumExchange { own, outcome: None },
-        pool: Pool::new(LINE_LEN_MAX),
+        pool: Pool::new(LINE_LEN_MAX, None),
         error: None,
     };
     let mut event_loop = Reactor::new(sum, now).map_err(SumError::Reactor)?;

@@ -173,7 +173,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "bin",
         rooms: &["server", "client", "load", "reactor", "net", "access_log", "sum", "cli"],
-        crates: &["ctor", "env_logger", "rustix"],
+        crates: &["cap", "ctor", "env_logger", "rustix"],
         never: &[],
     },
     Room { name: "text", rooms: &[], crates: &[], never: &["std::net", "std::fs", "std::env"] },

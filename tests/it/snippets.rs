@@ -102,7 +102,7 @@ fn echo_over_counted_transport_returns_input() {
     let mut client = BlockingStream::connect(listener.local_addr().expect("bound")).expect("connects");
     let (stream, _) = listener.accept().expect("a connection");
     stream.set_nonblocking(true).expect("a socket");
-    let (mut ready, mut pool, now) = (Readiness::assume_ready(), Pool::new(1024), Now::read());
+    let (mut ready, mut pool, now) = (Readiness::assume_ready(), Pool::new(1024, None), Now::read());
     let transport = Counted { inner: TcpStream::from_std(stream), read_len: 0 };
     let protocol = Echo { deadline: now.instant + Duration::from_secs(30) };
     let mut connection = Connection::accepted(transport, protocol);

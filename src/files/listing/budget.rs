@@ -10,11 +10,11 @@ use super::ListingError;
 /// Bytes of one listing: some 500,000 names of usual length.
 pub const LISTING_LEN_MAX: usize = 32 * 1024 * 1024;
 
-/// Bytes of all listings: equal to the file cache.
+/// Most bytes of all listings of a worker: equal to the file cache.
 pub const LISTINGS_LEN_MAX: usize = 64 * 1024 * 1024;
 
-/// Bytes for listings up to [`SMALL_LEN_MAX`]: large, slowly read listings must not block small directories.
-const RESERVED_LEN: usize = 4 * 1024 * 1024;
+/// Divisor of the budget for listings up to [`SMALL_LEN_MAX`]: large, slowly read listings must not block small directories.
+const RESERVED_SHARES: usize = 16;
 
 /// Bytes for a few hundred names.
 const SMALL_LEN_MAX: usize = 64 * 1024;
@@ -23,20 +23,26 @@ const SMALL_LEN_MAX: usize = 64 * 1024;
 const LISTING_LEN_BASE: usize = 4 * 1024;
 
 /// Budget shared by all listings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ListingBudget {
     pub(super) held: Arc<AtomicUsize>,
+    len_max: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Lease {
-    held: Arc<AtomicUsize>,
+    budget: ListingBudget,
     bytes: usize,
 }
 
 impl ListingBudget {
+    /// A budget of `len_max` bytes.
+    pub fn new(len_max: usize) -> Self {
+        Self { held: Arc::default(), len_max }
+    }
+
     pub(super) fn lease(&self) -> Result<Lease, ListingError> {
-        let mut lease = Lease { held: Arc::clone(&self.held), bytes: 0 };
+        let mut lease = Lease { budget: self.clone(), bytes: 0 };
         lease.resize(0)?;
         Ok(lease)
     }
@@ -45,16 +51,17 @@ impl ListingBudget {
 impl Lease {
     pub(super) fn resize(&mut self, entries_len: usize) -> Result<(), ListingError> {
         let bytes = LISTING_LEN_BASE + entries_len;
-        if bytes > LISTING_LEN_MAX {
+        let ListingBudget { held, len_max } = &self.budget;
+        let reserved = if bytes <= SMALL_LEN_MAX { 0 } else { len_max / RESERVED_SHARES };
+        let len_max = len_max - reserved;
+        if bytes > LISTING_LEN_MAX.min(len_max) {
             return Err(ListingError::TooLarge);
         }
-        let is_small = bytes <= SMALL_LEN_MAX;
-        let len_max = if is_small { LISTINGS_LEN_MAX } else { LISTINGS_LEN_MAX - RESERVED_LEN };
         let resized = |held: usize| {
             let held = held - self.bytes + bytes;
             (held <= len_max || bytes <= self.bytes).then_some(held)
         };
-        let outcome = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, resized);
+        let outcome = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, resized);
         outcome.map_err(|_| ListingError::Busy)?;
         self.bytes = bytes;
         Ok(())
@@ -63,7 +70,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -77,7 +84,7 @@ mod tests {
 
     #[test]
     fn dropped_lease_returns_bytes() {
-        let budget = ListingBudget::default();
+        let budget = ListingBudget::new(LISTINGS_LEN_MAX);
         let mut first = budget.lease().expect("room");
         first.resize(1000).expect("room");
         let second = budget.lease().expect("room");
@@ -91,19 +98,22 @@ mod tests {
 
     #[test]
     fn lease_over_limit_is_too_large_or_busy() {
-        let budget = ListingBudget::default();
+        let budget = ListingBudget::new(LISTINGS_LEN_MAX);
         let mut largest = budget.lease().expect("room");
         largest.resize(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
         assert!(matches!(largest.resize(LISTING_LEN_MAX), Err(ListingError::TooLarge)));
         let mut second = budget.lease().expect("room");
-        let rest = LISTINGS_LEN_MAX - RESERVED_LEN - held(&budget);
+        let rest = LISTINGS_LEN_MAX - LISTINGS_LEN_MAX / RESERVED_SHARES - held(&budget);
         assert!(matches!(second.resize(rest + 1), Err(ListingError::Busy)));
         second.resize(rest).expect("room");
         let mut small = Vec::new();
         while let Ok(lease) = budget.lease() {
             small.push(lease);
         }
-        assert_eq!((small.len(), held(&budget)), (RESERVED_LEN / LISTING_LEN_BASE, LISTINGS_LEN_MAX));
+        assert_eq!(
+            (small.len(), held(&budget)),
+            (LISTINGS_LEN_MAX / RESERVED_SHARES / LISTING_LEN_BASE, LISTINGS_LEN_MAX)
+        );
         second.resize(rest - 1).expect("less");
         drop(largest);
         assert!(budget.lease().is_ok_and(|mut lease| lease.resize(SMALL_LEN_MAX).is_ok()));
@@ -111,11 +121,15 @@ mod tests {
 
     #[test]
     fn large_leases_leave_reserve_for_small_ones() {
-        let budget = ListingBudget::default();
+        let budget = ListingBudget::new(LISTINGS_LEN_MAX);
         let mut large = budget.lease().expect("room");
         let mut larger = budget.lease().expect("room");
         larger.resize(LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
-        large.resize(LISTINGS_LEN_MAX - RESERVED_LEN - LISTING_LEN_MAX - LISTING_LEN_BASE).expect("room");
+        large
+            .resize(
+                LISTINGS_LEN_MAX - LISTINGS_LEN_MAX / RESERVED_SHARES - LISTING_LEN_MAX - LISTING_LEN_BASE,
+            )
+            .expect("room");
         let mut small = budget.lease().expect("room");
         small.resize(SMALL_LEN_MAX - LISTING_LEN_BASE).expect("room");
         assert!(matches!(small.resize(SMALL_LEN_MAX), Err(ListingError::Busy)), "it is small no longer");

@@ -33,7 +33,7 @@ fn site(names: &[&str]) -> (TempDir, ContentSource) {
 
 fn read(store: &ContentSource, path: &str, options: ListingOptions) -> Result<Listing, ListingError> {
     let path = RelativePath::parse(path.as_bytes()).expect("a path");
-    let budget = ListingBudget::default();
+    let budget = ListingBudget::new(LISTINGS_LEN_MAX);
     Listing::read(store, path.as_bytes(), options, &budget, || true)
         .map(|listing| listing.expect("all of it"))
 }
@@ -199,7 +199,7 @@ fn held_len(budget: &ListingBudget) -> usize {
 fn large_directory_is_read_in_slices_under_lease() {
     const COUNT: usize = 3000;
     let (_dir, store) = many(COUNT);
-    let budget = ListingBudget::default();
+    let budget = ListingBudget::new(LISTINGS_LEN_MAX);
     let (mut slices, mut held_len_max) = (1, 0);
     let goes_on = || {
         slices += 1;
@@ -221,7 +221,7 @@ fn reading_that_does_not_go_on_ends_after_one_slice() {
     let (dir, store) = many(600);
     fs::create_dir(dir.path().join("short")).expect("a directory");
     fs::write(dir.path().join("short/a.txt"), "a").expect("a file");
-    let budget = ListingBudget::default();
+    let budget = ListingBudget::new(LISTINGS_LEN_MAX);
     let read_once = |path: &[u8]| Listing::read(&store, path, ListingOptions::default(), &budget, || false);
     assert!(read_once(b"").expect("reads").is_none());
     assert_eq!(held_len(&budget), 0);

@@ -83,7 +83,7 @@ pub(super) fn run_thread(
     let app = LoadApp {
         run,
         tls: endpoints.tls.clone(),
-        pool: Pool::new(RESPONSE_HEAD_LEN_MAX),
+        pool: Pool::new(RESPONSE_HEAD_LEN_MAX, None),
         observer,
         observe_interval,
         observe_at: Some(now.instant + OBSERVE_INTERVAL),

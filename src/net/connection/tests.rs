@@ -7,10 +7,12 @@ use std::io::{self, IoSlice, Write};
 use std::mem;
 use std::net::{Ipv4Addr, Shutdown, TcpListener as StdListener, TcpStream as StdStream};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::*;
+use crate::net::MemoryLimit;
 
 /// Sends a response to each input; then drains and closes if `refuses` is set. Closes at its deadline.
 struct EchoProtocol {
@@ -56,7 +58,7 @@ fn addressed(refuses: bool) -> (Connection<EchoProtocol, TcpStream>, StdStream) 
 }
 
 fn pump(connection: &mut Connection<EchoProtocol, TcpStream>, ready: &mut Readiness, now: Now) -> Next {
-    connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), now))
+    connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024, None), now))
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn close_without_new_response_does_not_linger() {
 fn read_ahead_signals_input_and_pump_advances() {
     let now = Now::read();
     let (mut connection, peer) = addressed(false);
-    let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024));
+    let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024, None));
     let counts = |connection: &mut Connection<EchoProtocol, TcpStream>| {
         (connection.protocol.received, connection.protocol.advanced)
     };
@@ -118,6 +120,22 @@ fn read_ahead_signals_input_and_pump_advances() {
     connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, now));
     assert!(connection.recv_buf.is_eof() && counts(&mut connection) == (1, 1));
     assert_eq!(pump(&mut connection, &mut ready, now), Next::Close);
+}
+
+#[test]
+fn nothing_is_read_until_a_sixteenth_of_the_memory_is_free() {
+    static USED: AtomicUsize = AtomicUsize::new(161);
+    let limit = MemoryLimit { used: || USED.load(Ordering::Relaxed), max: 160 };
+    let (mut connection, _peer) = addressed(false);
+    let (mut ready, mut pool) = (Readiness::assume_ready(), Pool::new(1024, Some(limit)));
+    for (used, is_short) in [(161, true), (151, true), (150, false)] {
+        USED.store(used, Ordering::Relaxed);
+        assert_eq!(pool.check_memory(), is_short, "{used}");
+        connection.read_ahead(Tick::new(&mut ready, &mut (), &mut pool, Now::read()));
+        assert!(ready.is_readable() || !is_short, "the input is still known");
+        let next = connection.pump(Tick::new(&mut ready, &mut (), &mut pool, Now::read()));
+        assert_eq!((next, connection.protocol.received), (Next::Wait, usize::from(!is_short)), "{used}");
+    }
 }
 
 /// Queues output, then waits for a helper thread.
@@ -152,7 +170,7 @@ fn wakeup_flushes_output_reads_nothing_and_advances_each_tick() {
     let mut tick = |is_done| {
         connection.protocol.is_done = is_done;
         let ready = &mut Readiness::assume_ready();
-        let next = connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read()));
+        let next = connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024, None), Now::read()));
         (
             next,
             connection.protocol.advanced,
@@ -235,7 +253,10 @@ fn drain_waits_until_pending_output_is_in_the_socket() {
     let mut tick = |room| {
         connection.transport.socket_room += room;
         let ready = &mut Readiness::assume_ready();
-        assert_eq!(connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read())), Next::Wait);
+        assert_eq!(
+            connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024, None), Now::read())),
+            Next::Wait
+        );
         let transport = &connection.transport;
         let sent_len = connection.send_queue.sent_total();
         (transport.sent.clone(), transport.is_write_closed, connection.protocol.advanced, sent_len)
@@ -251,7 +272,10 @@ fn output_of_a_read_is_flushed_before_the_wait() {
     let transport = BufferingTransport { handshake: b"hello", socket_room: 9, ..Default::default() };
     let mut connection = buffering(transport);
     let ready = &mut Readiness::assume_ready();
-    assert_eq!(connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read())), Next::Wait);
+    assert_eq!(
+        connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024, None), Now::read())),
+        Next::Wait
+    );
     assert_eq!(connection.transport.sent, b"hello");
     assert_eq!(connection.protocol.advanced, 0, "the protocol has seen none of it");
 }
@@ -262,6 +286,9 @@ fn short_read_is_not_drained_unless_transport_says_so() {
     let mut connection = buffering(BufferingTransport { input, socket_room: 99, ..Default::default() });
     connection.protocol.refuses = false;
     let ready = &mut Readiness::assume_ready();
-    assert_eq!(connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024), Now::read())), Next::Wait);
+    assert_eq!(
+        connection.pump(Tick::new(ready, &mut (), &mut Pool::new(1024, None), Now::read())),
+        Next::Wait
+    );
     assert_eq!(connection.protocol.received, 2, "the second has no event of its own");
 }

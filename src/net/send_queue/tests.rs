@@ -225,7 +225,7 @@ fn never_empty_queue_keeps_a_small_buffer() {
 
 #[test]
 fn lease_keeps_segments_that_were_queued_before() {
-    let mut pool = Pool::new(16);
+    let mut pool = Pool::new(16, None);
     let mut send_queue = SendQueue::default();
     pool.lease_segments(&mut send_queue);
     send_queue.push_static(b"static");
@@ -252,7 +252,7 @@ fn discard_drops_queued_bytes_and_sends_later_ones() {
 
 #[test]
 fn empty_send_queue_owns_no_buffer() {
-    let mut pool = Pool::new(16);
+    let mut pool = Pool::new(16, None);
     let (mut send_queue, _) = filled();
     pool.return_segments(&mut send_queue);
     assert!(send_queue.queue.is_some(), "a buffer with bytes in it stays");

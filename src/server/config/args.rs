@@ -23,8 +23,8 @@ use crate::server::rules::{
 use crate::server::{CacheMode, Durability, RootChoice, SandboxMode, ServerConfig, SumConfig};
 use files::UPLOADS;
 use values::{
-    parse_bandwidth, parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_name,
-    parse_number, parse_port, parse_size, parse_time, parse_with, parse_workers,
+    parse_bandwidth, parse_bind, parse_choice, parse_count, parse_destination, parse_index, parse_memory,
+    parse_name, parse_number, parse_port, parse_size, parse_time, parse_user, parse_with, parse_workers,
 };
 
 pub use crate::cli::Command;
@@ -81,6 +81,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--max-connections-per-ip", "100"),
         OptionSpec::value(None, "--rate-limit", "20/s,100"),
         OptionSpec::value(None, "--bandwidth", "1MiB/s"),
+        OptionSpec::value(None, "--memory", "512MiB"),
         // One core serves more visitors than most sites have.
         OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
         OptionSpec::value(None, "--cache", "stat").defaults_to("fresh"),
@@ -171,6 +172,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
             .read("--max-connections-per-ip", |text| parse_count("--max-connections-per-ip", text))?,
         rate_limit: parsed.read("--rate-limit", |text| parse_with("--rate-limit", text, RateLimit::parse))?,
         bandwidth: parsed.read("--bandwidth", parse_bandwidth)?,
+        memory_max: parsed.read("--memory", parse_memory)?,
         workers: parsed.value("--workers", parse_workers)?,
         http: !parsed.flag_once("--no-http")?,
         sum: read_sum(parsed)?,
@@ -192,8 +194,7 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         hosts: rules::read_all(parsed, "--host", HostName::parse)?,
         trusted_proxies: rules::read_all(parsed, "--trusted-proxy", Network::parse)?,
         root: read_root(parsed, content_exists)?,
-        user: parsed
-            .read("--user", |text| parse_with("--user", text, |name| Ok::<_, &str>(name.to_owned())))?,
+        user: parsed.read("--user", parse_user)?,
         sandbox: parsed.value("--sandbox", |text| parse_choice("--sandbox", &SANDBOX_MODES, text))?,
         sandbox_read: parsed.all("--sandbox-read").into_iter().map(PathBuf::from).collect(),
         one_file: false,

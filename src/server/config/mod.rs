@@ -14,6 +14,7 @@ use crate::access_log::{LogDestination, LogStyle};
 use crate::files::{CacheLimits, MediaTypes, Naming, PathError, RelativePath};
 use crate::http::{BasicCredentials, Status};
 use crate::net::ListenIp;
+use crate::server::limits::MEMORY_SHARES;
 use crate::server::rules::{CacheRule, Header, HostName, Network, Origin, RateLimit, Redirect};
 use crate::sum::Name;
 
@@ -80,6 +81,8 @@ pub struct ServerConfig {
     pub rate_limit: Option<RateLimit>,
     /// Bytes per second that a connection sends at most.
     pub bandwidth: Option<u64>,
+    /// Bytes of memory above which nothing is read; `None` is a quarter of the machine's.
+    pub memory_max: Option<u64>,
     /// Worker threads; `None` is one per core.
     pub workers: Option<usize>,
     /// Whether to omit the address lines.
@@ -273,12 +276,18 @@ impl ServerConfig {
         }
     }
 
+    /// Most bytes of the cache of a worker, and of its listings.
+    pub fn memory_share(&self) -> usize {
+        let shares = MEMORY_SHARES * self.workers.unwrap_or(1) as u64;
+        self.memory_max.and_then(|memory| usize::try_from(memory / shares).ok()).unwrap_or(usize::MAX)
+    }
+
     /// Limits of the file cache.
     pub fn cache_limits(&self) -> CacheLimits {
         match self.cache {
             CacheMode::Off => CacheLimits::NONE,
             _ => CacheLimits {
-                bytes_max: self.cache_len_max,
+                bytes_max: self.cache_len_max.min(self.memory_share()),
                 descriptors_max: self.cache_files_max,
                 ..CacheLimits::DEFAULT
             },

@@ -459,6 +459,10 @@ impl Protocol for HttpServerProtocol {
         Some(Inactivity { is_idle, time })
     }
 
+    fn is_receiving_body(&self) -> bool {
+        matches!(self.state, HttpServerState::Receiving(_))
+    }
+
     fn deadline(&self) -> Option<Instant> {
         Some(self.deadlines.deadline)
     }

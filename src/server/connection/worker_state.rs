@@ -64,6 +64,7 @@ impl WorkerState {
         self.spare_pipelines.pop().unwrap_or_default()
     }
 
+    #[inline(always)]
     pub(super) fn return_pipeline(&mut self, pipeline: BoxedPipeline) {
         if self.spare_pipelines.len() < SPARE_PIPELINES_MAX {
             self.spare_pipelines.push(pipeline);

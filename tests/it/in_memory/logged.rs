@@ -34,7 +34,7 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
     let mut protocol =
         HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), came);
     let (mut recv_buf, mut send_queue, mut pool) =
-        (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX));
+        (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX, None));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n";
     recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
     recv_buf.commit(request.len());
@@ -66,7 +66,7 @@ fn answer_and_panic(directory: &ServedDirectory, log: &LogDestination) {
     let mut protocol =
         HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, Duration::from_secs(60), now);
     let (mut recv_buf, mut send_queue, mut pool) =
-        (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX));
+        (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX, None));
     let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
     recv_buf.spare_capacity(&mut pool)[..request.len()].copy_from_slice(request);
     recv_buf.commit(request.len());

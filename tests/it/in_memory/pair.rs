@@ -98,7 +98,7 @@ pub(super) struct Side<M: Protocol> {
 impl<M: Protocol> Side<M> {
     /// A side whose first word is `want`: `Input` when it was accepted, `Tick` when it connects.
     pub(super) fn new(protocol: M, context: M::Context, want: Want) -> Self {
-        let (wire, pool) = (Wire::new(), Pool::new(HEAD_LEN_MAX));
+        let (wire, pool) = (Wire::new(), Pool::new(HEAD_LEN_MAX, None));
         let connects = want == Want::Tick;
         let observed = Observed { protocol, ended: None, is_secured: false };
         let mut connection = Connection::accepted(Line::new(wire.clone(), connects), observed);

@@ -55,7 +55,7 @@ impl ConnectionFixture {
             run,
             recv_buf: RecvBuf::default(),
             send_queue: SendQueue::default(),
-            pool: Pool::new(64 * 1024),
+            pool: Pool::new(64 * 1024, None),
             start,
             now: start,
             seen_transitions: BTreeSet::new(),

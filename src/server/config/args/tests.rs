@@ -88,6 +88,7 @@ fn no_arguments_serve_content_directory_if_present() {
         connections_per_ip_max: None,
         rate_limit: None,
         bandwidth: None,
+        memory_max: None,
         workers: Some(1),
         quiet: false,
         sum: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::access_log::LogDestination;
 use crate::cli::{self, quote};
 use crate::server::Bind;
-use crate::server::limits::WORKERS_MAX;
+use crate::server::limits::{MEMORY_MIN, WORKERS_MAX};
 use crate::sum::Name;
 use crate::text;
 
@@ -121,6 +121,16 @@ pub(super) fn parse_time(name: &str, value: &OsStr, zero_allowed: bool) -> Resul
 pub(super) fn parse_size(name: &str, value: &OsStr) -> Result<u64, String> {
     let len = text::parse_size(value.to_str().unwrap_or_default());
     len.map_err(|error| format!("{name}: {} {error}", quote(value)))
+}
+
+pub(super) fn parse_user(text: &OsStr) -> Result<String, String> {
+    text.to_str().map(str::to_owned).ok_or_else(|| format!("--user: {} is not UTF-8", quote(text)))
+}
+
+pub(super) fn parse_memory(text: &OsStr) -> Result<u64, String> {
+    let memory = parse_size("--memory", text)?;
+    let too_small = || format!("--memory: {} is too small; at least 16MiB", quote(text));
+    if memory < MEMORY_MIN { Err(too_small()) } else { Ok(memory) }
 }
 
 /// `auto` is `None`: one per core.
@@ -287,6 +297,13 @@ mod tests {
         let not_a_size = "--max-upload: '5x' is not a size; write it like 500k, 20M, 1GiB".to_owned();
         assert_eq!(parse_size("--max-upload", OsStr::new("5x")), Err(not_a_size));
         assert!(parse_size("--max-upload", OsStr::from_bytes(NOT_UTF8)).is_err());
+    }
+
+    #[test]
+    fn memory_is_at_least_16_mib() {
+        assert_eq!(parse_memory(OsStr::new("16MiB")), Ok(16 << 20));
+        let too_small = "--memory: '16M' is too small; at least 16MiB".to_owned();
+        assert_eq!(parse_memory(OsStr::new("16M")), Err(too_small));
     }
 
     #[test]

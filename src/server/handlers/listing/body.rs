@@ -103,7 +103,7 @@ mod tests {
     use super::super::html;
     use super::super::query::{ListingQuery, PAGE_LEN};
     use super::*;
-    use crate::files::listing::ListingBudget;
+    use crate::files::listing::{LISTINGS_LEN_MAX, ListingBudget};
     use crate::files::{ContentSource, RelativePath, Root};
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     use sha2::{Digest, Sha256};
@@ -145,7 +145,7 @@ mod tests {
     fn body(store: &ContentSource, path: &str, query: &str, format: ListingFormat) -> ListingBody {
         let path = RelativePath::parse(path.as_bytes()).expect("a path");
         let query = ListingQuery::parse(query.as_bytes());
-        let (options, budget) = (query.listing_options(format), ListingBudget::default());
+        let (options, budget) = (query.listing_options(format), ListingBudget::new(LISTINGS_LEN_MAX));
         let listing = Listing::read(store, path.as_bytes(), options, &budget, || true).expect("reads");
         let upload =
             query.filter.is_empty().then_some(html::UploadForm { replace: true, mkdir: true, remove: true });
