@@ -161,6 +161,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "signal_hook",
             "thiserror",
             "flate2",
+            "fastrand",
             "hdrhistogram",
             "base64",
             "serde",

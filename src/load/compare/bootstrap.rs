@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use crate::load::plan::random::Random;
+use fastrand::Rng;
+
 use crate::load::stats::spread::PERCENTILES;
 use crate::load::stats::summary::{Summary, ratio};
 
@@ -69,13 +70,11 @@ impl Sample {
         Self { values_us, blocks }
     }
 
-    pub(super) fn draw(&self, random: &mut Random) -> Draw {
+    pub(super) fn draw(&self, random: &mut Rng) -> Draw {
         let mut counts = vec![0; self.values_us.len()];
         let (mut answered, mut secs) = (0.0, 0.0);
         for _ in 0..self.blocks.len() {
-            // The number is below a `usize`.
-            let index = random.below(self.blocks.len() as u64) as usize;
-            let Some(block) = self.blocks.get(index) else { continue };
+            let Some(block) = random.choice(&self.blocks) else { continue };
             answered += block.answered;
             secs += block.secs;
             for (sum, count) in counts.iter_mut().zip(&block.counts) {
@@ -135,7 +134,7 @@ mod tests {
     #[test]
     fn same_seed_gives_the_same_draws() {
         let sample = Sample::of(&steady(20, 1.0));
-        let draw = |seed| sample.draw(&mut Random::new(seed));
+        let draw = |seed| sample.draw(&mut Rng::with_seed(seed));
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
     }
@@ -146,7 +145,7 @@ mod tests {
             let summary = steady(secs, 1.0);
             let sample = Sample::of(&summary);
             assert_eq!(sample.blocks.len(), secs.min(BLOCKS_MAX as u64 - 16) as usize, "{secs} s");
-            let mut random = Random::new(1);
+            let mut random = Rng::with_seed(1);
             let draws: Vec<Draw> = (0..200).map(|_| sample.draw(&mut random)).collect();
             let mean = draws.iter().map(|draw| draw.percentiles_us[0]).sum::<f64>() / 200.0;
             let p50 = summary.corrected.map_or(0.0, |spread| spread.percentiles_us[0] as f64);
@@ -160,7 +159,7 @@ mod tests {
     fn draw_percentile_is_the_value_at_its_rank() {
         let block = Block { secs: 1.0, answered: 100.0, counts: vec![50, 25, 25] };
         let sample = Sample { values_us: vec![10, 20, 30], blocks: vec![block] };
-        let draw = sample.draw(&mut Random::new(1));
+        let draw = sample.draw(&mut Rng::with_seed(1));
         assert_eq!((draw.rate, &draw.percentiles_us[..3]), (100.0, &[10.0, 20.0, 30.0][..]));
     }
 
@@ -188,7 +187,7 @@ mod tests {
 
     #[test]
     fn draw_from_empty_run_is_zero() {
-        let draw = Sample::of(&empty_summary(info())).draw(&mut Random::new(1));
+        let draw = Sample::of(&empty_summary(info())).draw(&mut Rng::with_seed(1));
         assert_eq!(draw, Draw { rate: 0.0, percentiles_us: [0.0; PERCENTILES.len()] });
     }
 }

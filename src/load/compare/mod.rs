@@ -7,10 +7,10 @@ pub(super) mod bootstrap;
 mod error_rate_test;
 pub mod thresholds;
 
+use fastrand::Rng;
 use serde::{Serialize, Serializer};
 
 use super::run_info::{RunInfo, differences};
-use crate::load::plan::random::Random;
 use crate::load::stats::metric::{Metric, TimeKind};
 use crate::load::stats::metric_unit::MetricUnit;
 use crate::load::stats::spread::PERCENTILES;
@@ -163,7 +163,7 @@ fn write_interval<S: Serializer>(ends: &Option<(f64, f64)>, to: S) -> Result<S::
 
 /// Compares two runs.
 pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let samples = (Sample::of(before), Sample::of(after));
     let draws: Vec<(Draw, Draw)> =
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();

@@ -120,12 +120,12 @@ struct Server {
 }
 
 /// Uniform number from 0 to 1, 1 excluded.
-fn unit(random: &mut Random) -> f64 {
-    random.below(1 << 32) as f64 / (1u64 << 32) as f64
+fn unit(random: &mut Rng) -> f64 {
+    random.f64()
 }
 
 /// Normal deviate, approximated by twelve uniform numbers.
-fn normal(random: &mut Random) -> f64 {
+fn normal(random: &mut Rng) -> f64 {
     (0..12).map(|_| unit(random)).sum::<f64>() - 6.0
 }
 
@@ -146,7 +146,7 @@ fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
 
 /// Run at 1,000 requests per second.
 fn run(server: Server, secs: u64, seed: u64) -> Summary {
-    let (mut random, mut metrics) = (Random::for_thread(seed, secs), metrics(0));
+    let (mut random, mut metrics) = (Rng::with_seed(seed ^ secs), metrics(0));
     for second in 0..secs {
         let pace = (server.unrest * normal(&mut random)).exp() * server.factor;
         for number in 0..1000 {

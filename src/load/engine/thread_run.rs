@@ -6,11 +6,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+
 use super::connection_slots::{ConnectionSlots, LoadSlot};
 use super::pacer::ThreadShare;
 use super::scheduler::{InFlightRequest, Scheduler};
 use crate::http::{LastHead, Method};
-use crate::load::plan::random::Random;
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
 use crate::load::stats::failure::LoadFailure;
@@ -47,7 +48,7 @@ pub struct ThreadRun {
     pub(super) last_head: LastHead,
     request: RequestTemplate,
     order: UrlOrder,
-    random: Random,
+    random: Rng,
     /// Last bytes of any response, or the start.
     pub(super) last_byte: Instant,
     no_connection_since: Instant,
@@ -82,7 +83,7 @@ impl ThreadRun {
             last_head: LastHead::default(),
             request: plan.request.clone(),
             order: plan.order,
-            random: Random::for_thread(plan.seed, share.index),
+            random: Rng::with_seed(Rng::with_seed(plan.seed).u64(..) ^ share.index),
             last_byte: start,
             no_connection_since: start,
             has_timed_out: false,
@@ -140,7 +141,7 @@ impl ThreadRun {
         let urls = self.slots.host_of.len() as u64;
         let url = match self.order {
             UrlOrder::Sequential => request.number % urls.max(1),
-            UrlOrder::Random => self.random.below(urls),
+            UrlOrder::Random => self.random.u64(..urls.max(1)),
         };
         InFlightRequest { url: u32::try_from(url).unwrap_or(u32::MAX), ..request }
     }

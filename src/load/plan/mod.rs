@@ -2,7 +2,6 @@
 //!
 //! It sends nothing.
 
-pub mod random;
 pub mod run_plan;
 pub(super) mod schedule;
 pub mod template;

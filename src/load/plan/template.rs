@@ -4,10 +4,10 @@
 
 mod request;
 
+use fastrand::Rng;
+
 use crate::cli::quote;
 use crate::http::decimal;
-
-use super::random::Random;
 
 pub use request::{RequestParts, RequestTemplate};
 
@@ -51,12 +51,12 @@ impl Template {
     }
 
     /// Appends the bytes for request `seq`.
-    pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
+    pub fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Rng) {
         for part in &self.0 {
             match part {
                 TemplatePart::Bytes(bytes) => out.extend_from_slice(bytes),
                 TemplatePart::Sequence => decimal(out, seq),
-                TemplatePart::Random(first, last) => decimal(out, random.between(*first, *last)),
+                TemplatePart::Random(first, last) => decimal(out, random.u64(first..=last)),
             }
         }
     }

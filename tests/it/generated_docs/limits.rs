@@ -35,7 +35,6 @@ const NOT_LIMITS: &[&str] = &[
     "VERSION",
     "BAD_STATUS_MIN",
     "HASH_BASIS",
-    "GOLDEN",
     "NO_TIME",
     "COUNT",
     // Exit codes and ports.

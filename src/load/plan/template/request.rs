@@ -2,6 +2,8 @@
 //!
 //! Nothing is sent here.
 
+use fastrand::Rng;
+
 use crate::cli::quote;
 use crate::client::config::{FieldEdit, NamedEdit};
 use crate::client::request::{begin_head, last_edit};
@@ -9,7 +11,6 @@ use crate::client::target::ClientTarget;
 use crate::http::{decimal, end_head, field};
 
 use super::{Template, encode_loose_braces};
-use crate::load::plan::random::Random;
 
 /// Common parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +55,7 @@ impl RequestTemplate {
     }
 
     /// Appends request `seq` for the URL.
-    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Random) {
+    pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Rng) {
         if let Some(request) = usize::try_from(url).ok().and_then(|url| self.0.get(url)) {
             request.render(out, seq, random);
         }
@@ -92,7 +93,7 @@ impl UrlTemplate {
         Ok(Self { head, body: None })
     }
 
-    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Random) {
+    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Rng) {
         self.head.render(out, seq, random);
         let Some(body) = &self.body else { return };
         let length_at = out.len();

@@ -12,7 +12,7 @@ use super::*;
 fn rendered(text: &str, seq: u64) -> String {
     let template = Template::parse(text.as_bytes()).expect("a template");
     let mut out = Vec::new();
-    template.render(&mut out, seq, &mut Random::new(1));
+    template.render(&mut out, seq, &mut fastrand::Rng::with_seed(1));
     String::from_utf8(out).expect("text")
 }
 
@@ -88,7 +88,7 @@ fn parts<'a>(fields: &'a [NamedEdit], body: Option<&'a Template>) -> RequestPart
 fn request(targets: &[ClientTarget], parts: &RequestParts<'_>, url: u32, seq: u64) -> String {
     let mut out = b"before|".to_vec();
     let template = RequestTemplate::new(targets, parts).expect("requests");
-    template.render(&mut out, url, seq, &mut Random::new(3));
+    template.render(&mut out, url, seq, &mut fastrand::Rng::with_seed(3));
     String::from_utf8(out).expect("text")
 }
 
@@ -139,7 +139,7 @@ proptest! {
     #[test]
     fn parse_and_render_any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(template) = Template::parse(&bytes) {
-            template.render(&mut Vec::new(), 1, &mut Random::new(1));
+            template.render(&mut Vec::new(), 1, &mut fastrand::Rng::with_seed(1));
         }
     }
 
@@ -155,7 +155,7 @@ proptest! {
         let (first, last) = (a.min(b), a.max(b));
         let template = Template::parse(format!("{{RAND:{first}:{last}}}").as_bytes()).expect("a template");
         let mut out = Vec::new();
-        template.render(&mut out, 0, &mut Random::new(seed));
+        template.render(&mut out, 0, &mut fastrand::Rng::with_seed(seed));
         let drawn: u64 = String::from_utf8(out).expect("digits").parse().expect("a number");
         prop_assert!((first..=last).contains(&drawn));
     }
@@ -167,7 +167,7 @@ proptest! {
         let body = body.expect("it is");
         let template = RequestTemplate::new(&[target("/")], &parts(&[], Some(&body))).expect("requests");
         let mut out = Vec::new();
-        template.render(&mut out, 0, seq, &mut Random::new(seed));
+        template.render(&mut out, 0, seq, &mut fastrand::Rng::with_seed(seed));
         let request = String::from_utf8(out).expect("text");
         let (head, body) = request.split_once("\r\n\r\n").expect("a head");
         let wanted = format!("\r\nContent-Length: {}", body.len());

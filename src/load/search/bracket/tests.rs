@@ -2,10 +2,10 @@
 //!
 //! Each has a limit; some fail at random.
 
+use fastrand::Rng;
 use proptest::prelude::*;
 
 use super::*;
-use crate::load::plan::random::Random;
 
 /// Outcome with these ends.
 pub(crate) fn outcome(
@@ -204,11 +204,11 @@ proptest! {
     fn noisy_search_ends_between_two_tried_rates(
         exponent in 1.0..7.0_f64, start in 0.0..7.0_f64, noise in 0.0..0.3_f64, seed in any::<u64>(),
     ) {
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         let server = server(10_f64.powf(exponent));
         let (steps, answer) = search(10_f64.powf(start), |rate| {
-            let is_hiccup = (random.below(1 << 32) as f64) < noise * 4_294_967_296.0;
-            match (is_hiccup, random.below(2)) {
+            let is_hiccup = random.f64() < noise;
+            match (is_hiccup, random.u8(..2)) {
                 (true, 0) => SloVerdict::Missed,
                 (true, _) => SloVerdict::ClientBound,
                 (false, _) => server(rate),
