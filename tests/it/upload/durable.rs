@@ -4,11 +4,13 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Instant;
 
 use tempfile::NamedTempFile;
 
 use super::{head, put};
-use crate::harness::{Server, names_in};
+use crate::harness::{Server, WAIT_MAX, names_in};
 
 /// A server whose calls are recorded, or fail as `inject` says.
 struct TracedServer {
@@ -47,8 +49,18 @@ impl TracedServer {
 
     /// The names of the calls until the server ends, without repetitions.
     fn calls(self) -> Vec<String> {
+        let last = format!("{} +++ exited", self.server.pid().as_raw_nonzero());
         self.server.stop();
-        let text = fs::read_to_string(self.calls.path()).expect("the calls");
+        // The tracer outlives the server.
+        let deadline = Instant::now() + WAIT_MAX;
+        let text = loop {
+            let text = fs::read_to_string(self.calls.path()).expect("the calls");
+            if text.lines().any(|line| line.starts_with(&last)) {
+                break text;
+            }
+            assert!(Instant::now() < deadline, "the tracer does not end: {text}");
+            thread::yield_now();
+        };
         let name = |line: &str| {
             let (_, call) = line.split_once(' ')?;
             let (name, arguments) = call.trim_start().split_once('(')?;
