@@ -60,7 +60,6 @@ fn chart(curve: &Curve) -> Option<Chart> {
         description: curve.in_words(),
         x: Axis::fitting("requests per second", first, (first, last), AxisUnit::Count),
         y: Axis::logarithmic("latency", low, high, AxisUnit::Time),
-        spans: Vec::new(),
         lines,
         marks: [mark(found, "meets"), mark(above, beyond)].into_iter().flatten().collect(),
     })

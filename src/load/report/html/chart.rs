@@ -36,13 +36,6 @@ pub(crate) struct ChartLine {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ChartSpan {
-    pub(crate) from: f64,
-    pub(crate) to: f64,
-    pub(crate) tooltip: String,
-}
-
-#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ChartMark {
     pub(crate) at: f64,
     pub(crate) name: String,
@@ -56,7 +49,6 @@ pub(crate) struct Chart {
     pub(crate) description: String,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
-    pub(crate) spans: Vec<ChartSpan>,
     pub(crate) lines: Vec<ChartLine>,
     pub(crate) marks: Vec<ChartMark>,
 }
@@ -67,7 +59,6 @@ impl Chart {
         let layers = [
             self.grid(),
             self.paths(),
-            self.spans.iter().map(|span| self.tooltip(span)).collect(),
             self.marks.iter().enumerate().map(|(index, mark)| self.mark(index, mark)).collect(),
             self.lines.iter().enumerate().map(|(index, line)| self.dots(index, line)).collect(),
             self.labels(),
@@ -154,14 +145,6 @@ impl Chart {
             }
         }
         points_kept
-    }
-
-    fn tooltip(&self, span: &ChartSpan) -> String {
-        let (from, to) = (self.x.position(span.from), self.x.position(span.to));
-        let ([x, width], words) = ([from, to - from].map(percent), escaped(&span.tooltip));
-        format!(
-            "<rect class=\"hint\" x=\"{x}\" y=\"0\" width=\"{width}\" height=\"100%\"><title>{words}</title></rect>\n"
-        )
     }
 
     /// Names of neighbours differ in height, as marks may be close.

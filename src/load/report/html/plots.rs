@@ -3,7 +3,7 @@
 //! Each is a function of the summary; without data, there is no chart.
 
 use super::axis::Axis;
-use super::chart::{Chart, ChartDot, ChartLine, ChartSpan};
+use super::chart::{Chart, ChartDot, ChartLine};
 use super::ticks::AxisUnit;
 use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::spread::{PERCENTILES, Spread};
@@ -76,7 +76,7 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
     // At the top, a line would look like the frame.
     let y = Axis::linear("responses per second", 0.0, most * 1.05, AxisUnit::Count);
-    let mut chart = over_time("rates", "Rate over time", summary, y, &|slice| rate(slice.rate));
+    let mut chart = over_time("rates", "Rate over time", summary, y);
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
     chart.description = format!("{mean} on average; from {least} to {most} in the slices of the run");
     let points = slices.iter().flat_map(|slice| {
@@ -97,13 +97,7 @@ pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
         return None;
     }
     let y = Axis::times(LATENCY, SHOWN.into_iter().flat_map(|(_, quantile)| all(quantile)));
-    let mut chart = over_time("latencies", "Latency over time", summary, y, &|slice| {
-        let words = SHOWN.map(|(name, quantile)| match quantile_us(slice, quantile) {
-            Some(us) => format!("{name} {}", time(us)),
-            None => format!("no {name}"),
-        });
-        words.join(", ")
-    });
+    let mut chart = over_time("latencies", "Latency over time", summary, y);
     let words = longest.map(|(name, us)| format!("{name} is at most {}", time(us)));
     chart.description = format!("In any slice of the run {}", words.join(" and "));
     chart.lines = SHOWN.map(|(name, quantile)| latency_line(name, quantile, &slices)).to_vec();
@@ -128,20 +122,10 @@ fn quantile_us(slice: &SliceSummary, quantile: f64) -> Option<f64> {
     (us > 0).then_some(us as f64)
 }
 
-fn over_time(
-    id: &'static str,
-    title: &'static str,
-    summary: &Summary,
-    y: Axis,
-    words: &dyn Fn(&SliceSummary) -> String,
-) -> Chart {
+fn over_time(id: &'static str, title: &'static str, summary: &Summary, y: Axis) -> Chart {
     let wall_us = summary.info.wall.as_secs_f64() * 1e6;
     let end_us = summary.slices.iter().map(|slice| period_us(slice).1).fold(wall_us, f64::max);
-    let spans = summary.slices.iter().map(|slice| {
-        let (from, to) = period_us(slice);
-        ChartSpan { from, to, tooltip: format!("{}: {}", slice_period(slice), words(slice)) }
-    });
-    Chart { id, title, x: Axis::elapsed(ELAPSED, end_us), y, spans: spans.collect(), ..Chart::default() }
+    Chart { id, title, x: Axis::elapsed(ELAPSED, end_us), y, ..Chart::default() }
 }
 
 fn period_us(slice: &SliceSummary) -> (f64, f64) {
