@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +21,9 @@ const PENDING_JOBS_MAX: usize = 64;
 ///
 /// At 0, write-back on the loop's core made the p99 of other responses 17 ms; at 10 it was 10 ms, at 15 5 ms.
 const BACKGROUND_NICENESS: i32 = 15;
+
+/// Whether the last start of a thread failed: the limit is of the process, and is reported once.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// A bounded pool of threads, which end when the last clone is dropped.
 #[derive(Clone)]
@@ -85,8 +88,14 @@ impl HelperPool {
             let _ = nice(niceness);
             while threads.run_one() {}
         };
-        if let Err(error) = threads::spawn(format!("helper {number}"), run) {
-            log::error!("cannot start a helper thread: {error}");
+        let spawned = threads::spawn(format!("helper {number}"), run);
+        let is_reported = HAS_FAILED.swap(spawned.is_err(), Ordering::Relaxed);
+        if let Err(error) = spawned {
+            if !is_reported {
+                log::error!(
+                    "cannot start a helper thread: {error}; its jobs wait for others, or run on the loop"
+                );
+            }
             if self.threads.started.fetch_sub(1, Ordering::Relaxed) == 1 {
                 self.threads.run_queued();
             }

@@ -1,11 +1,17 @@
-//! Resources of the machine that run out: inotify instances and watches, ports of the client.
+//! Resources of the machine that run out: inotify instances and watches, ports of the client, threads.
 //!
 //! The limits are those of a user or network namespace that is made for the test.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::harness::Server;
+use crate::harness::{Raw, Server};
+
+/// A user of whom nothing else runs.
+const DAEMON: u32 = 1;
 
 /// Runs a command after it wrote a value to a file of `/proc/sys`, in namespaces of its own.
 const LIMITED: &str = "echo \"$2\" > \"/proc/sys/$1\" && shift 2 && exec \"$@\"";
@@ -76,4 +82,47 @@ fn client_without_ports_names_the_reason() {
     assert!(report.contains("no-port"), "{report}");
     // The run does not measure the server.
     assert_eq!(output.status.code(), Some(97), "{report}");
+}
+
+#[test]
+fn server_without_threads_stores_uploads_and_says_so_once() {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("skipped: the limit is for a user that is not root, and only root can become one");
+        return;
+    }
+    if !fs::read_to_string("/etc/passwd").is_ok_and(|users| users.contains("daemon:x:1:1:")) {
+        eprintln!("skipped: there is no user daemon with the number 1");
+        return;
+    }
+    // The user may have two threads: that of the server, and this one.
+    let mut other = Command::new("sleep").arg("600").uid(DAEMON).spawn().expect("it starts");
+    let options = ["--access-log", "off", "--upload", "--user", "daemon"];
+    let server = Server::spawn(&[], &options, |command| {
+        let root =
+            Path::new(command.get_args().find(|arg| Path::new(arg).ends_with("root")).expect("a root"));
+        let parent = root.parent().expect("the temporary directory");
+        fs::set_permissions(parent, Permissions::from_mode(0o755)).expect("a mode");
+        chown(root, Some(DAEMON), None).expect("an owner");
+        let mut prlimit = Command::new("prlimit");
+        prlimit.arg("--nproc=2");
+        run_within(prlimit, command);
+    });
+    let threads =
+        || fs::read_dir(format!("/proc/{}/task", server.pid().as_raw_nonzero())).expect("it runs").count();
+    let mut client = server.connect();
+    let put = |client: &mut Raw, text: &str| {
+        let head = format!("PUT /a HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", text.len());
+        client.send(head + text).reply().status
+    };
+    for (text, status) in [("1", 201), ("22", 204), ("333", 204)] {
+        assert_eq!(put(&mut client, text), status);
+        assert_eq!(client.get("/a").text(), text);
+    }
+    assert_eq!(threads(), 1);
+    other.kill().expect("it runs");
+    other.wait().expect("its end");
+    assert_eq!(put(&mut client, "4444"), 204);
+    assert!(threads() > 1, "it starts threads again");
+    let stderr = server.stop().stderr;
+    assert_eq!(stderr.matches("cannot start a helper thread").count(), 1, "{stderr}");
 }
