@@ -21,6 +21,7 @@ mod crowds;
 mod deadlines;
 mod default_documents;
 mod examples;
+mod faulty_files;
 mod framing;
 mod fresh;
 mod generated_docs;

@@ -17,7 +17,8 @@ pub(crate) use crowd::{Crowd, End, GOOD, Habit, Log, Stall, Stalls};
 pub(crate) use raw::{Raw, Reply, expect_shut};
 pub(crate) use scripted::{Scripted, Step};
 pub(crate) use server::{
-    LONG_AGO_DATE, Server, Stopped, lay_out, lines, make_old, reactor_server, unset_settings, wait,
+    LONG_AGO_DATE, Server, Stopped, can_trace, lay_out, lines, make_old, reactor_server, trace,
+    unset_settings, wait,
 };
 
 use std::fs;

@@ -55,6 +55,30 @@ pub(crate) fn unset_settings(command: &mut Command) {
     }
 }
 
+/// Whether strace is there and may trace.
+pub(crate) fn can_trace() -> bool {
+    let probe =
+        Command::new("strace").args(["-D", "-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let can_trace = probe.is_ok_and(|status| status.success());
+    if !can_trace {
+        eprintln!("skipped: strace is missing, or may not trace here");
+    }
+    can_trace
+}
+
+/// Has strace run the server. The tracer is a grandchild, so signals reach the server.
+pub(crate) fn trace(command: &mut Command, calls: &Path, args: &[&str]) {
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-D", "-f", "-y", "-o"])
+        .arg(calls)
+        .args(args)
+        .arg(command.get_program())
+        .args(command.get_args());
+    strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    *command = strace;
+}
+
 /// When the files that tests are given were last modified, as they say.
 pub(crate) const LONG_AGO_DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 

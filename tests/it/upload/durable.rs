@@ -3,14 +3,13 @@
 //! The calls are seen, and made to fail, by strace. Without it, these tests print that they were skipped, and pass.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
 use tempfile::NamedTempFile;
 
 use super::{head, put};
-use crate::harness::{Server, WAIT_MAX, names_in};
+use crate::harness::{Server, WAIT_MAX, can_trace, names_in, trace};
 
 /// A server whose calls are recorded, or fail as `inject` says.
 struct TracedServer {
@@ -20,30 +19,14 @@ struct TracedServer {
 
 impl TracedServer {
     fn start(options: &[&str], inject: &[&str]) -> Option<Self> {
-        let probe = Command::new("strace")
-            .args(["-D", "-f", "-o", "/dev/null", "true"])
-            .stderr(Stdio::null())
-            .status();
-        if !probe.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: strace is missing, or may not trace here");
+        if !can_trace() {
             return None;
         }
         let calls = NamedTempFile::new().expect("a file");
-        let server = Server::spawn(&[("d/old", b"old")], options, |command| {
-            let mut strace = Command::new("strace");
-            // The tracer is a grandchild: signals reach the server.
-            strace.args([
-                "-D",
-                "-f",
-                "-y",
-                "-e",
-                "trace=fdatasync,fsync,linkat,renameat,unlinkat,mkdirat,utimensat,sendto",
-                "-o",
-            ]);
-            strace.arg(calls.path()).args(inject).arg(command.get_program()).args(command.get_args());
-            strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            *command = strace;
-        });
+        let traced = "trace=fdatasync,fsync,linkat,renameat,unlinkat,mkdirat,utimensat,sendto";
+        let args = [&["-e", traced], inject].concat();
+        let server =
+            Server::spawn(&[("d/old", b"old")], options, |command| trace(command, calls.path(), &args));
         Some(Self { server, calls })
     }
 
