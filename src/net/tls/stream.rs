@@ -46,7 +46,11 @@ impl<T: Transport> TlsStream<T> {
 
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            let sent = self.session.write_tls(&mut Ciphertext(&mut self.socket))?;
+            let sent = match self.session.write_tls(&mut Ciphertext(&mut self.socket)) {
+                // Plaintext that the session has taken must not be written again.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                sent => sent?,
+            };
             if sent == 0 {
                 return Err(ErrorKind::WriteZero.into());
             }
@@ -180,6 +184,7 @@ impl<T: Transport> Transport for TlsStream<T> {
             }
             match self.receive() {
                 Ok(true) => {}
+                Err(ReceiveError::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(false) => return Err(HandshakeError::Io(peer_closed())),
                 Err(ReceiveError::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     return Ok(Handshake::NeedsInput);

@@ -123,7 +123,8 @@ impl<M: Protocol> Side<M> {
         self.connection.read_ahead(Tick::new(ready, &mut self.context, &mut self.pool, now));
         let next = self.connection.pump(Tick::new(ready, &mut self.context, &mut self.pool, now));
         port.swap(&self.wire);
-        if mem::take(&mut self.connection.protocol_mut().is_secured) && self.connects {
+        let is_secured = mem::take(&mut self.connection.protocol_mut().is_secured);
+        if is_secured && self.connects && next != Next::Close {
             self.connection.wake();
             return true;
         }

@@ -127,7 +127,7 @@ mod tls {
     use crate::harness::secure::{CERTIFICATE, CLIENT, is_over_tls, over_tls};
     use crate::in_memory::pair::{Alone, ServedDirectory};
     use crate::in_memory::wire::Pace;
-    use crate::in_memory::{self, arbitrary, time, upload};
+    use crate::in_memory::{self, arbitrary, faults, time, upload};
 
     static ACCEPTOR: LazyLock<TlsAcceptor> = LazyLock::new(|| {
         let pair =
@@ -264,6 +264,11 @@ mod tls {
     #[test]
     fn arbitrary_input_over_tls_ends_by_a_deadline() {
         over_tls(arbitrary::arbitrary_input_connection_ends_by_a_deadline);
+    }
+
+    #[test]
+    fn exchange_over_faulty_wire_with_tls_is_whole_or_ends() {
+        over_tls(faults::exchange_over_faulty_wire_is_whole_or_ends);
     }
 
     /// A client that stops within the handshake, the request or its `close_notify`, and closes or is silent.
