@@ -2,7 +2,7 @@
 
 use reactor_http::http::{BodyDecoder, ChunkedDecoder, Reject};
 
-use crate::{TRAILING, split_choice};
+use super::{TRAILING, split_choice};
 
 pub fn check(input: &[u8]) {
     let (choice, bytes) = split_choice(input);

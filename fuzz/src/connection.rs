@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use reactor_http::http::{BodyDecoder, FieldBuf, Method, ResponseEvent, ResponseReader, parse_request};
 use reactor_http::reactor::Now;
 
-use crate::in_memory::{Layer, Server};
-use crate::{cut, split_choice};
+use super::in_memory::{Layer, Server};
+use super::{cut, split_choice};
 
 /// One time for all inputs: the same date in every response.
 pub(crate) static NOW: LazyLock<Now> = LazyLock::new(Now::read);

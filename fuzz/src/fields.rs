@@ -6,7 +6,7 @@ use reactor_http::http::{
     imf_fixdate, listing_format, parse_http_date, parse_request, select_ranges,
 };
 
-use crate::split_choice;
+use super::split_choice;
 
 const NOW_UNIX_SECS: u64 = 1_800_000_000;
 /// 9999-12-31, the last day with a year of four digits.

@@ -2,7 +2,7 @@
 
 use reactor_http::http::{FormDecoder, FormEvent, Reject};
 
-use crate::{cut, split_choice};
+use super::{cut, split_choice};
 
 pub fn check(input: &[u8]) {
     let (choice, body) = split_choice(input);

@@ -4,7 +4,7 @@ use reactor_http::files::{NAME_LEN_MAX, PATH_LEN_MAX, RelativePath};
 use reactor_http::http::request::target;
 use reactor_http::http::{Method, percent_encode_path};
 
-use crate::cut;
+use super::cut;
 
 pub fn check(input: &[u8]) {
     let input = cut(input);

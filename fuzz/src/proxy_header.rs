@@ -2,7 +2,7 @@
 
 use reactor_http::net::parse_proxy_header;
 
-use crate::{cut, split_choice};
+use super::{cut, split_choice};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 

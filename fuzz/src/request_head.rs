@@ -2,7 +2,7 @@
 
 use reactor_http::http::{FieldBuf, Method, Reject, RequestHead, RequestTarget, parse_request};
 
-use crate::{TRAILING, bytewise, cut};
+use super::{TRAILING, bytewise, cut};
 
 /// What must not depend on how the head arrives.
 type Summary = (usize, String);

@@ -2,7 +2,7 @@
 
 use reactor_http::http::{LastHead, Method, ResponseError, ResponseEvent, ResponseReader};
 
-use crate::split_choice;
+use super::split_choice;
 
 pub fn check(input: &[u8]) {
     let (choice, bytes) = split_choice(input);

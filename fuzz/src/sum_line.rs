@@ -2,7 +2,7 @@
 
 use reactor_http::sum::{LINE_LEN_MAX, SumLine, SumLineError, SumRole};
 
-use crate::{TRAILING, bytewise, cut};
+use super::{TRAILING, bytewise, cut};
 
 pub fn check(input: &[u8]) {
     let input = cut(input);

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::connection::{NOW, check_responses, requests_in};
-use crate::in_memory::{Directory, Server};
-use crate::{cut, split_choice};
+use super::connection::{NOW, check_responses, requests_in};
+use super::in_memory::{Directory, Server};
+use super::{cut, split_choice};
 
 /// Creates the upload resource: 4 bytes of `new`, incomplete.
 const CREATION: &[u8] =

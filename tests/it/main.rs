@@ -2,7 +2,13 @@
 //!
 //! A test says in its name what is promised; what several of them need is in `harness`.
 
+#![cfg_attr(
+    feature = "tls",
+    expect(clippy::duplicate_mod, reason = "properties takes the transport of in_memory by way of fuzz")
+)]
+
 mod access_log;
+mod advisories;
 mod archive;
 mod changing_files;
 mod client_command_line;
@@ -50,6 +56,8 @@ mod negotiation;
 #[cfg(not(feature = "tls"))]
 mod no_tls;
 mod paths;
+#[cfg(feature = "tls")]
+mod properties;
 mod protocol;
 mod ranges;
 mod readme;
