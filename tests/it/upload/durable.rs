@@ -32,13 +32,18 @@ impl TracedServer {
 
     /// The names of the calls until the server ends, without repetitions.
     fn calls(self) -> Vec<String> {
-        let last = format!("{} +++ exited", self.server.pid().as_raw_nonzero());
+        let pid = self.server.pid().as_raw_nonzero().to_string();
+        // Short numbers are padded.
+        let is_last = |line: &str| {
+            line.split_once(' ')
+                .is_some_and(|(of, what)| of == pid && what.trim_start().starts_with("+++ exited"))
+        };
         self.server.stop();
         // The tracer outlives the server.
         let deadline = Instant::now() + WAIT_MAX;
         let text = loop {
             let text = fs::read_to_string(self.calls.path()).expect("the calls");
-            if text.lines().any(|line| line.starts_with(&last)) {
+            if text.lines().any(is_last) {
                 break text;
             }
             assert!(Instant::now() < deadline, "the tracer does not end: {text}");
