@@ -69,7 +69,8 @@ pub struct Tick<'t, C> {
 impl<'t, C> Tick<'t, C> {
     /// A tick with full I/O budget.
     pub fn new(ready: &'t mut Readiness, context: &'t mut C, pool: &'t mut Pool, now: Now) -> Self {
-        Self { ready, context, pool, now, read_budget: IO_BUDGET_PER_TICK, write_budget: IO_BUDGET_PER_TICK }
+        let write_budget = pool.share_of(IO_BUDGET_PER_TICK);
+        Self { ready, context, pool, now, read_budget: IO_BUDGET_PER_TICK, write_budget }
     }
 }
 
@@ -358,14 +359,14 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         if !tick.ready.is_readable() {
             return IoOutcome::Blocked;
         }
-        if tick.read_budget == 0 {
-            return IoOutcome::BudgetSpent;
-        }
         // A shortage of memory ends with a wake-up.
         if tick.pool.is_short() && !self.protocol.is_receiving_body() {
             return IoOutcome::Blocked;
         }
         loop {
+            if tick.read_budget == 0 {
+                return IoOutcome::BudgetSpent;
+            }
             let buffer = self.recv_buf.spare_capacity(tick.pool);
             if buffer.is_empty() {
                 return IoOutcome::Failed(CloseReason::Refused("a message larger than the inbox"));
@@ -388,10 +389,7 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     // Bounds records without content, too.
                     tick.read_budget = tick.read_budget.saturating_sub(INTERRUPTED_READ_LEN);
-                    match tick.read_budget {
-                        0 => return IoOutcome::BudgetSpent,
-                        _ => continue,
-                    }
+                    continue;
                 }
                 Err(error) => {
                     if error.kind() == ErrorKind::ConnectionAborted {

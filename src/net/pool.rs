@@ -17,6 +17,11 @@ const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 /// Steps of handshakes per tick. A step takes about 0.2 ms, so that established connections wait 1 ms.
 const HANDSHAKES_PER_TICK_MAX: u32 = 4;
 
+/// Budgets that are spent in a tick before the next ones are halved: hundreds of readers must not make others wait.
+const FULL_BUDGETS: u32 = 32;
+/// Most halvings of a budget.
+const HALVINGS_MAX: u32 = 3;
+
 /// Part of the limit that must be free before reading goes on.
 const FREE_SHARE: usize = 16;
 
@@ -42,13 +47,38 @@ pub struct Pool {
     handshakes: (Option<Instant>, u32),
     memory: Option<MemoryLimit>,
     is_short: bool,
+    /// In this tick.
+    spent_budgets: u32,
 }
 
 impl Pool {
     /// An empty pool; receive buffers have `recv_buf_len` bytes. Connections read nothing while `memory` is short.
     pub fn new(recv_buf_len: usize, memory: Option<MemoryLimit>) -> Self {
         let (recv_bufs, segment_queues, handshakes) = (Vec::new(), Vec::new(), (None, 0));
-        Self { recv_buf_len, recv_bufs, segment_queues, handshakes, memory, is_short: false }
+        Self {
+            recv_buf_len,
+            recv_bufs,
+            segment_queues,
+            handshakes,
+            memory,
+            is_short: false,
+            spent_budgets: 0,
+        }
+    }
+
+    /// To be called between two ticks.
+    pub fn begin_tick(&mut self) {
+        self.spent_budgets = 0;
+    }
+
+    /// A connection has spent its budget and wants another tick.
+    pub fn on_budget_spent(&mut self) {
+        self.spent_budgets += 1;
+    }
+
+    /// What one connection may write in this tick.
+    pub(super) fn share_of(&self, budget: usize) -> usize {
+        budget >> (self.spent_budgets / FULL_BUDGETS).min(HALVINGS_MAX)
     }
 
     /// Whether memory is short, as of the last look.

@@ -278,7 +278,11 @@ impl App for ServerApp {
                 if close_idle {
                     connection.protocol_mut().close_if_idle(now);
                 }
-                connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now))
+                let next = connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now));
+                if next == Next::Again {
+                    self.pool.on_budget_spent();
+                }
+                next
             }
             ServerConnection::Sum(connection) => {
                 if close_idle {
@@ -326,6 +330,7 @@ impl App for ServerApp {
             self.apply(message, control, now);
         }
         self.worker.context.now = now;
+        self.pool.begin_tick();
         // Requests that wait for the next tick must see the changes made meanwhile.
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
