@@ -17,13 +17,13 @@ const SPARE_QUEUE_LEN_MAX: usize = 128 * 1024;
 /// Steps of handshakes per tick. A step takes about 0.2 ms, so that established connections wait 1 ms.
 const HANDSHAKES_PER_TICK_MAX: u32 = 4;
 
-/// Budgets that are spent in a tick before the next ones are halved: hundreds of readers must not make others wait.
+/// Spent budgets in a tick after which the next ones are halved: hundreds of readers must not make others wait.
 const FULL_BUDGETS: u32 = 32;
 /// Most halvings of a budget.
 const HALVINGS_MAX: u32 = 3;
 
-/// Part of the limit that must be free before reading goes on.
-const FREE_SHARE: usize = 16;
+/// Divisor of the limit: so much must be free before reading goes on.
+const FREE_SHARES: usize = 16;
 
 /// Bytes that the process uses, and the most.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ pub struct Pool {
     handshakes: (Option<Instant>, u32),
     memory: Option<MemoryLimit>,
     is_short: bool,
-    /// In this tick.
+    /// In this tick, by all connections.
     spent_budgets: u32,
 }
 
@@ -76,7 +76,7 @@ impl Pool {
         self.spent_budgets += 1;
     }
 
-    /// What one connection may write in this tick.
+    /// The part of `budget` that a connection may use in this tick.
     pub(super) fn share_of(&self, budget: usize) -> usize {
         budget >> (self.spent_budgets / FULL_BUDGETS).min(HALVINGS_MAX)
     }
@@ -88,7 +88,7 @@ impl Pool {
 
     /// Looks whether memory is short. A shortage ends when a sixteenth of the limit is free.
     pub fn check_memory(&mut self) -> bool {
-        let kept_free = |max: usize| if self.is_short { max / FREE_SHARE } else { 0 };
+        let kept_free = |max: usize| if self.is_short { max / FREE_SHARES } else { 0 };
         self.is_short = self.memory.is_some_and(|limit| (limit.used)() > limit.max - kept_free(limit.max));
         self.is_short
     }

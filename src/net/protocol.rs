@@ -83,7 +83,7 @@ pub trait Protocol {
         None
     }
 
-    /// Whether input goes to a place that is there, such as a file: it is read even while memory is short.
+    /// Whether the input is a body that goes to a file: it is read even while memory is short.
     fn is_receiving_body(&self) -> bool {
         false
     }

@@ -93,7 +93,7 @@ impl HelperPool {
         if let Err(error) = spawned {
             if !is_reported {
                 log::error!(
-                    "cannot start a helper thread: {error}; its jobs wait for others, or run on the loop"
+                    "cannot start a helper thread: {error}; its jobs wait for other threads, or run on the loop"
                 );
             }
             if self.threads.started.fetch_sub(1, Ordering::Relaxed) == 1 {

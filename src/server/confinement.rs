@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
@@ -26,9 +25,6 @@ const RIGHTS: ABI = ABI::V6;
 /// Longest chain of symbolic links, as in the kernel.
 const LINKS_MAX: usize = 40;
 
-/// Time of the connection that must fail.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
-
 /// User and sandbox that the process takes on.
 #[derive(Debug, Default)]
 pub struct Confinement {
@@ -36,28 +32,30 @@ pub struct Confinement {
     sandbox: SandboxMode,
     readable: Vec<PathBuf>,
     writable: Vec<PathBuf>,
-    /// Must be readable by the user, for a reload.
-    secrets: Vec<PathBuf>,
+    /// What the user must be able to read, also later.
+    needed: Vec<PathBuf>,
 }
 
 impl Confinement {
     /// Looks up what `config` names.
     ///
     /// # Errors
-    /// An unknown user or group.
+    /// An unknown user or group, or a path that cannot be read.
     pub fn new(config: &ServerConfig) -> Result<Self, String> {
         let tls = config.tls.iter();
         let pairs = tls.clone().flat_map(|tls| tls.certificates.iter().flat_map(|(chain, key)| [chain, key]));
         let secrets = pairs.chain(tls.flat_map(|tls| &tls.client_ca));
         let secrets = secrets.chain(config.auth.iter().flat_map(|auth| &auth.file));
-        let secrets: Vec<PathBuf> = secrets.cloned().collect();
+        let mut needed: Vec<PathBuf> = secrets.cloned().collect();
         // A file is replaced by rename.
-        let mut readable: Vec<PathBuf> = secrets.iter().flat_map(|path| directories(path)).collect();
+        let mut readable: Vec<PathBuf> = needed.iter().flat_map(|path| directories(path)).collect();
         readable.extend(config.sandbox_read.iter().cloned());
+        needed.extend(config.sandbox_read.iter().cloned());
         let mut writable = Vec::new();
         if let (RootChoice::Directory(root), true) = (&config.root, config.http) {
             let served = if config.upload.is_some() { &mut writable } else { &mut readable };
             served.push(root.clone());
+            needed.push(root.clone());
             // A link may be pointed at a neighbour of its target.
             served.extend(root.ancestors().flat_map(|path| directories(path).skip(1)));
         }
@@ -69,7 +67,16 @@ impl Confinement {
             }
         }
         let user = config.user.as_deref().map(find_user).transpose()?;
-        Ok(Self { user, sandbox: config.sandbox, readable, writable, secrets })
+        let confinement = Self { user, sandbox: config.sandbox, readable, writable, needed };
+        confinement.check_readable().map(|()| confinement)
+    }
+
+    fn check_readable(&self) -> Result<(), String> {
+        let remedy = "correct it, or make it readable for the user of the server";
+        let failed = |path, error| format!("cannot read {}: {error}; {remedy}", quote(path));
+        self.needed
+            .iter()
+            .try_for_each(|path| File::open(path).map(drop).map_err(|error| failed(path, error)))
     }
 
     /// Takes on user and sandbox. Returns what the process cannot reach, as found by trying.
@@ -79,11 +86,7 @@ impl Confinement {
     pub fn enter(&self) -> Result<Vec<&'static str>, String> {
         if let Some((user, group)) = &self.user {
             become_user(user, group).map_err(|error| format!("cannot become {}: {error}", user.name))?;
-            for path in &self.secrets {
-                let failed =
-                    |error| format!("{} cannot read {}: {error}; reloads need it", user.name, quote(path));
-                File::open(path).map_err(failed)?;
-            }
+            self.check_readable()?;
         }
         if self.sandbox == SandboxMode::Off {
             return set_no_new_privs(true).map(|()| Vec::new()).map_err(|error| error.to_string());
@@ -121,7 +124,7 @@ fn directories(path: &Path) -> impl Iterator<Item = PathBuf> {
     paths.map(|path| parent(&path).to_owned())
 }
 
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -145,12 +148,13 @@ fn become_user(user: &User, group: &Group) -> Result<(), Box<dyn std::error::Err
 }
 
 fn unreachable_things() -> Vec<&'static str> {
+    // Refused at once if it is not denied.
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let is_denied = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
     let tried = [
         // Programs are files: both are denied since the first version of Landlock.
         ("other files and programs", fs::read_dir("/").is_err_and(is_denied)),
-        ("TCP connections", TcpStream::connect_timeout(&nowhere, CONNECT_TIMEOUT).is_err_and(is_denied)),
+        ("TCP connections", TcpStream::connect(nowhere).is_err_and(is_denied)),
         ("signals", getppid().is_some_and(|parent| test_kill_process(parent).is_err())),
     ];
     tried.into_iter().filter_map(|(thing, is_denied)| is_denied.then_some(thing)).collect()

@@ -15,6 +15,7 @@ use mio::net::TcpListener;
 use super::Confinement;
 use super::app::{ControlMessage, ServerApp, signals};
 use super::auth::Authenticator;
+use super::confinement::parent;
 use super::handlers::{error_documents, put};
 use super::limits::{
     BACKGROUND_THREADS_MAX, DESCRIPTORS_RESERVED, HELPER_THREADS_MAX, LISTING_THREADS_MAX, cached_files_max,
@@ -176,7 +177,7 @@ fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
     if config.upload.is_some() || pages.any(|page| page.as_bytes() != name.as_bytes()) {
         return Err(error("a file takes no --upload, and no other file as --fallback or --error-page"));
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent(path);
     let root = Root::open(parent).map_err(|cause| root_error(parent, &cause))?;
     root.open_file(name.as_bytes())
         .map_err(|cause| error(&format!("{cause}, or a link that leaves its directory")))?;

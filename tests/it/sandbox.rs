@@ -15,7 +15,7 @@ use reactor_http::access_log::LogDestination;
 use reactor_http::server::{Confinement, RootChoice, SandboxMode, ServerConfig};
 use rustix::process::test_kill_process;
 
-use crate::harness::Server;
+use crate::harness::{Server, reactor_server};
 
 const ROOT: &str = "REACTOR_TEST_SANDBOX_ROOT";
 const MODE: &str = "REACTOR_TEST_SANDBOX_MODE";
@@ -207,4 +207,25 @@ fn user_is_changed_once_the_server_listens() {
     let owner =
         fs::metadata(format!("/proc/{}/environ", server.pid().as_raw_nonzero())).expect("the process").uid();
     assert_eq!(owner, 0, "not dumpable, so its files in /proc are root's");
+}
+
+#[test]
+fn path_that_cannot_be_read_refuses_the_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).expect("its owner alone");
+    let fails = |options: &[&str]| {
+        let output = reactor_server().args(["0", "."]).args(options).current_dir(directory.path()).output();
+        let output = output.expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{options:?}: {stderr}");
+        assert!(
+            stderr.starts_with("reactor-server: cannot read '") && stderr.lines().count() == 1,
+            "{stderr}"
+        );
+    };
+    fails(&["--sandbox-read", "missing"]);
+    fails(&["--sandbox-read", "missing", "--check"]);
+    if rustix::process::getuid().is_root() {
+        fails(&["--user", "nobody"]);
+    }
 }
