@@ -117,9 +117,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// Bytes sent since the connection began.
-    pub fn sent_total(&self) -> u64 {
-        self.send_queue.sent_total()
+    /// Bytes sent in the last tick.
+    pub fn sent_in_tick(&self) -> u64 {
+        self.send_queue.sent_total() - self.sent_before_pump
     }
 
     /// See [`Protocol::inactivity`]; `None` below 500 ms. Asks what the peer has acknowledged.

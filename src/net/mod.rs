@@ -5,6 +5,7 @@
 // Before `stream`: the macro makes the impl of the enum where it has seen both.
 mod transport;
 
+mod bandwidth;
 mod connect;
 mod connection;
 mod handshake;
@@ -19,6 +20,7 @@ mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use bandwidth::Bandwidth;
 pub use connect::{AddressConnector, ConnectError, connect};
 pub use connection::{Connection, Tick};
 pub use handshake::{Handshake, HandshakeError, HandshakeResult, PeerCertificate, TlsSession};

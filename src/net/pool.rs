@@ -3,11 +3,12 @@
 //! An idle connection owns no buffer. It leases one while its socket is readable or output waits, and returns the
 //! empty buffer.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::SendQueue;
 use super::send_queue::SegmentQueue;
-use crate::reactor::Now;
+use super::{Bandwidth, SendQueue};
+use crate::reactor::{Next, Now};
 
 /// As many connections as read before one advances. More would stay in memory after a burst.
 const SPARES_MAX: usize = 16;
@@ -49,6 +50,11 @@ pub struct Pool {
     is_short: bool,
     /// In this tick, by all connections.
     spent_budgets: u32,
+    bandwidth: Option<Arc<Bandwidth>>,
+    /// Set while the bandwidth is spent.
+    resume_at: Option<Instant>,
+    /// Bytes that a connection may send in a tick.
+    share_len_max: usize,
 }
 
 impl Pool {
@@ -63,22 +69,45 @@ impl Pool {
             memory,
             is_short: false,
             spent_budgets: 0,
+            bandwidth: None,
+            resume_at: None,
+            share_len_max: usize::MAX,
         }
     }
 
-    /// To be called between two ticks.
-    pub fn begin_tick(&mut self) {
-        self.spent_budgets = 0;
+    /// Bounds what connections send, together with pools that share `bandwidth`.
+    pub fn limit_bandwidth(&mut self, bandwidth: Arc<Bandwidth>) {
+        self.share_len_max = bandwidth.share_len();
+        self.bandwidth = Some(bandwidth);
     }
 
-    /// A connection has spent its budget and wants another tick.
-    pub fn on_budget_spent(&mut self) {
-        self.spent_budgets += 1;
+    /// To be called between two ticks. Returns the end of the pause if the bandwidth is spent.
+    pub fn begin_tick(&mut self, now: Now) -> Option<Instant> {
+        self.spent_budgets = 0;
+        if let Some(bandwidth) = &self.bandwidth
+            && self.resume_at.is_some_and(|at| at <= now.instant)
+        {
+            (self.resume_at, self.share_len_max) = (None, bandwidth.share_len());
+        }
+        self.resume_at
+    }
+
+    /// To be called after the tick of a connection that has sent `sent_len` bytes. Returns what it must do next.
+    pub fn after_tick(&mut self, next: Next, sent_len: u64, now: Now) -> Next {
+        self.spent_budgets += u32::from(next == Next::Again);
+        let Some(bandwidth) = &self.bandwidth else { return next };
+        if sent_len > 0
+            && let Some(resume_at) = bandwidth.on_sent(sent_len, now.instant)
+        {
+            (self.resume_at, self.share_len_max) = (Some(resume_at), 0);
+        }
+        // The one that has spent the rest gets behind those that had no share.
+        if next == Next::Again && sent_len == 0 && self.resume_at.is_some() { Next::Hold } else { next }
     }
 
     /// The part of `budget` that a connection may use in this tick.
     pub(super) fn share_of(&self, budget: usize) -> usize {
-        budget >> (self.spent_budgets / FULL_BUDGETS).min(HALVINGS_MAX)
+        (budget >> (self.spent_budgets / FULL_BUDGETS).min(HALVINGS_MAX)).min(self.share_len_max)
     }
 
     /// Whether memory is short, as of the last look.

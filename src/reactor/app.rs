@@ -19,6 +19,8 @@ pub enum Next {
     Wait,
     /// Continue: the budget is spent.
     Again,
+    /// Continue after the hold of [`Control::set_holding`], in turn.
+    Hold,
     /// End; the slot is freed later in the tick.
     Close,
 }

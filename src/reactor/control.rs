@@ -23,6 +23,7 @@ pub struct Control<C> {
     pub(super) wakes_all: bool,
     pub(super) woken_keys: Vec<Key>,
     pub(super) is_short: bool,
+    pub(super) is_holding: bool,
     pub(super) stop: bool,
 }
 
@@ -80,6 +81,11 @@ impl<C> Control<C> {
     /// While memory is short, each tick evicts connections, and each new one takes the place of another.
     pub fn set_short_of_memory(&mut self, is_short: bool) {
         self.is_short = is_short;
+    }
+
+    /// While this is set, connections of [`Next::Hold`](super::Next::Hold) wait.
+    pub fn set_holding(&mut self, is_holding: bool) {
+        self.is_holding = is_holding;
     }
 
     pub(super) fn has_requests(&self) -> bool {

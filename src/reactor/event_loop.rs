@@ -259,6 +259,10 @@ impl<A: App> Reactor<A> {
             Some(Next::Again) => {
                 self.slots.queue(key);
             }
+            Some(Next::Hold) => {
+                self.slots.hold(key);
+                self.wait_for_events(key);
+            }
             Some(Next::Wait) => self.wait_for_events(key),
             Some(Next::Close) => self.slots.close(key),
             None => {}
@@ -350,6 +354,9 @@ impl<A: App> Reactor<A> {
         self.app_deadline = self.app.on_tick(&mut self.control, now, idle);
         if self.control.has_requests() {
             self.apply_requests(now);
+        }
+        if !self.control.is_holding {
+            self.slots.release_held();
         }
         self.listeners.is_short = self.control.is_short;
         if self.control.is_short {

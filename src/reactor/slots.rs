@@ -3,6 +3,7 @@
 //! A stale key finds no connection. A tick takes the whole run queue before it drains it. A key that is queued
 //! meanwhile belongs to the next tick, so each tick ends.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::time::Instant;
 
@@ -14,6 +15,8 @@ use super::{EventSource, Readiness};
 
 /// Free slots that stay: a crowd that comes and goes allocates nothing.
 const SPARE_SLOTS_MAX: usize = 256;
+/// Held connections that a tick releases: the rest keeps its turn if they spend the bandwidth.
+const RELEASED_MAX: usize = 64;
 /// Connections of a sample: a look at each of many would delay a tick.
 const SAMPLE_LEN_MAX: usize = 1024;
 
@@ -23,6 +26,7 @@ pub(super) struct Slot<C> {
     pub(super) timer: Option<Timer>,
     generation: u32,
     pub(super) queued: bool,
+    held: bool,
     pub(super) registered: bool,
     closed: bool,
 }
@@ -41,6 +45,8 @@ pub(super) struct Slots<C> {
     /// `Slot::queued` prevents duplicates.
     run_queue: Vec<Key>,
     spare_queue: Vec<Key>,
+    /// `Slot::held` prevents duplicates.
+    held: VecDeque<Key>,
     closed_keys: Vec<Key>,
     sample_start: usize,
 }
@@ -58,6 +64,7 @@ impl<C: EventSource> Slots<C> {
             timer: None,
             generation,
             queued: false,
+            held: false,
             registered: false,
             closed: false,
         };
@@ -75,6 +82,23 @@ impl<C: EventSource> Slots<C> {
             self.run_queue.push(key);
         }
         Some(slot)
+    }
+
+    pub(super) fn hold(&mut self, key: Key) {
+        if let Some(slot) = find(&mut self.slab, key)
+            && !mem::replace(&mut slot.held, true)
+        {
+            self.held.push_back(key);
+        }
+    }
+
+    /// Queues the connections that were held first.
+    pub(super) fn release_held(&mut self) {
+        for key in self.held.drain(..self.held.len().min(RELEASED_MAX)).collect::<Vec<_>>() {
+            if let Some(slot) = self.queue(key) {
+                slot.held = false;
+            }
+        }
     }
 
     pub(super) fn has_queued(&self) -> bool {

@@ -85,8 +85,11 @@ impl ControlMessage {
 
 impl ServerApp {
     pub(super) fn new(worker: WorkerState, sum: SumState, worker_id: WorkerId) -> Self {
+        let shared = &worker.context.shared;
+        let mut pool = Pool::new(HEAD_LEN_MAX, shared.memory);
+        shared.bandwidth.iter().for_each(|bandwidth| pool.limit_bandwidth(Arc::clone(bandwidth)));
         Self {
-            pool: Pool::new(HEAD_LEN_MAX, worker.context.shared.memory),
+            pool,
             grace_deadline: None,
             stopped_by: None,
             sum,
@@ -279,10 +282,7 @@ impl App for ServerApp {
                     connection.protocol_mut().close_if_idle(now);
                 }
                 let next = connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now));
-                if next == Next::Again {
-                    self.pool.on_budget_spent();
-                }
-                next
+                self.pool.after_tick(next, connection.sent_in_tick(), now)
             }
             ServerConnection::Sum(connection) => {
                 if close_idle {
@@ -330,7 +330,8 @@ impl App for ServerApp {
             self.apply(message, control, now);
         }
         self.worker.context.now = now;
-        self.pool.begin_tick();
+        let resume_at = self.pool.begin_tick(now);
+        control.set_holding(resume_at.is_some());
         // Requests that wait for the next tick must see the changes made meanwhile.
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
@@ -341,9 +342,9 @@ impl App for ServerApp {
             control.stop();
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
-        let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
-        let deadline =
-            [deadline, self.sweep_uploads(now), self.reload_files(false, now)].into_iter().flatten().min();
+        let deadlines = [log_deadline, self.grace_deadline, sum_deadline, resume_at];
+        let file_deadlines = [self.sweep_uploads(now), self.reload_files(false, now)];
+        let deadline = deadlines.into_iter().chain(file_deadlines).flatten().min();
         if !self.pool.is_short() {
             return deadline;
         }

@@ -13,7 +13,7 @@ use super::auth::Authenticator;
 use super::rules::{RequestRates, address_network};
 use super::stats::Stats;
 use crate::files::{DirSync, PartialLeases, RootId};
-use crate::net::MemoryLimit;
+use crate::net::{Bandwidth, MemoryLimit};
 use crate::reactor::ListenerId;
 
 /// Shortages of memory that follow sooner are one, which is reported once.
@@ -38,6 +38,7 @@ pub(super) struct Shared {
     addresses: Mutex<HashMap<IpAddr, Arc<()>>>,
     pub(super) request_rates: RequestRates,
     pub(super) memory: Option<MemoryLimit>,
+    pub(super) bandwidth: Option<Arc<Bandwidth>>,
     /// The end of the time in which a shortage of memory is not reported anew.
     shortage_until: Mutex<Option<Instant>>,
     /// Counters since SIGUSR2, by worker index.

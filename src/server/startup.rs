@@ -28,7 +28,7 @@ use crate::access_log::{AccessLog, ConsoleLog, LogDestination};
 use crate::cli::quote;
 use crate::files::{ContentSource, FileCloser, Root, Upload};
 use crate::net::{
-    ListenError, MemoryLimit, defer_accept, limit_bandwidth, listen_all, listen_on_same_port,
+    Bandwidth, ListenError, MemoryLimit, defer_accept, limit_bandwidth, listen_all, listen_on_same_port,
     raise_nofile_limit,
 };
 use crate::reactor::{ConnectionLimit, HelperPool, Helpers, Now, Reactor};
@@ -92,6 +92,7 @@ pub fn start(
     let (connections_max, mut shared) = prepare(&mut config, count as u64, false, now)?;
     let memory_max = config.memory_max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
     shared.memory = memory_used.map(|used| MemoryLimit { used, max: memory_max });
+    shared.bandwidth = config.bandwidth_total.map(|rate| Arc::new(Bandwidth::new(rate)));
     let confinement = Confinement::new(&config)?;
     let tls_note = shared.tls.as_ref().and_then(|tls| tls.note());
     let logs = AccessLog::open_for_threads(&config.access_log, &config.log_style, count)

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -207,4 +208,27 @@ fn bandwidth_paces_each_connection() {
     assert_eq!(server.connect().get("/large").body.len(), LEN);
     // The kernel lets the first segments go at once. A slow machine only takes longer.
     assert!(begin.elapsed() > Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn total_bandwidth_is_shared_in_turn() {
+    const LEN: usize = 320 * 1024;
+    let content = vec![b'x'; LEN];
+    let files: [(&str, &[u8]); 2] = [("large", &content), ("small", b"small")];
+    let server = Server::with(&files, &["--bandwidth-total", "512KiB/s", "--workers", "2"]);
+    let (begin, finished) = (Instant::now(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                assert_eq!(server.connect().get("/large").body.len(), LEN);
+                finished.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        while begin.elapsed() < Duration::from_millis(100) {
+            assert_eq!(server.connect().get("/small").body, b"small");
+        }
+        assert_eq!(finished.load(Ordering::SeqCst), 0, "the large ones came first");
+    });
+    // 640 KiB. A slow machine only takes longer.
+    assert!(begin.elapsed() > Duration::from_secs(1), "{:?}", begin.elapsed());
 }

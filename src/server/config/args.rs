@@ -81,6 +81,7 @@ pub const PROGRAM: Program = Program {
         OptionSpec::value(None, "--max-connections-per-ip", "100"),
         OptionSpec::value(None, "--rate-limit", "20/s,100"),
         OptionSpec::value(None, "--bandwidth", "1MiB/s"),
+        OptionSpec::value(None, "--bandwidth-total", "10MiB/s"),
         OptionSpec::value(None, "--memory", "512MiB"),
         // One core serves more visitors than most sites have.
         OptionSpec::value(None, "--workers", "auto").defaults_to("1"),
@@ -167,11 +168,11 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
         header_timeout: parsed
             .value("--header-timeout", |text| parse_time("--header-timeout", text, false))?,
         grace: parsed.value("--grace", |text| parse_time("--grace", text, true))?,
-        connections_max: parsed.read("--max-connections", |text| parse_count("--max-connections", text))?,
-        connections_per_ip_max: parsed
-            .read("--max-connections-per-ip", |text| parse_count("--max-connections-per-ip", text))?,
+        connections_max: read_count(parsed, "--max-connections")?,
+        connections_per_ip_max: read_count(parsed, "--max-connections-per-ip")?,
         rate_limit: parsed.read("--rate-limit", |text| parse_with("--rate-limit", text, RateLimit::parse))?,
-        bandwidth: parsed.read("--bandwidth", parse_bandwidth)?,
+        bandwidth: read_bandwidth(parsed, "--bandwidth")?,
+        bandwidth_total: read_bandwidth(parsed, "--bandwidth-total")?,
         memory_max: parsed.read("--memory", parse_memory)?,
         workers: parsed.value("--workers", parse_workers)?,
         http: !parsed.flag_once("--no-http")?,
@@ -204,6 +205,14 @@ fn read_config(parsed: &mut ParsedArgs, content_exists: bool) -> Result<ServerCo
     check_header_conflicts(&config.headers, config.cors.is_some())?;
     check_loops(&config.redirects)?;
     Ok(config)
+}
+
+fn read_count(parsed: &mut ParsedArgs, name: &'static str) -> Result<Option<usize>, String> {
+    parsed.read(name, |text| parse_count(name, text))
+}
+
+fn read_bandwidth(parsed: &mut ParsedArgs, name: &'static str) -> Result<Option<u64>, String> {
+    parsed.read(name, |text| parse_bandwidth(name, text))
 }
 
 fn read_root(parsed: &mut ParsedArgs, content_exists: bool) -> Result<RootChoice, String> {

@@ -81,6 +81,8 @@ pub struct ServerConfig {
     pub rate_limit: Option<RateLimit>,
     /// Bytes per second that a connection sends at most.
     pub bandwidth: Option<u64>,
+    /// Bytes per second that all connections together send at most.
+    pub bandwidth_total: Option<u64>,
     /// Bytes of memory above which nothing is read; `None` is a quarter of the machine's.
     pub memory_max: Option<u64>,
     /// Worker threads; `None` is one per core.

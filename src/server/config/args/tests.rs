@@ -88,6 +88,7 @@ fn no_arguments_serve_content_directory_if_present() {
         connections_per_ip_max: None,
         rate_limit: None,
         bandwidth: None,
+        bandwidth_total: None,
         memory_max: None,
         workers: Some(1),
         quiet: false,
@@ -319,9 +320,12 @@ fn limits_of_an_address_and_a_connection_set_their_fields() {
     assert_eq!(config(&["--rate-limit", "5/s,9"]), config_with(|config| config.rate_limit = limit));
     for text in ["64KiB", "64KiB/s"] {
         assert_eq!(config(&["--bandwidth", text]), config_with(|config| config.bandwidth = Some(1 << 16)));
+        let total = config_with(|config| config.bandwidth_total = Some(1 << 16));
+        assert_eq!(config(&["--bandwidth-total", text]), total);
     }
     for (line, expected) in [
         (["--bandwidth", "16000"], "--bandwidth: '16000' is too slow; it must be at least 16KiB/s"),
+        (["--bandwidth-total", "1/s"], "--bandwidth-total: '1/s' is too slow; it must be at least 16KiB/s"),
         (
             ["--rate-limit", "0.0001/s"],
             "--rate-limit: '0.0001/s' is invalid: the rate must be at least 0.001/s",

@@ -25,11 +25,11 @@ pub(super) fn parse_port(text: &OsStr) -> Result<u16, String> {
 /// The kernel sends up to 64 KiB at once, so a slower connection seems to stall.
 const BANDWIDTH_MIN: u64 = 16 * 1024;
 
-pub(super) fn parse_bandwidth(text: &OsStr) -> Result<u64, String> {
+pub(super) fn parse_bandwidth(name: &str, text: &OsStr) -> Result<u64, String> {
     let size = text.to_str().map_or(text, |plain| OsStr::new(plain.strip_suffix("/s").unwrap_or(plain)));
-    match parse_size("--bandwidth", size)? {
+    match parse_size(name, size)? {
         rate if rate < BANDWIDTH_MIN => {
-            Err(format!("--bandwidth: {} is too slow; it must be at least 16KiB/s", quote(text)))
+            Err(format!("{name}: {} is too slow; it must be at least 16KiB/s", quote(text)))
         }
         rate => Ok(rate),
     }
