@@ -23,6 +23,9 @@ pub const VERSION: &str = match cfg!(feature = "tls") {
     false => concat!("reactor-client ", env!("CARGO_PKG_VERSION"), " without TLS\n"),
 };
 
+/// As in curl.
+const REDIRECTS_MAX_DEFAULT: u32 = 50;
+
 /// Program name and options.
 pub const PROGRAM: Program = Program {
     name: "reactor-client",
@@ -51,10 +54,12 @@ pub const PROGRAM: Program = Program {
         OptionSpec::flag(Some('i'), "--include").single("responses are counted, not shown"),
         OptionSpec::flag(Some('k'), "--insecure"),
         OptionSpec::value(None, "--key", "key.pem"),
+        OptionSpec::flag(Some('L'), "--location").single("redirects are counted, not followed"),
         OptionSpec::value(None, "--log", "exchanges.log").single("responses are counted, not logged"),
         OptionSpec::value(None, "--log-format", "json").single("responses are counted, not logged"),
         OptionSpec::value(None, "--log-headers", "Host,Server").single("responses are counted, not logged"),
         OptionSpec::flag(None, "--log-secrets").single("responses are counted, not logged"),
+        OptionSpec::value(None, "--max-redirs", "50").single("redirects are counted, not followed"),
         OptionSpec::value(Some('m'), "--max-time", "30").single("-z ends the run, --timeout a request"),
         OptionSpec::flag(None, "--no-keepalive").only_in(LOAD_MODE),
         OptionSpec::value(None, "--order", "random").only_in(LOAD_MODE),
@@ -121,6 +126,7 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
         silent: args.flag("--silent"),
         show_error: args.flag("--show-error"),
         fail: args.flag("--fail"),
+        redirects_max: redirects_max(args)?,
         max_time: value(args, "--max-time", parse_time)?.filter(|time| !time.is_zero()),
         connect_timeout: value(args, "--connect-timeout", parse_time)?.filter(|time| !time.is_zero()),
         log: match file_name(args, "--log")? {
@@ -143,6 +149,15 @@ pub(crate) fn read_config(args: &mut ParsedArgs) -> Result<ClientConfig, String>
         login_user: request.login_user,
         assume_yes: args.flag("--yes"),
     })
+}
+
+fn redirects_max(args: &mut ParsedArgs) -> Result<Option<u32>, String> {
+    let parse = |text: &str| match text {
+        "-1" => Ok(u32::MAX),
+        text => text.parse().map_err(|_| "it is a number, or -1 for no limit"),
+    };
+    let max = value(args, "--max-redirs", parse)?.unwrap_or(REDIRECTS_MAX_DEFAULT);
+    Ok(args.flag("--location").then_some(max))
 }
 
 fn output(args: &mut ParsedArgs, path: &str) -> Result<OutputChoice, String> {

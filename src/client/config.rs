@@ -33,6 +33,8 @@ pub struct ClientConfig {
     pub show_error: bool,
     /// Fails for status 400 and above, without body output.
     pub fail: bool,
+    /// Redirects to follow at most; `None` follows none.
+    pub redirects_max: Option<u32>,
     /// Time limit of the run.
     pub max_time: Option<Duration>,
     /// Time limit for connecting.

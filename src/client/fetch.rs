@@ -34,6 +34,17 @@ struct FetchApp {
     pool: Pool,
     deadline: Option<Instant>,
     ended: Now,
+    helpers: Helpers,
+}
+
+impl FetchApp {
+    fn begin_connect(&mut self, now: Now) {
+        let session = &mut self.session;
+        match begin_connect(&session.config, session.tls.take(), &self.helpers, now) {
+            Ok((connector, tls)) => (session.connector, session.tls) = (connector, tls),
+            Err(error) => session.fail(error),
+        }
+    }
 }
 
 /// Sends the configured request and handles the response.
@@ -43,19 +54,11 @@ pub fn fetch(mut config: ClientConfig) -> Result<(), RunError> {
     }
     ask_password(config.login_user.take(), &mut config.fields)?;
     let now = Now::read();
-    let connect_timeout = config.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let log = ExchangeLog::open(&config.log, &config.log_style)
         .map_err(|source| RunError::Log(log_name(&config.log), source, "nothing was sent"))?;
     let log_name = log_name(&config.log);
     let helpers = Helpers::new(HelperPool::new(1)).map_err(RunError::Reactor)?;
-    let target = &config.target;
-    let tls =
-        target.is_tls.then(|| ClientTls::open(&config.tls, false)).transpose().map_err(RunError::Tls)?;
-    let known = KnownHost::find(&config.known_hosts, &target.host, target.port);
-    let connector = match known.is_empty() {
-        true => AddressConnector::resolve(&target.host, target.port, connect_timeout, now, &helpers),
-        false => AddressConnector::known(&target.host, known, connect_timeout, now),
-    };
+    let (connector, tls) = begin_connect(&config, None, &helpers, now)?;
     let (is_silent, deadline) = (config.silent, config.max_time.map(|time| now.instant + time));
     let mut session = Session::new(config, connector, tls, log, now);
     if session.outcome.is_some() {
@@ -66,7 +69,8 @@ pub fn fetch(mut config: ClientConfig) -> Result<(), RunError> {
     }
     let stream_fd = session.upload.as_ref().map(UploadBody::stream_fd).transpose();
     let stream_fd = stream_fd.map_err(RunError::Reactor)?.flatten();
-    let fetch = FetchApp { session, pool: Pool::new(RESPONSE_HEAD_LEN_MAX, None), deadline, ended: now };
+    let (pool, ended) = (Pool::new(RESPONSE_HEAD_LEN_MAX, None), now);
+    let fetch = FetchApp { session, pool, deadline, ended, helpers: helpers.clone() };
     let mut reactor = Reactor::new(fetch, now).map_err(RunError::Reactor)?;
     reactor.use_helpers(helpers).map_err(RunError::Reactor)?;
     reactor.watch_signals(&WATCHED_SIGNALS).map_err(RunError::Reactor)?;
@@ -80,6 +84,26 @@ pub fn fetch(mut config: ClientConfig) -> Result<(), RunError> {
     let is_logged = session.log.finish();
     session.conclude(ended)?;
     is_logged.map_err(|source| RunError::Log(log_name, source, "the exchange itself is complete"))
+}
+
+/// Begins to resolve the target. Opens `tls` if it is needed for the first time.
+fn begin_connect(
+    config: &ClientConfig,
+    tls: Option<ClientTls>,
+    helpers: &Helpers,
+    now: Now,
+) -> Result<(AddressConnector, Option<ClientTls>), RunError> {
+    let (target, timeout) = (&config.target, config.connect_timeout.unwrap_or(CONNECT_TIMEOUT));
+    let tls = match tls {
+        None if target.is_tls => Some(ClientTls::open(&config.tls, false).map_err(RunError::Tls)?),
+        tls => tls,
+    };
+    let known = KnownHost::find(&config.known_hosts, &target.host, target.port);
+    let connector = match known.is_empty() {
+        true => AddressConnector::resolve(&target.host, target.port, timeout, now, helpers),
+        false => AddressConnector::known(&target.host, known, timeout, now),
+    };
+    Ok((connector, tls))
 }
 
 fn log_name(log: &LogDestination) -> String {
@@ -114,6 +138,9 @@ impl App for FetchApp {
             let error = RunError::TimedOut(self.session.config.max_time.unwrap_or_default());
             self.session.settle(Err(error), now);
         }
+        if std::mem::take(&mut self.session.has_moved) {
+            self.begin_connect(now);
+        }
         if self.session.reconnect_at.take_if(|at| *at <= now.instant).is_some() {
             self.session.connector.reconnect(now);
         }
@@ -121,9 +148,10 @@ impl App for FetchApp {
             match self.session.connector.connect_next(now) {
                 Ok(None) => {}
                 Ok(Some((socket, attempt))) => {
+                    let target = &self.session.config.target;
                     let stream = match &self.session.tls {
-                        None => Ok(socket.into()),
-                        Some(tls) => tls.connect(socket, &self.session.config.target.host),
+                        Some(tls) if target.is_tls => tls.connect(socket, &target.host),
+                        _ => Ok(socket.into()),
                     };
                     let protocol = FetchProtocol::new(self.session.method(), Some(attempt), self.deadline);
                     match stream {

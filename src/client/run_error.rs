@@ -32,6 +32,12 @@ pub enum RunError {
     /// Status of a failed send, of nothing to save, or with `--fail`.
     #[error("{0}")]
     Status(String),
+    /// A redirect that names no target.
+    #[error("the server redirects to a place that is not supported: {0}")]
+    BadRedirect(String),
+    /// More redirects than allowed: their number, and the next address.
+    #[error("more than {0} redirects; the next is to {1}; --max-redirs allows more")]
+    TooManyRedirects(u32, String),
     /// Binary body for a terminal.
     #[error(
         "the body is binary and was not written to the terminal; save it with -o FILE, or force it with -o -"
@@ -87,6 +93,8 @@ impl RunError {
             Self::Exchange(FetchError::TimedOut) | Self::TimedOut(_) => 28,
             Self::Exchange(_) => 56,
             Self::Status(_) => 22,
+            Self::BadRedirect(_) => 3,
+            Self::TooManyRedirects(..) => 47,
             Self::BinaryToTerminal | Self::Sink(..) | Self::Log(..) => 23,
             // As in shells.
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),

@@ -52,6 +52,10 @@ pub(super) struct Session {
     is_reused: bool,
     pub(super) reconnect_at: Option<Instant>,
     has_connected: bool,
+    redirects: u32,
+    unredirected: Option<Box<ClientConfig>>,
+    /// The next connection is to another origin.
+    pub(super) has_moved: bool,
     resume: Option<Resumption>,
     /// Another attempt may succeed.
     is_transient: bool,
@@ -92,6 +96,9 @@ impl Session {
             is_reused: false,
             reconnect_at: None,
             has_connected: false,
+            redirects: 0,
+            unredirected: None,
+            has_moved: false,
             resume: None,
             is_transient: false,
             status: (0, String::new()),
@@ -159,6 +166,7 @@ impl Session {
         // RFC 9110 section 15.5.18.
         let is_unexpected = head.status == 417 && self.awaits_continue();
         self.repeats |= is_unexpected && self.upload.as_mut().is_some_and(UploadBody::rewind);
+        self.on_redirect(head)?;
         if self.repeats {
             return Ok(());
         }
@@ -179,11 +187,15 @@ impl Session {
             };
             self.progress.begin(total_len, now.instant);
         }
-        if self.config.include {
-            let head = render(head, self.sink.guards_terminal());
-            self.with_sink(|sink| sink.write_head(&head))?;
+        self.write_head(head)
+    }
+
+    pub(super) fn write_head(&mut self, head: &ResponseHead<'_>) -> Result<(), RunError> {
+        if !self.config.include {
+            return Ok(());
         }
-        Ok(())
+        let head = render(head, self.sink.guards_terminal());
+        self.with_sink(|sink| sink.write_head(&head))
     }
 
     fn on_body(&mut self, bytes: &[u8]) -> Result<(), RunError> {
@@ -310,6 +322,7 @@ impl Session {
 }
 
 mod next_upload;
+mod redirect;
 mod resume;
 
 impl ResponseHandler for Session {
@@ -433,7 +446,7 @@ impl ResponseHandler for Session {
             return false;
         }
         // A stale connection would make a request that must not be sent twice fail (RFC 9110 section 9.2.2).
-        let is_reusable = is_reusable && self.config.method == "PUT";
+        let is_reusable = is_reusable && self.config.method == "PUT" && !self.has_moved;
         (self.is_reused, self.reconnect_at) = (is_reusable, (!is_reusable).then_some(now.instant));
         is_reusable
     }

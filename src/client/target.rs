@@ -68,6 +68,57 @@ impl ClientTarget {
     }
 }
 
+impl ClientTarget {
+    /// Target of a URI reference in a response (RFC 3986 section 5.2). Drops its user and fragment.
+    pub(super) fn resolve(&self, reference: &str) -> Result<Self, String> {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        let first = reference.split(['/', '?', '#']).next().unwrap_or_default();
+        let mut url = match (first.contains(':'), reference.starts_with("//")) {
+            (true, _) => reference.to_owned(),
+            (false, true) => format!("{scheme}:{reference}"),
+            (false, false) => {
+                let path = request_path(&merge_paths(&self.path, reference), PATH_ENCODE_SET);
+                return Ok(Self { path, ..self.clone() });
+            }
+        };
+        if split_scheme(&url).is_none() {
+            return Err(format!("{} is not an address of http:// or https://", quote(&url)));
+        }
+        take_login(&mut url);
+        parse_operands(&[url], &Overrides::default()).map(|(_, target)| target)
+    }
+
+    pub(super) fn has_origin_of(&self, other: &Self) -> bool {
+        let is_same_host = self.host.eq_ignore_ascii_case(&other.host);
+        is_same_host && (self.port, self.is_tls) == (other.port, other.is_tls)
+    }
+}
+
+/// A relative reference, merged with the path that it is relative to, without dot segments.
+fn merge_paths(base: &str, reference: &str) -> String {
+    let base_path = base.split(['?', '#']).next().unwrap_or_default();
+    let directory = base_path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let merged = match reference.as_bytes().first() {
+        None | Some(b'#') => return base.to_owned(),
+        Some(b'?') => return format!("{base_path}{reference}"),
+        Some(b'/') => reference.to_owned(),
+        Some(_) => format!("{directory}/{reference}"),
+    };
+    let (path, rest) = merged.split_at(merged.find(['?', '#']).unwrap_or(merged.len()));
+    let mut segments = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    if path.ends_with("/.") || path.ends_with("/..") {
+        segments.push("");
+    }
+    format!("/{}{rest}", segments.join("/"))
+}
+
 /// Addresses of `--resolve` for a host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownHost {
@@ -419,6 +470,47 @@ mod tests {
         }
         let empty = parse_operands(&[String::new()], &Overrides::default());
         assert_eq!(empty.unwrap_err(), "the host is empty");
+    }
+
+    #[test]
+    fn references_resolve_as_in_rfc_3986() {
+        let base = ClientTarget { is_tls: true, ..target("a", 443, "/b/c/d;p?q") };
+        // Section 5.4, without the fragments, which are not sent.
+        let rows = [
+            ("g", "https://a/b/c/g"),
+            ("./g", "https://a/b/c/g"),
+            ("g/", "https://a/b/c/g/"),
+            ("/g", "https://a/g"),
+            ("//g", "https://g/"),
+            ("?y", "https://a/b/c/d;p?y"),
+            ("g?y", "https://a/b/c/g?y"),
+            ("#s", "https://a/b/c/d;p?q"),
+            ("g?y#s", "https://a/b/c/g?y"),
+            (";x", "https://a/b/c/;x"),
+            ("", "https://a/b/c/d;p?q"),
+            (".", "https://a/b/c/"),
+            ("./", "https://a/b/c/"),
+            ("..", "https://a/b/"),
+            ("../g", "https://a/b/g"),
+            ("../..", "https://a/"),
+            ("../../../g", "https://a/g"),
+            ("/./g", "https://a/g"),
+            ("/../g", "https://a/g"),
+            ("g.", "https://a/b/c/g."),
+            ("..g", "https://a/b/c/..g"),
+            ("./g/.", "https://a/b/c/g/"),
+            ("g/../h", "https://a/b/c/h"),
+            ("g?y/../x", "https://a/b/c/g?y/../x"),
+            ("/a b\u{e9}", "https://a/a%20b%C3%A9"),
+            ("http://u:p@h:81/x#y", "http://h:81/x"),
+            ("HTTPS://h", "https://h/"),
+        ];
+        for (reference, url) in rows {
+            assert_eq!(base.resolve(reference).expect(reference).url(), url, "{reference}");
+        }
+        for reference in ["mailto:a@b", "ftp://h/", "file:///etc/passwd", "http:g", "http:///x", "//h:x/"] {
+            assert!(base.resolve(reference).is_err(), "{reference}");
+        }
     }
 
     #[test]

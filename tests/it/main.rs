@@ -24,6 +24,7 @@ mod client_upload;
 mod concurrency;
 mod conditions;
 mod crowds;
+mod curl_oracle;
 mod deadlines;
 mod default_documents;
 mod examples;

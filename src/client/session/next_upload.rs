@@ -33,6 +33,7 @@ impl Session {
     }
 
     fn open(&mut self, item: &UploadItem) -> Result<(), RunError> {
+        self.end_redirects();
         let algorithm = self.config.repr_digest;
         let source_error = |source| RunError::Source(item.payload.to_string(), source);
         let mut upload = UploadBody::open(&item.payload, algorithm).map_err(source_error)?;
