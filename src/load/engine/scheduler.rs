@@ -21,51 +21,14 @@ pub(super) struct InFlightRequest {
 }
 
 #[derive(Debug)]
-struct ScheduleCursor {
+pub(super) struct Scheduler {
     schedule: Schedule,
     share: ThreadShare,
     origin: Instant,
+    /// Own requests since `origin`.
     taken: u64,
     /// `None` in a closed loop or after the end.
     next: Option<Instant>,
-}
-
-impl ScheduleCursor {
-    fn new(schedule: Schedule, share: ThreadShare, start: Instant) -> Self {
-        let mut cursor = Self { schedule, share, origin: start, taken: 0, next: None };
-        cursor.next = cursor.intended_after(0);
-        cursor
-    }
-
-    fn intended_after(&self, others: u64) -> Option<Instant> {
-        let number = self.share.global_number(self.taken.saturating_add(others));
-        self.schedule.intended(number).map(|intended| self.origin + intended)
-    }
-
-    fn unsent_count(&self, at: Instant) -> u64 {
-        if self.next.is_none_or(|next| next > at) {
-            return 0;
-        }
-        let elapsed = at.saturating_duration_since(self.origin);
-        self.share.own_count(self.schedule.due(elapsed)).saturating_sub(self.taken)
-    }
-
-    fn take(&mut self, at: Instant) -> Option<(u64, Instant)> {
-        let number = self.share.global_number(self.taken);
-        if !self.schedule.is_open_loop() {
-            self.taken += 1;
-            return Some((number, at));
-        }
-        let intended = self.next.filter(|next| *next <= at)?;
-        self.taken += 1;
-        self.next = self.intended_after(0);
-        Some((number, intended))
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Scheduler {
-    cursor: ScheduleCursor,
     measured_schedule: Option<Schedule>,
     pub(super) measured_from: Instant,
     pub(super) ends_at: Option<Instant>,
@@ -83,12 +46,16 @@ impl Scheduler {
     /// The warm-up begins at `start`.
     pub(super) fn new(plan: &Plan, share: ThreadShare, start: Instant) -> Self {
         let measured_from = start + plan.warmup;
-        let (first, measured_schedule) = match plan.warmup {
+        let (schedule, measured_schedule) = match plan.warmup {
             Duration::ZERO => (plan.schedule.clone(), None),
             _ => (warmup_schedule(&plan.schedule), Some(plan.schedule.clone())),
         };
-        Self {
-            cursor: ScheduleCursor::new(first, share, start),
+        let mut scheduler = Self {
+            schedule,
+            share,
+            origin: start,
+            taken: 0,
+            next: None,
             measured_schedule,
             measured_from,
             ends_at: plan.stop.duration.map(|duration| measured_from + duration),
@@ -97,18 +64,21 @@ impl Scheduler {
             in_flight_count: 0,
             outstanding: 0,
             is_cancelled: false,
-        }
+        };
+        scheduler.next = scheduler.intended_after(0);
+        scheduler
     }
 
     pub(super) fn is_open_loop(&self) -> bool {
-        self.cursor.schedule.is_open_loop()
+        self.schedule.is_open_loop()
     }
 
     pub(super) fn end_warmup_if_due(&mut self, at: Instant) {
         if at >= self.measured_from
             && let Some(schedule) = self.measured_schedule.take()
         {
-            self.cursor = ScheduleCursor::new(schedule, self.cursor.share, self.measured_from);
+            (self.schedule, self.origin, self.taken) = (schedule, self.measured_from, 0);
+            self.next = self.intended_after(0);
         }
     }
 
@@ -118,7 +88,12 @@ impl Scheduler {
         if self.quota == Some(0) {
             return None;
         }
-        let (number, intended) = self.cursor.take(self.last_due(at))?;
+        let last_due = self.last_due(at);
+        let intended =
+            if self.is_open_loop() { self.next.filter(|next| *next <= last_due)? } else { last_due };
+        let number = self.share.global_number(self.taken);
+        self.taken += 1;
+        self.next = self.intended_after(0);
         let is_counted = self.measured_schedule.is_none();
         self.outstanding += 1;
         if is_counted {
@@ -133,7 +108,7 @@ impl Scheduler {
     }
 
     pub(super) fn has_more(&self) -> bool {
-        let is_exhausted = self.is_open_loop() && self.cursor.next.is_none();
+        let is_exhausted = self.is_open_loop() && self.next.is_none();
         !self.is_cancelled && self.quota != Some(0) && !is_exhausted
     }
 
@@ -143,7 +118,12 @@ impl Scheduler {
     }
 
     pub(super) fn unsent_count(&self, at: Instant) -> u64 {
-        let unsent = self.cursor.unsent_count(self.last_due(at));
+        let last_due = self.last_due(at);
+        if self.next.is_none_or(|next| next > last_due) {
+            return 0;
+        }
+        let due = self.schedule.due(last_due.saturating_duration_since(self.origin));
+        let unsent = self.share.own_count(due).saturating_sub(self.taken);
         self.quota.map_or(unsent, |quota| unsent.min(quota))
     }
 
@@ -154,8 +134,13 @@ impl Scheduler {
         last.map_or(at, |last| last.min(at))
     }
 
+    fn intended_after(&self, others: u64) -> Option<Instant> {
+        let number = self.share.global_number(self.taken.saturating_add(others));
+        self.schedule.intended(number).map(|intended| self.origin + intended)
+    }
+
     pub(super) fn due_after(&self, others: u64) -> Option<Instant> {
-        self.cursor.intended_after(others).filter(|_| self.has_more())
+        self.intended_after(others).filter(|_| self.has_more())
     }
 
     pub(super) fn next_phase_change(&self, at: Instant) -> Option<Instant> {
