@@ -52,14 +52,6 @@ pub const TRANSITIONS: &[(LoadPhase, LoadPhase)] = &[
     (LoadPhase::Receiving, LoadPhase::Closing),
 ];
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum HandshakeState {
-    None,
-    /// TCP is connected since.
-    Since(Instant),
-    Failed(LoadFailure),
-}
-
 /// Connection protocol.
 #[derive(Debug)]
 pub struct LoadProtocol {
@@ -73,7 +65,8 @@ pub struct LoadProtocol {
     first_byte_at: Option<Instant>,
     has_received_response: bool,
     connect_started_at: Instant,
-    handshake: HandshakeState,
+    tcp_connected_at: Option<Instant>,
+    handshake_failure: Option<LoadFailure>,
     free_since: Instant,
 }
 
@@ -89,7 +82,8 @@ impl LoadProtocol {
             first_byte_at: None,
             has_received_response: false,
             connect_started_at: at,
-            handshake: HandshakeState::None,
+            tcp_connected_at: None,
+            handshake_failure: None,
             free_since: at,
         }
     }
@@ -207,8 +201,7 @@ impl LoadProtocol {
             run.failed(request, LoadFailure::TooLong, at);
             return Some(self.close(CloseReason::Refused(LoadFailure::TooLong.describe())));
         }
-        let first_byte = self.first_byte_at.take().unwrap_or(at);
-        run.answered(request, self.reader.status, first_byte, at, self.reader.received_len);
+        run.answered(request, &self.reader, self.first_byte_at.take().unwrap_or(at), at);
         self.has_received_response = true;
         let is_last = !self.reader.keep_alive || (self.requests_left == 0 && self.asked.is_empty());
         if is_last {
@@ -229,7 +222,7 @@ impl Protocol for LoadProtocol {
         // Read after input and before output: no latency is too short.
         let at = run.clock.at(*now);
         if self.phase == LoadPhase::Connecting {
-            let connected_at = if let HandshakeState::Since(since) = self.handshake { since } else { at };
+            let connected_at = self.tcp_connected_at.unwrap_or(at);
             let took = connected_at.saturating_duration_since(self.connect_started_at);
             run.on_connected(self.slot_index, took, at);
             self.free_since = at;
@@ -240,21 +233,20 @@ impl Protocol for LoadProtocol {
     }
 
     fn on_connected(&mut self, run: &mut ThreadRun, now: Now) {
-        self.handshake = HandshakeState::Since(run.clock.at(now));
+        self.tcp_connected_at = Some(run.clock.at(now));
     }
 
     fn on_handshake(&mut self, outcome: Result<TlsSession, HandshakeError>, run: &mut ThreadRun, now: Now) {
-        match (outcome, self.handshake) {
-            (Ok(session), HandshakeState::Since(since)) => {
-                let took = run.clock.at(now).saturating_duration_since(since);
+        match outcome {
+            Ok(session) => {
                 let metrics = &mut run.metrics;
                 let times = if session.is_resumed { &mut metrics.tls_resumed } else { &mut metrics.tls_full };
-                times.record(took);
+                let at = run.clock.at(now);
+                times.record(at.saturating_duration_since(self.tcp_connected_at.unwrap_or(at)));
             }
-            (Ok(_), _) => {}
-            (Err(error), _) => {
+            Err(error) => {
                 log::info!("the TLS handshake failed: {}", error.to_string().escape_debug());
-                self.handshake = HandshakeState::Failed(match error {
+                self.handshake_failure = Some(match error {
                     HandshakeError::Certificate(_) => LoadFailure::CertificateRefused,
                     _ => LoadFailure::HandshakeFailed,
                 });
@@ -292,29 +284,23 @@ impl Protocol for LoadProtocol {
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, run: &mut ThreadRun, now: Now) {
         let at = run.clock.at(now);
         log::debug!("closed: {reason}");
+        let is_connecting = self.phase == LoadPhase::Connecting;
         match reason {
             CloseReason::Shutdown => {
                 for request in self.asked.drain(..) {
                     run.on_unfinished(request, at);
                 }
             }
-            CloseReason::HandshakeFailed | CloseReason::TimedOut(_)
-                if self.phase == LoadPhase::Connecting =>
-            {
-                let failure = match self.handshake {
-                    HandshakeState::Failed(failure) => failure,
-                    _ => LoadFailure::ConnectTimedOut,
-                };
-                run.on_connect_failed(self.slot_index, failure, at);
-                return;
+            CloseReason::HandshakeFailed | CloseReason::TimedOut(_) if is_connecting => {
+                let failure = self.handshake_failure.unwrap_or(LoadFailure::ConnectTimedOut);
+                return run.on_connect_failed(self.slot_index, failure, at);
             }
             CloseReason::ConnectFailed(kind) => {
-                run.on_connect_failed(self.slot_index, connect_failure(kind, None), at);
-                return;
+                return run.on_connect_failed(self.slot_index, connect_failure(kind, None), at);
             }
             _ => self.fail_oldest(connection_failure(reason, self.first_byte_at.is_some()), run, at),
         }
-        if self.phase != LoadPhase::Connecting {
+        if !is_connecting {
             let was_used = self.requests_left < self.policy.requests_max;
             run.left(self.slot_index, self.connect_started_at, was_used, at);
         }

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use super::connection_slots::{ConnectionSlots, LoadSlot};
 use super::pacer::ThreadShare;
 use super::scheduler::{InFlightRequest, Scheduler};
-use crate::http::{LastHead, Method};
+use crate::http::{LastHead, Method, ResponseReader};
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
 use crate::load::stats::failure::LoadFailure;
@@ -256,22 +256,21 @@ impl ThreadRun {
     pub(super) fn answered(
         &mut self,
         request: InFlightRequest,
-        status: u16,
+        response: &ResponseReader,
         first_byte: Instant,
         done: Instant,
-        len: u64,
     ) {
         self.scheduler.ended(&request);
         self.has_timed_out = false;
         if request.is_counted {
             self.metrics.answered(ResponseRecord {
                 url: request.url,
-                status,
+                status: response.status,
                 intended: self.since(request.intended),
                 sent: self.since(request.sent),
                 first_byte: self.since(first_byte),
                 done: self.since(done),
-                received_len: len,
+                received_len: response.received_len,
             });
         }
     }
