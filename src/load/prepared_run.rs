@@ -34,32 +34,21 @@ const FDS_PER_THREAD: u64 = 8;
 /// Limit in bytes: each request in flight has a copy.
 const BODY_LEN_MAX: u64 = 16 * 1024 * 1024;
 
-pub(crate) struct PreparedRun {
+pub(crate) struct PreparedRun<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) interrupt: &'a Interrupt,
     pub(crate) plan: Plan,
     pub(crate) setup: Setup,
-    endpoints: Endpoints,
+    pub(crate) endpoints: Endpoints,
 }
 
-impl PreparedRun {
-    pub(crate) fn resolve(plan: Plan, setup: Setup) -> Result<Self, LoadError> {
-        let limit = raise_nofile_limit();
-        check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
-        let tls = plan.targets.iter().any(|target| target.is_tls);
-        let tls = tls.then(|| ClientTls::open(&plan.tls, plan.tls_resumes)).transpose()?;
-        let endpoints = Endpoints { addresses: resolve(&plan.targets, &plan.known_hosts)?, tls };
-        Ok(Self { plan, setup, endpoints })
-    }
-
-    pub(crate) fn run(
-        &self,
-        plan: &Plan,
-        settings: &Settings,
-        interrupt: &Interrupt,
-    ) -> Result<SavedRun, LoadError> {
-        let (mut live, interval) = LiveDisplay::on_stderr(plan, settings.progress_interval, settings.silent);
+impl PreparedRun<'_> {
+    pub(crate) fn run(&self, plan: &Plan) -> Result<SavedRun, LoadError> {
+        let Settings { progress_interval, silent, .. } = *self.settings;
+        let (mut live, interval) = LiveDisplay::on_stderr(plan, progress_interval, silent);
         let began = Now::read();
         let mut show = |so_far: &_, phase| live.show(so_far, phase);
-        let result = threads::run(plan, &self.endpoints, interrupt, interval, &mut show);
+        let result = threads::run(plan, &self.endpoints, self.interrupt, interval, &mut show);
         live.clear();
         let result = result.map_err(|error| LoadError::Failed(format!("the run failed: {error}")))?;
         let totals = result.metrics.series.totals;
@@ -100,6 +89,14 @@ pub(crate) fn build_plan(settings: &Settings) -> Result<(Plan, Setup), LoadError
     let plan = Plan { targets, request, ..settings.plan.clone() };
     let setup = Setup::of(&plan, &parts);
     Ok((plan, setup))
+}
+
+pub(crate) fn find_endpoints(plan: &Plan) -> Result<Endpoints, LoadError> {
+    let limit = raise_nofile_limit();
+    check_fd_limit(limit, plan.concurrency, plan.threads).map_err(LoadError::Failed)?;
+    let tls = plan.targets.iter().any(|target| target.is_tls);
+    let tls = tls.then(|| ClientTls::open(&plan.tls, plan.tls_resumes)).transpose()?;
+    Ok(Endpoints { addresses: resolve(&plan.targets, &plan.known_hosts)?, tls })
 }
 
 fn read_targets(target_selection: &TargetSelection) -> Result<Vec<ClientTarget>, LoadError> {

@@ -8,7 +8,7 @@ use super::args::Settings;
 use super::compare::{Comparison, compare};
 use super::error::LoadError;
 use super::output::{OutputFile, ReportOutput};
-use super::prepared_run::{PreparedRun, build_plan};
+use super::prepared_run::{PreparedRun, build_plan, find_endpoints};
 use super::report::ReportFormat;
 use super::saved::{SavedRun, read_run};
 use crate::client::tls::TlsError;
@@ -25,12 +25,13 @@ use crate::load::stats::summary::Summary;
 /// The run fails, or its result misses a requirement.
 pub fn run(settings: &Settings) -> Result<(), LoadError> {
     let interrupt = Interrupt::watch(&STOP_SIGNALS).map_err(LoadError::signal_watch_failed)?;
+    let wait = &interrupt.blocking_wait;
     let (prepared, baseline, out, save) =
-        interrupt.blocking_wait.run(|| prepare_run(settings)).map_err(|_| LoadError::NothingMeasured)??;
+        wait.run(|| prepare_run(settings, &interrupt)).map_err(|_| LoadError::NothingMeasured)??;
     if let Some(search) = &settings.search {
-        return find_rate(settings, search, &prepared, &interrupt, out);
+        return find_rate(&prepared, search, out);
     }
-    let run = prepared.run(&prepared.plan, settings, &interrupt)?;
+    let run = prepared.run(&prepared.plan)?;
     // Writing the report may block forever: from here a signal ends the program.
     interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
     let summary = run.summary();
@@ -48,12 +49,13 @@ pub fn run(settings: &Settings) -> Result<(), LoadError> {
     judge(settings, &summary, comparison.as_ref())
 }
 
-fn prepare_run(
-    settings: &Settings,
-) -> Result<(PreparedRun, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {
+fn prepare_run<'a>(
+    settings: &'a Settings,
+    interrupt: &'a Interrupt,
+) -> Result<(PreparedRun<'a>, Option<SavedRun>, ReportOutput, Option<OutputFile>), LoadError> {
     let (plan, setup) = build_plan(settings)?;
     let baseline = settings.baseline_path.as_deref().map(read_run).transpose()?;
-    let prepared = PreparedRun::resolve(plan, setup)?;
+    let prepared = PreparedRun { settings, interrupt, endpoints: find_endpoints(&plan)?, plan, setup };
     let out = ReportOutput::open(settings.report_path.as_deref())?;
     settings.baseline_path.iter().try_for_each(|file| out.check_not_same_file("--compare", file))?;
     let save = out.open_save_file(settings.save_path.as_deref())?;

@@ -134,8 +134,7 @@ impl Plan {
                 "each of {threads} threads needs a connection, and -c is {concurrency}: raise -c or lower --threads"
             ));
         }
-        if self.stop.requests.is_some_and(|requests| requests < concurrency as u64) {
-            let requests = self.stop.requests.unwrap_or_default();
+        if let Some(requests) = self.stop.requests.filter(|requests| *requests < concurrency as u64) {
             return Err(format!(
                 "-n {requests} leaves some of {concurrency} connections without a request: raise -n or lower -c"
             ));

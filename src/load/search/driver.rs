@@ -8,9 +8,7 @@ use std::time::Duration;
 use super::bracket::{self, NextStep, RATE_MIN, SearchEnd, SearchOutcome};
 use super::curve::{Curve, RateStep};
 use super::slo::most_common_failure;
-use crate::load::args::Settings;
 use crate::load::args::search::SearchSettings;
-use crate::load::engine::interrupt::Interrupt;
 use crate::load::engine::pacer::Schedule;
 use crate::load::error::LoadError;
 use crate::load::live::is_stderr_writable;
@@ -32,17 +30,13 @@ const WARMUP_MAX: Duration = Duration::from_millis(500);
 const WARMUP_DIVISOR: u32 = 4;
 
 pub(crate) fn find_rate(
-    settings: &Settings,
-    options: &SearchSettings,
-    prepared: &PreparedRun,
-    interrupt: &Interrupt,
+    prepared: &PreparedRun<'_>,
+    wanted: &SearchSettings,
     out: ReportOutput,
 ) -> Result<(), LoadError> {
-    let rate_search =
-        RateSearch { settings, wanted: options, prepared, interrupt, first_info: None, wall: Duration::ZERO };
-    let curve = rate_search.search()?;
-    interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
-    out.write(&settings.format.render_curve(&curve))?;
+    let curve = RateSearch { prepared, wanted, first_info: None, wall: Duration::ZERO }.search()?;
+    prepared.interrupt.restore_default_action().map_err(LoadError::signal_watch_failed)?;
+    out.write(&prepared.settings.format.render_curve(&curve))?;
     judge(&curve)
 }
 
@@ -57,10 +51,8 @@ fn judge(curve: &Curve) -> Result<(), LoadError> {
 }
 
 struct RateSearch<'a> {
-    settings: &'a Settings,
+    prepared: &'a PreparedRun<'a>,
     wanted: &'a SearchSettings,
-    prepared: &'a PreparedRun,
-    interrupt: &'a Interrupt,
     first_info: Option<RunInfo>,
     wall: Duration,
 }
@@ -71,7 +63,7 @@ impl RateSearch<'_> {
         let mut steps: Vec<RateStep> = Vec::new();
         let mut outcome = loop {
             let results: Vec<_> = steps.iter().map(RateStep::result).collect();
-            if self.interrupt.blocking_wait.has_signal() {
+            if self.prepared.interrupt.blocking_wait.has_signal() {
                 break bracket::so_far(&results);
             }
             let is_hopeless = steps.len() > 1 && steps.iter().all(RateStep::has_only_errors);
@@ -151,18 +143,18 @@ impl RateSearch<'_> {
 
     /// `None` for an interrupted run, which proves nothing.
     fn run(&mut self, plan: &Plan) -> Result<Option<Summary>, LoadError> {
-        let run = match self.prepared.run(plan, self.settings, self.interrupt) {
+        let run = match self.prepared.run(plan) {
             Err(LoadError::NothingMeasured) => return Ok(None),
             run => run?,
         };
         self.wall += plan.warmup + run.info.wall;
         self.first_info.get_or_insert_with(|| run.info.clone());
-        Ok((!self.interrupt.blocking_wait.has_signal()).then(|| run.summary()))
+        Ok((!self.prepared.interrupt.blocking_wait.has_signal()).then(|| run.summary()))
     }
 
     /// Standard error may be closed or blocked.
     fn say(&self, text: &str) {
-        if !self.settings.silent && is_stderr_writable() {
+        if !self.prepared.settings.silent && is_stderr_writable() {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         }
     }
