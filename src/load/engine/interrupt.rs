@@ -30,10 +30,8 @@ impl Interrupt {
 
     pub(crate) fn restore_default_action(&self) -> io::Result<()> {
         let always = Arc::new(AtomicBool::new(true));
-        for &signal in self.signals {
-            register_conditional_default(signal, Arc::clone(&always))?;
-        }
-        Ok(())
+        let restore = |&signal| register_conditional_default(signal, Arc::clone(&always)).map(drop);
+        self.signals.iter().try_for_each(restore)
     }
 }
 

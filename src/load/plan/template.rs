@@ -8,6 +8,7 @@ use fastrand::Rng;
 
 use crate::cli::quote;
 use crate::http::decimal;
+use crate::text::split_once;
 
 pub use request::{RequestParts, RequestTemplate};
 
@@ -36,10 +37,9 @@ impl Template {
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let mut template = Self::default();
         let mut rest = text;
-        while let Some(at) = rest.iter().position(|&byte| byte == b'{') {
-            let (before, from) = rest.split_at(at);
+        while let Some((before, inner)) = split_once(rest, b'{') {
             template.push_bytes(before);
-            rest = template.parse_brace(from)?;
+            rest = template.parse_brace(inner)?;
         }
         template.push_bytes(rest);
         Ok(template)
@@ -70,29 +70,34 @@ impl Template {
         }
     }
 
+    /// Source text for a request target, which cannot contain literal braces.
+    fn to_target(&self) -> String {
+        let source = |part: &TemplatePart| match part {
+            TemplatePart::Bytes(bytes) => {
+                String::from_utf8_lossy(bytes).replace('{', "%7B").replace('}', "%7D")
+            }
+            TemplatePart::Sequence => "{SEQ}".to_owned(),
+            TemplatePart::Random(first, last) => format!("{{RAND:{first}:{last}}}"),
+        };
+        self.0.iter().map(source).collect()
+    }
+
     fn is_random(&self) -> bool {
         self.0.iter().any(|part| matches!(part, TemplatePart::Random(..)))
     }
 
-    fn parse_brace<'a>(&mut self, from: &'a [u8]) -> Result<&'a [u8], String> {
-        let inner = from.get(1..).unwrap_or_default();
-        if let Some(escaped) = inner.strip_prefix(b"{")
-            && placeholder_name(escaped).is_some()
-        {
-            self.push_bytes(b"{");
-            return Ok(escaped);
-        }
+    /// Returns the rest after a brace, an escaped brace or a placeholder.
+    fn parse_brace<'a>(&mut self, inner: &'a [u8]) -> Result<&'a [u8], String> {
         let Some(name) = placeholder_name(inner) else {
             self.push_bytes(b"{");
-            return Ok(inner);
+            let escaped = inner.strip_prefix(b"{").filter(|escaped| placeholder_name(escaped).is_some());
+            return Ok(escaped.unwrap_or(inner));
         };
-        let Some(len) = inner.iter().position(|&byte| byte == b'}') else {
+        let Some((placeholder_text, rest)) = split_once(inner, b'}') else {
             return Err(format!("the placeholder {} is not closed; {REMEDY}", quote(format!("{{{name}"))));
         };
-        let (placeholder_text, rest) = inner.split_at(len);
-        let placeholder_text = String::from_utf8_lossy(placeholder_text);
-        self.0.push(parse_placeholder(&placeholder_text)?);
-        Ok(rest.get(1..).unwrap_or_default())
+        self.0.push(parse_placeholder(&String::from_utf8_lossy(placeholder_text))?);
+        Ok(rest)
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {
@@ -131,31 +136,6 @@ fn parse_placeholder(placeholder_text: &str) -> Result<TemplatePart, String> {
         }
         _ => Err(format!("{shown} is not a placeholder: {REMEDY}")),
     }
-}
-
-/// A request target cannot contain literal braces.
-pub(super) fn encode_loose_braces(path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(at) = rest.find(['{', '}']) {
-        let (before, from) = rest.split_at(at);
-        encoded.push_str(before);
-        let is_open = from.starts_with('{');
-        let is_named = |inner: &str| is_open && placeholder_name(inner.as_bytes()).is_some();
-        rest = from.get(1..).unwrap_or_default();
-        if is_named(rest) {
-            // Rejected later by name, if unclosed.
-            let (inner, after) = rest.split_at(rest.find('}').map_or(0, |len| len + 1));
-            encoded.push('{');
-            encoded.push_str(inner);
-            rest = after;
-        } else {
-            encoded.push_str(if is_open { "%7B" } else { "%7D" });
-            rest = rest.strip_prefix('{').filter(|inner| is_named(inner)).unwrap_or(rest);
-        }
-    }
-    encoded.push_str(rest);
-    encoded
 }
 
 #[cfg(test)]

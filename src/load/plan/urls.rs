@@ -19,18 +19,14 @@ pub(crate) fn parse_list(list: &[u8], overrides: &Overrides) -> Result<Vec<Clien
         format!("line {line}: it is not UTF-8; percent-encode other bytes")
     })?;
     let mut targets = Vec::new();
-    for (index, line) in list.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if line.len() > URL_LEN_MAX {
-            return Err(format!("line {}: it is longer than {URL_LEN_MAX} bytes", index + 1));
-        }
-        if targets.len() == URLS_MAX {
-            return Err(format!("line {}: there are more than {URLS_MAX} URLs", index + 1));
-        }
-        targets.push(parse_line(line, overrides).map_err(|error| format!("line {}: {error}", index + 1))?);
+    let lines = (1..).zip(list.lines().map(str::trim));
+    for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        let target = match line.len() {
+            len if len > URL_LEN_MAX => Err(format!("it is longer than {URL_LEN_MAX} bytes")),
+            _ if targets.len() == URLS_MAX => Err(format!("there are more than {URLS_MAX} URLs")),
+            _ => parse_line(line, overrides),
+        };
+        targets.push(target.map_err(|error| format!("line {number}: {error}"))?);
     }
     match targets.is_empty() {
         true => Err("there is no URL in it; write one on each line".to_owned()),

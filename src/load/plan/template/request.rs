@@ -10,7 +10,7 @@ use crate::client::request::{begin_head, last_edit};
 use crate::client::target::ClientTarget;
 use crate::http::{decimal, end_head, field};
 
-use super::{Template, encode_loose_braces};
+use super::Template;
 
 /// Common parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,28 +64,26 @@ impl RequestTemplate {
 
 impl UrlTemplate {
     fn new(target: &ClientTarget, parts: &RequestParts<'_>) -> Result<Self, String> {
-        let path = encode_loose_braces(&target.path);
-        let mut head = begin_head(parts.method, &path, target, parts.fields);
-        if !parts.keep_alive && last_edit(parts.fields, "connection").is_none() {
-            field(&mut head, "Connection", b"close");
-        }
+        let mut fields = Vec::new();
         for (name, edit) in parts.fields {
             if let FieldEdit::Set(value) = edit {
                 Template::parse(value.as_bytes())
                     .map_err(|error| format!("option '--header' with {}: {error}", quote(name)))?;
-                field(&mut head, name, value.as_bytes());
+                field(&mut fields, name, value.as_bytes());
             }
         }
-        Template::parse(path.as_bytes()).map_err(|error| format!("{}: {error}", quote(&target.path)))?;
+        let path = Template::parse(target.path.as_bytes())
+            .map_err(|error| format!("{}: {error}", quote(&target.path)))?;
+        let mut head = begin_head(parts.method, &path.to_target(), target, parts.fields);
+        if !parts.keep_alive && last_edit(parts.fields, "connection").is_none() {
+            field(&mut head, "Connection", b"close");
+        }
+        head.append(&mut fields);
         let Some(body) = parts.body else {
             end_head(&mut head);
             return Ok(Self { head: Template::parse(&head)?, body: None });
         };
-        Self::with_body(head, body)
-    }
-
-    /// `Content-Length` is last, so that its position is known.
-    fn with_body(mut head: Vec<u8>, body: &Template) -> Result<Self, String> {
+        // `Content-Length` is last, so that its position is known.
         head.extend_from_slice(b"Content-Length: ");
         let mut head = Template::parse(&head)?;
         let Some(bytes) = body.constant() else { return Ok(Self { head, body: Some(body.clone()) }) };

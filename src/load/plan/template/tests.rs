@@ -71,9 +71,9 @@ fn path_braces_outside_placeholders_are_percent_encoded() {
         ("/{id}", "/%7Bid%7D"),
         ("/{{SEQ}", "/%7BSEQ%7D"),
         ("/é{SEQ}}{", "/é{SEQ}%7D%7B"),
-        ("/{SEQ", "/{SEQ"),
     ] {
-        assert_eq!(encode_loose_braces(path), wanted, "{path}");
+        let template = Template::parse(path.as_bytes()).expect("placeholders");
+        assert_eq!(template.to_target(), wanted, "{path}");
     }
 }
 
@@ -145,9 +145,11 @@ proptest! {
 
     #[test]
     fn near_placeholders_parse_same_after_brace_encoding(text in "[{}SEQRANDseqd:019 é]{0,40}") {
-        let _ = Template::parse(text.as_bytes());
-        let encoded = encode_loose_braces(&text);
-        prop_assert_eq!(Template::parse(text.as_bytes()).is_ok(), Template::parse(encoded.as_bytes()).is_ok());
+        if let Ok(template) = Template::parse(text.as_bytes()) {
+            let encoded = template.to_target();
+            let again = Template::parse(encoded.as_bytes()).expect("placeholders");
+            prop_assert_eq!(again.to_target(), encoded);
+        }
     }
 
     #[test]
