@@ -100,24 +100,18 @@ impl Bracket {
     }
 
     fn next(&self, start: f64) -> NextStep {
-        match (self.met, self.above) {
-            (None, None) => NextStep::Try(rounded(start).clamp(RATE_MIN, RATE_MAX)),
-            (Some(met), None) if met >= RATE_MAX => NextStep::Done(self.outcome()),
-            (Some(met), None) => NextStep::Try(rounded(met * RATE_UP_FACTOR).min(RATE_MAX)),
-            (None, Some(above)) if above.rate <= RATE_MIN => NextStep::Done(self.outcome()),
-            (None, Some(above)) => NextStep::Try(rounded(above.rate / RATE_DOWN_DIVISOR).max(RATE_MIN)),
-            (Some(met), Some(above)) if above.rate <= met * PRECISION => NextStep::Done(self.outcome()),
-            (Some(met), Some(above)) => NextStep::Try(rounded((met * above.rate).sqrt())),
-        }
-    }
-
-    fn outcome(&self) -> SearchOutcome {
-        let end = match (self.met, self.above.map(|above| above.verdict)) {
-            (_, Some(SloVerdict::ClientBound)) => SearchEnd::ClientBound,
-            (Some(_), _) => SearchEnd::Found,
-            (None, _) => SearchEnd::NotMet,
+        let rate = match (self.met, self.above) {
+            (None, None) => start.clamp(RATE_MIN, RATE_MAX),
+            (Some(met), None) if met < RATE_MAX => (met * RATE_UP_FACTOR).min(RATE_MAX),
+            (None, Some(above)) if above.rate > RATE_MIN => (above.rate / RATE_DOWN_DIVISOR).max(RATE_MIN),
+            (Some(met), Some(above)) if above.rate > met * PRECISION => (met * above.rate).sqrt(),
+            (_, Some(StepResult { verdict: SloVerdict::ClientBound, .. })) => {
+                return NextStep::Done(self.ended(SearchEnd::ClientBound));
+            }
+            (Some(_), _) => return NextStep::Done(self.ended(SearchEnd::Found)),
+            (None, _) => return NextStep::Done(self.ended(SearchEnd::NotMet)),
         };
-        self.ended(end)
+        NextStep::Try(rounded(rate))
     }
 
     fn ended(&self, end: SearchEnd) -> SearchOutcome {
