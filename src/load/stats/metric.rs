@@ -2,33 +2,39 @@
 //!
 //! Each stands in the report, so a broken limit is visible there.
 
-use std::fmt;
-
 use super::metric_unit::MetricUnit;
 use super::spread::Spread;
 use super::summary::Summary;
 
 /// Kind of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display)]
 pub enum TimeKind {
     /// Latency from the intended start.
+    #[display("")]
     Corrected,
     /// Latency from the actual start.
+    #[display("uncorrected.")]
     Uncorrected,
     /// Time to the first byte.
+    #[display("first-byte.")]
     FirstByte,
     /// Time to connect.
+    #[display("connect.")]
     Connect,
     /// Generator lag.
+    #[display("lag.")]
     Lag,
 }
 
 /// Report metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display)]
+#[display(rename_all = "lowercase")]
 pub enum Metric {
     /// Statistic of a time, by its name in [`Spread::statistics`], in microseconds.
+    #[display("{_0}{_1}")]
     Time(TimeKind, &'static str),
     /// Responses per second.
+    #[display("rps")]
     Rate,
     /// Share of failed and unsent requests, and statuses from 400.
     Errors,
@@ -38,38 +44,21 @@ pub enum Metric {
     Unfinished,
 }
 
-const TIMES: [(&str, TimeKind); 5] = [
-    ("", TimeKind::Corrected),
-    ("uncorrected.", TimeKind::Uncorrected),
-    ("first-byte.", TimeKind::FirstByte),
-    ("connect.", TimeKind::Connect),
-    ("lag.", TimeKind::Lag),
-];
+const TIMES: [TimeKind; 5] =
+    [TimeKind::Corrected, TimeKind::Uncorrected, TimeKind::FirstByte, TimeKind::Connect, TimeKind::Lag];
 
-const OTHER_METRICS: [(&str, Metric); 4] = [
-    ("rps", Metric::Rate),
-    ("errors", Metric::Errors),
-    ("failed", Metric::Failed),
-    ("unfinished", Metric::Unfinished),
-];
+const OTHER_METRICS: [Metric; 4] = [Metric::Rate, Metric::Errors, Metric::Failed, Metric::Unfinished];
 
 impl Metric {
-    fn all() -> Vec<(String, Self)> {
-        let mut all = OTHER_METRICS.map(|(name, metric)| (name.to_owned(), metric)).to_vec();
-        for (prefix, times) in TIMES {
-            let named = |(name, _)| (format!("{prefix}{name}"), Self::Time(times, name));
-            all.extend(Spread::default().statistics().map(named));
-        }
-        all
-    }
-
     /// Metric by name.
     ///
     /// # Errors
     ///
     /// All names, to follow a colon.
     pub fn named(name: &str) -> Result<Self, String> {
-        Self::all().into_iter().find(|(its, _)| its == name).map(|(_, metric)| metric).ok_or_else(|| {
+        let of = |kind| Spread::default().statistics().map(move |(name, _)| Self::Time(kind, name));
+        let mut all = OTHER_METRICS.into_iter().chain(TIMES.into_iter().flat_map(of));
+        all.find(|metric| metric.to_string() == name).ok_or_else(|| {
             format!(
                 "there is no metric '{name}': there are rps, errors, failed, unfinished, min, mean, p50, \
                  p75, p90, p95, p99, p99.9, p99.99 and max, and times also after uncorrected., first-byte., \
@@ -106,13 +95,6 @@ impl Metric {
             Self::Failed => Some(summary.totals.failed as f64),
             Self::Unfinished => Some(summary.totals.unfinished as f64),
         }
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::all().into_iter().find(|(_, its)| its == self);
-        f.write_str(&named.map(|(name, _)| name).unwrap_or_default())
     }
 }
 
