@@ -38,13 +38,13 @@ pub(super) fn latency(summary: &Summary) -> Option<(Table<'_, LatencyRow>, &'sta
 }
 
 pub(crate) fn percentile(latency: Option<&Spread>, name: &str) -> String {
-    latency.and_then(|latency| latency.percentile_us(name)).map_or("-".to_owned(), |us| time(us as f64))
+    latency.and_then(|latency| latency.statistic(name)).map_or("-".to_owned(), time)
 }
 
 pub(super) fn histogram(summary: &Summary) -> Table<'_, &HistogramBar> {
-    let total: u64 = summary.bars.iter().map(|bar| bar.count).sum();
-    Table::new("Histogram", summary.bars.iter().collect())
-        .number("above", |bar| time(bar.from_us as f64))
+    let total: u64 = summary.histogram.iter().map(|bar| bar.count).sum();
+    Table::new("Histogram", summary.histogram.iter().collect())
+        .number("above", |bar| time(bar.above_us as f64))
         .number("up to", |bar| time(bar.to_us as f64))
         .number("requests", |bar| count(bar.count))
         .number("share", |bar| share(ratio(bar.count as f64, total as f64)))

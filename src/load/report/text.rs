@@ -88,7 +88,7 @@ fn totals(summary: &Summary) -> String {
     let (sent, answered) = (count(totals.sent), count(totals.answered));
     let (failed, unfinished) = (count(totals.failed), count(totals.unfinished));
     let sum = format!("{sent} sent = {answered} completed + {failed} failed + {unfinished} unfinished");
-    let (received, per_sec) = (bytes(summary.received_bytes as f64), bytes(summary.received_per_sec));
+    let (received, per_sec) = (bytes(summary.received_bytes as f64), bytes(summary.received_bytes_per_sec));
     let values = [
         ("requests", sum),
         ("rate", format!("{} (responses)", rate(summary.rate))),
@@ -136,7 +136,7 @@ fn latency(summary: &Summary) -> String {
 }
 
 fn histogram(summary: &Summary) -> String {
-    let most = summary.bars.iter().map(|bar| bar.count).max().unwrap_or_default();
+    let most = summary.histogram.iter().map(|bar| bar.count).max().unwrap_or_default();
     // At most `BAR_LEN_MAX`, so the cast fits.
     let len =
         |bar: &HistogramBar| (ratio(bar.count as f64, most as f64) * BAR_LEN_MAX as f64).ceil() as usize;

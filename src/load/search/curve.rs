@@ -2,14 +2,11 @@
 //!
 //! It selects the deciding step of a repeated rate.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::bracket::{SearchEnd, SearchOutcome, SloVerdict, StepResult, combined_verdict};
 use super::slo::{Slo, SloResult};
 use crate::load::run_info::Setup;
-use crate::load::stats::latency_histogram::secs;
 use crate::load::stats::spread::Spread;
 use crate::load::stats::summary::Summary;
 use crate::load::stats::validity::WALL_MIN;
@@ -43,9 +40,7 @@ pub struct Curve {
     /// Start of the search.
     pub started_unix_secs: u64,
     /// Length of all runs, with warm-ups.
-    #[serde(rename = "wall_secs", serialize_with = "secs")]
-    #[cfg_attr(test, schemars(with = "f64"))]
-    pub wall: Duration,
+    pub wall_secs: f64,
     /// Steps in order.
     #[serde(skip)]
     pub steps: Vec<RateStep>,
@@ -62,9 +57,7 @@ pub struct RateStep {
     #[serde(rename = "rate_per_sec")]
     pub rate: f64,
     /// Length, without warm-up.
-    #[serde(rename = "length_secs", serialize_with = "secs")]
-    #[cfg_attr(test, schemars(with = "f64"))]
-    pub wall: Duration,
+    pub length_secs: f64,
     /// Verdict.
     #[serde(flatten)]
     pub slo_result: SloResult,
@@ -81,8 +74,7 @@ pub struct RateStep {
     /// Latency from the due time.
     pub latency: Option<Spread>,
     /// CPU share of the client's busiest thread.
-    #[serde(rename = "client_cpu_share_max")]
-    pub cpu_share_max: f64,
+    pub client_cpu_share_max: f64,
     /// Whether 99 % of run.requests_min were due.
     #[serde(rename = "enough_requests")]
     pub has_enough_requests: bool,
@@ -95,7 +87,7 @@ impl RateStep {
         let due = summary.info.due.unwrap_or(totals.sent);
         Self {
             rate,
-            wall: summary.info.wall,
+            length_secs: summary.info.wall.as_secs_f64(),
             slo_result: objective.judge(summary),
             due,
             sent: totals.sent,
@@ -103,7 +95,7 @@ impl RateStep {
             answers_per_sec: summary.rate,
             error_share: summary.error_share,
             latency: summary.corrected,
-            cpu_share_max: summary.client.cpu_share_max,
+            client_cpu_share_max: summary.client.cpu_share_max,
             // Tolerance of 1 %: the last requests may be due after the end.
             has_enough_requests: due.saturating_add(due / 100) >= objective.requests_min(),
         }
@@ -118,7 +110,7 @@ impl RateStep {
     }
 
     pub(crate) fn percentile_us(&self, name: &str) -> Option<f64> {
-        self.latency?.percentile_us(name).map(|us| us as f64)
+        self.latency?.statistic(name)
     }
 
     /// Rate and verdict.
@@ -166,7 +158,7 @@ impl Curve {
 
     /// Whether steps were too short to measure the generator's CPU.
     pub fn has_short_steps(&self) -> bool {
-        self.steps.iter().any(|step| step.wall < WALL_MIN)
+        self.steps.iter().any(|step| step.length_secs < WALL_MIN.as_secs_f64())
     }
 
     /// Last step with the combined verdict of each rate, by rate.

@@ -101,7 +101,7 @@ impl RateSearch<'_> {
             pipeline: self.prepared.plan.pipeline as u64,
             threads: self.prepared.plan.threads as u64,
             started_unix_secs: self.first_info.map_or(0, |first| first.started_unix_secs),
-            wall: self.wall,
+            wall_secs: self.wall.as_secs_f64(),
             steps,
             answer: outcome,
         }

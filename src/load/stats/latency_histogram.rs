@@ -125,8 +125,7 @@ impl LatencyHistogram {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HistogramBar {
     /// Lower end, exclusive.
-    #[serde(rename = "above_us")]
-    pub from_us: u64,
+    pub above_us: u64,
     /// Upper end, inclusive.
     pub to_us: u64,
     /// Number of times.
@@ -139,9 +138,9 @@ pub(super) fn bars(times: &LatencyHistogram) -> Vec<HistogramBar> {
     // Ten decades hold an hour of microseconds.
     let edges = (0..10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power)));
     let pairs = iter::once(0).chain(edges.clone()).zip(edges);
-    let shown = pairs.filter(|(from_us, to_us)| *to_us >= min_us && *from_us < max_us);
-    let count = |from_us, to_us| times.count_below(to_us + 1) - times.count_below(from_us + 1);
-    shown.map(|(from_us, to_us)| HistogramBar { from_us, to_us, count: count(from_us, to_us) }).collect()
+    let shown = pairs.filter(|(above_us, to_us)| *to_us >= min_us && *above_us < max_us);
+    let count = |above_us, to_us| times.count_below(to_us + 1) - times.count_below(above_us + 1);
+    shown.map(|(above_us, to_us)| HistogramBar { above_us, to_us, count: count(above_us, to_us) }).collect()
 }
 
 impl Serialize for LatencyHistogram {

@@ -68,15 +68,9 @@ impl Spread {
         lowest.chain(percentiles).chain([("max", self.max_us as f64)])
     }
 
-    /// Statistic by name.
+    /// Statistic by name, in microseconds.
     pub fn statistic(self, name: &str) -> Option<f64> {
         self.statistics().find(|(its, _)| *its == name).map(|(_, value)| value)
-    }
-
-    /// Percentile by name.
-    pub fn percentile_us(&self, name: &str) -> Option<u64> {
-        let named = PERCENTILES.iter().zip(self.percentiles_us).find(|((its, _), _)| *its == name);
-        named.map(|(_, value)| value)
     }
 }
 

@@ -134,16 +134,14 @@ pub struct Summary {
     #[serde(rename = "requests")]
     pub totals: Requests,
     /// Connections closed for unsolicited bytes.
-    #[serde(rename = "unasked_connections")]
-    pub unasked: u64,
+    pub unasked_connections: u64,
     /// answered divided by wall_secs.
     #[serde(rename = "answers_per_sec")]
     pub rate: f64,
     /// Response bytes with heads.
     pub received_bytes: u64,
     /// received_bytes divided by wall_secs.
-    #[serde(rename = "received_bytes_per_sec")]
-    pub received_per_sec: f64,
+    pub received_bytes_per_sec: f64,
     /// Share of finished and unsent requests that failed, were unsent, or got a status from 400.
     pub error_share: f64,
     /// Time from due to end of response; with time-outs, and with the age of what waited above the median.
@@ -174,8 +172,7 @@ pub struct Summary {
     #[serde(skip)]
     pub uncorrected_times: LatencyHistogram,
     /// Latency histogram.
-    #[serde(rename = "histogram")]
-    pub bars: Vec<HistogramBar>,
+    pub histogram: Vec<HistogramBar>,
     /// Responses by status.
     pub statuses: Vec<StatusCount>,
     /// Failed requests.
@@ -246,7 +243,7 @@ impl Summary {
             },
             received_bytes: totals.received_len,
             rate: ratio(totals.answered as f64, wall_secs),
-            received_per_sec: ratio(totals.received_len as f64, wall_secs),
+            received_bytes_per_sec: ratio(totals.received_len as f64, wall_secs),
             error_share: 0.0,
             corrected: Spread::of(&corrected_times),
             uncorrected: Spread::of(&uncorrected_times),
@@ -256,8 +253,8 @@ impl Summary {
             tls_resumed: Spread::of(&metrics.tls_resumed),
             lag: Spread::of(&metrics.lag),
             unfinished,
-            unasked: metrics.unasked,
-            bars: bars(&corrected_times),
+            unasked_connections: metrics.unasked,
+            histogram: bars(&corrected_times),
             corrected_times,
             uncorrected_times,
             statuses: statuses.collect(),
@@ -351,7 +348,7 @@ impl Summary {
         let is_told = self.info.wall >= WALL_MIN && self.totals.answered > 0;
         let held_up = self.client.waited_share.filter(|share| is_told && *share >= CPU_WAIT_WARN_SHARE);
         let held_up = held_up.map(Finding::waited_for_cpu);
-        let (requests, connections) = (self.totals.resent, self.unasked);
+        let (requests, connections) = (self.totals.resent, self.unasked_connections);
         let resent = (requests > 0).then(|| Finding::resent(requests));
         let unasked = (connections > 0).then(|| Finding::unsolicited_bytes(connections));
         [held_up, self.unfinished.clone(), resent, unasked].into_iter().flatten()
@@ -367,19 +364,19 @@ impl Summary {
         let is_robust = |quantile: f64| (lag.count as f64 * (1.0 - quantile)).round() >= TAIL_COUNT_MIN;
         let robust = PERCENTILES.iter().rfind(|(_, quantile)| *quantile <= 0.99 && is_robust(*quantile));
         let (percentile, quantile) = *robust.unwrap_or(&PERCENTILES[0]);
-        let latency_us = self.corrected.and_then(|latency| latency.percentile_us(percentile)).unwrap_or(0);
+        let latency_us = self.corrected.and_then(|latency| latency.statistic(percentile)).unwrap_or(0.0);
         // At most an hour of microseconds, so the cast fits.
-        let limit_us = ((latency_us as f64 * LAG_SHARE_MAX) as u64).max(LAG_FLOOR_US);
+        let limit_us = ((latency_us * LAG_SHARE_MAX) as u64).max(LAG_FLOOR_US);
         let is_stall = lag.max_us as f64 > self.info.wall.as_micros() as f64 * (1.0 - quantile);
-        let at_percentile = (percentile, lag.percentile_us(percentile)?);
+        let at_percentile = (percentile, lag.statistic(percentile)? as u64);
         let (percentile, lag_us) = if is_stall { ("max", lag.max_us) } else { at_percentile };
         (lag_us > limit_us).then(|| Finding::lag(percentile, lag_us, limit_us))
     }
 
     /// Warns if latency without lag is too small to rely on.
     fn lag_warning(&self) -> Option<Finding> {
-        let lag = self.lag.filter(|_| self.is_open_loop())?.percentile_us("p99")?;
-        let latency = self.corrected?.percentile_us("p99")?;
+        let lag = self.lag.filter(|_| self.is_open_loop())?.statistic("p99")? as u64;
+        let latency = self.corrected?.statistic("p99")? as u64;
         let is_most = self.totals.answered > 0 && lag >= LAG_WARN_US && lag.saturating_mul(2) >= latency;
         is_most.then(|| Finding::lag_near_latency(lag, latency))
     }

@@ -10,7 +10,7 @@ use crate::load::report::html::{banner, began, header, page, section};
 use crate::load::report::table::{escaped, list};
 use crate::load::search::bracket::SearchEnd;
 use crate::load::search::curve::{Curve, RateStep};
-use crate::text::units::{count, duration, rate, share, time};
+use crate::text::units::{count, rate, share, time};
 
 /// HTML of a search.
 pub(super) fn html(curve: &Curve) -> String {
@@ -84,7 +84,7 @@ fn steps(curve: &Curve) -> String {
     let table = steps_table(curve)
         .number("step", |(number, _)| number.to_string())
         .number("responses", |(_, step)| rate(step.answers_per_sec))
-        .number("client's CPU", |(_, step)| share(step.cpu_share_max))
+        .number("client's CPU", |(_, step)| share(step.client_cpu_share_max))
         .long("reason", |(_, step)| step.slo_result.reasons.join("; "));
     table.to_html() + &few.unwrap_or_default()
 }
@@ -100,7 +100,7 @@ fn settings(curve: &Curve) -> String {
         ("threads", count(curve.threads)),
     ];
     entries.extend(curve.setup.entries().into_iter().filter(|(_, value)| !value.is_empty()));
-    entries.extend([("duration", duration(curve.wall)), ("started", began(curve.started_unix_secs))]);
+    entries.extend([("duration", time(curve.wall_secs * 1e6)), ("started", began(curve.started_unix_secs))]);
     list(&entries)
 }
 

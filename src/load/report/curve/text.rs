@@ -8,7 +8,7 @@ use crate::load::report::tables::percentile;
 use crate::load::report::text::{in_flight_text, lines};
 use crate::load::search::bracket::SloVerdict;
 use crate::load::search::curve::{Curve, RateStep};
-use crate::text::units::{count, duration, plural, rate, share};
+use crate::text::units::{count, plural, rate, share, time};
 
 const BAR_LEN_MAX: usize = 24;
 const NAME_LEN: usize = 12;
@@ -26,7 +26,7 @@ pub fn text(curve: &Curve) -> String {
 
 fn heading(curve: &Curve) -> String {
     let (connections, threads) = (plural(curve.concurrency, "connection"), plural(curve.threads, "thread"));
-    let (steps, wall) = (plural(curve.steps.len() as u64, "step"), duration(curve.wall));
+    let (steps, wall) = (plural(curve.steps.len() as u64, "step"), time(curve.wall_secs * 1e6));
     let in_flight = in_flight_text(curve.pipeline);
     lines(&[
         curve.target.clone(),

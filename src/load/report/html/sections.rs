@@ -45,14 +45,14 @@ pub(super) fn tiles(summary: &Summary) -> String {
         percentile_tile(summary, "p99.9", "one in 1,000 took longer"),
         tile("errors", &share(summary.error_share), &errors(summary)),
         tile("requests", &count(totals.sent), &sum),
-        tile("received", &format!("{}/s", bytes(summary.received_per_sec)), &received),
+        tile("received", &format!("{}/s", bytes(summary.received_bytes_per_sec)), &received),
         tile("client's CPU", &share(summary.client.cpu_share), &each),
     ];
     format!("<dl class=\"tiles\">\n{}</dl>\n", tiles.concat())
 }
 
 fn percentile_tile(summary: &Summary, name: &str, meaning: &str) -> String {
-    let of = |spread: &Option<Spread>| Some(time(spread.as_ref()?.percentile_us(name)? as f64));
+    let of = |spread: &Option<Spread>| Some(time(spread.as_ref()?.statistic(name)?));
     let words = match of(&summary.uncorrected) {
         Some(uncorrected) if summary.is_open_loop() => format!("uncorrected {uncorrected}"),
         _ if summary.corrected.is_some() => meaning.to_owned(),
@@ -144,7 +144,7 @@ pub(super) fn settings(summary: &Summary) -> String {
         ("waited for a processor", summary.client.waited_share.map_or("not known".to_owned(), share)),
         ("CPU and waiting of the busiest thread", share(summary.client.wanted_share_max)),
         ("requests sent again", count(summary.totals.resent)),
-        ("connections closed for unsolicited bytes", count(summary.unasked)),
+        ("connections closed for unsolicited bytes", count(summary.unasked_connections)),
     ];
     format!(
         "<div class=\"pair\">\n{}{}</div>\n",

@@ -34,7 +34,7 @@ fn step(rate: f64) -> RateStep {
     let due = (rate * 2.0) as u64;
     RateStep {
         rate,
-        wall: Duration::from_secs(2),
+        length_secs: 2.0,
         slo_result: SloResult { verdict, reasons },
         due,
         sent: due,
@@ -42,7 +42,7 @@ fn step(rate: f64) -> RateStep {
         answers_per_sec: rate * 0.995,
         error_share: 0.0,
         latency: latency(rate),
-        cpu_share_max: 0.25,
+        client_cpu_share_max: 0.25,
         has_enough_requests: rate >= 500.0,
     }
 }
@@ -59,7 +59,7 @@ fn curve(steps: Vec<RateStep>, answer: SearchOutcome) -> Curve {
         pipeline: 1,
         threads: 1,
         started_unix_secs: 1_700_000_000,
-        wall: Duration::from_millis(32_400),
+        wall_secs: 32.4,
         steps,
         answer,
     }

@@ -130,14 +130,14 @@ pub(crate) fn steady(secs: u64, factor: f64) -> Summary {
 #[test]
 fn summary_divides_the_sums() {
     let summary = stalling();
-    assert_eq!((summary.rate, summary.received_per_sec), (200.0, 204_800.0));
+    assert_eq!((summary.rate, summary.received_bytes_per_sec), (200.0, 204_800.0));
     assert_eq!((summary.client.cpu_share, summary.client.cpu_us_per_answer), (0.15, 750.0));
     assert_eq!((summary.client.waited_share, summary.client.wanted_share_max), (Some(0.05), 0.2));
     assert_eq!(summary.totals.unfinished_oldest_us, Some(100));
     assert_eq!(summary.error_share, 5.0 / 2005.0);
     assert_eq!(summary.statuses, [StatusCount { status: 200, count: 2000 }]);
     assert!(summary.validity.is_valid());
-    assert_eq!(summary.bars.iter().map(|bar| bar.count).sum::<u64>(), 2002);
+    assert_eq!(summary.histogram.iter().map(|bar| bar.count).sum::<u64>(), 2002);
 }
 
 /// At 200 requests per second, one in five arrives during a stall and waits for its end.
@@ -150,10 +150,10 @@ fn server_stall_shows_in_corrected_latency_only() {
         panic!("there are latencies");
     };
     for (name, truth_us) in [("p50", 800.0), ("p90", 105_800.0), ("p99", 195_800.0), ("p99.9", 200_800.0)] {
-        let found = corrected.percentile_us(name).map_or(0.0, |us| us as f64);
+        let found = corrected.statistic(name).unwrap_or(0.0);
         assert!((found / truth_us - 1.0).abs() < 0.05, "{name}: {found} and {truth_us}");
     }
-    assert_eq!(uncorrected.percentile_us("p99"), Some(800), "where it hides");
+    assert_eq!(uncorrected.statistic("p99"), Some(800.0), "where it hides");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn histogram_bar_includes_its_upper_end() {
     for value in [40, 50, 51, 100, 5000, 5004] {
         times.record(us(value));
     }
-    let bars: Vec<_> = bars(&times).iter().map(|bar| (bar.from_us, bar.to_us, bar.count)).collect();
+    let bars: Vec<_> = bars(&times).iter().map(|bar| (bar.above_us, bar.to_us, bar.count)).collect();
     let between = [(100, 200, 0), (200, 500, 0), (500, 1000, 0), (1000, 2000, 0)];
     let mut expected = vec![(20, 50, 2), (50, 100, 2)];
     expected.extend(between);
@@ -253,7 +253,7 @@ proptest! {
         }
         let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), thread_cpu_max: us(cpu), run_queue_wait: Some(us(cpu)), thread_demand_max: us(cpu) }, due: Some(due), ..info() };
         let summary = Summary::of(&metrics, &info);
-        let numbers = [summary.rate, summary.received_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
+        let numbers = [summary.rate, summary.received_bytes_per_sec, summary.error_share, summary.client.cpu_share, summary.client.cpu_us_per_answer];
         prop_assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{numbers:?}");
         for (_, format) in crate::load::report::ReportFormat::ALL {
             let report = format.render(&summary, None);

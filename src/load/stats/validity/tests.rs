@@ -43,7 +43,7 @@ impl ValidityInput<'_> {
         summary.totals.answered = self.answered;
         summary.totals.resent = self.resent;
         (summary.lag, summary.corrected) = (self.lag, self.latency);
-        (summary.unfinished, summary.unasked) = (self.unfinished.clone(), self.unasked);
+        (summary.unfinished, summary.unasked_connections) = (self.unfinished.clone(), self.unasked);
         summary.failures = self.failures.clone();
         summary.connect_failures = self.connect_failures.clone();
         summary.judge(self.refused)
