@@ -207,7 +207,7 @@ impl Metrics {
             self.urls.resize_with(other.urls.len(), UrlMetrics::default);
         }
         for (url, other) in self.urls.iter_mut().zip(&other.urls) {
-            url.totals.merge(&other.totals);
+            url.totals += other.totals;
             url.latency.merge(&other.latency);
         }
     }
