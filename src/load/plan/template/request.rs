@@ -56,8 +56,22 @@ impl RequestTemplate {
 
     /// Appends request `seq` for the URL.
     pub fn render(&self, out: &mut Vec<u8>, url: u32, seq: u64, random: &mut Rng) {
-        if let Some(request) = usize::try_from(url).ok().and_then(|url| self.0.get(url)) {
-            request.render(out, seq, random);
+        let Some(UrlTemplate { head, body }) = usize::try_from(url).ok().and_then(|url| self.0.get(url))
+        else {
+            return;
+        };
+        head.render(out, seq, random);
+        let Some(body) = body else { return };
+        let length_at = out.len();
+        out.extend_from_slice(HEAD_END);
+        let body_at = out.len();
+        body.render(out, seq, random);
+        // The length is known only now: rotate it to its place.
+        let end = out.len();
+        decimal(out, (end - body_at) as u64);
+        let len_len = out.len() - end;
+        if let Some(rest) = out.get_mut(length_at..) {
+            rest.rotate_right(len_len);
         }
     }
 }
@@ -89,21 +103,5 @@ impl UrlTemplate {
         let Some(bytes) = body.constant() else { return Ok(Self { head, body: Some(body.clone()) }) };
         head.push_bytes(&[bytes.len().to_string().as_bytes(), HEAD_END, bytes].concat());
         Ok(Self { head, body: None })
-    }
-
-    fn render(&self, out: &mut Vec<u8>, seq: u64, random: &mut Rng) {
-        self.head.render(out, seq, random);
-        let Some(body) = &self.body else { return };
-        let length_at = out.len();
-        out.extend_from_slice(HEAD_END);
-        let body_at = out.len();
-        body.render(out, seq, random);
-        // The length is known only now: rotate it to its place.
-        let end = out.len();
-        decimal(out, (end - body_at) as u64);
-        let len_len = out.len() - end;
-        if let Some(rest) = out.get_mut(length_at..) {
-            rest.rotate_right(len_len);
-        }
     }
 }
