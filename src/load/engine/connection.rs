@@ -123,17 +123,6 @@ impl LoadProtocol {
         }
     }
 
-    /// Bytes that do not begin a response, after a complete one, are excess body: the next request was
-    /// already sent.
-    fn classify_failure(&self, failure: LoadFailure, bytes: &[u8]) -> LoadFailure {
-        match failure {
-            LoadFailure::BadHead if self.has_received_response && !bytes.starts_with(b"HTTP/") => {
-                LoadFailure::TooLong
-            }
-            _ => failure,
-        }
-    }
-
     fn reject_response(&mut self, failure: LoadFailure, run: &mut ThreadRun, at: Instant) -> Want {
         self.fail_oldest(failure, run, at);
         self.close(CloseReason::Refused(failure.describe()))
@@ -164,19 +153,22 @@ impl LoadProtocol {
             let (len, is_whole) = match self.reader.check(recv_buf.bytes(), &mut run.last_head) {
                 Ok(checked) => checked,
                 Err(error) => {
-                    let failure = self.classify_failure(error.into(), recv_buf.bytes());
+                    // Bytes that do not begin a response, after a complete one, are excess body: the next
+                    // request was already sent.
+                    let is_excess = self.has_received_response && !recv_buf.bytes().starts_with(b"HTTP/");
+                    let failure = match error.into() {
+                        LoadFailure::BadHead if is_excess => LoadFailure::TooLong,
+                        failure => failure,
+                    };
                     return Some(self.reject_response(failure, run, at));
                 }
             };
             recv_buf.consume(len);
-            match (is_whole, recv_buf.is_eof()) {
-                (true, _) => {}
-                (false, false) => return None,
-                (false, true) => {
-                    if let Err(error) = self.reader.end_of_input() {
-                        return Some(self.reject_response(error.into(), run, at));
-                    }
-                }
+            if !is_whole && !recv_buf.is_eof() {
+                return None;
+            }
+            if !is_whole && let Err(error) = self.reader.end_of_input() {
+                return Some(self.reject_response(error.into(), run, at));
             }
             if let Some(want) = self.finish_response(recv_buf, run, at) {
                 return Some(want);
