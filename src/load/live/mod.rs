@@ -54,22 +54,21 @@ impl<W: Write> LiveDisplay<W> {
         if !(self.is_writable)() {
             return;
         }
-        match (&mut self.mode, phase) {
-            (DisplayMode::Lines { has_shown_warmup: has_warmed, .. }, RunPhase::WarmUp(left)) => {
-                if !*has_warmed && left >= WARMUP_SHOWN_MIN {
-                    *has_warmed = true;
+        match &mut self.mode {
+            DisplayMode::Lines { every, next, has_shown_warmup } => match phase {
+                RunPhase::WarmUp(left) if !*has_shown_warmup && left >= WARMUP_SHOWN_MIN => {
+                    *has_shown_warmup = true;
                     let _ = writeln!(self.out, "warming up, {} left", whole_secs_text(left));
                 }
-            }
-            (DisplayMode::Lines { every, next, .. }, RunPhase::Measuring(elapsed)) => {
-                if *next <= elapsed {
+                RunPhase::Measuring(elapsed) if *next <= elapsed => {
                     let _ = writeln!(self.out, "{}", StatusView::of(so_far, elapsed).line());
                     while *next <= elapsed {
                         *next = next.saturating_add(*every);
                     }
                 }
-            }
-            (DisplayMode::Block { size, drawn_lens }, phase) => {
+                _ => {}
+            },
+            DisplayMode::Block { size, drawn_lens } => {
                 let size = size();
                 let block = match phase {
                     RunPhase::WarmUp(left) => warmup_block(left, size),

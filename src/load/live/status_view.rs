@@ -90,10 +90,8 @@ impl StatusView {
             (done as f64 / requests.max(1) as f64, left)
         });
         // The condition met first ends the run.
-        match (by_time, by_count) {
-            (Some(time), Some(count)) if time.0 < count.0 => count,
-            (time, count) => time.or(count).unwrap_or((0.0, None)),
-        }
+        let conditions = [by_count, by_time].into_iter().flatten();
+        conditions.max_by(|(one, _), (other, _)| one.total_cmp(other)).unwrap_or((0.0, None))
     }
 }
 
