@@ -11,7 +11,7 @@ use reactor_http::load::engine::pacer::Schedule;
 use reactor_http::load::plan::run_plan::Stop;
 use reactor_http::load::run_info::{CpuUsage, LoadProfile, RunInfo, Setup};
 use reactor_http::load::saved::SavedRun;
-use reactor_http::load::stats::metrics::{Metrics, ResponseRecord};
+use reactor_http::load::stats::metrics::{Metrics, RequestTimes};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -99,15 +99,7 @@ fn made_up(directory: &Path, name: &str, slowest: Duration, cpu: Duration) -> St
         let done = sent + if number % 10 == 0 { slowest } else { slowest / 5 };
         let (url, status, received_len) = (0, 200, 1000);
         metrics.record_sent(url);
-        metrics.answered(ResponseRecord {
-            url,
-            status,
-            intended: sent,
-            sent,
-            first_byte: done,
-            done,
-            received_len,
-        });
+        metrics.answered(RequestTimes { url, intended: sent, sent, done }, status, done, received_len);
     }
     let info = RunInfo {
         target: "GET http://localhost/".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::load::engine::pacer::Schedule;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
+use crate::load::stats::metrics::{Metrics, RequestTimes};
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, steady};
 use crate::load::stats::validity::Finding;
 
@@ -97,13 +97,15 @@ fn recovery_from_an_outage_is_faster_despite_draws_of_0() {
         for number in 0..secs * 1000 {
             answered(&mut metrics, Duration::from_millis(number), Duration::from_micros(100));
         }
-        metrics.failed(FailureRecord {
-            url: 0,
-            failure: LoadFailure::Reset,
-            intended: Duration::from_secs(9),
-            sent: Duration::from_secs(9),
-            at: Duration::from_secs(9),
-        });
+        metrics.failed(
+            RequestTimes {
+                url: 0,
+                intended: Duration::from_secs(9),
+                sent: Duration::from_secs(9),
+                done: Duration::from_secs(9),
+            },
+            LoadFailure::Reset,
+        );
         Summary::of(&metrics, &info())
     };
     let rate = compare(&alive_for(1), &alive_for(9), 1).rows[0];
@@ -133,15 +135,7 @@ fn normal(random: &mut Rng) -> f64 {
 fn answered(metrics: &mut Metrics, sent: Duration, latency: Duration) {
     let (url, status, done, received_len) = (0, 200, sent + latency, 100);
     metrics.record_sent(url);
-    metrics.answered(ResponseRecord {
-        url,
-        status,
-        intended: sent,
-        sent,
-        first_byte: done,
-        done,
-        received_len,
-    });
+    metrics.answered(RequestTimes { url, intended: sent, sent, done }, status, done, received_len);
 }
 
 /// Run at 1,000 requests per second.
@@ -227,7 +221,7 @@ fn failing(at: impl Fn(u64) -> bool) -> Summary {
         if at(number / 1000) && number % 1000 < 50 {
             metrics.record_sent(0);
             let (url, failure) = (0, LoadFailure::Reset);
-            metrics.failed(FailureRecord { url, failure, intended: sent, sent, at: sent + latency });
+            metrics.failed(RequestTimes { url, intended: sent, sent, done: sent + latency }, failure);
         } else {
             answered(&mut metrics, sent, latency);
         }
@@ -251,15 +245,7 @@ fn one_burst_of_bad_statuses_is_not_significant() {
             let (sent, bad) = (Duration::from_millis(number), at(number / 1000) && number % 1000 < 50);
             let (url, status, done) = (0, if bad { 503 } else { 200 }, sent);
             metrics.record_sent(url);
-            metrics.answered(ResponseRecord {
-                url,
-                status,
-                intended: sent,
-                sent,
-                first_byte: done,
-                done,
-                received_len: 1,
-            });
+            metrics.answered(RequestTimes { url, intended: sent, sent, done }, status, done, 1);
         }
         Summary::of(&metrics, &info())
     };

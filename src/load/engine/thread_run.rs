@@ -15,7 +15,7 @@ use crate::http::{LastHead, Method, ResponseReader};
 use crate::load::plan::run_plan::{Plan, UrlOrder};
 use crate::load::plan::template::RequestTemplate;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{FailureRecord, Metrics, ResponseRecord};
+use crate::load::stats::metrics::{Metrics, RequestTimes};
 use crate::reactor::Clock;
 
 /// Initial length.
@@ -92,6 +92,11 @@ impl ThreadRun {
 
     fn since(&self, instant: Instant) -> Duration {
         instant.saturating_duration_since(self.scheduler.measured_from)
+    }
+
+    fn times(&self, request: &InFlightRequest, done: Instant) -> RequestTimes {
+        let [intended, sent, done] = [request.intended, request.sent, done].map(|at| self.since(at));
+        RequestTimes { url: request.url, intended, sent, done }
     }
 
     pub(super) fn ask(
@@ -263,15 +268,8 @@ impl ThreadRun {
         self.scheduler.ended(&request);
         self.has_timed_out = false;
         if request.is_counted {
-            self.metrics.answered(ResponseRecord {
-                url: request.url,
-                status: response.status,
-                intended: self.since(request.intended),
-                sent: self.since(request.sent),
-                first_byte: self.since(first_byte),
-                done: self.since(done),
-                received_len: response.received_len,
-            });
+            let (times, first_byte) = (self.times(&request, done), self.since(first_byte));
+            self.metrics.answered(times, response.status, first_byte, response.received_len);
         }
     }
 
@@ -288,13 +286,7 @@ impl ThreadRun {
         if request.is_counted {
             let deadline = request.sent + self.policy.timeout;
             let at = if failure == LoadFailure::TimedOut { deadline.min(at) } else { at };
-            self.metrics.failed(FailureRecord {
-                url: request.url,
-                failure,
-                intended: self.since(request.intended),
-                sent: self.since(request.sent),
-                at: self.since(at),
-            });
+            self.metrics.failed(self.times(&request, at), failure);
         }
     }
 

@@ -160,7 +160,7 @@ fn can_redraw_with(term: Option<OsString>, locale: Option<&OsStr>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::stats::metrics::{Metrics, ResponseRecord};
+    use crate::load::stats::metrics::{Metrics, RequestTimes};
 
     /// Metrics with `per_sec[i]` responses in second `i`.
     pub(super) fn metrics(per_sec: &[u64]) -> Metrics {
@@ -172,15 +172,7 @@ mod tests {
                 metrics.record_sent(0);
                 let status = 200;
                 let first_byte = done;
-                metrics.answered(ResponseRecord {
-                    url: 0,
-                    status,
-                    intended: sent,
-                    sent,
-                    first_byte,
-                    done,
-                    received_len: 1,
-                });
+                metrics.answered(RequestTimes { url: 0, intended: sent, sent, done }, status, first_byte, 1);
             }
         }
         metrics

@@ -16,38 +16,17 @@ use super::time_series::{BAD_STATUS_MIN, RequestTotals, TimeSeries};
 /// The rest share the last set.
 pub const URL_FIGURES_MAX: usize = 100;
 
-/// Complete response; times since the start of the run.
+/// Ended request; times since the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseRecord {
+pub struct RequestTimes {
     /// URL index.
     pub url: u32,
-    /// Status.
-    pub status: u16,
     /// Scheduled send time; in a closed loop, the actual one.
     pub intended: Duration,
     /// Send time.
     pub sent: Duration,
-    /// First response byte.
-    pub first_byte: Duration,
-    /// Last response byte.
+    /// Last response byte, or failure; for a time-out, its deadline.
     pub done: Duration,
-    /// Response bytes with head and framing.
-    pub received_len: u64,
-}
-
-/// Failed request, sent or only due; times as in [`ResponseRecord`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FailureRecord {
-    /// URL index.
-    pub url: u32,
-    /// Reason.
-    pub failure: LoadFailure,
-    /// See [`ResponseRecord::intended`].
-    pub intended: Duration,
-    /// Send time.
-    pub sent: Duration,
-    /// Time of the failure; for a time-out, its deadline.
-    pub at: Duration,
 }
 
 /// URL metrics.
@@ -132,34 +111,36 @@ impl Metrics {
         self.count(url, |totals| totals.sent += 1);
     }
 
-    /// Counts a response.
-    pub fn answered(&mut self, answer: ResponseRecord) {
-        let corrected = answer.done.saturating_sub(answer.intended);
-        let bad = u64::from(answer.status >= BAD_STATUS_MIN);
-        self.count(answer.url, |totals| {
+    /// Counts a complete response; `received_len` includes head and framing.
+    pub fn answered(&mut self, request: RequestTimes, status: u16, first_byte: Duration, received_len: u64) {
+        let RequestTimes { url, intended, sent, done } = request;
+        let corrected = done.saturating_sub(intended);
+        let bad = u64::from(status >= BAD_STATUS_MIN);
+        self.count(url, |totals| {
             totals.answered += 1;
             totals.bad_statuses += bad;
-            totals.received_len += answer.received_len;
+            totals.received_len += received_len;
         });
-        self.latencies.record(corrected, answer.done.saturating_sub(answer.sent));
-        self.first_byte.record(answer.first_byte.saturating_sub(answer.sent));
-        *self.statuses.entry(answer.status).or_default() += 1;
-        self.series.answered(answer.done, corrected, answer.status, answer.received_len);
-        if let Some(url) = self.url(answer.url) {
+        self.latencies.record(corrected, done.saturating_sub(sent));
+        self.first_byte.record(first_byte.saturating_sub(sent));
+        *self.statuses.entry(status).or_default() += 1;
+        self.series.answered(done, corrected, status, received_len);
+        if let Some(url) = self.url(url) {
             url.latency.record(corrected);
         }
     }
 
-    /// A time-out's latency is the time waited.
-    pub fn failed(&mut self, failed: FailureRecord) {
-        let waited = failed.at.saturating_sub(failed.intended);
-        let latency = (failed.failure == LoadFailure::TimedOut).then_some(waited);
-        self.count(failed.url, |totals| totals.failed += 1);
-        self.failures.add(failed.failure, 1);
-        self.series.failed(failed.at, latency);
+    /// Counts a failed request, sent or only due. A time-out's latency is the time waited.
+    pub fn failed(&mut self, request: RequestTimes, failure: LoadFailure) {
+        let RequestTimes { url, intended, sent, done } = request;
+        let waited = done.saturating_sub(intended);
+        let latency = (failure == LoadFailure::TimedOut).then_some(waited);
+        self.count(url, |totals| totals.failed += 1);
+        self.failures.add(failure, 1);
+        self.series.failed(done, latency);
         if let Some(latency) = latency {
-            self.latencies.record(latency, failed.at.saturating_sub(failed.sent));
-            if let Some(url) = self.url(failed.url) {
+            self.latencies.record(latency, done.saturating_sub(sent));
+            if let Some(url) = self.url(url) {
                 url.latency.record(latency);
             }
         }

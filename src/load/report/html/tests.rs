@@ -12,7 +12,7 @@ use crate::load::report::json;
 use crate::load::run_info::RunInfo;
 use crate::load::run_info::tests::unusual_setup;
 use crate::load::saved::SavedRun;
-use crate::load::stats::metrics::{Metrics, ResponseRecord};
+use crate::load::stats::metrics::{Metrics, RequestTimes};
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
 use crate::text::units::{bytes, count, rate, share, time};
 
@@ -86,15 +86,7 @@ fn sparse_run(answers: u64) -> Summary {
         let done = sent + Duration::from_micros(77 + number);
         metrics.record_sent(0);
         let (intended, first_byte) = (sent, done);
-        metrics.answered(ResponseRecord {
-            url: 0,
-            status: 200,
-            intended,
-            sent,
-            first_byte,
-            done,
-            received_len: 100,
-        });
+        metrics.answered(RequestTimes { url: 0, intended, sent, done }, 200, first_byte, 100);
         wall = done;
     }
     Summary::of(&metrics, &RunInfo { due: None, wall, ..info() })

@@ -11,7 +11,7 @@ use std::{env, fs};
 use super::*;
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::ResponseRecord;
+use crate::load::stats::metrics::RequestTimes;
 use crate::load::stats::summary::tests::{empty_summary, info, metrics, stalling, stalling_metrics, steady};
 use crate::load::stats::validity::Finding;
 
@@ -137,7 +137,7 @@ fn text_counts_404_of_a_url_as_bad_status() {
         let zero = Duration::ZERO;
         metrics.record_sent(url);
         let (intended, sent, first_byte, done) = (zero, zero, zero, zero);
-        metrics.answered(ResponseRecord { url, status, intended, sent, first_byte, done, received_len: 1 });
+        metrics.answered(RequestTimes { url, intended, sent, done }, status, first_byte, 1);
     }
     let urls = ["http://localhost/a", "http://localhost/b"].map(str::to_owned).to_vec();
     let text = text(&Summary::of(&metrics, &RunInfo { urls, ..info() }));

@@ -5,7 +5,7 @@
 use super::*;
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::ResponseRecord;
+use crate::load::stats::metrics::RequestTimes;
 use crate::load::stats::summary::tests::{info, metrics};
 
 fn objective(text: &str) -> Slo {
@@ -70,15 +70,7 @@ fn run(fast: u64, slow: u64, unfinished: u64, change: impl Fn(&mut RunInfo)) -> 
         metrics.record_sent(0);
         let intended = Duration::from_millis(number * 10);
         let done = intended + Duration::from_millis(if number < fast { 5 } else { 50 });
-        metrics.answered(ResponseRecord {
-            url: 0,
-            status: 200,
-            intended,
-            sent: intended,
-            first_byte: done,
-            done,
-            received_len: 9,
-        });
+        metrics.answered(RequestTimes { url: 0, intended, sent: intended, done }, 200, done, 9);
     }
     for _ in 0..unfinished {
         metrics.record_sent(0);
@@ -136,15 +128,7 @@ fn slo_counts_errors_exhausted_ports_are_client_bound() {
             metrics.record_sent(0);
             let intended = Duration::from_millis(number * 10);
             let (status, done) = (if number < 2 { 503 } else { 200 }, intended + Duration::from_millis(1));
-            metrics.answered(ResponseRecord {
-                url: 0,
-                status,
-                intended,
-                sent: intended,
-                first_byte: done,
-                done,
-                received_len: 9,
-            });
+            metrics.answered(RequestTimes { url: 0, intended, sent: intended, done }, status, done, 9);
         }
         Summary::of(&metrics, &RunInfo { due: Some(1_000), ..info() })
     };

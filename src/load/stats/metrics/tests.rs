@@ -15,16 +15,19 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn answer(intended: u64, sent: u64, done: u64) -> ResponseRecord {
-    let (intended, sent, done) = (ms(intended), ms(sent), ms(done));
-    ResponseRecord { url: 1, status: 200, intended, sent, first_byte: sent, done, received_len: 10 }
+fn request(url: u32, intended: u64, sent: u64, done: u64) -> RequestTimes {
+    RequestTimes { url, intended: ms(intended), sent: ms(sent), done: ms(done) }
+}
+
+fn answered(metrics: &mut Metrics, request: RequestTimes, status: u16) {
+    metrics.answered(request, status, request.sent, 10);
 }
 
 #[test]
 fn corrected_from_intended_start_uncorrected_from_sent() {
     let mut metrics = metrics();
-    metrics.answered(answer(10, 150, 160));
-    metrics.answered(answer(20, 20, 30));
+    answered(&mut metrics, request(1, 10, 150, 160), 200);
+    answered(&mut metrics, request(1, 20, 20, 30), 200);
     let near = |histogram: LatencyHistogram, quantile, truth_us: u64| {
         histogram.quantile_us(quantile).abs_diff(truth_us) * 1000 <= truth_us
     };
@@ -36,15 +39,9 @@ fn corrected_from_intended_start_uncorrected_from_sent() {
 #[test]
 fn timed_out_request_is_recorded_with_its_waiting_time() {
     let mut metrics = metrics();
-    let failed = FailureRecord {
-        url: 0,
-        failure: LoadFailure::TimedOut,
-        intended: ms(0),
-        sent: ms(1000),
-        at: ms(3000),
-    };
-    metrics.failed(failed);
-    metrics.failed(FailureRecord { failure: LoadFailure::Reset, ..failed });
+    for failure in [LoadFailure::TimedOut, LoadFailure::Reset] {
+        metrics.failed(request(0, 0, 1000, 3000), failure);
+    }
     assert_eq!((metrics.corrected().len(), metrics.series.totals.failed), (1, 2));
     assert!(metrics.corrected().quantile_us(0.5).abs_diff(3_000_000) <= 3_000);
     assert!(metrics.uncorrected().quantile_us(0.5).abs_diff(2_000_000) <= 2_000);
@@ -58,14 +55,8 @@ fn is_balanced_when_sent_is_answered_failed_and_unfinished() {
     assert!(metrics.is_balanced());
     (0..3).for_each(|url| metrics.record_sent(url));
     assert!(!metrics.is_balanced());
-    metrics.answered(answer(0, 0, 1));
-    metrics.failed(FailureRecord {
-        url: 9,
-        failure: LoadFailure::BadHead,
-        intended: ms(0),
-        sent: ms(0),
-        at: ms(1),
-    });
+    answered(&mut metrics, request(1, 0, 0, 1), 200);
+    metrics.failed(request(9, 0, 0, 1), LoadFailure::BadHead);
     metrics.unfinished([Duration::ZERO; 2]);
     assert!(metrics.is_balanced());
     metrics.connect_failed(LoadFailure::NoPort, ms(1));
@@ -78,7 +69,7 @@ fn is_balanced_when_sent_is_answered_failed_and_unfinished() {
 fn bad_statuses_are_counted_by_run_url_and_slice() {
     let mut metrics = metrics();
     for (url, status) in [(0, 200), (1, 404), (1, 399), (2, 400), (2, 599)] {
-        metrics.answered(ResponseRecord { url, status, ..answer(0, 0, 1) });
+        answered(&mut metrics, request(url, 0, 0, 1), status);
     }
     assert_eq!((metrics.series.totals.answered, metrics.series.totals.bad_statuses), (5, 3));
     let by_url: Vec<_> = metrics.urls.iter().map(|url| url.totals.bad_statuses).collect();
@@ -96,8 +87,8 @@ fn single_url_has_no_url_metrics_many_are_capped() {
 #[derive(Clone, Debug)]
 enum Event {
     Sent(u32),
-    Answered(ResponseRecord),
-    Failed(FailureRecord),
+    Answered(RequestTimes, u16),
+    Failed(RequestTimes, LoadFailure),
     Connected(u64),
     ConnectFailed(LoadFailure, u64),
     Lag(u64),
@@ -110,8 +101,8 @@ enum Event {
 fn apply(metrics: &mut Metrics, event: &Event) {
     match event.clone() {
         Event::Sent(url) => metrics.record_sent(url),
-        Event::Answered(answered) => metrics.answered(answered),
-        Event::Failed(failed) => metrics.failed(failed),
+        Event::Answered(request, status) => answered(metrics, request, status),
+        Event::Failed(request, failure) => metrics.failed(request, failure),
         Event::Connected(took) => metrics.connect.record(ms(took)),
         Event::ConnectFailed(failure, at) => metrics.connect_failed(failure, ms(at)),
         Event::Lag(late) => metrics.lag.record(ms(late)),
@@ -131,14 +122,8 @@ fn event() -> impl Strategy<Value = Event> {
         let (sent, done) = (intended + late, intended + late + took);
         match kind {
             0 => Event::Sent(url),
-            1 | 2 => Event::Answered(ResponseRecord { url, status, ..answer(intended, sent, done) }),
-            3 => Event::Failed(FailureRecord {
-                url,
-                failure,
-                intended: ms(intended),
-                sent: ms(sent),
-                at: ms(done),
-            }),
+            1 | 2 => Event::Answered(request(url, intended, sent, done), status),
+            3 => Event::Failed(request(url, intended, sent, done), failure),
             4 => Event::ConnectFailed(failure, done),
             5 => Event::Connected(took),
             6 => Event::Lag(late),

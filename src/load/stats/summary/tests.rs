@@ -9,7 +9,7 @@ use crate::load::engine::pacer::Schedule;
 use crate::load::run_info::tests::{profile, setup};
 use crate::load::run_info::{CpuUsage, LoadProfile};
 use crate::load::stats::failure::LoadFailure;
-use crate::load::stats::metrics::{FailureRecord, ResponseRecord};
+use crate::load::stats::metrics::RequestTimes;
 use crate::load::stats::validity::Finding;
 
 const fn us(us: u64) -> Duration {
@@ -60,15 +60,12 @@ pub(crate) fn stalling_metrics(urls: usize) -> Metrics {
         let url = if number % 4 == 0 { 1 } else { 0 };
         metrics.record_sent(url);
         metrics.lag.record(us(20));
-        metrics.answered(ResponseRecord {
-            url,
-            status: 200,
-            intended: us(intended_us),
-            sent: us(sent_us),
-            first_byte: us(done_us - 100),
-            done: us(done_us),
-            received_len: 1024,
-        });
+        metrics.answered(
+            RequestTimes { url, intended: us(intended_us), sent: us(sent_us), done: us(done_us) },
+            200,
+            us(done_us - 100),
+            1024,
+        );
     }
     for (number, failure) in [
         (0, LoadFailure::TimedOut),
@@ -79,7 +76,7 @@ pub(crate) fn stalling_metrics(urls: usize) -> Metrics {
     ] {
         let sent = us(number * SECOND_US);
         metrics.record_sent(0);
-        metrics.failed(FailureRecord { url: 0, failure, intended: sent, sent, at: sent + us(500_000) });
+        metrics.failed(RequestTimes { url: 0, intended: sent, sent, done: sent + us(500_000) }, failure);
     }
     metrics.record_sent(0);
     metrics.record_sent(1);
@@ -110,15 +107,7 @@ pub(crate) fn steady(secs: u64, factor: f64) -> Summary {
         let latency = us((latency_us.round() * 50.0 * factor) as u64);
         metrics.record_sent(0);
         let (sent, done) = (us(20_000 + done_us), us(20_000 + done_us) + latency);
-        metrics.answered(ResponseRecord {
-            url: 0,
-            status: 200,
-            intended: sent,
-            sent,
-            first_byte: done,
-            done,
-            received_len: 100,
-        });
+        metrics.answered(RequestTimes { url: 0, intended: sent, sent, done }, 200, done, 100);
     }
     let (due, course) = (None, LoadProfile { schedule: Schedule::Closed, ..profile() });
     let wall = Duration::from_secs(secs);
@@ -163,15 +152,7 @@ fn error_share_counts_statuses_of_400_and_above() {
         metrics.record_sent(0);
         let done = us(9);
         let zero = Duration::ZERO;
-        metrics.answered(ResponseRecord {
-            url: 0,
-            status,
-            intended: zero,
-            sent: zero,
-            first_byte: done,
-            done,
-            received_len: 1,
-        });
+        metrics.answered(RequestTimes { url: 0, intended: zero, sent: zero, done }, status, done, 1);
     }
     let summary = Summary::of(&metrics, &info());
     assert_eq!((summary.totals.bad_statuses, summary.error_share), (3, 0.6));
@@ -249,7 +230,7 @@ proptest! {
         let mut metrics = metrics(2);
         for (done, sent, status) in answers {
             let (done, sent) = (us(done), us(sent));
-            metrics.answered(ResponseRecord { url: 0, status, intended: sent, sent, first_byte: done, done, received_len: sent.as_secs() });
+            metrics.answered(RequestTimes { url: 0, intended: sent, sent, done }, status, done, sent.as_secs());
         }
         let info = RunInfo { wall: us(wall), threads, cpu_usage: CpuUsage { cpu: us(cpu), thread_cpu_max: us(cpu), run_queue_wait: Some(us(cpu)), thread_demand_max: us(cpu) }, due: Some(due), ..info() };
         let summary = Summary::of(&metrics, &info);
