@@ -88,7 +88,9 @@ pub(super) fn run_thread(
         observe_interval,
         observe_at: Some(now.instant + OBSERVE_INTERVAL),
         cpu_at_start: None,
-        end: None,
+        ended_at: now.instant,
+        cpu_at_end: CpuTime::default(),
+        unsent: 0,
         early_interrupt: Some(interrupt),
         was_interrupted: false,
     };
@@ -108,17 +110,12 @@ struct LoadApp<'o> {
     observe_interval: Duration,
     observe_at: Option<Instant>,
     cpu_at_start: Option<CpuTime>,
-    end: Option<RunEnd>,
+    ended_at: Instant,
+    cpu_at_end: CpuTime,
+    unsent: u64,
     /// A signal before `watch_signals`.
     early_interrupt: Option<&'o Interrupt>,
     was_interrupted: bool,
-}
-
-#[derive(Clone, Copy)]
-struct RunEnd {
-    at: Instant,
-    cpu: CpuTime,
-    unsent: u64,
 }
 
 impl LoadApp<'_> {
@@ -186,26 +183,14 @@ impl LoadApp<'_> {
         }
     }
 
-    fn is_over(&mut self, at: Instant) -> bool {
-        let is_over = self.run.scheduler.is_finished(at);
-        if is_over && self.end.is_none() {
-            self.end = Some(RunEnd { at, cpu: CpuTime::read(), unsent: self.run.finish(at) });
-        }
-        is_over
-    }
-
     fn into_result(mut self) -> RunResult {
-        let measured_from = self.run.scheduler.measured_from;
-        let cpu_before = self.cpu_at_start.unwrap_or_default();
-        let not_begun = RunEnd { at: measured_from, cpu: cpu_before, unsent: 0 };
-        let RunEnd { at, cpu, unsent } = self.end.unwrap_or(not_begun);
-        self.run.end(at);
-        let waited = cpu.waited.zip(cpu_before.waited).map(|(then, before)| then.saturating_sub(before));
-        let cpu = cpu.thread.saturating_sub(cpu_before.thread);
+        self.run.end(self.ended_at);
+        let (before, then) = (self.cpu_at_start.unwrap_or_default(), self.cpu_at_end);
+        let waited = then.waited.zip(before.waited).map(|(then, before)| then.saturating_sub(before));
         RunResult {
-            wall: at.saturating_duration_since(measured_from),
-            cpu_usage: CpuUsage::of_thread(cpu, waited),
-            unsent,
+            wall: self.ended_at.saturating_duration_since(self.run.scheduler.measured_from),
+            cpu_usage: CpuUsage::of_thread(then.thread.saturating_sub(before.thread), waited),
+            unsent: self.unsent,
             was_interrupted: self.was_interrupted,
             was_unreachable: self.run.scheduler.is_cancelled && !self.was_interrupted,
             metrics: self.run.metrics,
@@ -246,7 +231,8 @@ impl App for LoadApp<'_> {
             self.cpu_at_start = Some(CpuTime::read());
         }
         self.run.abort_if_unreachable(at);
-        if self.is_over(at) {
+        if self.run.scheduler.is_finished(at) {
+            (self.ended_at, self.cpu_at_end, self.unsent) = (at, CpuTime::read(), self.run.finish(at));
             control.stop();
             return None;
         }
