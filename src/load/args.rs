@@ -214,10 +214,9 @@ fn read_plan(parsed: &mut ParsedArgs, is_search: bool) -> Result<Plan, String> {
 }
 
 fn read_schedule(parsed: &mut ParsedArgs) -> Result<Schedule, String> {
-    let rate = value(parsed, "--rate", |text| parse_rate(text, false))?;
+    let rate = value(parsed, "--rate", |text| parse_rate(text, false))?.map(Schedule::Constant);
     let steps = value(parsed, "--steps", parse_steps)?;
     let ramp = value(parsed, "--ramp", parse_ramp)?;
-    let rate = rate.map(Schedule::Constant);
     let mut schedules = [rate, steps, ramp].into_iter().flatten();
     match (schedules.next(), schedules.next()) {
         (_, Some(_)) => Err("-q, --steps and --ramp each set the rate: leave out all but one".to_owned()),
@@ -247,11 +246,10 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
 }
 
 fn parse_progress_interval(text: &str) -> Result<Duration, String> {
-    let time = parse_positive_time(text)?;
-    if time < PROGRESS_INTERVAL_MIN {
-        return Err("progress does not change more often than every 250ms".to_owned());
+    match parse_positive_time(text)? {
+        time if time >= PROGRESS_INTERVAL_MIN => Ok(time),
+        _ => Err("progress does not change more often than every 250ms".to_owned()),
     }
-    Ok(time)
 }
 
 pub mod search;

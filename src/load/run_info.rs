@@ -328,16 +328,16 @@ pub(super) fn differences(one: &RunInfo, other: &RunInfo) -> Vec<String> {
         let in_flight = ("requests in flight per connection", count(run.pipeline));
         run.setup.entries().into_iter().chain(run.profile.entries()).chain([in_flight])
     };
-    let differs = |((name, one), (_, other)): &((&str, String), (&str, String))| match *name {
-        SEED_ENTRY | END_ENTRY => false,
-        SCHEDULE_ENTRY => are_open && first != second,
-        _ => one != other,
-    };
     let shown = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-    let differing = entries(one).zip(entries(other)).filter(differs);
-    differing
-        .map(|((name, one), (_, other))| format!("{name}: {} and {}", shown(one), shown(other)))
-        .collect()
+    let difference = |((name, one), (_, other))| {
+        let is_different = match name {
+            SEED_ENTRY | END_ENTRY => false,
+            SCHEDULE_ENTRY => are_open && first != second,
+            _ => one != other,
+        };
+        is_different.then(|| format!("{name}: {} and {}", shown(one), shown(other)))
+    };
+    entries(one).zip(entries(other)).filter_map(difference).collect()
 }
 
 #[cfg(test)]

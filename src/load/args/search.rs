@@ -43,9 +43,7 @@ pub(super) fn read_search(
     parsed: &mut ParsedArgs,
     format: ReportFormat,
 ) -> Result<Option<SearchSettings>, String> {
-    let is_search = parsed.flag("--find-rate");
-    let slo = value(parsed, "--slo", Slo::parse)?;
-    let slo = match (is_search, slo) {
+    let slo = match (parsed.flag("--find-rate"), value(parsed, "--slo", Slo::parse)?) {
         (false, None) => return Ok(None),
         (false, Some(_)) => {
             return Err("--slo needs --find-rate: add it, or check a run with --assert".to_owned());

@@ -99,13 +99,8 @@ pub(super) fn is_stderr_writable() -> bool {
 }
 
 fn redraw_text(block: &[String], drawn_lens: &[usize], size: Room) -> String {
-    let mut text = format!("{}\r", cursor_up(drawn_rows(drawn_lens, size)));
-    for line in block {
-        text.push_str(line);
-        text.push_str("\x1b[K\n");
-    }
-    text.push_str("\x1b[J");
-    text
+    let lines: String = block.iter().map(|line| format!("{line}\x1b[K\n")).collect();
+    format!("{}\r{lines}\x1b[J", cursor_up(drawn_rows(drawn_lens, size)))
 }
 
 /// Lines wrap in a narrowed window.

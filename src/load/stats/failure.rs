@@ -12,7 +12,7 @@ use crate::text::units::count;
 
 /// Reason of a failed request or connection.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, derive_more::Display,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, derive_more::Display,
 )]
 #[serde(rename_all = "kebab-case")]
 #[display(rename_all = "kebab-case")]
