@@ -78,16 +78,12 @@ impl ConnectionSlots {
         for number in 0..plan.concurrency {
             // At least one slot per host and thread.
             let first = number / (share.of as usize).max(1);
-            let host = match host_of.get(number % host_of.len()) {
-                Some(host) if first >= hosts.len() => *host,
-                _ => first,
-            };
-            let addresses = hosts.get(host).map_or(1, |host| host.addresses.len());
-            let before = slots_of.get_mut(host).map_or(0, |slots| std::mem::replace(slots, *slots + 1));
+            let host_index = if first < hosts.len() { first } else { host_of[number % host_of.len()] };
             if share.owns(number as u64) {
-                let address_index = before % addresses;
-                slots.push(LoadSlot { host_index: host, address_index, ..LoadSlot::default() });
+                let address_index = slots_of[host_index] % hosts[host_index].addresses.len();
+                slots.push(LoadSlot { host_index, address_index, ..LoadSlot::default() });
             }
+            slots_of[host_index] += 1;
         }
         let closed = (0..count).map(|slot_index| Reverse((start, slot_index))).collect();
         let (measured_from, lost) = (start + plan.warmup, Duration::ZERO);
@@ -97,9 +93,8 @@ impl ConnectionSlots {
     pub(super) fn pop_closed(&mut self, at: Instant) -> Option<(usize, SocketAddr)> {
         self.next_open_at().filter(|when| *when <= at)?;
         let Reverse((_, slot_index)) = self.reopen_queue.pop()?;
-        let slot = self.slots.get(slot_index)?;
-        let address = self.hosts.get(slot.host_index)?.addresses.get(slot.address_index)?;
-        Some((slot_index, *address))
+        let slot = &self.slots[slot_index];
+        Some((slot_index, self.hosts[slot.host_index].addresses[slot.address_index]))
     }
 
     pub(super) fn next_open_at(&self) -> Option<Instant> {
@@ -188,8 +183,7 @@ impl ConnectionSlots {
     }
 
     pub(super) fn tls_name(&self, slot_index: usize) -> Option<&str> {
-        let slot = self.slots.get(slot_index)?;
-        self.hosts.get(slot.host_index)?.tls_name.as_deref()
+        self.hosts[self.slots[slot_index].host_index].tls_name.as_deref()
     }
 
     pub(super) fn lost_time(&self, at: Instant) -> Duration {
