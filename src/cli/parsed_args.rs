@@ -3,11 +3,9 @@
 //! Only the highest layer that sets an option counts. Lookup by long name consumes an option:
 //! the list of pico-args only shrinks.
 
-use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::{OptionSpec, Setting, SettingSource, ValueKind, duplicate_message, quote};
+use super::{OptionSpec, Setting, SettingSource, duplicate_message, quote};
 
 /// Options and operands.
 #[derive(Clone, Debug)]
@@ -43,24 +41,14 @@ impl ParsedArgs {
         self.add(setting.into_iter().collect());
     }
 
-    /// Adds settings in the form of pico-args: long name, marked value.
-    ///
-    /// A repeatable option is added once, as pico-args needs quadratic time for thousands of values;
-    /// [`ParsedArgs::all`] reads them from the settings.
+    /// Adds settings. Each option is listed once, as pico-args needs quadratic time for thousands of names;
+    /// [`ParsedArgs::all`] reads the values from the settings.
     fn add(&mut self, mut added: Vec<Setting>) {
+        let is_set = |spec: &&OptionSpec| values_of(&added, spec.long).next().is_some();
+        let names = self.specs.iter().filter(is_set).map(|spec| OsString::from(spec.long));
         let empty = pico_args::Arguments::from_vec(Vec::new());
-        let mut words = std::mem::replace(&mut self.options, empty).finish();
-        for spec in self.specs {
-            let mut texts = values_of(&added, spec.long).peekable();
-            if spec.is_repeatable() {
-                words.extend(texts.peek().map(|_| spec.long.into()));
-            } else if spec.value_kind != ValueKind::NoValue {
-                words.extend(texts.flat_map(|text| [spec.long.into(), mark_value(text)]));
-            } else {
-                words.extend(texts.map(|_| OsString::from(spec.long)));
-            }
-        }
-        self.options = pico_args::Arguments::from_vec(words);
+        let words = std::mem::replace(&mut self.options, empty).finish().into_iter().chain(names);
+        self.options = pico_args::Arguments::from_vec(words.collect());
         self.settings.append(&mut added);
     }
 
@@ -81,17 +69,15 @@ impl ParsedArgs {
 
     /// Error with the option's source before it, unless that is the command line.
     pub fn locate_error_of(&self, name: &str, error: &str) -> String {
-        // Prefers the value that the error shows, at least in part.
         let part = error.split('\'').nth(1).filter(|part| !part.is_empty());
-        let shows_whole = |text: &str| error.contains(text);
-        let shows_part = |text: &str| part.is_some_and(|part| text.contains(part));
-        let find = |fits: &dyn Fn(&str) -> bool| {
-            self.settings_of(name)
-                .find(|setting| setting.text.as_ref().is_some_and(|text| fits(&quote(text))))
+        // Prefers the value that the error shows, at least in part.
+        let rank = |setting: &&Setting| match setting.text.as_ref().map(quote) {
+            Some(shown) if error.contains(&shown) => 0,
+            Some(shown) if part.is_some_and(|part| shown.contains(part)) => 1,
+            _ => 2,
         };
-        let setting =
-            find(&shows_whole).or_else(|| find(&shows_part)).or_else(|| self.settings_of(name).next());
-        setting
+        let about = self.settings_of(name).min_by_key(rank);
+        about
             .map_or_else(|| error.to_owned(), |setting| setting.source.locate_error(setting.spec.long, error))
     }
 
@@ -109,7 +95,7 @@ impl ParsedArgs {
 
     /// Whether a flag is set.
     pub fn flag(&mut self, name: &'static str) -> bool {
-        self.count_flags(name) > 0
+        self.options.contains(name)
     }
 
     /// Whether a flag is set.
@@ -117,9 +103,8 @@ impl ParsedArgs {
     /// # Errors
     /// Set more than once.
     pub fn flag_once(&mut self, name: &'static str) -> Result<bool, String> {
-        match self.count_flags(name) {
-            0 => Ok(false),
-            1 => Ok(true),
+        match self.all(name).len() {
+            count @ 0..=1 => Ok(count == 1),
             _ => Err(format!("'{name}' is given twice; once is enough")),
         }
     }
@@ -164,14 +149,9 @@ impl ParsedArgs {
 
     /// Values, in order.
     pub fn all(&mut self, name: &'static str) -> Vec<OsString> {
-        let is_many = self.specs.iter().any(|known| known.long == name && known.is_repeatable());
-        match is_many {
-            true if self.options.contains(name) => {
-                values_of(&self.settings, name).map(OsStr::to_owned).collect()
-            }
-            true => Vec::new(),
-            // Each name has a value, and any value is valid.
-            false => self.options.values_from_os_str(name, unmark_value).unwrap_or_default(),
+        match self.options.contains(name) {
+            true => values_of(&self.settings, name).map(OsStr::to_owned).collect(),
+            false => Vec::new(),
         }
     }
 
@@ -183,20 +163,6 @@ impl ParsedArgs {
     pub(super) fn all_consumed(&self) -> bool {
         self.options.clone().finish().is_empty()
     }
-
-    fn count_flags(&mut self, name: &'static str) -> usize {
-        std::iter::repeat_with(|| self.options.contains(name)).take_while(|parsed| *parsed).count()
-    }
-}
-
-/// Marks a value, which may look like a name: pico-args searches names everywhere.
-pub(super) fn mark_value(value: &OsStr) -> OsString {
-    OsString::from_vec([b"=", value.as_bytes()].concat())
-}
-
-fn unmark_value(value: &OsStr) -> Result<OsString, Infallible> {
-    let bytes = value.as_bytes();
-    Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
 }
 
 fn values_of<'a>(settings: &'a [Setting], name: &'a str) -> impl Iterator<Item = &'a OsStr> {

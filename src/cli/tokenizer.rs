@@ -144,7 +144,6 @@ impl Tokenizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::parsed_args::mark_value;
 
     const SPELLINGS: &[OptionSpec] = &[
         OptionSpec::value(Some('p'), "--port", "8080"),
@@ -168,7 +167,8 @@ mod tests {
         let mut tokenizer = Tokenizer::new(&program, line.iter().map(OsString::from).collect());
         tokenizer.run()?;
         let words = tokenizer.settings.iter().flat_map(|Setting { spec, text, .. }| {
-            let value = text.as_deref().filter(|_| spec.value_kind != ValueKind::NoValue).map(mark_value);
+            let value = text.as_deref().filter(|_| spec.value_kind != ValueKind::NoValue);
+            let value = value.map(|value| [OsStr::new("="), value].into_iter().collect());
             [Some(OsString::from(spec.long)), value].into_iter().flatten()
         });
         Ok((words.collect(), tokenizer.operands))
