@@ -7,7 +7,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::did_you_mean::nearest_name;
-use super::setting::bare_name;
 use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, escaped, quote};
 
 const PREFIX: &str = "REACTOR_";
@@ -54,7 +53,7 @@ fn unknown_variable(name: &OsStr, known: &[String]) -> String {
 }
 
 fn variable_suffix(spec: &OptionSpec) -> String {
-    bare_name(spec.long).replace('-', "_").to_ascii_uppercase()
+    spec.name().replace('-', "_").to_ascii_uppercase()
 }
 
 /// `None` turns an option off.

@@ -10,7 +10,6 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::did_you_mean::nearest_name;
-use super::setting::bare_name;
 use super::{OptionKind, OptionSpec, Program, Setting, SettingSource, ValueKind, escaped, quote};
 
 /// Key, if in a table; value; position.
@@ -22,7 +21,8 @@ impl Program {
     /// # Errors
     /// Invalid TOML or setting: one line that starts with file name and line number.
     pub fn file_settings(&self, path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, String> {
-        let file = TomlFile { path, line_ends: line_ends(bytes), specs: self.specs };
+        let file =
+            TomlFile { path, line_ends: memchr::memchr_iter(b'\n', bytes).collect(), specs: self.specs };
         let text = std::str::from_utf8(bytes)
             .map_err(|error| file.error_at(error.valid_up_to(), "invalid TOML: it is not UTF-8"))?;
         let table = DeTable::parse(text).map_err(|error| {
@@ -46,7 +46,7 @@ struct TomlFile<'a> {
 
 impl TomlFile<'_> {
     fn read(&self, name: &str, value: &DeValue<'_>, span: Range<usize>) -> Result<Vec<Setting>, String> {
-        let known = self.specs.iter().find(|known| bare_name(known.long) == name);
+        let known = self.specs.iter().find(|known| known.name() == name);
         let Some(spec) = known.filter(|known| known.is_allowed_in_file()) else {
             return Err(self.error_at(span.start, &self.unknown_key_message(name, known.is_some())));
         };
@@ -69,7 +69,7 @@ impl TomlFile<'_> {
         (name, value, is_whole): (Option<&str>, &DeValue<'_>, bool),
         at: usize,
     ) -> Result<OsString, String> {
-        let option = bare_name(spec.long);
+        let option = spec.name();
         let text = scalar_text(value).filter(|_| spec.value_kind != ValueKind::NoValue);
         let text = text.filter(|text| name.is_some() || !text.is_empty());
         let Some(text) = text else {
@@ -98,8 +98,8 @@ impl TomlFile<'_> {
             return format!("{} is not a setting; use it on the command line", quote(name));
         }
         let known = self.specs.iter().filter(|known| known.is_allowed_in_file());
-        let plain_name = bare_name(name).to_ascii_lowercase();
-        let hint = nearest_name(known.map(|known| bare_name(known.long)), OsStr::new(&plain_name));
+        let plain_name = name.trim_start_matches('-').to_ascii_lowercase();
+        let hint = nearest_name(known.map(OptionSpec::name), OsStr::new(&plain_name));
         let hint = hint.map(|name| format!("; did you mean '{name}'?"));
         format!("unknown key {}{}", quote(name), hint.unwrap_or_default())
     }
@@ -115,11 +115,6 @@ impl TomlFile<'_> {
     fn line_number(&self, at: usize) -> usize {
         self.line_ends.partition_point(|&end| end < at) + 1
     }
-}
-
-fn line_ends(bytes: &[u8]) -> Vec<usize> {
-    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    ends.map(|(at, _)| at).collect()
 }
 
 fn entries_in_file_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<TomlEntry<'a, 'i>> {
@@ -152,16 +147,13 @@ fn scalar_text(value: &DeValue<'_>) -> Option<String> {
             let value = i128::from_str_radix(number.as_str(), number.radix());
             Some(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
         }
-        DeValue::Float(number) => {
-            let value = number.as_str().parse::<f64>();
-            Some(value.map_or_else(|_| number.to_string(), |value| value.to_string()))
-        }
+        DeValue::Float(number) => number.as_str().parse().ok().map(|value: f64| value.to_string()),
         _ => None,
     }
 }
 
 fn expected_type(spec: &OptionSpec) -> String {
-    let (option, example) = (bare_name(spec.long), spec.example());
+    let (option, example) = (spec.name(), spec.example());
     match (spec.value_kind, spec.kind) {
         (ValueKind::NoValue, _) => "true or false".to_owned(),
         (ValueKind::Optional(_), _) => format!("true, false or a value such as \"{example}\""),
@@ -216,7 +208,7 @@ mod tests {
             let SettingSource::File { name, line } = source else { panic!("{source:?}") };
             assert_eq!(name, "conf/a.toml");
             let text = text.map_or("off".into(), |text| escaped(&text));
-            format!("{line} {} {text}", bare_name(spec.long)).trim_end().to_owned()
+            format!("{line} {} {text}", spec.name()).trim_end().to_owned()
         });
         Ok(shown.collect::<Vec<_>>().join("|"))
     }

@@ -8,7 +8,6 @@ mod environment;
 mod file;
 mod option_spec;
 mod parsed_args;
-mod setting;
 mod show;
 mod tokenizer;
 mod values;
@@ -22,8 +21,7 @@ use crate::text::is_deceptive;
 
 pub use did_you_mean::parse_choice;
 pub use option_spec::{OptionKind, OptionSpec, ValueKind};
-pub use parsed_args::ParsedArgs;
-pub use setting::{Setting, SettingSource};
+pub use parsed_args::{ParsedArgs, Setting, SettingSource};
 pub use tokenizer::ValueCheck;
 pub use values::{HOST_DEFAULT, SUM_COMMAND, parse_host, parse_port, parse_value, value};
 
@@ -103,14 +101,11 @@ pub fn quote(text: impl AsRef<OsStr>) -> String {
 }
 
 fn escaped(text: &OsStr) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.to_string_lossy().chars() {
-        match is_deceptive(letter) {
-            true => shown.extend(letter.escape_default()),
-            false => shown.push(letter),
-        }
-    }
-    shown
+    let shown = |letter: char| match is_deceptive(letter) {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    text.to_string_lossy().chars().map(shown).collect()
 }
 
 /// Error text for a repeated option.

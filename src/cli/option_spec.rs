@@ -107,6 +107,11 @@ impl OptionSpec {
         Self { kind, ..self }
     }
 
+    /// Long name without dashes.
+    pub(super) fn name(&self) -> &'static str {
+        self.long.trim_start_matches('-')
+    }
+
     pub(super) const fn is_allowed_in_file(&self) -> bool {
         !matches!(self.kind, OptionKind::SettingsFile | OptionKind::Action)
     }

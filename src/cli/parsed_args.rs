@@ -1,11 +1,41 @@
-//! Options of all layers, for lookup.
+//! Settings of all layers, for lookup: option, value and source.
 //!
+//! Command line, environment and files all give settings, so option parsers need not know the source.
 //! Only the highest layer that sets an option counts. Lookup by long name consumes an option:
 //! the list of pico-args only shrinks.
 
 use std::ffi::{OsStr, OsString};
 
-use super::{OptionSpec, Setting, SettingSource, duplicate_message, quote};
+use super::{OptionSpec, duplicate_message, escaped, quote};
+
+/// Option that is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Option.
+    pub spec: &'static OptionSpec,
+    /// Value; empty if omitted. `None` turns the option off, whatever lower layers set.
+    pub text: Option<OsString>,
+    /// Where it was written.
+    pub source: SettingSource,
+}
+
+/// Place where a setting was written.
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
+pub enum SettingSource {
+    /// Command line.
+    #[display("command line")]
+    CommandLine,
+    /// Environment variable of this name.
+    Environment(String),
+    /// Settings file.
+    #[display("{}:{line}", escaped(name))]
+    File {
+        /// File name as given.
+        name: OsString,
+        /// Line number from 1.
+        line: usize,
+    },
+}
 
 /// Options and operands.
 #[derive(Clone, Debug)]
@@ -77,8 +107,7 @@ impl ParsedArgs {
             _ => 2,
         };
         let about = self.settings_of(name).min_by_key(rank);
-        about
-            .map_or_else(|| error.to_owned(), |setting| setting.source.locate_error(setting.spec.long, error))
+        about.map_or_else(|| error.to_owned(), |setting| setting.locate_error(error))
     }
 
     /// [`Self::locate_error_of`] for an error such as `--port: 'x' is …`.
@@ -162,6 +191,25 @@ impl ParsedArgs {
 
     pub(super) fn all_consumed(&self) -> bool {
         self.options.clone().finish().is_empty()
+    }
+}
+
+impl Setting {
+    /// Error with its source and the option's name there.
+    ///
+    /// The error may start with the option: `--port: 'x' is no port`.
+    fn locate_error(&self, error: &str) -> String {
+        let Self { spec, source, .. } = self;
+        let about = error.strip_prefix(spec.long).and_then(|rest| rest.strip_prefix(": "));
+        let names_option = error.starts_with("--") || error.starts_with("'--");
+        match (source, about) {
+            (SettingSource::CommandLine, _) => error.to_owned(),
+            (SettingSource::Environment(variable), _) => format!("{variable}: {}", about.unwrap_or(error)),
+            (SettingSource::File { .. }, None) if names_option => format!("{source}: {error}"),
+            (SettingSource::File { .. }, _) => {
+                format!("{source}: {}: {}", spec.name(), about.unwrap_or(error))
+            }
+        }
     }
 }
 
@@ -310,5 +358,27 @@ mod tests {
             assert_eq!(parsed.locate_error(error), expected);
         }
         assert_eq!(parsed.locate_error_of("--bind", "'b=c' is none"), "f:2: bind: 'b=c' is none");
+    }
+
+    #[test]
+    fn locate_error_prefixes_variable_or_file_line() {
+        let environment = SettingSource::Environment("REACTOR_PORT".into());
+        let file = SettingSource::File { name: "a\nb.toml".into(), line: 3 };
+        let command_line = SettingSource::CommandLine;
+        let cases = [
+            (&command_line, "--port: 'x' is none", "--port: 'x' is none"),
+            (&command_line, "'x' is none", "'x' is none"),
+            (&environment, "--port: 'x' is none", "REACTOR_PORT: 'x' is none"),
+            (&environment, "'x' is none", "REACTOR_PORT: 'x' is none"),
+            (&environment, "'--port' goes alone", "REACTOR_PORT: '--port' goes alone"),
+            (&file, "--port: 'x' is none", "a\\nb.toml:3: port: 'x' is none"),
+            (&file, "'x' is none", "a\\nb.toml:3: port: 'x' is none"),
+            (&file, "'--port' goes alone", "a\\nb.toml:3: '--port' goes alone"),
+            (&file, "--port is given twice", "a\\nb.toml:3: --port is given twice"),
+        ];
+        for (source, error, expected) in cases {
+            let located = setting("--port", Some("x"), source.clone()).locate_error(error);
+            assert_eq!(located, expected, "{source:?}");
+        }
     }
 }

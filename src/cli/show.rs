@@ -3,10 +3,8 @@
 //! `file` reads the output back to equal settings. Paths are absolute: the file may be moved.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::setting::bare_name;
 use super::{OptionKind, OptionSpec, ParsedArgs, Program, Setting, ValueKind};
 use crate::text::is_deceptive;
 
@@ -30,12 +28,12 @@ impl Program {
             let is_required = !spec.is_repeatable() && matches!(spec.value_kind, ValueKind::Required(_));
             let line = match (set.first(), default) {
                 (Some(first), _) if spec.kind == OptionKind::Secrets => {
-                    format!("# {} = \"(secret)\"  # {}\n", bare_name(spec.long), first.source)
+                    format!("# {} = \"(secret)\"  # {}\n", spec.name(), first.source)
                 }
                 (Some(first), _) => toml_line(spec, &texts, directory, &first.source.to_string()),
                 (None, None) if is_required => {
                     let example = toml_value(OsStr::new(spec.example()));
-                    format!("# {} = {example}  # not set; this is an example\n", bare_name(spec.long))
+                    format!("# {} = {example}  # not set; this is an example\n", spec.name())
                 }
                 (None, default) => toml_line(spec, default.as_slice(), directory, "default"),
             };
@@ -46,7 +44,7 @@ impl Program {
 }
 
 fn toml_line(spec: &OptionSpec, texts: &[&OsStr], directory: &Path, source: &str) -> String {
-    let name = bare_name(spec.long);
+    let name = spec.name();
     let texts: Vec<OsString> = texts.iter().map(|text| absolute_path(spec.kind, text, directory)).collect();
     let value = match (spec.value_kind, texts.first()) {
         _ if spec.is_repeatable() => toml_array(&texts),
@@ -90,22 +88,13 @@ fn toml_value(text: &OsStr) -> String {
     if plain_text.parse::<i64>().is_ok_and(|number| number.to_string() == plain_text) {
         return plain_text.into_owned();
     }
-    let mut quoted = String::from("\"");
-    for letter in plain_text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            _ if is_deceptive(letter) => {
-                let code = u32::from(letter);
-                let _ = match code {
-                    ..=0xffff => write!(quoted, "\\u{code:04X}"),
-                    _ => write!(quoted, "\\U{code:08X}"),
-                };
-            }
-            _ => quoted.push(letter),
-        }
-    }
-    quoted.push('"');
-    quoted
+    let quoted = |letter: char| match u32::from(letter) {
+        _ if matches!(letter, '"' | '\\') => format!("\\{letter}"),
+        _ if !is_deceptive(letter) => letter.to_string(),
+        code @ ..=0xffff => format!("\\u{code:04X}"),
+        code => format!("\\U{code:08X}"),
+    };
+    format!("\"{}\"", plain_text.chars().map(quoted).collect::<String>())
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::vec::IntoIter;
 
 use super::did_you_mean::nearest_name;
-use super::setting::bare_name;
 use super::{OptionSpec, ParsedArgs, Program, Setting, SettingSource, ValueKind, quote};
 
 /// Rule for option values.
@@ -132,7 +131,7 @@ impl Tokenizer {
     }
 
     fn unknown_option_message(&self, shown: &OsStr) -> String {
-        let names = self.specs.iter().map(|known| bare_name(known.long));
+        let names = self.specs.iter().map(OptionSpec::name);
         let dashes = shown.as_bytes().iter().take_while(|&&byte| byte == b'-').count();
         let (_, wrong) = shown.as_bytes().split_at(dashes);
         let hint = nearest_name(names, OsStr::from_bytes(wrong));
