@@ -52,8 +52,8 @@ pub(super) struct LogWriter<S: LogSink> {
     /// Held while a record is partly written.
     lock: WriteLock,
     buffered_times: Option<(Instant, Instant)>,
-    backoff: Duration,
-    retry_at: Option<Instant>,
+    /// After a failure: when to retry, and the pause until then.
+    retry: Option<(Instant, Duration)>,
     /// Logged, its end not yet.
     failure: Option<io::Error>,
     dropped: u64,
@@ -67,8 +67,7 @@ impl<S: LogSink> LogWriter<S> {
             buffer: LogBuffer { bytes: Vec::with_capacity(2 * FLUSH_LEN), record_end, partial_len: 0 },
             lock,
             buffered_times: None,
-            backoff: Duration::ZERO,
-            retry_at: None,
+            retry: None,
             failure: None,
             dropped: 0,
         }
@@ -102,12 +101,7 @@ impl<S: LogSink> LogWriter<S> {
         if self.buffer.partial_len == 0 {
             self.lock.unlock();
         }
-        let is_written = outcome.is_ok();
-        match outcome {
-            Ok(()) => self.recover(),
-            Err(error) => self.report(error),
-        }
-        is_written
+        outcome.map(|()| self.recover()).map_err(|error| self.report(error)).is_ok()
     }
 
     /// A partly written record restarts, unless both are the same file.
@@ -117,18 +111,17 @@ impl<S: LogSink> LogWriter<S> {
             self.lock.unlock();
         }
         self.sink = sink;
-        self.retry_at = None;
-        self.backoff = Duration::ZERO;
+        self.retry = None;
     }
 
     fn flush_deadline(&self) -> Option<Instant> {
         let (oldest, newest) = self.buffered_times?;
         let quiet_or_old = (newest + IDLE_FLUSH).min(oldest + LINE_AGE_MAX);
-        Some(self.retry_at.unwrap_or(quiet_or_old))
+        Some(self.retry.map_or(quiet_or_old, |(retry_at, _)| retry_at))
     }
 
     fn is_backing_off(&self, now: Instant) -> bool {
-        self.retry_at.is_some_and(|retry_at| now < retry_at)
+        self.retry.is_some_and(|(retry_at, _)| now < retry_at)
     }
 
     fn try_flush(&mut self, now: Instant) {
@@ -136,11 +129,12 @@ impl<S: LogSink> LogWriter<S> {
         if self.flush() {
             return;
         }
-        self.backoff = match self.buffer.unwritten_len() < before_len {
+        let last_pause = self.retry.map_or(Duration::ZERO, |(_, pause)| pause);
+        let pause = match self.buffer.unwritten_len() < before_len {
             true => BACKOFF_MIN,
-            false => (2 * self.backoff).clamp(BACKOFF_MIN, BACKOFF_MAX),
+            false => (2 * last_pause).clamp(BACKOFF_MIN, BACKOFF_MAX),
         };
-        self.retry_at = Some(now + self.backoff);
+        self.retry = Some((now + pause, pause));
     }
 
     fn recover(&mut self) {
@@ -150,8 +144,7 @@ impl<S: LogSink> LogWriter<S> {
         self.failure = None;
         self.dropped = 0;
         self.buffered_times = None;
-        self.retry_at = None;
-        self.backoff = Duration::ZERO;
+        self.retry = None;
         self.buffer.bytes.shrink_to(2 * FLUSH_LEN);
     }
 
@@ -283,16 +276,14 @@ impl WriteLock {
 
     fn lock_within(&mut self, wait_time: Duration) -> bool {
         let pause = Timespec::try_from(LOCK_RETRY).unwrap_or_default();
-        let mut waited = Duration::ZERO;
-        while !self.try_lock() {
-            if waited >= wait_time {
-                return false;
+        for _ in 0..wait_time.as_millis() / LOCK_RETRY.as_millis() {
+            if self.try_lock() {
+                return true;
             }
             // An early end by a signal is harmless.
             let _ = poll(&mut [], Some(&pause));
-            waited += LOCK_RETRY;
         }
-        true
+        self.try_lock()
     }
 
     fn unlock(&mut self) {

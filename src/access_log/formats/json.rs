@@ -21,19 +21,16 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, 
     out.extend_from_slice(time);
     out.push(b'"');
     if let Some(host) = record.host {
-        out.extend_from_slice(b",\"host\":");
-        json_string(out, |content| content.write_str(host));
+        member(out, ",\"host\":", Some(host.as_bytes()));
     }
     let (peer, port) = (record.peer.ip().to_canonical(), record.peer.port());
     append(out, format_args!(",\"connection\":{},\"peer\":\"{peer}\",\"port\":{port}", record.connection));
     if record.user.is_some() {
-        out.extend_from_slice(b",\"user\":");
-        value(out, record.user);
+        member(out, ",\"user\":", record.user);
     }
     let keys = [",\"method\":", ",\"target\":", ",\"version\":", ",\"request_line\":"];
     for (key, part) in keys.into_iter().zip(request_line(record.request_line)) {
-        out.extend_from_slice(key.as_bytes());
-        value(out, part);
+        member(out, key, part);
     }
     out.extend_from_slice(b",\"request_headers\":");
     headers(out, record.request_head, style);
@@ -48,20 +45,13 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, 
         Some(words) => json_string(out, |content| write!(content, "{words}")),
         None => out.extend_from_slice(b"null"),
     }
-    out.extend_from_slice(b",\"protocol\":");
-    json_string(out, |content| content.write_str(record.protocol));
+    member(out, ",\"protocol\":", Some(record.protocol.as_bytes()));
     if let Some(tls) = record.tls {
-        let texts = [
-            ("version", Some(tls.version)),
-            ("cipher", Some(tls.cipher)),
-            ("server_name", tls.server_name),
-            ("client", tls.client),
-        ];
         append(out, format_args!(",\"tls_resumed\":{}", tls.is_resumed));
-        for (key, text) in texts {
-            append(out, format_args!(",\"tls_{key}\":"));
-            value(out, text.map(str::as_bytes));
-        }
+        member(out, ",\"tls_version\":", Some(tls.version.as_bytes()));
+        member(out, ",\"tls_cipher\":", Some(tls.cipher.as_bytes()));
+        member(out, ",\"tls_server_name\":", tls.server_name.map(str::as_bytes));
+        member(out, ",\"tls_client\":", tls.client.map(str::as_bytes));
     }
     out.extend_from_slice(b"}\n");
 }
@@ -88,6 +78,11 @@ fn headers(out: &mut Vec<u8>, head: &[u8], style: &LogStyle) {
         out.push(b']');
     }
     out.push(b']');
+}
+
+fn member(out: &mut Vec<u8>, key: &str, bytes: Option<&[u8]>) {
+    out.extend_from_slice(key.as_bytes());
+    value(out, bytes);
 }
 
 fn value(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
