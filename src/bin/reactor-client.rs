@@ -3,6 +3,7 @@
 //! The library defines the other exit codes.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use reactor_http::load::args::{ClientTask, parse};
 use reactor_http::load::saved::commands::SavedRunCommand;
 use reactor_http::load::{self, LoadError};
 use reactor_http::sum;
-use reactor_http::sum::args::SumClientConfig;
+use reactor_http::sum::SumError;
 use rustix::pipe::pipe;
 use rustix::stdio::{dup2_stdout, stdout};
 
@@ -44,7 +45,9 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if sum::args::is_sum_command(&args) {
-        return run(sum::args::parse(args), sum::args::HELP, run_sum);
+        return run(sum::args::parse(args), sum::args::HELP, |config| {
+            finish(sum::run_sum(config).map(|outcome| print(&outcome.to_string())), SumError::exit_code)
+        });
     }
     if let Some(command) = SavedRunCommand::from_args(&args) {
         return run(command.parse(args), command.help, |task| finish_load(task.run()));
@@ -79,17 +82,11 @@ fn run_fetch(config: ClientConfig) -> ExitCode {
 }
 
 fn finish_load(result: Result<(), LoadError>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => PROGRAM.fail(&error, error.exit_code()),
-    }
+    finish(result.map(|()| ExitCode::SUCCESS), LoadError::exit_code)
 }
 
-fn run_sum(config: SumClientConfig) -> ExitCode {
-    match sum::run_sum(config) {
-        Ok(outcome) => print(&outcome.to_string()),
-        Err(error) => PROGRAM.fail(&error, error.exit_code()),
-    }
+fn finish<E: Display>(result: Result<ExitCode, E>, exit_code: fn(&E) -> u8) -> ExitCode {
+    result.unwrap_or_else(|error| PROGRAM.fail(&error, exit_code(&error)))
 }
 
 fn print(text: &str) -> ExitCode {
