@@ -167,17 +167,21 @@ pub fn compare(before: &Summary, after: &Summary, seed: u64) -> Comparison {
     let samples = (Sample::of(before), Sample::of(after));
     let draws: Vec<(Draw, Draw)> =
         (0..DRAWS).map(|_| (samples.0.draw(&mut random), samples.1.draw(&mut random))).collect();
-    let drawn = PairedDraws { draws, blocks: samples.0.blocks.len().min(samples.1.blocks.len()) };
-    let mut rows = vec![row(Metric::Rate, (before, after), &drawn, |draw| draw.rate, true)];
+    let blocks = samples.0.blocks.len().min(samples.1.blocks.len());
+    let interval_of = |value: &dyn Fn(&Draw) -> f64| {
+        let changes = draws.iter().map(|(one, other)| change(value(one), value(other)));
+        interval(changes.collect(), blocks)
+    };
+    let mut rows = vec![row(Metric::Rate, (before, after), interval_of(&|draw| draw.rate), true)];
     for (index, (name, quantile)) in PERCENTILES.iter().enumerate() {
         let metric = Metric::Time(TimeKind::Corrected, name);
         let beyond = |summary: &Summary| summary.corrected_times.len() as f64 * (1.0 - quantile);
         let is_enough = beyond(before).min(beyond(after)) >= TAIL_COUNT_MIN;
-        let value = |draw: &Draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0);
-        rows.push(row(metric, (before, after), &drawn, value, is_enough));
+        let interval = interval_of(&|draw| draw.percentiles_us.get(index).copied().unwrap_or(0.0));
+        rows.push(row(metric, (before, after), interval, is_enough));
     }
     let mut caveats = caveats(before, after);
-    if drawn.blocks < BLOCKS_MIN {
+    if blocks < BLOCKS_MIN {
         caveats.push(format!(
             "runs of less than {BLOCKS_MIN} s do not show how seconds differ, so no time or rate is judged"
         ));
@@ -192,12 +196,6 @@ fn side(run: &Summary) -> Side {
         wall_secs: run.info.wall.as_secs_f64(),
         is_valid: run.validity.is_valid(),
     }
-}
-
-struct PairedDraws {
-    draws: Vec<(Draw, Draw)>,
-    /// Blocks of the run with fewer blocks.
-    blocks: usize,
 }
 
 fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
@@ -236,12 +234,9 @@ fn caveats(before: &Summary, after: &Summary) -> Vec<String> {
 fn row(
     metric: Metric,
     (before, after): (&Summary, &Summary),
-    drawn: &PairedDraws,
-    value: impl Fn(&Draw) -> f64,
+    interval: Option<(f64, f64)>,
     is_enough: bool,
 ) -> Row {
-    let changes = drawn.draws.iter().map(|(one, other)| change(value(one), value(other)));
-    let interval = interval(changes.collect(), drawn.blocks);
     let (before, after) = (metric.of(before), metric.of(after));
     let change = before.zip(after).map(|(before, after)| change(before, after)).filter(|it| it.is_finite());
     let verdict = match (change, interval) {
