@@ -115,15 +115,12 @@ fn prompt_number(mut input: impl BufRead, mut screen: impl Write) -> Result<i64,
         // Input may still arrive after the screen closes.
         let _ = write!(screen, "Your number: ").and_then(|()| screen.flush());
         let mut line = Vec::new();
-        match input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line) {
-            Ok(0) => {
-                let _ = writeln!(screen);
-                return Err("no number was given: standard input ended".to_owned());
-            }
-            Ok(_) => {}
-            Err(error) => {
-                return Err(format!("no number was given: cannot read standard input: {}", error.kind()));
-            }
+        let read = input.by_ref().take(PROMPT_LINE_LEN_MAX).read_until(b'\n', &mut line);
+        let failed =
+            |error: io::Error| format!("no number was given: cannot read standard input: {}", error.kind());
+        if read.map_err(failed)? == 0 {
+            let _ = writeln!(screen);
+            return Err("no number was given: standard input ended".to_owned());
         }
         let text = String::from_utf8_lossy(&line);
         if let Some(number) = parse_number(&text) {
@@ -147,16 +144,12 @@ struct SumApp {
 
 impl SumApp {
     fn into_outcome(self) -> Result<SumOutcome, SumError> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let own = self.exchange.own;
-        let server =
-            self.exchange.outcome.unwrap_or(Err(SumFailure::NoResponse)).map_err(SumError::Exchange)?;
-        match own.number.checked_add(server.number) {
-            Some(sum) => Ok(SumOutcome { own, server, sum }),
-            None => Err(SumError::Overflow(own.number, server.number)),
-        }
+        let Self { exchange: SumExchange { own, outcome }, error, .. } = self;
+        error.map_or(Ok(()), Err)?;
+        let server = outcome.unwrap_or(Err(SumFailure::NoResponse)).map_err(SumError::Exchange)?;
+        let sum = own.number.checked_add(server.number);
+        let sum = sum.ok_or(SumError::Overflow(own.number, server.number))?;
+        Ok(SumOutcome { own, server, sum })
     }
 
     fn connect_next(&mut self, now: Now) -> Result<Option<Connection<SumClientProtocol>>, SumError> {

@@ -57,8 +57,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Command<SumClientConfig>, UsageError
 }
 
 fn read_config(parsed_args: &mut ParsedArgs) -> Result<SumClientConfig, String> {
-    let (name, host) = (value(parsed_args, "--name", Name::new)?, value(parsed_args, "--host", parse_host)?);
-    let port = value(parsed_args, "--port", parse_port)?;
+    let name = value(parsed_args, "--name", Name::new)?;
+    let host = value(parsed_args, "--host", parse_host)?.unwrap_or_else(|| HOST_DEFAULT.to_owned());
+    let port = value(parsed_args, "--port", parse_port)?.unwrap_or(PORT_DEFAULT);
     let words = parsed_args.operands();
     let number = match &words[..] {
         [_] => None,
@@ -69,12 +70,7 @@ fn read_config(parsed_args: &mut ParsedArgs) -> Result<SumClientConfig, String> 
         }
         [] => return Err(format!("'{SUM_COMMAND}' is missing")),
     };
-    Ok(SumClientConfig {
-        number,
-        name,
-        host: host.unwrap_or_else(|| HOST_DEFAULT.to_owned()),
-        port: port.unwrap_or(PORT_DEFAULT),
-    })
+    Ok(SumClientConfig { number, name, host, port })
 }
 
 pub(super) fn parse_number(text: &str) -> Option<i64> {

@@ -51,11 +51,8 @@ impl SumState {
         lines.push(format!("Client of {} has connected to Server of {}", client.name, own.name));
         let sum = client.number.checked_add(own.number);
         let shown = sum.map_or_else(|| "out of range".to_owned(), |sum| sum.to_string());
-        lines.push(format!(
-            "{}, {}, sum: {shown}",
-            client.format_as(SumRole::Client),
-            own.format_as(SumRole::Server)
-        ));
+        let (client_line, own_line) = (client.format_as(SumRole::Client), own.format_as(SumRole::Server));
+        lines.push(format!("{client_line}, {own_line}, sum: {shown}"));
         match sum {
             Some(_) => Ok(()),
             None => Err(format!("the sum of {} and {} does not fit into 64 bits", client.number, own.number)),
@@ -115,11 +112,10 @@ pub struct SumServerProtocol {
 impl SumServerProtocol {
     /// Protocol of an accepted connection.
     pub fn new(peer: SocketAddr, now: Now) -> Self {
-        let deadline = now.instant + TIMEOUT;
         Self {
             peer,
             phase: SumServerPhase::ReadingLine,
-            deadline,
+            deadline: now.instant + TIMEOUT,
             has_input: false,
             close_reason: CloseReason::PeerClosed,
         }

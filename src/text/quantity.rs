@@ -81,8 +81,7 @@ pub fn parse_size(text: &str) -> Result<u64, &'static str> {
 /// Text for after a colon.
 pub fn parse_count(text: &str) -> Result<u64, &'static str> {
     const NOT_A_COUNT: &str = "it is a whole number above 0, such as 500, 10k or 1.5m";
-    let count = parse_scaled(text).ok_or(NOT_A_COUNT)?;
-    match count {
+    match parse_scaled(text).ok_or(NOT_A_COUNT)? {
         count if count > COUNT_MAX => Err("that is too many"),
         count if count < 1.0 || count.fract() != 0.0 => Err(NOT_A_COUNT),
         count => Ok(count as u64),
@@ -95,8 +94,7 @@ pub fn parse_count(text: &str) -> Result<u64, &'static str> {
 /// Text for after a colon.
 pub fn parse_rate(text: &str, zero_allowed: bool) -> Result<f64, &'static str> {
     const NOT_A_RATE: &str = "a rate is requests per second, above 0, such as 200, 0.5 or 10k";
-    let rate = parse_scaled(text.strip_suffix("/s").unwrap_or(text)).ok_or(NOT_A_RATE)?;
-    match rate {
+    match parse_scaled(text.strip_suffix("/s").unwrap_or(text)).ok_or(NOT_A_RATE)? {
         rate if rate > RATE_MAX => Err("that is more than 100 million a second"),
         rate if rate == 0.0 && !zero_allowed => Err(NOT_A_RATE),
         rate => Ok(rate),
