@@ -2,13 +2,10 @@
 //!
 //! Each is a function of the [`Summary`] alone, so formats cannot disagree.
 
-mod comparison;
-mod csv;
 pub mod curve;
 mod hdr;
 pub(super) mod html;
 mod json;
-mod settings;
 mod table;
 mod tables;
 mod text;
@@ -52,11 +49,11 @@ impl ReportFormat {
     pub fn render(self, summary: &Summary, comparison: Option<&Comparison>) -> String {
         match self {
             Self::Text => {
-                let beside = comparison.map(|comparison| format!("\n{}", comparison::text(comparison)));
+                let beside = comparison.map(|comparison| format!("\n{}", text::comparison(comparison)));
                 text(summary) + &beside.unwrap_or_default()
             }
             Self::Json => json(summary, comparison),
-            Self::Csv => csv::csv(&json::load_report(summary, comparison)),
+            Self::Csv => json::csv(&json::load_report(summary, comparison)),
             Self::Hdr => hdr::hdr(summary),
             Self::Html => html::html(summary),
         }
@@ -71,8 +68,8 @@ impl ReportFormat {
     pub fn render_comparison(self, comparison: &Comparison) -> String {
         match self {
             Self::Json => json::comparison(comparison).to_text(),
-            Self::Csv => csv::csv(&json::comparison(comparison)),
-            _ => comparison::text(comparison),
+            Self::Csv => json::csv(&json::comparison(comparison)),
+            _ => text::comparison(comparison),
         }
     }
 }

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
+use super::table::Table;
 use super::tables;
+use crate::load::compare::{Comparison, Row};
 use crate::load::run_info::RunInfo;
 use crate::load::stats::latency_histogram::HistogramBar;
 use crate::load::stats::summary::{Summary, ratio};
@@ -32,6 +34,27 @@ pub fn text(summary: &Summary) -> String {
         urls(summary),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Text of a comparison; the reports for scripts are in `json`.
+pub(super) fn comparison(comparison: &Comparison) -> String {
+    let show =
+        |row: &Row, value: Option<f64>| value.map_or("-".to_owned(), |value| row.unit.format_value(value));
+    let table = Table::new("Comparison", comparison.rows().collect())
+        .text("metric", |row| row.metric.to_string())
+        .number("before", |row| show(row, row.before))
+        .number("after", |row| show(row, row.after))
+        .number("change", |row| match row.change {
+            Some(change) => row.format_change(change),
+            None if row.before == Some(0.0) => "from 0".to_owned(),
+            None => "-".to_owned(),
+        })
+        .text(" 95 % interval", |row| {
+            let ends = |(low, high)| format!("{} to {}", row.format_change(low), row.format_change(high));
+            format!(" {}", row.interval.map_or_else(|| "-".to_owned(), ends))
+        })
+        .long("verdict", |row| row.verdict.to_string());
+    table.to_text() + &lines(&comparison.caveats)
 }
 
 pub(super) fn lines(lines: &[impl AsRef<str>]) -> String {

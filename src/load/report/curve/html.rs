@@ -3,9 +3,8 @@
 //! If one rate has two steps, the chart shows the deciding one, the table both.
 
 use super::text::{LATENCY_NOTE, PERCENTILES_SHOWN, SHORT_STEPS_NOTE, few_requests_note, steps_table};
-use crate::load::report::html::axis::{Axis, extent};
+use crate::load::report::html::axis::{Axis, AxisUnit, extent};
 use crate::load::report::html::chart::{Chart, ChartDot, ChartLine, ChartMark};
-use crate::load::report::html::ticks::AxisUnit;
 use crate::load::report::html::{banner, began, header, page, section};
 use crate::load::report::table::{escaped, list};
 use crate::load::search::bracket::SearchEnd;

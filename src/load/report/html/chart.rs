@@ -55,23 +55,20 @@ pub(crate) struct Chart {
 
 impl Chart {
     pub(crate) fn figure(&self) -> String {
-        let Self { id, title, .. } = self;
         let layers = [
             self.grid(),
             self.paths(),
             self.marks.iter().enumerate().map(|(index, mark)| self.mark(index, mark)).collect(),
             self.lines.iter().enumerate().map(|(index, line)| self.dots(index, line)).collect(),
             self.labels(),
-        ];
+        ]
+        .concat();
+        let (id, title, description) = (self.id, escaped(self.title), escaped(&self.description));
+        let legend = self.legend();
         format!(
-            "<figure class=\"chart\" id=\"{id}\">\n<figcaption>{}</figcaption>\n{}<svg class=\"plot\" role=\"img\" \
-             aria-labelledby=\"{id}-title {id}-words\">\n<title id=\"{id}-title\">{}</title>\n\
-             <desc id=\"{id}-words\">{}</desc>\n{}</svg>\n</figure>\n",
-            escaped(title),
-            self.legend(),
-            escaped(title),
-            escaped(&self.description),
-            layers.concat()
+            "<figure class=\"chart\" id=\"{id}\">\n<figcaption>{title}</figcaption>\n{legend}<svg class=\"plot\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-words\">\n<title id=\"{id}-title\">{title}</title>\n\
+             <desc id=\"{id}-words\">{description}</desc>\n{layers}</svg>\n</figure>\n"
         )
     }
 
@@ -88,10 +85,8 @@ impl Chart {
                 escaped(&line.name)
             )
         };
-        format!(
-            "<ul class=\"legend\">\n{}</ul>\n",
-            self.lines.iter().enumerate().map(entry).collect::<String>()
-        )
+        let entries = self.lines.iter().enumerate().map(entry).collect::<String>();
+        format!("<ul class=\"legend\">\n{entries}</ul>\n")
     }
 
     fn grid(&self) -> String {
@@ -182,13 +177,11 @@ impl Chart {
             let y = percent(100.0 - place);
             format!("<text class=\"y\" x=\"0\" y=\"{y}\" dx=\"-.6em\" dy=\".35em\">{}</text>", escaped(label))
         });
+        let (along, up) = (along.collect::<String>(), up.collect::<String>());
+        let (x_name, y_name) = (escaped(self.x.name), escaped(self.y.name));
         format!(
-            "{}\n{}\n<text class=\"name\" x=\"0\" y=\"0\" dx=\"-3.6em\" dy=\"-1em\">{}</text>\
-             <text class=\"name end\" x=\"100%\" y=\"100%\" dy=\"2.9em\">{}</text>\n",
-            along.collect::<String>(),
-            up.collect::<String>(),
-            escaped(self.y.name),
-            escaped(self.x.name)
+            "{along}\n{up}\n<text class=\"name\" x=\"0\" y=\"0\" dx=\"-3.6em\" dy=\"-1em\">{y_name}</text>\
+             <text class=\"name end\" x=\"100%\" y=\"100%\" dy=\"2.9em\">{x_name}</text>\n"
         )
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! Each is a function of the summary; without data, there is no chart.
 
-use super::axis::Axis;
+use super::axis::{Axis, AxisUnit};
 use super::chart::{Chart, ChartDot, ChartLine};
-use super::ticks::AxisUnit;
 use crate::load::stats::latency_histogram::LatencyHistogram;
 use crate::load::stats::spread::{PERCENTILES, Spread};
 use crate::load::stats::summary::{SliceSummary, Summary};

@@ -10,6 +10,7 @@ use serde_json::{Value, json as value};
 
 use super::*;
 use crate::load::compare::compare;
+use crate::load::report::ReportFormat;
 use crate::load::run_info::tests::unusual_setup;
 use crate::load::run_info::{CpuUsage, RunInfo};
 use crate::load::saved::SavedRun;
@@ -384,4 +385,33 @@ fn json_report_figures_are_not_rounded() {
     assert_eq!(report["failures"][0]["name"], "timed-out");
     assert_eq!(report["slices"][1]["start_secs"], 1.0);
     assert_eq!(report["lag"]["max_us"], 20);
+}
+
+#[test]
+fn csv_report_has_all_figures_of_json() {
+    let text = ReportFormat::Csv.render(&stalling(), None);
+    assert!(text.starts_with("name,value\r\n"), "{text}");
+    assert!(text.lines().count() > 60, "{text}");
+    for line in [
+        "requests.sent,2007",
+        "requests.bad_statuses,0",
+        "statuses.200.count,2000",
+        "failures.timed-out.count,2",
+        "run.wall_secs,10.0",
+        "run.setup.keep_alive,true",
+        "run.setup.seed,",
+        "run.course.schedule,200/s",
+        "client.waited_share,0.05",
+        "slices.3.0.bad_statuses,0",
+        "validity.valid,true",
+    ] {
+        assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
+    }
+    let text = ReportFormat::Csv.render(&empty_summary(info()), None);
+    assert!(text.contains("\r\nlatency,\r\n") && text.contains("\r\nanswers_per_sec,0.0\r\n"), "{text}");
+}
+
+#[test]
+fn csv_cell_with_comma_or_quote_is_quoted() {
+    assert_eq!(csv(&json!({"/a,\"b\"": ["x,y"]})), "name,value\r\n\"/a,\"\"b\"\".0\",\"x,y\"\r\n");
 }

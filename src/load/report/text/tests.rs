@@ -9,6 +9,8 @@ use std::time::Duration;
 use std::{env, fs};
 
 use super::*;
+use crate::load::compare;
+use crate::load::report::ReportFormat;
 use crate::load::run_info::RunInfo;
 use crate::load::stats::failure::LoadFailure;
 use crate::load::stats::metrics::RequestTimes;
@@ -150,4 +152,40 @@ fn text_counts_404_of_a_url_as_bad_status() {
         (vec!["1".into(), "0".into(), "0".into()], vec!["1".into(), "1".into(), "0".into()]),
         "{text}"
     );
+}
+
+#[test]
+fn text_comparison_rows_fit_in_100_columns() {
+    let text = comparison(&compare::compare(&steady(20, 1.0), &steady(20, 0.5), 1));
+    let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
+    let words: Vec<_> = line.split_whitespace().collect();
+    assert_eq!((words[0], words[words.len() - 1]), ("p50", "faster"), "{text}");
+    let errors = text.lines().last().unwrap_or_default();
+    assert!(errors.starts_with("errors            0 %        0 %      +0 pp  "), "{text}");
+    assert!(errors.ends_with("  -0.038 pp to +0.038 pp  no difference shown"), "{text}");
+    assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+}
+
+#[test]
+fn text_comparison_of_short_run_has_no_interval() {
+    let text = comparison(&compare::compare(&steady(4, 1.0), &steady(4, 0.5), 1));
+    let line = text.lines().find(|line| line.starts_with("p50 ")).unwrap_or_default();
+    assert!(line.contains("  -  ") && line.ends_with("  run too short"), "{text}");
+    assert!(text.contains("\nruns of less than 5 s do not show"), "{text}");
+}
+
+#[test]
+fn comparison_without_responses_has_no_interval() {
+    let empty = empty_summary(info());
+    assert!(comparison(&compare::compare(&empty, &empty, 1)).contains("too few responses"));
+    let json = ReportFormat::Json.render_comparison(&compare::compare(&empty, &empty, 1));
+    assert!(json.contains("\"interval_share\": null"));
+}
+
+#[test]
+fn csv_comparison_has_figures_by_name() {
+    let text = ReportFormat::Csv.render_comparison(&compare::compare(&steady(20, 1.0), &steady(20, 0.5), 1));
+    for line in ["figures.rps.before,500.0", "figures.p50.verdict,faster"] {
+        assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
+    }
 }

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::load::report::html::ticks::AxisUnit;
+use crate::load::report::html::axis::AxisUnit;
 
 /// Axes from 0 to 10: a position is ten times the value.
 fn chart() -> Chart {
