@@ -2,13 +2,11 @@
 //!
 //! Owns escapes, deceptive characters, quantities and units. Never uses another module.
 
-mod deceptive;
 mod escape;
 mod quantity;
 pub mod units;
 
-pub use deceptive::{is_deceptive, printable};
-pub use escape::{HtmlText, JsonContent, OneLine, json_string, plain_len};
+pub use escape::{HtmlText, JsonContent, OneLine, is_deceptive, json_string, plain_len, printable};
 pub use quantity::{RATE_MAX, parse_count, parse_duration, parse_rate, parse_size};
 
 use std::fmt;
