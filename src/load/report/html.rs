@@ -8,10 +8,10 @@ mod plots;
 
 use super::table::{Table, escaped, list, tile};
 use super::tables;
-use super::text::{asked, cpu_per_answer, errors};
+use super::text::{asked, cpu_per_answer, due_text, errors};
 use crate::http::imf_fixdate;
 use crate::load::stats::spread::Spread;
-use crate::load::stats::summary::{Summary, ratio};
+use crate::load::stats::summary::Summary;
 use crate::load::stats::validity::Finding;
 use crate::text::units::{bytes, count, duration, rate, share, time};
 use chart::Chart;
@@ -184,13 +184,8 @@ fn phases(summary: &Summary) -> String {
 
 fn settings(summary: &Summary) -> String {
     let info = &summary.info;
-    let pacing = match info.due {
-        Some(due) => {
-            let due_rate = rate(ratio(due as f64, info.scheduled().as_secs_f64()));
-            format!("open: a schedule, {} due ({due_rate})", count(due))
-        }
-        None => "closed: after the previous response".to_owned(),
-    };
+    let open = due_text(info).map(|due| format!("open: a schedule, {due}"));
+    let pacing = open.unwrap_or_else(|| "closed: after the previous response".to_owned());
     let end = match (info.was_interrupted, info.gave_up) {
         (true, _) => "by a signal",
         (_, true) => "given up",
@@ -209,7 +204,7 @@ fn settings(summary: &Summary) -> String {
     entries.extend(told.filter(|(_, value)| !value.is_empty()));
     entries.extend([
         ("duration", duration(info.wall)),
-        ("started", began(summary.info.started_unix_secs)),
+        ("started", began(info.started_unix_secs)),
         ("end", end.to_owned()),
     ]);
     let client = [
@@ -222,11 +217,8 @@ fn settings(summary: &Summary) -> String {
         ("requests sent again", count(summary.totals.resent)),
         ("connections closed for unsolicited bytes", count(summary.unasked_connections)),
     ];
-    format!(
-        "<div class=\"pair\">\n{}{}</div>\n",
-        section("Settings", &list(&entries)),
-        section("Client", &list(&client))
-    )
+    let (settings, client) = (section("Settings", &list(&entries)), section("Client", &list(&client)));
+    format!("<div class=\"pair\">\n{settings}{client}</div>\n")
 }
 
 #[cfg(test)]

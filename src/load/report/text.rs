@@ -63,14 +63,11 @@ pub(super) fn lines(lines: &[impl AsRef<str>]) -> String {
 
 pub(super) fn asked(summary: &Summary) -> String {
     let info = &summary.info;
-    let pacing = match info.due {
-        Some(due) => format!(
-            "open loop ({}{}), {} due ({})",
-            info.profile.schedule_text(),
-            if info.merged.is_some() { " each" } else { "" },
-            count(due),
-            rate(ratio(due as f64, info.scheduled().as_secs_f64()))
-        ),
+    let pacing = match due_text(info) {
+        Some(due) => {
+            let each = if info.merged.is_some() { " each" } else { "" };
+            format!("open loop ({}{each}), {due}", info.profile.schedule_text())
+        }
         None => "closed loop".to_owned(),
     };
     let connections = plural(info.concurrency, "connection");
@@ -81,6 +78,12 @@ pub(super) fn asked(summary: &Summary) -> String {
     let end = if info.was_interrupted { ", interrupted" } else { "" };
     let gave_up = if info.gave_up { ", given up" } else { "" };
     format!("{pacing}, {connections}, {threads}, {}{in_flight}{runs}{end}{gave_up}", duration(info.wall))
+}
+
+/// Requests due and their rate; `None` in a closed loop.
+pub(super) fn due_text(info: &RunInfo) -> Option<String> {
+    let due = info.due?;
+    Some(format!("{} due ({})", count(due), rate(ratio(due as f64, info.scheduled().as_secs_f64()))))
 }
 
 pub(super) fn in_flight_text(pipeline: u64) -> String {

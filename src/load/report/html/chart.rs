@@ -77,12 +77,11 @@ impl Chart {
             return String::new();
         }
         let entry = |(index, line): (usize, &ChartLine)| {
-            let look = index % SERIES_STYLES;
+            let (look, dot) = (index % SERIES_STYLES, dot(index, "16", "6", ""));
+            let name = escaped(&line.name);
             format!(
-                "<li><svg class=\"swatch\" aria-hidden=\"true\"><path class=\"line l{look}\" d=\"M0 6h32\"/>{}</svg>\
-                 {}</li>\n",
-                dot(index, "16", "6", ""),
-                escaped(&line.name)
+                "<li><svg class=\"swatch\" aria-hidden=\"true\"><path class=\"line l{look}\" d=\"M0 6h32\"/>{dot}</svg>\
+                 {name}</li>\n"
             )
         };
         let entries = self.lines.iter().enumerate().map(entry).collect::<String>();

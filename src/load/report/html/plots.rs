@@ -75,16 +75,15 @@ pub(super) fn rates(summary: &Summary) -> Option<Chart> {
     let most = slices.iter().map(|slice| slice.rate).max_by(f64::total_cmp)?;
     // At the top, a line would look like the frame.
     let y = Axis::linear("responses per second", 0.0, most * 1.05, AxisUnit::Count);
-    let mut chart = over_time("rates", "Rate over time", summary, y);
     let (mean, least, most) = (rate(summary.rate), rate(least), rate(most));
-    chart.description = format!("{mean} on average; from {least} to {most} in the slices of the run");
+    let description = format!("{mean} on average; from {least} to {most} in the slices of the run");
     let points = slices.iter().flat_map(|slice| {
         let (from, to) = period_us(slice);
         [Some((from, slice.rate)), Some((to, slice.rate))]
     });
     let (name, points) = ("rate".to_owned(), points.collect());
-    chart.lines = vec![ChartLine { name, points, dots: Vec::new(), is_filled: true }];
-    Some(chart)
+    let lines = vec![ChartLine { name, points, dots: Vec::new(), is_filled: true }];
+    Some(Chart { description, lines, ..over_time("rates", "Rate over time", summary, y) })
 }
 
 pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
@@ -96,11 +95,10 @@ pub(super) fn latencies(summary: &Summary) -> Option<Chart> {
         return None;
     }
     let y = Axis::times(LATENCY, SHOWN.into_iter().flat_map(|(_, quantile)| all(quantile)));
-    let mut chart = over_time("latencies", "Latency over time", summary, y);
     let words = longest.map(|(name, us)| format!("{name} is at most {}", time(us)));
-    chart.description = format!("In any slice of the run {}", words.join(" and "));
-    chart.lines = SHOWN.map(|(name, quantile)| latency_line(name, quantile, &slices)).to_vec();
-    Some(chart)
+    let description = format!("In any slice of the run {}", words.join(" and "));
+    let lines = SHOWN.map(|(name, quantile)| latency_line(name, quantile, &slices)).to_vec();
+    Some(Chart { description, lines, ..over_time("latencies", "Latency over time", summary, y) })
 }
 
 fn latency_line(name: &str, quantile: f64, slices: &[&SliceSummary]) -> ChartLine {
