@@ -40,11 +40,7 @@ struct PoolThreads {
     queue: Mutex<Receiver<Job>>,
 }
 
-struct Job {
-    run: Box<dyn FnOnce() + Send>,
-    key: Option<Key>,
-    completions: Arc<Completions>,
-}
+type Job = Box<dyn FnOnce() + Send>;
 
 struct Completions {
     keys: Mutex<Vec<Key>>,
@@ -107,33 +103,20 @@ impl PoolThreads {
     /// Runs what is queued, unless a thread waits for it.
     fn run_queued(&self) {
         while let Some(job) = self.queue.try_lock().ok().and_then(|queue| queue.try_recv().ok()) {
-            self.run(job);
+            job();
         }
     }
 
     /// Returns `false` when the pool is gone.
     fn run_one(&self) -> bool {
         let job = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        job.map(|job| self.run(job)).is_ok()
-    }
-
-    fn run(&self, Job { run, key, completions }: Job) {
-        // A job that panics drops its channel, which the receiver sees.
-        let _ = catch_unwind(AssertUnwindSafe(run));
-        self.unfinished.fetch_sub(1, Ordering::Relaxed);
-        completions.complete(key);
+        job.map(|job| job()).is_ok()
     }
 }
 
 impl Completions {
     fn push(&self, key: Option<Key>) {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).extend(key);
-    }
-
-    fn complete(&self, key: Option<Key>) {
-        self.push(key);
-        self.pending.fetch_sub(1, Ordering::Release);
-        self.wake_loop();
     }
 
     fn wake_loop(&self) {
@@ -168,8 +151,15 @@ impl Helpers {
     /// The queue takes every job: a caller that can wait asks [`Self::is_full`] first.
     pub fn submit(&self, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
         self.completions.pending.fetch_add(1, Ordering::Relaxed);
-        let completions = Arc::clone(&self.completions);
-        self.pool.submit(Job { run: Box::new(job), key, completions });
+        let (threads, completions) = (Arc::clone(&self.pool.threads), Arc::clone(&self.completions));
+        self.pool.submit(Box::new(move || {
+            // A job that panics drops its channel, which the receiver sees.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+            threads.unfinished.fetch_sub(1, Ordering::Relaxed);
+            completions.push(key);
+            completions.pending.fetch_sub(1, Ordering::Release);
+            completions.wake_loop();
+        }));
     }
 
     /// Whether a caller that can wait has to.
