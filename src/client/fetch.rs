@@ -131,7 +131,7 @@ impl App for FetchApp {
             self.session.fail(RunError::Interrupted(signal));
         }
         if control.take_fd_readable() {
-            control.wake_all();
+            control.wakes_all = true;
         }
         self.ended = now;
         if self.deadline.is_some_and(|deadline| deadline <= now.instant) {
@@ -155,7 +155,7 @@ impl App for FetchApp {
                     };
                     let protocol = FetchProtocol::new(self.session.method(), Some(attempt), self.deadline);
                     match stream {
-                        Ok(stream) => control.open(Connection::connecting(stream, protocol)),
+                        Ok(stream) => control.new_connections.push(Connection::connecting(stream, protocol)),
                         Err(error) => self.session.fail(RunError::Tls(error)),
                     }
                 }
@@ -163,7 +163,7 @@ impl App for FetchApp {
             }
         }
         if self.session.outcome.is_some() {
-            control.stop();
+            control.stop = true;
         }
         let Session { connector, progress, reconnect_at, .. } = &mut self.session;
         let deadlines =

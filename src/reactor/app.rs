@@ -19,7 +19,7 @@ pub enum Next {
     Wait,
     /// Continue: the budget is spent.
     Again,
-    /// Continue after the hold of [`Control::set_holding`], in turn.
+    /// Continue after the hold of [`Control::is_holding`], in turn.
     Hold,
     /// End; the slot is freed later in the tick.
     Close,
@@ -64,7 +64,7 @@ pub trait App {
         None
     }
 
-    /// Reports the key of a connection from [`Control::open`].
+    /// Reports the key of a connection from [`Control::new_connections`].
     fn registered(&mut self, _conn: &mut Self::Conn, _key: Key) {}
 
     /// Called each tick after all connections; `idle` means a tick without work. Returns the next deadline.

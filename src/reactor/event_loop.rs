@@ -148,9 +148,7 @@ impl<A: App> Reactor<A> {
         self.expire_timers(now.instant);
         self.drive_queued(now);
         idle &= !self.accept(now);
-        if self.slots.has_closed() {
-            self.free_closed();
-        }
+        self.free_closed();
         self.poll_app(now, idle);
     }
 

@@ -121,10 +121,6 @@ impl<C: EventSource> Slots<C> {
         }
     }
 
-    pub(super) fn has_closed(&self) -> bool {
-        !self.closed_keys.is_empty()
-    }
-
     /// The only place that frees a slot. The drop closes the descriptor, which also removes it from epoll.
     pub(super) fn free_closed(&mut self) -> usize {
         let keys = mem::take(&mut self.closed_keys).into_iter();

@@ -106,20 +106,20 @@ impl ServerApp {
     fn shut_down(&mut self, control: &mut Control<ServerConnection>, signal: Option<i32>, now: Now) {
         if self.grace_deadline.is_some() {
             self.stopped_by = signal;
-            control.stop();
+            control.stop = true;
             return;
         }
         let grace = self.worker.context.config.grace;
         log::info!(
             "shutting down: {} connections have {} ms to finish",
-            control.connections(),
+            control.connections,
             grace.as_millis()
         );
         self.grace_deadline = Some(now.instant + grace);
         self.worker.drain();
         self.sum.draining = true;
-        control.stop_listening();
-        control.wake_all();
+        control.stop_listening = true;
+        control.wakes_all = true;
     }
 
     fn report_stats(&self) {
@@ -176,9 +176,9 @@ impl ServerApp {
     #[cold]
     fn watch_memory(&mut self, control: &mut Control<ServerConnection>, now: Now) -> Option<Instant> {
         let is_short = self.pool.check_memory();
-        control.set_short_of_memory(is_short);
+        control.is_short = is_short;
         if !is_short {
-            control.wake_all();
+            control.wakes_all = true;
         } else if self.worker.context.shared.is_new_shortage(now.instant) {
             let limit = bytes(self.worker.context.config.memory_max.unwrap_or_default() as f64);
             log::warn!(
@@ -209,7 +209,7 @@ impl ServerApp {
         });
         if let Some(listeners) = self.sum.take_ended_listeners() {
             log::info!("the number exchange ended: its listeners are closed");
-            listeners.for_each(|id| control.close_listener(id));
+            control.closing_listeners.extend(listeners);
             if !self.worker.context.config.http && self.grace_deadline.is_none() {
                 self.shut_down(control, None, now);
             }
@@ -331,15 +331,15 @@ impl App for ServerApp {
         }
         self.worker.context.now = now;
         let resume_at = self.pool.begin_tick(now);
-        control.set_holding(resume_at.is_some());
+        control.is_holding = resume_at.is_some();
         // Requests that wait for the next tick must see the changes made meanwhile.
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
         if let Some(grace_deadline) = self.grace_deadline
-            && ((control.connections() == 0 && !control.is_listening() && !self.has_jobs())
+            && ((control.connections == 0 && !control.is_listening && !self.has_jobs())
                 || now.instant >= grace_deadline)
         {
-            control.stop();
+            control.stop = true;
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
         let deadlines = [log_deadline, self.grace_deadline, sum_deadline, resume_at];

@@ -140,7 +140,7 @@ impl App for Supervisor {
         control.take_fd_readable();
         self.handle_events();
         if self.workers.iter().all(|worker| worker.has_ended) {
-            control.stop();
+            control.stop = true;
         }
         None
     }

@@ -177,12 +177,12 @@ impl App for SumApp {
     fn on_tick(&mut self, control: &mut Control<Self::Conn>, now: Now, _: bool) -> Option<Instant> {
         let interrupted = control.take_signals().first().map(|&signal| SumError::Interrupted(signal));
         match interrupted.map_or_else(|| self.connect_next(now), Err) {
-            Ok(Some(connection)) => control.open(connection),
+            Ok(Some(connection)) => control.new_connections.push(connection),
             Ok(None) => {}
             Err(error) => self.error = Some(error),
         }
         if self.error.is_some() || self.exchange.outcome.is_some() {
-            control.stop();
+            control.stop = true;
         }
         self.connector.lookup_deadline()
     }

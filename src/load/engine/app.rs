@@ -128,7 +128,7 @@ impl LoadApp<'_> {
             match self.connect(slot_index, address) {
                 Ok(stream) => {
                     let protocol = LoadProtocol::new(slot_index, self.run.policy, at);
-                    control.open(Connection::connecting(stream, protocol));
+                    control.new_connections.push(Connection::connecting(stream, protocol));
                 }
                 Err(error) => {
                     let failure = connect_failure(error.kind(), error.raw_os_error());
@@ -160,7 +160,7 @@ impl LoadApp<'_> {
         for host in 0..self.run.slots.hosts.len() {
             let count = self.run.slots.hosts[host].waiting.len() as u64 + due_count;
             let idle = iter::from_fn(|| self.run.slots.pop_idle(host)).take(count as usize);
-            let woken = idle.map(|key| control.wake(key)).count() as u64;
+            let woken = idle.map(|key| control.woken_keys.push(key)).count() as u64;
             if has_one_host && woken < count {
                 return None;
             }
@@ -233,7 +233,7 @@ impl App for LoadApp<'_> {
         self.run.abort_if_unreachable(at);
         if self.run.scheduler.is_finished(at) {
             (self.ended_at, self.cpu_at_end, self.unsent) = (at, CpuTime::read(), self.run.finish(at));
-            control.stop();
+            control.stop = true;
             return None;
         }
         self.open(control, at);
