@@ -133,18 +133,14 @@ impl AddressConnector {
     fn take_addresses(&mut self, now: Now) -> Result<bool, ConnectError> {
         let Some(lookup) = &self.lookup else { return Ok(true) };
         let found = match lookup.try_recv() {
+            Ok(Ok(found)) if found.is_empty() => Err(io::Error::other("it has no address")),
             Ok(found) => found,
             Err(TryRecvError::Empty) if now.instant < self.deadline => return Ok(false),
             Err(TryRecvError::Empty) => return Err(ConnectError::TimedOut(self.timeout)),
             Err(TryRecvError::Disconnected) => Err(io::Error::other("the resolver failed")),
         };
         self.lookup = None;
-        let some = |found: Vec<SocketAddr>| match found.is_empty() {
-            true => Err(io::Error::other("it has no address")),
-            false => Ok(found.into()),
-        };
-        self.addresses =
-            found.and_then(some).map_err(|source| ConnectError::Resolve(self.host.clone(), source))?;
+        self.addresses = found.map_err(|source| ConnectError::Resolve(self.host.clone(), source))?.into();
         Ok(true)
     }
 

@@ -5,7 +5,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use mio::net::TcpListener;
 use nix::libc::{self, IPPROTO_TCP, SO_MAX_PACING_RATE, SOL_SOCKET, TCP_DEFER_ACCEPT};
@@ -22,7 +21,7 @@ const FREE_PORT_TRIES: u32 = 64;
 
 /// Maximum wait for the first bytes. The kernel rounds it to a SYN-ACK retransmission, here the first: about
 /// 1 s.
-const DEFER_ACCEPT_TIMEOUT: Duration = Duration::from_secs(1);
+const DEFER_ACCEPT_SECS: u32 = 1;
 
 /// Listen address without port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +58,17 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 /// The first listeners get `SO_REUSEPORT` only here. Opened without it, they fail on a port in use, even by
 /// another instance of this program.
 pub fn listen_on_same_port(listeners: &[TcpListener]) -> Result<Vec<TcpListener>, ListenError> {
-    let open_shared = |listener: &TcpListener, addr: SocketAddr| {
-        sockopt::set_socket_reuseport(listener, true)?;
-        open_listener(addr, true)
-    };
     let open_one = |listener: &TcpListener| {
         let unspecified = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
         let addr = listener.local_addr().map_err(|source| ListenError { addr: unspecified, source })?;
-        open_shared(listener, addr).map_err(|source| ListenError { addr, source })
+        let shared = sockopt::set_socket_reuseport(listener, true).map_err(io::Error::from);
+        shared.and_then(|()| open_listener(addr, true)).map_err(|source| ListenError { addr, source })
     };
     listeners.iter().map(open_one).collect()
 }
 
 fn open_listener(addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
-    let family = match addr {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     // Else old connections in TIME_WAIT make a restart fail for a minute.
@@ -136,8 +129,7 @@ pub fn limit_bandwidth(listener: &TcpListener, bytes_per_sec: u64) -> io::Result
 /// A short connection is then served in one tick, without epoll. rustix and socket2 lack this option. The `nix` macro
 /// expands to an `unsafe` call; lints skip macros of other crates.
 pub fn defer_accept(listener: &TcpListener) -> io::Result<()> {
-    let secs = u32::try_from(DEFER_ACCEPT_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
-    Ok(setsockopt(listener, DeferAccept, &secs)?)
+    Ok(setsockopt(listener, DeferAccept, &DEFER_ACCEPT_SECS)?)
 }
 
 fn open_all<L>(

@@ -85,18 +85,12 @@ pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
 
 /// Empty if malformed.
 pub(super) fn describe(certificate: &CertificateDer<'_>) -> PeerCertificate {
-    Certificate::from_der(certificate).map_or_else(
-        |_| PeerCertificate::default(),
-        |parsed| {
-            let not_after = parsed.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
-            PeerCertificate {
-                subject: parsed.tbs_certificate.subject.to_string(),
-                issuer: parsed.tbs_certificate.issuer.to_string(),
-                not_after,
-                expires: utc_date(not_after),
-            }
-        },
-    )
+    let Ok(Certificate { tbs_certificate: parsed, .. }) = Certificate::from_der(certificate) else {
+        return PeerCertificate::default();
+    };
+    let not_after = parsed.validity.not_after.to_unix_duration().as_secs();
+    let (subject, issuer) = (parsed.subject.to_string(), parsed.issuer.to_string());
+    PeerCertificate { subject, issuer, not_after, expires: utc_date(not_after) }
 }
 
 /// Such as `2026-12-01T08:00:00Z`.
