@@ -148,7 +148,7 @@ fn hash_update(mut hash: u64, mut len: u64, mut bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ContentSource, FoundContent, RelativePath, Resource, Root, SMALL_FILE_LEN_MAX};
+    use super::super::{ContentSource, RelativePath, Resource, Root, SMALL_FILE_LEN_MAX};
     use super::*;
     use std::fs::{self, File};
 
@@ -157,15 +157,15 @@ mod tests {
     fn look_up(store: &ContentSource) -> Resource {
         let path = RelativePath::parse(b"/a").expect("a path");
         match store.lookup(&path, "index.html") {
-            Ok(FoundContent::File(resource)) => resource,
-            other => panic!("a is {other:?}"),
+            Ok(resource) => resource,
+            Err(error) => panic!("a is {error:?}"),
         }
     }
 
     #[test]
     fn small_file_version_changes_with_bytes_despite_same_mtime() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
         fs::write(&path, "0000").expect("a file");
         let modified = fs::metadata(&path).and_then(|stat| stat.modified()).expect("a time");
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn large_file_has_version_once_its_times_are_stable() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
         let path = dir.path().join("a");
         fs::write(&path, vec![b'x'; LARGE]).expect("a file");
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn content_hash_in_pieces_equals_version_of_small_file() {
         let dir = tempfile::tempdir().expect("a directory");
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
         for (len, is_small) in [(0, true), (1, true), (LARGE - 1, true), (LARGE, false), (2 * LARGE, false)] {
             let bytes = vec![b'x'; len];
             fs::write(dir.path().join("a"), &bytes).expect("a file");

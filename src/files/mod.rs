@@ -29,8 +29,8 @@ pub use listing::{LISTINGS_LEN_MAX, Listing, ListingBudget, ListingError};
 pub use media_type::{MediaTypes, add_charset, media_type};
 pub use open_file::{FileCloser, OpenFile};
 pub use path::{NAME_LEN_MAX, PATH_LEN_MAX, PathError, RelativePath, normal_form};
-pub use root::{FileStat, LookupError, OpenedPath, Root, RootId};
-pub use source::{Content, ContentSource, FoundContent, Resource, SMALL_FILE_LEN_MAX, file_name};
+pub use root::{FileStat, LookupError, Root, RootId};
+pub use source::{Content, ContentSource, Resource, SMALL_FILE_LEN_MAX, file_name};
 pub use upload::{
     ExistingFile, Naming, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, SpacePolicy,
     StoredFile, Upload, UploadError, UploadTarget, is_upload_directory, takes_uploads,

@@ -34,6 +34,9 @@ pub enum LookupError {
     /// FIFO, socket or device.
     #[error("not a regular file")]
     NotRegular,
+    /// Directory in place of a file.
+    #[error("it is a directory")]
+    Directory,
     /// Directory without index file.
     #[error("the directory has no index file")]
     NoIndex,
@@ -58,7 +61,7 @@ impl LookupError {
         match self {
             LookupError::NotFound | LookupError::NoIndex => io::ErrorKind::NotFound,
             LookupError::Forbidden => io::ErrorKind::PermissionDenied,
-            LookupError::NotRegular => io::ErrorKind::Unsupported,
+            LookupError::NotRegular | LookupError::Directory => io::ErrorKind::Unsupported,
             LookupError::Busy => io::ErrorKind::ResourceBusy,
             LookupError::Stale => io::ErrorKind::StaleNetworkFileHandle,
             LookupError::Failed(error) => error.kind(),
@@ -139,15 +142,6 @@ fn present_id(path: &Path) -> RootId {
     FileStat::at(CWD, path, AtFlags::empty()).ok()?.id()
 }
 
-/// Result of [`Root::open_file`].
-#[derive(Debug)]
-pub enum OpenedPath {
-    /// File, and the attributes that its path had before the open: `path` may have changed since.
-    File(OpenFile, FileStat),
-    /// Directory, not opened.
-    Directory,
-}
-
 /// Device and inode of a root directory; `None` while its path leads to no directory.
 pub type RootId = Option<(u64, u64)>;
 
@@ -209,20 +203,21 @@ impl Root {
         self.dir.as_deref().ok_or(Errno::STALE)
     }
 
-    /// Opens the regular file at `path`: relative, NUL-free, empty for the root.
+    /// Opens the regular file at `path`: relative, NUL-free, empty for the root. Its attributes are those before the
+    /// open: `path` may have changed since.
     ///
     /// Follows relative symlinks that stay below the root. Never fails with `NoIndex`.
-    pub fn open_file(&self, path: &[u8]) -> Result<OpenedPath, LookupError> {
+    pub fn open_file(&self, path: &[u8]) -> Result<(OpenFile, FileStat), LookupError> {
         let stat = self.stat_before_open(path)?;
         match stat.kind {
-            FileType::Directory => return Ok(OpenedPath::Directory),
+            FileType::Directory => return Err(LookupError::Directory),
             FileType::RegularFile => {}
             _ => return Err(LookupError::NotRegular),
         }
         // `path` may have changed: never block, never become the controlling terminal.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(open_beneath(self.dir()?, path, flags)?);
-        Ok(OpenedPath::File(OpenFile::new(file, stat.len, &self.closer), stat))
+        Ok((OpenFile::new(file, stat.len, &self.closer), stat))
     }
 
     /// One system call for a regular file that no link names.

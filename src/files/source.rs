@@ -17,7 +17,7 @@ use super::file_version::{FileVersion, QUIET_AGE, RACY_WINDOW, content_hash, is_
 use super::media_type::{is_compressible, is_named, media_type};
 use super::open_file::{FileCloser, OpenFile};
 use super::path::{RelativePath, join};
-use super::root::{FileStat, LookupError, OpenedPath, Root};
+use super::root::{FileStat, LookupError, Root};
 
 /// Bytes up to which a file is read whole.
 ///
@@ -30,25 +30,19 @@ const PIECE_LEN: usize = 256 * 1024;
 /// Maximum reads of a changing file; the last is served.
 const READ_ATTEMPTS_MAX: usize = 4;
 
-/// Source of files. Clones share a directory.
-#[derive(Clone, Debug, Default)]
-pub enum ContentSource {
-    /// Directory.
-    Disk(Root),
-    /// Directory, embedded source pages first: a file might show another build.
-    DiskWithSource(Root),
-    /// Embedded pages.
-    #[default]
-    Embedded,
+/// Source of files: embedded pages, then a directory. Clones share the directory.
+#[derive(Clone, Debug)]
+pub struct ContentSource {
+    /// Root directory, if there is one.
+    pub root: Option<Root>,
+    pages: [&'static [(&'static str, EmbeddedPage)]; 2],
 }
 
-/// Result of a lookup.
-#[derive(Debug)]
-pub enum FoundContent {
-    /// File, or index file of a directory.
-    File(Resource),
-    /// Directory, requested without trailing slash.
-    Directory,
+impl Default for ContentSource {
+    /// All embedded pages, no directory.
+    fn default() -> Self {
+        Self { root: None, pages: [embedded::PAGES, embedded::SOURCE_PAGES] }
+    }
 }
 
 /// Found file.
@@ -92,57 +86,43 @@ pub enum Content {
 }
 
 impl ContentSource {
-    pub(super) fn root(&self) -> Option<&Root> {
-        match self {
-            ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Some(root),
-            ContentSource::Embedded => None,
-        }
+    /// Directory.
+    pub fn disk(root: Root) -> Self {
+        Self { root: Some(root), pages: [&[], &[]] }
     }
 
-    /// Root directory, if there is one.
-    pub fn root_mut(&mut self) -> Option<&mut Root> {
-        match self {
-            ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Some(root),
-            ContentSource::Embedded => None,
-        }
+    /// Directory, embedded source pages first: a file might show another build.
+    pub fn disk_with_source(root: Root) -> Self {
+        Self { root: Some(root), pages: [&[], embedded::SOURCE_PAGES] }
     }
 
     /// Has large deleted files closed by `closer`.
     pub fn close_files_with(&mut self, closer: FileCloser) {
-        if let Some(root) = self.root_mut() {
+        if let Some(root) = &mut self.root {
             root.closer = closer;
         }
     }
 
-    pub(super) fn is_embedded(&self, name: &[u8]) -> bool {
-        match self {
-            ContentSource::Disk(_) => false,
-            ContentSource::DiskWithSource(_) => embedded::find_source(name).is_some(),
-            ContentSource::Embedded => true,
-        }
+    pub(super) fn embedded_pages(&self) -> impl Iterator<Item = (&'static str, EmbeddedPage)> {
+        self.pages.into_iter().flatten().copied()
     }
 
-    pub(super) fn embedded_pages(&self) -> impl Iterator<Item = (&'static str, EmbeddedPage)> {
-        let (pages, sources) = match self {
-            ContentSource::Disk(_) => (&[][..], &[][..]),
-            ContentSource::DiskWithSource(_) => (&[][..], embedded::SOURCE_PAGES),
-            ContentSource::Embedded => (embedded::PAGES, embedded::SOURCE_PAGES),
-        };
-        pages.iter().chain(sources).copied()
+    /// Embedded page at `path`, without leading slash.
+    pub(super) fn embedded_page(&self, path: &[u8]) -> Option<EmbeddedPage> {
+        self.embedded_pages().find(|(name, _)| name.as_bytes() == path).map(|(_, page)| page)
     }
 
     /// Resolves `path`; after a trailing slash, the directory's file `index`.
     ///
-    /// `NoIndex` only after a trailing slash.
-    pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<FoundContent, LookupError> {
+    /// `NoIndex` only after a trailing slash, `Directory` only without.
+    pub fn lookup(&self, path: &RelativePath<'_>, index: &str) -> Result<Resource, LookupError> {
         let name = file_name(path, index);
-        match self {
-            ContentSource::Disk(root) => find_on_disk(root, path, &name),
-            ContentSource::DiskWithSource(root) => match embedded::find_source(&name) {
-                Some(page) => Ok(FoundContent::File(embedded_resource(&name, page))),
-                None => find_on_disk(root, path, &name),
-            },
-            ContentSource::Embedded => find_embedded(path, &name),
+        match (self.embedded_page(&name), &self.root) {
+            (Some(page), _) => Ok(embedded_resource(&name, page)),
+            (None, Some(root)) => find_on_disk(root, path, &name),
+            (None, None) if !embedded::is_directory(path.as_bytes()) => Err(LookupError::NotFound),
+            (None, None) if path.has_trailing_slash() => Err(LookupError::NoIndex),
+            (None, None) => Err(LookupError::Directory),
         }
     }
 }
@@ -222,28 +202,16 @@ pub fn file_name<'a>(path: &'a RelativePath<'_>, index: &str) -> Cow<'a, [u8]> {
     Cow::Owned(join(name, index.as_bytes()))
 }
 
-fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<FoundContent, LookupError> {
+fn find_on_disk(root: &Root, path: &RelativePath<'_>, name: &[u8]) -> Result<Resource, LookupError> {
     let wants_index = path.has_trailing_slash();
     match root.open_file(name) {
-        Ok(OpenedPath::File(file, stat)) => load(file, stat, name).map(FoundContent::File),
-        Ok(OpenedPath::Directory) if wants_index => Err(LookupError::NoIndex),
-        Ok(OpenedPath::Directory) => Ok(FoundContent::Directory),
+        Ok((file, stat)) => load(file, stat, name),
+        Err(LookupError::Directory) if wants_index => Err(LookupError::NoIndex),
         Err(LookupError::NotFound) if wants_index => match root.stat(path.as_bytes())?.kind {
             FileType::Directory => Err(LookupError::NoIndex),
             _ => Err(LookupError::NotFound),
         },
         Err(error) => Err(error),
-    }
-}
-
-fn find_embedded(path: &RelativePath<'_>, name: &[u8]) -> Result<FoundContent, LookupError> {
-    if let Some(page) = embedded::find(name) {
-        return Ok(FoundContent::File(embedded_resource(name, page)));
-    }
-    match (embedded::is_directory(path.as_bytes()), path.has_trailing_slash()) {
-        (true, true) => Err(LookupError::NoIndex),
-        (true, false) => Ok(FoundContent::Directory),
-        (false, _) => Err(LookupError::NotFound),
     }
 }
 
@@ -334,11 +302,11 @@ mod tests {
         for name in ["index.html", "with/index.html", "with/home.txt", "without/a.txt"] {
             fs::write(dir.path().join(name), format!("this is {name}")).expect(name);
         }
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
         (dir, store)
     }
 
-    fn lookup(store: &ContentSource, raw: &str, index: &str) -> Result<FoundContent, LookupError> {
+    fn lookup(store: &ContentSource, raw: &str, index: &str) -> Result<Resource, LookupError> {
         let path = RelativePath::parse(raw.as_bytes()).expect(raw);
         store.lookup(&path, index)
     }
@@ -357,16 +325,15 @@ mod tests {
 
     fn outcome(store: &ContentSource, raw: &str, index: &str) -> String {
         match lookup(store, raw, index) {
-            Ok(FoundContent::File(resource)) => text(&resource),
-            Ok(FoundContent::Directory) => "Directory".to_owned(),
+            Ok(resource) => text(&resource),
             Err(error) => format!("{error:?}"),
         }
     }
 
     fn file(store: &ContentSource, raw: &str) -> Resource {
         match lookup(store, raw, "index.html") {
-            Ok(FoundContent::File(resource)) => resource,
-            other => panic!("{raw} gives {other:?}"),
+            Ok(resource) => resource,
+            Err(error) => panic!("{raw} gives {error:?}"),
         }
     }
 
@@ -399,7 +366,7 @@ mod tests {
 
     #[test]
     fn embedded_pages_are_found_like_files() {
-        let store = ContentSource::Embedded;
+        let store = ContentSource::default();
         let index = file(&store, "/");
         assert!(matches!(index.content, Content::Static(_)));
         assert_eq!(text(&index), text(&file(&store, "/index.html")));
@@ -415,12 +382,12 @@ mod tests {
     #[test]
     fn disk_with_source_prefers_embedded_source_pages() {
         let (dir, plain) = site();
-        let over = ContentSource::DiskWithSource(Root::open(dir.path()).expect("opens"));
+        let over = ContentSource::disk_with_source(Root::open(dir.path()).expect("opens"));
         let page = "/server-code.html";
         assert_eq!(outcome(&plain, page, "index.html"), "NotFound");
         fs::write(dir.path().join("server-code.html"), "of another build").expect("writes");
         assert_eq!(outcome(&plain, page, "index.html"), "of another build");
-        assert_eq!(text(&file(&over, page)), text(&file(&ContentSource::Embedded, page)));
+        assert_eq!(text(&file(&over, page)), text(&file(&ContentSource::default(), page)));
         assert_eq!(outcome(&over, "/server-code.html/", "index.html"), "NotFound");
         assert_eq!(outcome(&over, "/index.html", "index.html"), "this is index.html");
         assert_eq!(outcome(&over, "/missing", "index.html"), "NotFound");

@@ -43,7 +43,7 @@ impl CacheFixture {
         let dir = watched_dir();
         let (site, scratch) = (dir.path().join("site"), dir.path().join("scratch"));
         fs::create_dir(&site).expect("the site");
-        let store = ContentSource::Disk(Root::open(&site).expect("opens"));
+        let store = ContentSource::disk(Root::open(&site).expect("opens"));
         // In an hour, the times of all files written now are stable.
         let now = SystemTime::now() + Duration::from_secs(3600);
         let cache = FileCache::new(CacheLimits::DEFAULT);
@@ -89,7 +89,6 @@ impl CacheFixture {
             match self.lookup(raw, accepted) {
                 Lookup::File(entry) => return entry,
                 Lookup::Pending => {}
-                Lookup::Directory => panic!("{raw} is a directory"),
             }
         }
         panic!("{raw} is never ready");
@@ -142,6 +141,6 @@ pub(super) fn site_with_directory() -> (TempDir, PathBuf, ContentSource) {
         fs::write(root.join(name), text).expect(name);
     }
     fs::write(outer.path().join("secret"), "secret").expect("a secret");
-    let store = ContentSource::Disk(Root::open(&root).expect("opens"));
+    let store = ContentSource::disk(Root::open(&root).expect("opens"));
     (outer, root, store)
 }

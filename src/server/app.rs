@@ -380,7 +380,7 @@ mod tests {
         let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("a log");
         let config = ServerConfig { upload: directory.map(|_| "".into()), ..ServerConfig::default() };
         let root = directory.map(|directory| Root::open(directory).expect("a root"));
-        let store = root.map_or(ContentSource::Embedded, ContentSource::Disk);
+        let store = root.map_or_else(ContentSource::default, ContentSource::disk);
         let mut worker = WorkerState::new(config, store, log, Now::read());
         worker.context.helpers = Some(helpers.clone());
         let app =

@@ -66,7 +66,7 @@ impl ServerContext {
 
     /// `must_look`: events are not enough.
     pub(super) fn follow_root(&mut self, must_look: bool) {
-        let Some(root) = self.store.root_mut() else { return };
+        let Some(root) = &mut self.store.root else { return };
         let is_current = self.cache.is_root_current(root, self.now.unix_secs());
         if is_current && !must_look && self.config.cache == CacheMode::Fresh {
             return;

@@ -190,15 +190,15 @@ fn narrow_to_file(config: &mut ServerConfig) -> Result<(), String> {
 
 fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
     Ok(match &config.root {
-        _ if !config.http => ContentSource::Embedded,
+        _ if !config.http => ContentSource::default(),
         RootChoice::Directory(path) => {
             let content = fs::canonicalize(CONTENT_DIRECTORY);
             let is_content =
                 content.is_ok_and(|content| fs::canonicalize(path).is_ok_and(|path| path == content));
-            let source = if is_content { ContentSource::DiskWithSource } else { ContentSource::Disk };
+            let source = if is_content { ContentSource::disk_with_source } else { ContentSource::disk };
             source(Root::open(path).map_err(|error| root_error(path, &error))?)
         }
-        RootChoice::Embedded => ContentSource::Embedded,
+        RootChoice::Embedded => ContentSource::default(),
     })
 }
 

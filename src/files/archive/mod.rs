@@ -12,7 +12,7 @@ use std::rc::Rc;
 use super::embedded::{self, EmbeddedPage};
 use super::open_file::OpenFile;
 use super::path::{RelativePath, beneath, join};
-use super::root::{LookupError, OpenedPath};
+use super::root::LookupError;
 use super::source::{ContentSource, read_at};
 use tar_header::Kind;
 use walk::Walk;
@@ -122,7 +122,7 @@ impl Archive {
     ) -> Result<Archive, LookupError> {
         let directory = path.as_bytes();
         let mut members = Members::default();
-        let mut walk = match store.root() {
+        let mut walk = match store.root.as_ref() {
             Some(root) => Walk::begin(root, directory, &mut members)?,
             None if embedded::is_directory(directory) => {
                 members.push(b"", 0, Kind::Directory, None);
@@ -244,11 +244,12 @@ impl Archive {
     /// Returns the promised length, else all.
     fn open_member(&self, member: &Member, len: u64) -> Result<(OpenFile, u64), LookupError> {
         let path = join(&self.walk.directory, &member.path);
-        let root = self.store.root().ok_or(LookupError::NotFound)?;
-        match root.open_file(&path)? {
-            OpenedPath::File(_, stat) if self.is_len_known && stat.len < len => Err(shrank()),
-            OpenedPath::File(file, stat) => Ok((file, if self.is_len_known { len } else { stat.len })),
-            OpenedPath::Directory => Err(LookupError::NotRegular),
+        let root = self.store.root.as_ref().ok_or(LookupError::NotFound)?;
+        match root.open_file(&path) {
+            Ok((_, stat)) if self.is_len_known && stat.len < len => Err(shrank()),
+            Ok((file, stat)) => Ok((file, if self.is_len_known { len } else { stat.len })),
+            Err(LookupError::Directory) => Err(LookupError::NotRegular),
+            Err(error) => Err(error),
         }
     }
 }

@@ -106,7 +106,7 @@ fn archive_of_non_directory_is_not_found() {
     symlink("../..", outer.path().join("site/out")).expect("a link");
     for path in ["/a.txt/", "/missing/", "/out/"] {
         assert!(matches!(begin(&store, path), Err(LookupError::NotFound)), "{path}");
-        assert!(matches!(begin(&ContentSource::Embedded, path), Err(LookupError::NotFound)), "{path}");
+        assert!(matches!(begin(&ContentSource::default(), path), Err(LookupError::NotFound)), "{path}");
     }
 }
 
@@ -115,14 +115,15 @@ fn embedded_pages_are_archived_as_served() {
     let (outer, _, _) = site();
     let root = outer.path().join("site");
     fs::write(root.join("server-code.html"), "of another build").expect("a file");
-    let over = ContentSource::DiskWithSource(Root::open(&root).expect("opens"));
+    let over = ContentSource::disk_with_source(Root::open(&root).expect("opens"));
     let outcome = archived(&over, "/");
-    let page = embedded::find_source(b"server-code.html").expect("a page").bytes();
+    let page = over.embedded_page(b"server-code.html").expect("a page").bytes();
     assert!(outcome.members["top/server-code.html"] == page && outcome.members.contains_key("top/a.txt"));
     assert_eq!(outcome.promised_len, Some(outcome.len));
     assert!(!archived(&over, "/docs/").members.contains_key("top/server-code.html"));
-    let outcome = archived(&ContentSource::Embedded, "/");
-    assert_eq!(outcome.members["top/index.html"], embedded::find(b"index.html").expect("a page").bytes());
+    let outcome = archived(&ContentSource::default(), "/");
+    let page = ContentSource::default().embedded_page(b"index.html").expect("a page");
+    assert_eq!(outcome.members["top/index.html"], page.bytes());
     assert_eq!(outcome.members.len(), 1 + embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     assert_eq!(outcome.promised_len, Some(outcome.len));
 }

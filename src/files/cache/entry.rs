@@ -81,8 +81,6 @@ pub(super) fn becomes_quiet<V>(file: &Option<Rc<CachedFile<V>>>, now: SystemTime
 pub enum Lookup<V> {
     /// File or index file, whole even after eviction.
     File(Rc<CachedFile<V>>),
-    /// Directory, requested without trailing slash.
-    Directory,
     /// A variant is being generated: repeat in the next tick.
     Pending,
 }

@@ -21,7 +21,7 @@ use crate::files::file_version::times_are_stable;
 use crate::files::media_type::{MediaTypes, is_compressible};
 use crate::files::path::RelativePath;
 use crate::files::root::{FileStat, LookupError, Root};
-use crate::files::source::{Content, ContentSource, FoundContent, Resource, file_name};
+use crate::files::source::{Content, ContentSource, Resource, file_name};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths, watch_root};
 
 /// Approximate overhead of an entry: attributes, response head, slot.
@@ -187,8 +187,7 @@ impl<V> FileCache<V> {
         self.lookups.misses += 1;
         let name = file_name(path, index);
         let mut resource = match request.store.lookup(path, index) {
-            Ok(FoundContent::File(resource)) => resource.with_validators_at(request.now),
-            Ok(FoundContent::Directory) => return Ok(Lookup::Directory),
+            Ok(resource) => resource.with_validators_at(request.now),
             Err(LookupError::NotFound) => {
                 if self.watcher.is_on {
                     let name = Some(name.into());
@@ -273,10 +272,8 @@ impl<V> CacheEntry<V> {
 
     /// On `false`, `self.dependencies` are ready for the new entry.
     fn is_fresh(&mut self, request: &VariantRequest<'_>, watch: &mut InotifyWatcher) -> bool {
-        let Some(name) = &self.name else {
-            return !matches!(request.store, ContentSource::Disk(_));
-        };
-        let Some(root) = request.store.root() else { return false };
+        let Some(name) = &self.name else { return true };
+        let Some(root) = request.store.root.as_ref() else { return false };
         let dependencies = &mut self.dependencies;
         let freshness = dependencies.freshness(watch, request.unix_secs);
         let is_unwatched = freshness == Freshness::Unwatched;

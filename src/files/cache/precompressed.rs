@@ -13,7 +13,7 @@ use super::clock_cache::Cost;
 use super::entry::{CachedFile, VariantRequest, becomes_quiet, is_unwritten};
 use crate::files::coding::Coding;
 use crate::files::file_version::times_are_stable;
-use crate::files::root::{FileStat, LookupError, OpenedPath, Root};
+use crate::files::root::{FileStat, LookupError, Root};
 use crate::files::source::{Resource, load};
 use crate::files::watch::{Dependencies, Freshness, InotifyWatcher, watch_paths};
 
@@ -104,9 +104,9 @@ impl<V> Precompressed<V> {
             Some(Sidecar { stat: Some(stat).filter(|stat| times_are_stable(stat, now)), cached_file })
         };
         let (file, stat) = match original.root.open_file(&original.sidecar_name(coding)) {
-            Ok(OpenedPath::File(file, stat)) => (file, stat),
+            Ok(opened) => opened,
             Err(LookupError::NotFound) => return Some(Sidecar::default()),
-            Ok(OpenedPath::Directory) | Err(_) => return None,
+            Err(_) => return None,
         };
         if !is_usable(&stat, original.stat) {
             return known(stat, None);

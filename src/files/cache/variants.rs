@@ -40,7 +40,7 @@ impl<V> Variants<V> {
     ) -> Lookup<V> {
         let resource = &original.resource;
         // Embedded pages have no attributes. A sidecar on disk might be from another build.
-        if let (Some(root), Some(name), Some(stat)) = (request.store.root(), name, &resource.stat) {
+        if let (Some(root), Some(name), Some(stat)) = (request.store.root.as_ref(), name, &resource.stat) {
             let original_file = OriginalFile { root, name, resource, stat, request };
             if let Some(entry) = self.precompressed.find(&original_file, watch, make) {
                 return Lookup::File(entry);
@@ -285,7 +285,6 @@ mod tests {
             Lookup::File(entry) => {
                 !entry.resource.is_generated() && panic!("not {}", entry.resource.is_generated())
             }
-            Lookup::Directory => panic!("{name} is a directory"),
         };
         let names: Vec<String> = (0..12).map(|number| format!("{number}.txt")).collect();
         for name in &names {
@@ -375,10 +374,8 @@ mod tests {
     fn embedded_page_uses_own_gzip_not_disk_sidecar() {
         let mut fixture = CacheFixture::new();
         fixture.write("server-code.html.gz", "of another build");
-        let ContentSource::Disk(root) = std::mem::replace(&mut fixture.store, ContentSource::Embedded) else {
-            panic!("a disk")
-        };
-        for store in [ContentSource::Embedded, ContentSource::DiskWithSource(root)] {
+        let root = fixture.store.root.take().expect("a disk");
+        for store in [ContentSource::default(), ContentSource::disk_with_source(root)] {
             fixture.store = store;
             fixture.cache = FileCache::new(CacheLimits::DEFAULT);
             let plain = fixture.get("/server-code.html", &EncodingPreferences::PLAIN);

@@ -60,20 +60,6 @@ static CLIENT_CODE: GzipPage =
 static SERVER_CODE: GzipPage =
     GzipPage::new(include_bytes!(concat!(env!("OUT_DIR"), "/server-code.html.gz")));
 
-/// Page at `path`, without leading slash.
-pub fn find(path: &[u8]) -> Option<EmbeddedPage> {
-    find_in(PAGES, path).or_else(|| find_source(path))
-}
-
-/// Source page at `path`.
-pub fn find_source(path: &[u8]) -> Option<EmbeddedPage> {
-    find_in(SOURCE_PAGES, path)
-}
-
-fn find_in(pages: &[(&str, EmbeddedPage)], path: &[u8]) -> Option<EmbeddedPage> {
-    pages.iter().find(|(name, _)| name.as_bytes() == path).map(|&(_, page)| page)
-}
-
 /// True for the root and for directories of pages.
 pub fn is_directory(path: &[u8]) -> bool {
     PAGES.iter().any(|(name, _)| beneath(path, name.as_bytes()).is_some())
@@ -81,10 +67,15 @@ pub fn is_directory(path: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::ContentSource;
     use super::*;
     use std::collections::BTreeMap;
     use std::fs;
     use std::path::Path;
+
+    fn find(path: &[u8]) -> Option<EmbeddedPage> {
+        ContentSource::default().embedded_page(path)
+    }
 
     fn walk(dir: &Path, root: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(dir).expect("a directory") {
@@ -124,12 +115,12 @@ mod tests {
     #[test]
     fn source_pages_exist_under_unique_names() {
         for &(name, page) in SOURCE_PAGES {
-            assert!(find_in(PAGES, name.as_bytes()).is_none(), "{name}");
+            assert!(PAGES.iter().all(|(page, _)| *page != name), "{name}");
             let bytes = page.bytes();
             assert!(find(name.as_bytes()).is_some_and(|found| found.bytes() == bytes), "{name}");
             assert_eq!(page.len(), bytes.len() as u64, "{name}");
             assert!(bytes.starts_with(b"<!doctype html>") && bytes.ends_with(b"</html>\n"), "{name}");
         }
-        assert!(find_source(b"index.html").is_none());
+        assert!(SOURCE_PAGES.iter().all(|(name, _)| *name != "index.html"));
     }
 }

@@ -185,7 +185,7 @@ impl Listing {
     ) -> Result<Option<Listing>, ListingError> {
         let mut lease = budget.lease()?;
         let mut entries = embedded_pages(store, path, &mut options.filter);
-        if let Some(root) = store.root() {
+        if let Some(root) = store.root.as_ref() {
             let mut directory = DirReader::open(root, path)?;
             while !directory.read_slice(store, &mut options, &mut entries)? {
                 lease.resize(entries.cost())?;

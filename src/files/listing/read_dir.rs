@@ -67,7 +67,11 @@ impl DirReader {
             let path = join(&self.path, bytes);
             let is_hidden = is_left_out(bytes, *hidden);
             let is_too_long = bytes.len() > NAME_LEN_MAX || path.len() > PATH_LEN_MAX;
-            if !is_hidden && !is_too_long && !store.is_embedded(&path) && matches_filter(filter, bytes) {
+            if !is_hidden
+                && !is_too_long
+                && store.embedded_page(&path).is_none()
+                && matches_filter(filter, bytes)
+            {
                 match found.file_type() {
                     FileType::RegularFile | FileType::Directory => {
                         let stat = FileStat::at(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
@@ -157,8 +161,8 @@ mod tests {
         for number in 0..COUNT {
             symlink("file", dir.path().join(format!("link-{number}"))).expect("a link");
         }
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
-        let root = store.root().expect("a root");
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
+        let root = store.root.as_ref().expect("a root");
         let mut directory = DirReader::open(root, b"").expect("opens");
         let mut found = Vec::new();
         for _ in 0..COUNT {

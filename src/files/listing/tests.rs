@@ -27,7 +27,7 @@ fn site(names: &[&str]) -> (TempDir, ContentSource) {
             false => fs::write(path, name).expect(name),
         }
     }
-    let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+    let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
     (dir, store)
 }
 
@@ -231,15 +231,15 @@ fn reading_that_does_not_go_on_ends_after_one_slice() {
 
 #[test]
 fn embedded_and_overlaid_pages_are_listed() {
-    let listing = listed(&ContentSource::Embedded, "/", ListingOptions::default());
+    let listing = listed(&ContentSource::default(), "/", ListingOptions::default());
     assert_eq!(listing.totals.files, embedded::PAGES.len() + embedded::SOURCE_PAGES.len());
     let found = names(listing);
     assert!(found.contains(&"style.css".to_owned()) && found.contains(&"server-code.html".to_owned()));
-    let mut listing = listed(&ContentSource::Embedded, "/", ListingOptions::default());
+    let mut listing = listed(&ContentSource::default(), "/", ListingOptions::default());
     assert!(listing.next_entry().is_some_and(|entry| entry.len > 0 && entry.modified_secs.is_none()));
 
     let (dir, _) = site(&["server-code.html", "a.txt", "sub/b.txt"]);
-    let over = ContentSource::DiskWithSource(Root::open(Path::new(dir.path())).expect("opens"));
+    let over = ContentSource::disk_with_source(Root::open(Path::new(dir.path())).expect("opens"));
     assert_eq!(plainly(&over, "/"), ["sub/", "a.txt", "client-code.html", "server-code.html"]);
     assert_eq!(plainly(&over, "/sub/"), ["b.txt"]);
     let filter = NameFilter::new("SERVER");

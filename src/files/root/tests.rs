@@ -26,13 +26,13 @@ fn site() -> (TempDir, PathBuf, Root) {
 /// Result of opening `path`, as text.
 fn outcome(root: &Root, path: &str) -> String {
     match root.open_file(path.as_bytes()) {
-        Ok(OpenedPath::File(file, stat)) => {
+        Ok((file, stat)) => {
             let bytes = read_up_to(&file, 0, u64::from(u16::MAX)).expect("reads");
             let text = String::from_utf8(bytes.to_vec()).expect("text");
             assert_eq!(text.len() as u64, stat.len, "{path}");
             text
         }
-        Ok(OpenedPath::Directory) => "directory".to_owned(),
+        Err(LookupError::Directory) => "directory".to_owned(),
         Err(error) => format!("{error:?}"),
     }
 }
@@ -187,7 +187,7 @@ fn stat_by_path_equals_stat_of_open_file() {
     let (_outer, site, root) = site();
     symlink("docs/b.txt", site.join("link")).expect("a link");
     for name in ["docs/b.txt", "link"].map(str::as_bytes) {
-        let Ok(OpenedPath::File(file, stat)) = root.open_file(name) else {
+        let Ok((file, stat)) = root.open_file(name) else {
             panic!("{name:?} does not open");
         };
         assert_eq!(FileStat::of(&file).expect("facts"), stat);

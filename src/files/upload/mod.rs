@@ -191,7 +191,7 @@ mod tests {
         fs::create_dir_all(directory.path().join("in/sub")).expect("folders");
         fs::write(directory.path().join("old"), "old").expect("a file");
         let root = Root::open(directory.path()).expect("a root");
-        (directory, ContentSource::Disk(root))
+        (directory, ContentSource::disk(root))
     }
 
     fn begin(store: &ContentSource, upload_dir: &str, path: &str) -> Result<Upload, UploadError> {
@@ -388,7 +388,7 @@ mod tests {
         );
         let mut upload = begin(&store, "in", "/in/z").expect("it begins");
         fs::remove_dir_all(directory.path()).expect("removes");
-        assert!(store.root_mut().expect("a root").follow_path().is_err());
+        assert!(store.root.as_mut().expect("a root").follow_path().is_err());
         assert!(matches!(upload.follow_path(&store, b"in"), Err(UploadError::Stale)));
         assert!(matches!(begin(&store, "in", "/in/z"), Err(UploadError::Stale)));
     }
@@ -418,9 +418,9 @@ mod tests {
             let may_store = target.is_ok_and(|target| target.may_store(true));
             assert_eq!(may_store, expected.is_empty(), "{path}");
         }
-        assert!(matches!(begin(&ContentSource::Embedded, "", "/x"), Err(UploadError::Embedded)));
-        let ContentSource::Disk(root) = store else { panic!("it is a directory") };
-        let store = ContentSource::DiskWithSource(root);
+        assert!(matches!(begin(&ContentSource::default(), "", "/x"), Err(UploadError::Embedded)));
+        let root = store.root.expect("it is a directory");
+        let store = ContentSource::disk_with_source(root);
         assert!(matches!(begin(&store, "", "/server-code.html"), Err(UploadError::Embedded)));
         assert!(begin(&store, "", "/x").is_ok());
         assert!(is_upload_directory(&store, b"in/sub") && is_upload_directory(&store, b""));

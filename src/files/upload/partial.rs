@@ -132,7 +132,7 @@ impl PartialUploads {
         may_make: bool,
         (kept_for, is_synced): (Duration, bool),
     ) -> Result<Self, UploadError> {
-        let parent = store.root().ok_or(UploadError::Embedded)?.open_directory(upload_dir, b"")?;
+        let parent = store.root.as_ref().ok_or(UploadError::Embedded)?.open_directory(upload_dir, b"")?;
         if may_make && mkdirat(&parent, PARTIALS_DIRECTORY, Mode::RWXU).is_ok() && is_synced {
             sync_directory(&parent)?;
         }

@@ -53,7 +53,10 @@ pub struct UploadTarget {
 
 /// True if the directory exists; empty for the root.
 pub fn is_upload_directory(store: &ContentSource, upload_dir: &[u8]) -> bool {
-    store.root().is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileType::Directory))
+    store
+        .root
+        .as_ref()
+        .is_some_and(|root| root.stat(upload_dir).is_ok_and(|stat| stat.kind == FileType::Directory))
 }
 
 /// Whether `path` is a directory that takes uploads.
@@ -71,11 +74,11 @@ impl UploadTarget {
         path: &RelativePath<'_>,
         may_make: bool,
     ) -> Result<UploadTarget, UploadError> {
-        let root = store.root().ok_or(UploadError::Embedded)?;
+        let root = store.root.as_ref().ok_or(UploadError::Embedded)?;
         let is_directory_itself = path.as_bytes() == upload_dir;
         let outside = if is_directory_itself { UploadError::Directory } else { UploadError::Outside };
         let inner = beneath(upload_dir, path.as_bytes()).ok_or(outside)?;
-        if store.is_embedded(path.as_bytes()) {
+        if store.embedded_page(path.as_bytes()).is_some() {
             return Err(UploadError::Embedded);
         }
         let (parent, name) = split_last(inner);

@@ -139,7 +139,7 @@ mod tests {
         let style = LogStyle { format: LogFormat::Headers, ..LogStyle::default() };
         let log = AccessLog::open_styled(&LogDestination::File("/dev/null".into()), style).expect("a log");
         let config = ServerConfig { cache, cache_len_max, ..ServerConfig::default() };
-        let store = ContentSource::Disk(Root::open(directory).expect("a root"));
+        let store = ContentSource::disk(Root::open(directory).expect("a root"));
         WorkerState::new(config, store, log, Now::read())
     }
 

@@ -4,7 +4,7 @@
 
 use super::pending::{HandlerError, HandlerResult};
 use super::static_file::{accepted_encodings, find, pending_lookup};
-use crate::files::{ContentSource, EncodingPreferences, FoundContent, Lookup, LookupError, PathError};
+use crate::files::{ContentSource, EncodingPreferences, Lookup, LookupError, PathError};
 use crate::http::{ErrorFormat, Method, RequestHead, Status, accepts_page, error_format};
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -51,7 +51,7 @@ fn fallback(
     match find(&mut context.cache, (&context.store, config), path, &accepted, context.now) {
         Ok(Lookup::File(entry)) => Ok(Some(Response::file(entry, FilePart::Whole))),
         Ok(Lookup::Pending) => Err(pending_lookup(path, accepted)),
-        Ok(Lookup::Directory) | Err(LookupError::NotFound) => Ok(None),
+        Err(LookupError::Directory | LookupError::NotFound) => Ok(None),
         // Not a 404: caches would store it.
         Err(error) => Err(lookup_error(&error, head.target.path()).into()),
     }
@@ -74,7 +74,7 @@ pub(crate) fn error_page(
     // Plain: its head lacks Content-Encoding.
     match find(cache, (store, config), &page.path, &EncodingPreferences::PLAIN, context.now) {
         Ok(Lookup::File(entry)) => Response::error_document(&error, entry),
-        Ok(Lookup::Directory | Lookup::Pending) | Err(_) => error.into(),
+        Ok(Lookup::Pending) | Err(_) => error.into(),
     }
 }
 
@@ -96,8 +96,7 @@ pub(crate) fn warn_of_missing(config: &ServerConfig, store: &ContentSource) {
     let pages = pages.map(|page| (format!("--error-page {}", page.status.code()), &page.path));
     for (option, path) in fallback.chain(pages) {
         let reason = match store.lookup(path, &config.index) {
-            Ok(FoundContent::File(_)) => continue,
-            Ok(FoundContent::Directory) => "it is a directory".to_owned(),
+            Ok(_) => continue,
             Err(fault) => fault.to_string(),
         };
         log::warn!("{option}: cannot serve {path} for now: {reason}");

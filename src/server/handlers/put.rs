@@ -53,12 +53,10 @@ pub(crate) trait ReceivingUpload: fmt::Debug {
 
 pub(crate) fn check_upload_directory(config: &ServerConfig, store: &ContentSource) -> Result<(), String> {
     let Some(directory) = &config.upload else { return Ok(()) };
-    match store {
+    match &store.root {
         _ if is_upload_directory(store, config.upload_dir()) || !config.http => Ok(()),
-        ContentSource::Embedded => {
-            Err("--upload needs a directory to store files in; name one with --root".to_owned())
-        }
-        ContentSource::Disk(root) | ContentSource::DiskWithSource(root) => Err(format!(
+        None => Err("--upload needs a directory to store files in; name one with --root".to_owned()),
+        Some(root) => Err(format!(
             "cannot store uploads in {}: there is no such directory in {}; create it, or name another with \
              --upload",
             quote(directory),
@@ -199,7 +197,7 @@ impl UploadInProgress {
         is_new: bool,
     ) -> Result<StoredFile, UploadError> {
         let mut follow_path = |upload: &mut Upload| {
-            let _ = store.root_mut().map(Root::follow_path);
+            let _ = store.root.as_mut().map(Root::follow_path);
             upload.follow_path(store, upload_dir)
         };
         if !is_new {

@@ -35,19 +35,19 @@ pub(super) fn get(head: &RequestHead<'_, '_>, context: &mut ServerContext) -> Ha
     let ServerContext { cache, store, config, .. } = context;
     let mut found = find(cache, (store, config), &path, &accepted, context.now);
     if config.clean_urls
-        && matches!(found, Ok(Lookup::Directory) | Err(LookupError::NotFound))
+        && matches!(found, Err(LookupError::Directory | LookupError::NotFound))
         && let Some(page) = path.with_extension(CLEAN_EXTENSION)
     {
         // A missing page keeps the first result.
         match find(cache, (store, config), &page, &accepted, context.now) {
-            Ok(Lookup::Directory) | Err(LookupError::NotFound) => {}
+            Err(LookupError::Directory | LookupError::NotFound) => {}
             Ok(Lookup::Pending) => return Err(pending_lookup(&page, accepted)),
             page => found = page,
         }
     }
     match found {
         Ok(Lookup::File(entry)) => Ok(Response::file(entry, FilePart::Whole)),
-        Ok(Lookup::Directory) => Ok(trailing_slash_redirect(head, &path)),
+        Err(LookupError::Directory) => Ok(trailing_slash_redirect(head, &path)),
         Ok(Lookup::Pending) => Err(pending_lookup(&path, accepted)),
         Err(LookupError::NoIndex) if config.listings_enabled() => {
             listing::listing_response(&path, head, context)

@@ -228,7 +228,7 @@ impl ResourceRequest {
         rename_lock: &Mutex<()>,
     ) -> Result<Changed, UploadError> {
         let is_same_root = |root: &mut Root| (root.id(), root.follow_path(), root.id());
-        if self.store.root_mut().map(is_same_root).is_none_or(|(before, _, after)| before != after) {
+        if self.store.root.as_mut().map(is_same_root).is_none_or(|(before, _, after)| before != after) {
             return Err(UploadError::RootReplaced);
         }
         let stored = received.place(&mut self.store, self.config.upload_dir(), rename_lock, false)?;

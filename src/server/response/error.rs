@@ -118,7 +118,9 @@ pub(crate) fn lookup_error(error: &LookupError, path: &[u8]) -> ErrorResponse {
         LookupError::NotFound => (Status::NOT_FOUND, NOT_FOUND_MESSAGE),
         LookupError::NoIndex => (Status::NOT_FOUND, "This folder has no index page."),
         LookupError::Forbidden => (Status::FORBIDDEN, "The server has no permission to read this file."),
-        LookupError::NotRegular => (Status::FORBIDDEN, "This is not a regular file, so it is not served."),
+        LookupError::NotRegular | LookupError::Directory => {
+            (Status::FORBIDDEN, "This is not a regular file, so it is not served.")
+        }
         LookupError::Busy => {
             (Status::SERVICE_UNAVAILABLE, "The server has no free file descriptor; try again.")
         }

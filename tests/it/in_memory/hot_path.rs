@@ -83,7 +83,7 @@ impl Bench {
             LogStyle::default(),
         )
         .expect("a log");
-        let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
+        let store = ContentSource::disk(Root::open(directory.path()).expect("a root"));
         let protocol = HttpServerProtocol::new(([127, 0, 0, 1], 4000).into(), 0, config.idle_timeout, now);
         let (recv_buf, send_queue, pool) =
             (RecvBuf::default(), SendQueue::default(), Pool::new(HEAD_LEN_MAX, None));

@@ -28,7 +28,7 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
     let path = directory.path().join("log.json");
     let style = LogStyle { format: LogFormat::Json, ..LogStyle::default() };
     let log = AccessLog::open_styled(&LogDestination::File(path.clone()), style).expect("a log");
-    let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
+    let store = ContentSource::disk(Root::open(directory.path()).expect("a root"));
     let came = Now::read().after(10 * RACY_WINDOW);
     let mut context = WorkerState::new(ServerConfig::default(), store, log, came);
     let mut protocol =
@@ -60,7 +60,7 @@ fn log_duration_of_compressed_response_starts_at_arrival() {
 /// Answers one request, and panics before the log has been written.
 fn answer_and_panic(directory: &ServedDirectory, log: &LogDestination) {
     let log = AccessLog::open_styled(log, LogStyle::default()).expect("a log");
-    let store = ContentSource::Disk(Root::open(directory.path()).expect("a root"));
+    let store = ContentSource::disk(Root::open(directory.path()).expect("a root"));
     let now = Now::read();
     let mut context = WorkerState::new(ServerConfig::default(), store, log, now);
     let mut protocol =

@@ -171,7 +171,7 @@ impl ServedDirectory {
     pub(super) fn server_with(&self, config: ServerConfig, now: Now) -> Side<server::HttpServerProtocol> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let protocol = server::HttpServerProtocol::new(peer, 0, config.idle_timeout, now);
-        let store = ContentSource::Disk(Root::open(self.path()).expect("a root"));
+        let store = ContentSource::disk(Root::open(self.path()).expect("a root"));
         let log = AccessLog::open_styled(&LogDestination::Off, LogStyle::default()).expect("no log");
         Side::new(protocol, WorkerState::new(config, store, log, now), Want::Input)
     }

@@ -26,7 +26,7 @@ struct FileCacheFixture {
 impl FileCacheFixture {
     fn new(limits: CacheLimits) -> Self {
         let dir = watched_dir();
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
         // In an hour, the times of all files written now are stable.
         let now = SystemTime::now() + Duration::from_secs(3600);
         FileCacheFixture { dir, store, cache: FileCache::new(limits), loads: Cell::new(0), now }
@@ -105,7 +105,7 @@ fn every_change_shows_at_next_lookup() {
     assert!(matches!(fixture.find("/a.txt"), Err(LookupError::NotFound)));
 
     fs::create_dir(fixture.path("a.txt")).expect("a directory");
-    assert!(matches!(fixture.find("/a.txt"), Ok(Lookup::Directory)));
+    assert!(matches!(fixture.find("/a.txt"), Err(LookupError::Directory)));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn index_and_its_directory_are_distinct() {
     for _ in 0..2 {
         assert_eq!(fixture.text("/docs/"), "docs");
         assert_eq!(fixture.text("/"), "home");
-        assert!(matches!(fixture.find("/docs"), Ok(Lookup::Directory)));
+        assert!(matches!(fixture.find("/docs"), Err(LookupError::Directory)));
         assert!(matches!(fixture.find("/docs/index.html/"), Err(LookupError::NotFound)));
     }
     assert_eq!(fixture.loads.get(), 2);
@@ -206,7 +206,7 @@ fn large_file_is_loaded_again_when_it_becomes_quiet() {
 #[test]
 fn embedded_page_stays_cached() {
     let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
-    fixture.store = ContentSource::Embedded;
+    fixture.store = ContentSource::default();
     fixture.now = UNIX_EPOCH;
     assert!(!fixture.is_cached("/"));
     assert!(fixture.is_cached("/"));
@@ -215,7 +215,7 @@ fn embedded_page_stays_cached() {
 #[test]
 fn source_pages_and_disk_files_are_both_cached() {
     let mut fixture = FileCacheFixture::new(CacheLimits::DEFAULT);
-    fixture.store = ContentSource::DiskWithSource(Root::open(fixture.dir.path()).expect("opens"));
+    fixture.store = ContentSource::disk_with_source(Root::open(fixture.dir.path()).expect("opens"));
     fixture.write("a.txt", "one");
     fixture.write("server-code.html", "of another build");
     for path in ["/a.txt", "/server-code.html"] {

@@ -245,7 +245,7 @@ fn absent_sidecars_are_looked_up_once_while_watched() {
         let fixture = CacheFixture::new();
         fixture.write("a.css", "plain");
         let mut root = Root::open(&fixture.path("")).expect("opens");
-        let Ok(OpenedPath::File(file, stat)) = root.open_file(b"a.css") else { panic!("it does not open") };
+        let Ok((file, stat)) = root.open_file(b"a.css") else { panic!("it does not open") };
         let resource = load(file, stat, b"a.css").expect("loads");
         let accepted = EncodingPreferences::new(ALL, None);
         let request = VariantRequest {

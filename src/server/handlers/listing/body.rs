@@ -138,7 +138,7 @@ mod tests {
             fs::hard_link(dir.path().join("four"), path).expect("a link");
         }
         fs::create_dir(dir.path().join("sub").join("folder & more")).expect("a folder");
-        let store = ContentSource::Disk(Root::open(dir.path()).expect("opens"));
+        let store = ContentSource::disk(Root::open(dir.path()).expect("opens"));
         (dir, store)
     }
 
@@ -361,7 +361,7 @@ mod tests {
             assert!(modified.len() == 20 && modified.ends_with('Z'), "{modified}");
         }
         assert_eq!(text(&store, "/sub/folder%20&%20more/", "", ListingFormat::Json), "[\n]\n");
-        let embedded = text(&ContentSource::Embedded, "/", "filter=favicon", ListingFormat::Json);
+        let embedded = text(&ContentSource::default(), "/", "filter=favicon", ListingFormat::Json);
         assert!(embedded.contains("\"modified\":null,\"url\":\"favicon.svg\"}"), "{embedded}");
     }
 

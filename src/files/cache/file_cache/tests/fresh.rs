@@ -140,8 +140,7 @@ fn describe_resource(resource: &Resource) -> String {
 fn describe_on_disk(fixture: &FileCacheFixture, raw: &str) -> String {
     let path = RelativePath::parse(raw.as_bytes()).expect(raw);
     match fixture.store.lookup(&path, "index.html") {
-        Ok(FoundContent::File(resource)) => describe_resource(&resource),
-        Ok(FoundContent::Directory) => "Directory".to_owned(),
+        Ok(resource) => describe_resource(&resource),
         Err(error) => format!("{error:?}"),
     }
 }
