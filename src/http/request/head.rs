@@ -40,8 +40,6 @@ pub struct RequestHead<'h, 'b> {
     pub body: RequestBody,
     /// Whether the connection may carry another request.
     pub keep_alive: bool,
-    /// HTTP/1.0 keep-alive: the response needs `Connection: keep-alive`.
-    pub http10_keep_alive: bool,
     /// The client sends its body only after 100; never after a final response.
     pub expects_continue: bool,
     /// Host field.
@@ -142,7 +140,6 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         fields,
         body,
         keep_alive: summary.persistence.persists(version),
-        http10_keep_alive: version == Version::Http10 && summary.persistence.persists(version),
         // Only a client with a body can wait to send it.
         expects_continue: expects_continue && body != RequestBody::None,
         host: summary.host,

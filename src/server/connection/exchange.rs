@@ -47,16 +47,10 @@ struct Span {
 
 impl RequestSummary {
     pub(super) fn from_head(head: &RequestHead<'_, '_>, bytes: &[u8]) -> Self {
-        let &RequestHead { version, keep_alive, http10_keep_alive, .. } = head;
+        let &RequestHead { version, keep_alive, .. } = head;
         let head_only = head.method == Method::Head;
         Self {
-            flags: RequestFlags {
-                head_only,
-                version,
-                keep_alive,
-                http10_keep_alive,
-                errors: ErrorPresentation::default(),
-            },
+            flags: RequestFlags { head_only, version, keep_alive, errors: ErrorPresentation::default() },
             line: Span::of_part(head.line, bytes),
             referer: head.referer.map(|value| Span::of_part(value, bytes)),
             user_agent: head.user_agent.map(|value| Span::of_part(value, bytes)),
@@ -72,7 +66,7 @@ impl RequestSummary {
         let head_only = line.starts_with(b"HEAD ");
         let version = Version::Http11;
         let errors = ErrorPresentation { format: error_format_of_rejected(bytes), depth: None };
-        let flags = RequestFlags { head_only, version, keep_alive: false, http10_keep_alive: false, errors };
+        let flags = RequestFlags { head_only, version, keep_alive: false, errors };
         Self { flags, line: Span::of_part(line, bytes), referer: None, user_agent: None, authorization: None }
     }
 }

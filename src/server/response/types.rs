@@ -15,7 +15,6 @@ pub(crate) struct RequestFlags {
     pub(crate) head_only: bool,
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
-    pub(crate) http10_keep_alive: bool,
     pub(crate) errors: ErrorPresentation,
 }
 

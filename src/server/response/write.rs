@@ -81,5 +81,5 @@ fn connection_option(request: RequestFlags, closes: bool) -> Option<&'static [u8
     if closes {
         return Some(b"close");
     }
-    (request.version == Version::Http10 && request.http10_keep_alive).then_some(b"keep-alive")
+    (request.version == Version::Http10).then_some(b"keep-alive")
 }
