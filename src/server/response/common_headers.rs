@@ -19,8 +19,8 @@ pub(crate) struct CommonHeaders {
     standard: RenderedFields,
     /// Without `nosniff`: a 304 has no content.
     not_modified: RenderedFields,
-    /// For TLS only (RFC 6797 section 7.2).
-    hsts: Option<Vec<u8>>,
+    /// For TLS only (RFC 6797 section 7.2). Empty if not set.
+    hsts: String,
 }
 
 struct RenderedFields {
@@ -31,24 +31,22 @@ struct RenderedFields {
 impl CommonHeaders {
     pub(crate) fn new(config: &ServerConfig) -> Self {
         // `nosniff`: browsers must trust the media type, not guess from the bytes.
-        let usual =
-            RenderedFields::new(config, &[("Server", SERVER), ("X-Content-Type-Options", b"nosniff")]);
+        let standard = [("Server", SERVER), ("X-Content-Type-Options", b"nosniff")];
+        let hsts = config.tls.as_ref().and_then(|tls| tls.hsts);
         Self {
             unix_secs: None,
-            standard: usual,
+            standard: RenderedFields::new(config, &standard),
             not_modified: RenderedFields::new(config, &[("Server", SERVER)]),
-            hsts: config.tls.as_ref().and_then(|tls| tls.hsts).map(|secs| {
-                let mut line = Vec::new();
-                field(&mut line, "Strict-Transport-Security", format!("max-age={secs}").as_bytes());
-                line
-            }),
+            hsts: hsts
+                .map(|secs| format!("Strict-Transport-Security: max-age={secs}\r\n"))
+                .unwrap_or_default(),
         }
     }
 
     pub(super) fn head_end(
         &mut self,
         status: Status,
-        connection: Option<&'static [u8]>,
+        connection: &'static [u8],
         is_tls: bool,
         unix_secs: u64,
     ) -> HeadEnd<'_> {
@@ -59,7 +57,7 @@ impl CommonHeaders {
             self.not_modified.set_date(&date);
         }
         let common = if status == Status::NOT_MODIFIED { &self.not_modified } else { &self.standard };
-        let hsts = self.hsts.as_deref().filter(|_| is_tls);
+        let hsts = if is_tls { self.hsts.as_bytes() } else { &[] };
         HeadEnd { fields: &[], rendered: &common.text, hsts, connection }
     }
 }
@@ -91,20 +89,16 @@ impl RenderedFields {
 pub(super) struct HeadEnd<'a> {
     pub(super) fields: &'a [u8],
     rendered: &'a [u8],
-    hsts: Option<&'a [u8]>,
-    connection: Option<&'static [u8]>,
+    hsts: &'a [u8],
+    connection: &'static [u8],
 }
 
 impl HeadEnd<'_> {
     pub(super) fn finish(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.fields);
         out.extend_from_slice(self.rendered);
-        if let Some(hsts) = self.hsts {
-            out.extend_from_slice(hsts);
-        }
-        if let Some(connection) = self.connection {
-            field(out, "Connection", connection);
-        }
+        out.extend_from_slice(self.hsts);
+        out.extend_from_slice(self.connection);
         end_head(out);
     }
 }
@@ -146,7 +140,7 @@ mod tests {
 
     /// Fields of a response at that second.
     fn rendered(config: &ServerConfig, status: Status, unix_secs: u64) -> String {
-        let head_end = CommonHeaders::new(config).head_end(status, None, false, unix_secs).rendered.to_vec();
+        let head_end = CommonHeaders::new(config).head_end(status, b"", false, unix_secs).rendered.to_vec();
         String::from_utf8(head_end).expect("UTF-8")
     }
 
@@ -197,7 +191,7 @@ mod tests {
             (784_111_776, "Sun, 06 Nov 1994 08:49:36 GMT"),
         ] {
             for status in [Status::OK, Status::NOT_MODIFIED, Status::OK] {
-                let text = headers.head_end(status, None, false, unix_secs).rendered;
+                let text = headers.head_end(status, b"", false, unix_secs).rendered;
                 let expected = rendered(&ServerConfig::default(), status, unix_secs);
                 assert_eq!(text, expected.as_bytes());
                 assert!(expected.ends_with(&format!("\r\nDate: {date}\r\n")), "{expected}");

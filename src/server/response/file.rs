@@ -21,7 +21,9 @@ const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct FileHead {
     whole: Box<[u8]>,
-    /// Start of the fields that a 206 repeats.
+    /// Start of the fields that a 206 repeats, besides those before it.
+    ///
+    /// A 206 has all fields of a 200 (RFC 9110 section 15.3.7): media players check the type every time.
     described_start: u32,
     /// Start of the fields that a 304 repeats.
     shared_start: u32,
@@ -149,7 +151,14 @@ pub(super) fn queue_file(
             }
             body_start
         }
-        FilePart::NotModified => queue_not_modified(out, resource, head),
+        // Only fields for cache look-up and refresh (RFC 9110 section 15.4.5).
+        FilePart::NotModified => out.queue_head(|fields| {
+            // It stands in for a missing entity-tag.
+            if head.entity_tag.is_none() {
+                last_modified(fields, resource);
+            }
+            fields.extend_from_slice(head.fields_from(head.shared_start));
+        }),
         FilePart::ErrorDocument => {
             let body_start = out.queue_head(|fields| {
                 field(fields, "Content-Type", resource.media_type.as_bytes());
@@ -159,19 +168,21 @@ pub(super) fn queue_file(
             body_start
         }
         FilePart::Range(range) => {
-            let body_start = queue_partial_head(out, head, |fields| {
+            let body_start = out.queue_head(|fields| {
                 field(fields, "Content-Type", resource.media_type.as_bytes());
                 content_length(fields, range.content_len());
                 content_range(fields, *range, resource.len);
+                fields.extend_from_slice(head.fields_from(head.described_start));
             });
             queue_bytes(out, entry, range.first, range.content_len());
             body_start
         }
         FilePart::Ranges { ranges, boundary } => {
             let multipart = multipart(resource, *boundary);
-            let body_start = queue_partial_head(out, head, |fields| {
+            let body_start = out.queue_head(|fields| {
                 field(fields, "Content-Type", multipart.content_type().as_bytes());
                 content_length(fields, multipart.body_len(ranges));
+                fields.extend_from_slice(head.fields_from(head.described_start));
             });
             if !out.head_only {
                 for range in ranges {
@@ -187,29 +198,6 @@ pub(super) fn queue_file(
 
 pub(crate) fn multipart(resource: &Resource, boundary: u64) -> Multipart<'_> {
     Multipart { boundary, media_type: resource.media_type.as_bytes(), complete_len: resource.len }
-}
-
-/// Only fields for cache look-up and refresh (RFC 9110 section 15.4.5). Last-Modified stands in for a missing
-/// entity-tag.
-fn queue_not_modified(out: &mut ResponseOutput<'_>, resource: &Resource, head: &FileHead) -> u64 {
-    out.queue_head(|fields| {
-        if head.entity_tag.is_none() {
-            last_modified(fields, resource);
-        }
-        fields.extend_from_slice(head.fields_from(head.shared_start));
-    })
-}
-
-/// All fields of a 200 (RFC 9110 section 15.3.7): media players check the type every time.
-fn queue_partial_head(
-    out: &mut ResponseOutput<'_>,
-    head: &FileHead,
-    describe: impl FnOnce(&mut Vec<u8>),
-) -> u64 {
-    out.queue_head(|fields| {
-        describe(fields);
-        fields.extend_from_slice(head.fields_from(head.described_start));
-    })
 }
 
 fn copyable_bytes(resource: &Resource) -> Option<&[u8]> {

@@ -43,7 +43,7 @@ impl ResponseWriter {
     ) -> ResponseSpan {
         let (status, head_only) = (response.status, request.head_only);
         let mut head_end =
-            self.common.head_end(status, connection_option(request, closes), is_tls, now.unix_secs());
+            self.common.head_end(status, connection_field(request, closes), is_tls, now.unix_secs());
         head_end.fields = response.fields.as_deref().unwrap_or_default();
         let mut out = ResponseOutput { send_queue, status, head_end, head_only };
         let mut until_close = false;
@@ -77,9 +77,10 @@ pub(crate) fn queue_continue(send_queue: &mut SendQueue) {
 }
 
 /// RFC 9112 section 9.3.
-fn connection_option(request: RequestFlags, closes: bool) -> Option<&'static [u8]> {
-    if closes {
-        return Some(b"close");
+fn connection_field(request: RequestFlags, closes: bool) -> &'static [u8] {
+    match request.version {
+        _ if closes => b"Connection: close\r\n",
+        Version::Http10 => b"Connection: keep-alive\r\n",
+        Version::Http11 => b"",
     }
-    (request.version == Version::Http10).then_some(b"keep-alive")
 }
