@@ -28,7 +28,7 @@ use crate::http::{Reject, RequestBody, Status};
 use crate::net::{CloseReason, HandshakeResult, Inactivity, Io, Protocol, SendQueue, TlsSession, Want};
 use crate::reactor::Now;
 use crate::server::handlers::{Action, error_documents};
-use crate::server::response::{Body, ErrorResponse, Response, StreamFraming, StreamProgress};
+use crate::server::response::{Body, ErrorResponse, Response, StreamFraming};
 
 /// Most output and log text that a pipeline collects.
 const PIPELINE_LEN_MAX: u64 = 64 * 1024;
@@ -301,22 +301,21 @@ impl HttpServerProtocol {
 
     fn stream_slice(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         let HttpServerState::Writing(rest) = &mut self.state else { return StateChange::Stay(Want::Tick) };
-        let scratch = &mut io.shared.scratch;
-        let progress = rest.as_mut().map(|stream| stream.write_slice(io.send_queue, scratch));
-        let progress = progress.unwrap_or(StreamProgress::Complete);
-        let end = (progress == StreamProgress::Complete).then(|| io.send_queue.queued_total());
-        if let (Some(pipeline), Some(stream)) = (&mut self.pipeline, &*rest) {
+        let Some(stream) = rest else { return self.write(io) };
+        let has_more = match stream.write_slice(io.send_queue, &mut io.shared.scratch) {
+            Ok(has_more) => has_more,
+            Err(reason) => return self.close(reason),
+        };
+        let end = (!has_more).then(|| io.send_queue.queued_total());
+        if let Some(pipeline) = &mut self.pipeline {
             pipeline.record_stream(stream.framing_len, end);
         }
-        match progress {
-            StreamProgress::More => StateChange::Stay(Want::Tick),
-            StreamProgress::Failed(reason) => self.close(reason),
-            StreamProgress::Complete => {
-                *rest = None;
-                self.end_exchanges(io);
-                self.write(io)
-            }
+        if has_more {
+            return StateChange::Stay(Want::Tick);
         }
+        *rest = None;
+        self.end_exchanges(io);
+        self.write(io)
     }
 
     fn write(&mut self, io: &mut ServerIo<'_>) -> StateChange {

@@ -13,6 +13,6 @@ mod write;
 pub(super) use error::{Allow, ErrorDetail, ErrorPresentation, ErrorResponse, lookup_error, path_error};
 pub(super) use file::{FileDigest, FileHead, FilePart, entity_tag, file_head, multipart};
 pub(super) use problem::Problem;
-pub(super) use stream::{BodySource, StreamFraming, StreamProgress, StreamedBody};
+pub(super) use stream::{BodySource, StreamFraming, StreamedBody};
 pub(super) use types::{Body, RequestFlags, Response};
 pub(super) use write::{ResponseSpan, ResponseWriter, queue_continue};

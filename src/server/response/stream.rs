@@ -36,13 +36,6 @@ pub(crate) enum StreamFraming {
     UntilClose,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StreamProgress {
-    More,
-    Complete,
-    Failed(CloseReason),
-}
-
 impl StreamedBody {
     pub(crate) fn new(media_type: &'static str, len: Option<u64>, source: Box<dyn BodySource>) -> Self {
         let framing = len.map_or(StreamFraming::Chunked, StreamFraming::ContentLength);
@@ -65,27 +58,21 @@ impl StreamedBody {
         }
     }
 
+    /// Returns whether more follows.
     pub(crate) fn write_slice(
         &mut self,
         send_queue: &mut SendQueue,
         scratch: &mut Vec<u8>,
-    ) -> StreamProgress {
+    ) -> Result<bool, CloseReason> {
         scratch.clear();
-        match self.source.write_slice(scratch) {
-            Ok(slice) => self.queue_slice(send_queue, scratch, slice),
-            Err(reason) => StreamProgress::Failed(reason),
-        }
-    }
-
-    fn queue_slice(&mut self, send_queue: &mut SendQueue, bytes: &[u8], slice: TarSlice) -> StreamProgress {
-        let TarSlice { payload, has_more: more } = slice;
-        let len = bytes.len() as u64 + payload.as_ref().map_or(0, TarPayload::len);
+        let TarSlice { payload, has_more } = self.source.write_slice(scratch)?;
+        let len = scratch.len() as u64 + payload.as_ref().map_or(0, TarPayload::len);
         let in_chunks = self.framing == StreamFraming::Chunked && len > 0;
         if let StreamFraming::ContentLength(left) = &mut self.framing {
             // After a wrong length, the peer would take body bytes for the next head.
             match left.checked_sub(len) {
-                Some(rest) if more || rest == 0 => *left = rest,
-                _ => return StreamProgress::Failed(CloseReason::FileTruncated),
+                Some(rest) if has_more || rest == 0 => *left = rest,
+                _ => return Err(CloseReason::FileTruncated),
             }
         }
         let queued_before = send_queue.queued_total() + len;
@@ -93,7 +80,7 @@ impl StreamedBody {
             if in_chunks {
                 chunk_size(out, len);
             }
-            out.extend_from_slice(bytes);
+            out.extend_from_slice(scratch);
         });
         match payload {
             Some(TarPayload::File { file, offset, len }) => send_queue.push_file(file, offset, len),
@@ -103,10 +90,10 @@ impl StreamedBody {
         if in_chunks {
             send_queue.push_static(b"\r\n");
         }
-        if !more && self.framing == StreamFraming::Chunked {
+        if !has_more && self.framing == StreamFraming::Chunked {
             send_queue.push_with(|out| chunk(out, b""));
         }
         self.framing_len += send_queue.queued_total() - queued_before;
-        if more { StreamProgress::More } else { StreamProgress::Complete }
+        Ok(has_more)
     }
 }
