@@ -129,7 +129,16 @@ impl HttpServerProtocol {
                 let progress = receiver.receive(io.recv_buf, io.send_queue, &io.shared.context);
                 let (since, received_len) = (receiver.since, receiver.received_len);
                 self.deadlines.extend_body(since, received_len, io.now.instant);
-                self.on_body_progress(progress, io)
+                match progress {
+                    Ok(ReceiveProgress::Complete(action)) => self.finish(action, io),
+                    Ok(ReceiveProgress::Waiting) => {
+                        self.deadlines.start_body(io.now.instant);
+                        StateChange::Stay(Want::Wakeup)
+                    }
+                    Ok(ReceiveProgress::More) => StateChange::Stay(Want::Input),
+                    Ok(ReceiveProgress::Unwanted(response)) => self.refuse_body(response, io),
+                    Err(error) => self.refuse_request(error, io),
+                }
             }
             HttpServerState::Preparing(preparing) => match preparing.poll(&mut io.shared.context) {
                 Some(response) => self.respond(response, io),
@@ -178,7 +187,7 @@ impl HttpServerProtocol {
                 self.start_body(body, expects_continue, action, io)
             }
             NextRequest::Incomplete => self.need_more(io),
-            NextRequest::Rejected(reject) => self.reject(&reject, io),
+            NextRequest::Rejected(reject) => self.reject(reject, io),
             NextRequest::LoginPending(until) => {
                 self.deadlines.deadline = until;
                 StateChange::Stay(Want::Wakeup)
@@ -194,8 +203,7 @@ impl HttpServerProtocol {
     fn need_more(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         self.tick_requests -= 1;
         if io.recv_buf.is_eof() && has_head_bytes(io.recv_buf) {
-            let message = "The request ended before its head was complete.";
-            return self.reject(&Reject::new(Status::BAD_REQUEST, message), io);
+            return self.reject(Reject::bad_request("The request ended before its head was complete."), io);
         }
         self.head_progress.seen_len = io.recv_buf.bytes().len();
         StateChange::Enter(if io.send_queue.is_empty() {
@@ -205,15 +213,14 @@ impl HttpServerProtocol {
         })
     }
 
-    fn reject(&mut self, reject: &Reject, io: &mut ServerIo<'_>) -> StateChange {
+    fn reject(&mut self, reject: Reject, io: &mut ServerIo<'_>) -> StateChange {
         let bytes = io.recv_buf.bytes();
         let line = bytes.split(|&byte| byte == b'\n').find(|line| *line != b"\r").unwrap_or_default();
         let summary = RequestSummary::from_rejected(line.trim_ascii_end(), bytes);
         let pipeline = self.pipeline.get_or_insert_with(|| io.shared.lease_pipeline());
         pipeline.begin(summary, bytes, io.shared.log.detail(), io.now);
         self.forget_head();
-        self.close_reason = Some(CloseReason::Refused(reject.message));
-        self.respond(ErrorResponse::new(reject.status, reject.message).into(), io)
+        self.refuse_request(reject.into(), io)
     }
 
     fn start_body(
@@ -224,16 +231,12 @@ impl HttpServerProtocol {
         io: &mut ServerIo<'_>,
     ) -> StateChange {
         if action.status().is_some_and(|status| is_body_rejected(body, expects_continue, status)) {
-            // The body may or may not follow, so the connection ends.
-            self.close_reason = Some(CloseReason::Refused("an unwanted request body"));
+            // The body may or may not follow.
             let response = match action {
                 Action::Respond(response) if is_redirect_or_error(response.status) => response,
-                _ => {
-                    let status = Status::CONTENT_TOO_LARGE;
-                    ErrorResponse::new(status, UNWANTED_BODY_MESSAGE).into()
-                }
+                _ => ErrorResponse::new(Status::CONTENT_TOO_LARGE, UNWANTED_BODY_MESSAGE).into(),
             };
-            return self.respond(response, io);
+            return self.refuse_body(response, io);
         }
         let action = match action {
             Action::Respond(response) if body == RequestBody::None => return self.respond(response, io),
@@ -253,19 +256,15 @@ impl HttpServerProtocol {
         }
     }
 
-    fn on_body_progress(&mut self, progress: ReceiveProgress, io: &mut ServerIo<'_>) -> StateChange {
-        match progress {
-            ReceiveProgress::Complete(action) => self.finish(action, io),
-            ReceiveProgress::Failed(response, reason) => {
-                self.close_reason = Some(CloseReason::Refused(reason));
-                self.respond(response, io)
-            }
-            ReceiveProgress::Waiting => {
-                self.deadlines.start_body(io.now.instant);
-                StateChange::Stay(Want::Wakeup)
-            }
-            ReceiveProgress::More => StateChange::Stay(Want::Input),
-        }
+    /// The rest of the request stays unread, so the connection ends.
+    fn refuse_request(&mut self, error: ErrorResponse, io: &mut ServerIo<'_>) -> StateChange {
+        self.close_reason = Some(CloseReason::Refused(error.message));
+        self.respond(error.into(), io)
+    }
+
+    fn refuse_body(&mut self, response: Response, io: &mut ServerIo<'_>) -> StateChange {
+        self.close_reason = Some(CloseReason::Refused("an unwanted request body"));
+        self.respond(response, io)
     }
 
     fn respond(&mut self, mut response: Response, io: &mut ServerIo<'_>) -> StateChange {
@@ -371,12 +370,11 @@ impl HttpServerProtocol {
             }
             HttpServerState::Parsing(Some(_)) => self.parse(io),
             HttpServerState::Reading | HttpServerState::Parsing(_) => {
-                self.reject(&Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), io)
+                self.reject(Reject::new(Status::REQUEST_TIMEOUT, "The request took too long to arrive."), io)
             }
             HttpServerState::Receiving(ref receiver) => {
                 let error = receiver.timeout_error(&io.shared.context);
-                self.close_reason = Some(CloseReason::Refused(error.message));
-                self.respond(error.into(), io)
+                self.refuse_request(error, io)
             }
             HttpServerState::Preparing(ref mut preparing) => {
                 let response = preparing.on_timeout();

@@ -9,7 +9,8 @@ use super::file::entity_tag;
 use super::problem::Problem;
 use crate::files::{FileVersion, LookupError, PathError};
 use crate::http::{
-    BASIC_CHALLENGE, ErrorFormat, RequestHead, Status, content_length, error_format, field, status_line,
+    BASIC_CHALLENGE, ErrorFormat, Reject, RequestHead, Status, content_length, error_format, field,
+    status_line,
 };
 use crate::text::{HtmlText, OneLine, append, json_string};
 
@@ -94,6 +95,12 @@ impl ErrorResponse {
             _ if self.status == Status::SERVICE_UNAVAILABLE => field(out, "Retry-After", b"1"),
             _ => {}
         }
+    }
+}
+
+impl From<Reject> for ErrorResponse {
+    fn from(Reject { status, message }: Reject) -> Self {
+        Self::new(status, message)
     }
 }
 
