@@ -59,7 +59,7 @@ pub struct ServerApp {
     worker_id: WorkerId,
     pub(super) control_messages: Option<Receiver<ControlMessage>>,
     accepted_total: u64,
-    files_checked_at: Option<Instant>,
+    next_file_check: Option<Instant>,
     next_sweep: Option<Instant>,
 }
 
@@ -97,7 +97,7 @@ impl ServerApp {
             worker_id,
             control_messages: None,
             accepted_total: 0,
-            files_checked_at: None,
+            next_file_check: None,
             next_sweep: None,
             worker,
         }
@@ -148,16 +148,12 @@ impl ServerApp {
         if self.worker_id.index > 0 || (tls.is_none() && authenticator.is_none()) {
             return None;
         }
-        let next = self.files_checked_at.map(|at| at + FILE_CHECK_INTERVAL);
-        if !is_asked && next.is_some_and(|next| now.instant < next) {
-            return next;
-        }
-        if is_asked || next.is_some() {
+        if is_asked || self.next_file_check.is_none_or(|next| next <= now.instant) {
+            self.next_file_check = Some(now.instant + FILE_CHECK_INTERVAL);
             tls.iter().for_each(|tls| tls.reload(is_asked, now));
             authenticator.iter().for_each(|authenticator| authenticator.reload(is_asked));
         }
-        self.files_checked_at = Some(now.instant);
-        Some(now.instant + FILE_CHECK_INTERVAL)
+        self.next_file_check
     }
 
     fn sweep_uploads(&mut self, now: Now) -> Option<Instant> {
