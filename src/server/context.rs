@@ -106,14 +106,6 @@ impl ServerContext {
         Some(user)
     }
 
-    pub(super) fn run_job(&self, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
-        run_job(self.helpers.as_ref(), key, job);
-    }
-
-    pub(super) fn run_resource_job(&self, job: impl FnOnce() + Send + 'static) {
-        run_job(self.resource_helpers.as_ref(), self.key, job);
-    }
-
     /// If true, the running connection gets a tick when the queue has space.
     pub(super) fn waits_for_helpers(&self) -> bool {
         let (Some(helpers), Some(key)) = (&self.helpers, self.key) else { return false };
@@ -125,7 +117,7 @@ impl ServerContext {
     }
 }
 
-fn run_job(helpers: Option<&Helpers>, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
+pub(super) fn run_job(helpers: &Option<Helpers>, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
     match helpers {
         Some(helpers) => helpers.submit(key, job),
         None => job(),

@@ -11,7 +11,7 @@ use std::{fmt, mem};
 use crate::files::{EncodingPreferences, RelativePath, UploadError};
 use crate::http::Status;
 use crate::server::Durability;
-use crate::server::context::ServerContext;
+use crate::server::context::{ServerContext, run_job};
 use crate::server::response::{ErrorResponse, Response};
 
 /// Longest wait for a disk, which may still do the work later.
@@ -98,7 +98,7 @@ impl PendingChange {
             };
             Arc::clone(&shared.dir_sync).sync_all(directories, Box::new(respond));
         };
-        context.run_job(context.key, job);
+        run_job(&context.helpers, context.key, job);
         Err(Box::new(Self { results }))
     }
 }

@@ -14,7 +14,7 @@ use super::upload_resource::{
 };
 use crate::files::{PartialId, UploadError};
 use crate::http::{Method, RequestBody, RequestHead, Status, Version, end_head, field};
-use crate::server::context::ServerContext;
+use crate::server::context::{ServerContext, run_job};
 use crate::server::response::{ErrorResponse, Problem, Response};
 
 /// Fields of a creation that matter when the upload is complete.
@@ -133,7 +133,7 @@ fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>
 pub(crate) fn sweep(context: &ServerContext) {
     let Ok(partials) = partials(&context.store, &context.config, false) else { return };
     let (leases, now) = (Arc::clone(&context.shared.upload_leases), context.now.unix);
-    context.run_job(None, move || {
+    run_job(&context.helpers, None, move || {
         let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now, &leases);
         outcome.unwrap_or_else(|error| log::error!("cannot look for expired uploads: {error:?}"));
     });

@@ -14,7 +14,7 @@ use crate::files::{
 };
 use crate::http::{FieldBuf, Fields, RequestHead, Status, content_length, end_head, field, parse_request};
 use crate::reactor::Now;
-use crate::server::context::ServerContext;
+use crate::server::context::{ServerContext, run_job};
 use crate::server::response::{ErrorDetail, ErrorResponse, Problem, Response};
 use crate::server::{Durability, ServerConfig};
 
@@ -103,7 +103,8 @@ impl OpeningUpload {
         };
         let leases = Arc::clone(&context.shared.upload_leases);
         let (sender, results) = channel();
-        context.run_resource_job(move || _ = sender.send(request.run(operation, &leases)));
+        let job = move || _ = sender.send(request.run(operation, &leases));
+        run_job(&context.resource_helpers, context.key, job);
         Box::new(Self { results })
     }
 
