@@ -58,11 +58,12 @@ fn stamps(paths: &[PathBuf]) -> Vec<Option<FileStamp>> {
 }
 
 /// A FIFO would stop the event loop, a device has no end.
-pub(super) fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
-    match fs::metadata(path).map(|meta| meta.is_file()) {
+pub(super) fn read_regular_file(path: &Path, kind: &str) -> Result<Vec<u8>, String> {
+    let content = match fs::metadata(path).map(|meta| meta.is_file()) {
         Ok(false) => Err(io::Error::other("it is not a regular file")),
         _ => fs::read(path),
-    }
+    };
+    content.map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
 }
 
 pub(super) fn warn_if_readable_by_others(path: &Path, kind: &str) {

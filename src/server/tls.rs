@@ -78,14 +78,11 @@ impl TlsFiles {
     }
 
     fn read(&self) -> Result<TlsAcceptorConfig, String> {
-        let read_file = |path: &PathBuf, kind: &str| {
-            read_regular_file(path)
-                .map_err(|error| format!("cannot read the {kind} {}: {error}", quote(path)))
-        };
         let pairs = self.certificates.iter().map(|(chain, key)| {
-            Ok((read_file(chain, "certificate of --tls-cert")?, read_file(key, "key of --tls-key")?))
+            let chain = read_regular_file(chain, "certificate of --tls-cert")?;
+            Ok((chain, read_regular_file(key, "key of --tls-key")?))
         });
-        let read_ca = |path| read_file(path, "authorities of --tls-client-ca");
+        let read_ca = |path: &PathBuf| read_regular_file(path, "authorities of --tls-client-ca");
         Ok(TlsAcceptorConfig {
             pairs: pairs.collect::<Result<_, String>>()?,
             client_ca: self.client_ca.as_ref().map(read_ca).transpose()?,

@@ -29,8 +29,7 @@ pub(super) struct PasswordFile {
 impl PasswordFile {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let name = quote(path);
-        let bytes = read_regular_file(path)
-            .map_err(|error| format!("cannot read the --auth-file {name}: {error}"))?;
+        let bytes = read_regular_file(path, "--auth-file")?;
         warn_if_readable_by_others(path, "password file");
         Self::parse(&bytes).map_err(|(line, mistake)| format!("--auth-file {name}: line {line} {mistake}"))
     }
