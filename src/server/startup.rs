@@ -104,13 +104,10 @@ pub fn start(
     let https_port = config.tls.as_ref().filter(|tls| tls.redirects_http);
     shared.https_port = https_port.and_then(|_| tls_addresses.first()).map(SocketAddr::port);
     shared.tls_listeners = tls_from..http.len();
-    let mut configs = worker_configs(config, connections_max, logs, (http, sum), Arc::new(shared), now)?;
-    let workers = match configs.pop() {
-        Some(worker_config) if configs.is_empty() => {
-            Workers::CurrentThread(Box::new(worker_config.build().map_err(event_loop_error)?))
-        }
-        last => {
-            configs.extend(last);
+    let configs = worker_configs(config, connections_max, logs, (http, sum), Arc::new(shared), now)?;
+    let workers = match <[WorkerConfig; 1]>::try_from(configs) {
+        Ok([config]) => Workers::CurrentThread(Box::new(config.build().map_err(event_loop_error)?)),
+        Err(configs) => {
             let supervisor = Reactor::new(Supervisor::default(), now).map_err(event_loop_error)?;
             Workers::MultiThread(Box::new(supervisor), configs)
         }
@@ -268,8 +265,8 @@ impl WorkerConfig {
         let sum_ids = http.len()..http.len() + sum.len();
         let is_quiet = config.quiet || sum.is_empty();
         let console = if is_quiet { None } else { Some(ConsoleLog::stdout()?) };
-        let (name, number) =
-            config.sum.clone().map_or((None, 0), |settings| (settings.name, settings.number));
+        let sum_config = config.sum.clone();
+        let (name, number) = sum_config.map(|config| (config.name, config.number)).unwrap_or_default();
         let helpers = Helpers::new(self.helper_pool)?;
         // Write-back and closes take much time of the processor, and nobody waits for them.
         let closing = helpers.with_pool(self.background_pool);
@@ -357,15 +354,11 @@ fn log_error(destination: &LogDestination, error: &io::Error) -> String {
 fn listen_error(error: &ListenError, option: &str) -> String {
     let remedy = match error.source.kind() {
         ErrorKind::AddrInUse => {
-            format!(
-                "stop the program that uses it, or choose another port with {option} (0 takes a free one)"
-            )
+            "stop the program that uses it, or choose another port with {option} (0 takes a free one)"
         }
-        ErrorKind::AddrNotAvailable => "name an address of this host with --bind".to_owned(),
-        ErrorKind::PermissionDenied => {
-            format!("ports below 1024 need a privilege; choose another with {option}")
-        }
-        _ => format!("choose another address with --bind or another port with {option}"),
+        ErrorKind::AddrNotAvailable => "name an address of this host with --bind",
+        ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another with {option}",
+        _ => "choose another address with --bind or another port with {option}",
     };
-    format!("{error}; {remedy}")
+    format!("{error}; {}", remedy.replace("{option}", option))
 }
