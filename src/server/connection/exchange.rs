@@ -187,12 +187,7 @@ impl Pipeline {
                 self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
             };
             let (summary, request_head) = (&exchange.summary, text(&exchange.request_head));
-            let client_closed = ResponseSpan {
-                status: CLIENT_CLOSED_REQUEST,
-                body_start: sent_total,
-                end: sent_total,
-                ..ResponseSpan::default()
-            };
+            let client_closed = ResponseSpan { status: CLIENT_CLOSED_REQUEST, ..ResponseSpan::default() };
             let response = exchange.response.unwrap_or(client_closed);
             let is_last = index + 1 == self.exchanges.len() || !exchange.is_sent(sent_total);
             let closing = conn_info.closing.filter(|_| is_last);
