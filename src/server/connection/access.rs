@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::WorkerState;
 use super::exchange::RequestSummary;
@@ -47,9 +47,10 @@ pub(super) fn route_if_allowed<'b>(
         let error = ErrorResponse::new(Status::SERVICE_UNAVAILABLE, message);
         return Ok(Action::Respond(error.into()));
     }
+    let is_proxy = || is_trusted(&context.config.trusted_proxies, origin.peer);
     // A request whose login is pending was counted.
-    if login.is_none()
-        && let Err(wait) = admit(context, origin)
+    if let Some(limit) = context.config.rate_limit.filter(|_| login.is_none() && !is_proxy())
+        && let Err(wait) = context.shared.request_rates.admit(origin.peer.ip(), limit, context.now.instant)
     {
         let detail = Some(ErrorDetail::RetryAfter(wait.as_secs() + 1));
         let error =
@@ -78,14 +79,6 @@ pub(super) fn route_if_allowed<'b>(
         }
         Err(NoLogin::Pending(until)) => Err(until),
     }
-}
-
-fn admit(context: &ServerContext, origin: RequestOrigin) -> Result<(), Duration> {
-    let config = &context.config;
-    let limit = config.rate_limit.filter(|_| !is_trusted(&config.trusted_proxies, origin.peer));
-    limit.map_or(Ok(()), |limit| {
-        context.shared.request_rates.admit(origin.peer.ip(), limit, context.now.instant)
-    })
 }
 
 /// Returns Authorization if a login was needed.
