@@ -361,12 +361,8 @@ impl HttpServerProtocol {
     fn on_state_timeout(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         match self.state {
             HttpServerState::Reading if self.deadlines.is_idle() => {
-                let reason = if io.shared.draining {
-                    CloseReason::Shutdown
-                } else {
-                    CloseReason::TimedOut("a request")
-                };
-                self.close(reason)
+                let timed_out = CloseReason::TimedOut("a request");
+                self.close(if io.shared.draining { CloseReason::Shutdown } else { timed_out })
             }
             HttpServerState::Parsing(Some(_)) => self.parse(io),
             HttpServerState::Reading | HttpServerState::Parsing(_) => {
