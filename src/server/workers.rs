@@ -60,12 +60,6 @@ struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    fn send(&self, message: ControlMessage) {
-        // It may have ended.
-        let _ = self.control_messages.send(message);
-        self.wake();
-    }
-
     fn wake(&self) {
         if let Some(Err(error)) = self.waker.as_ref().map(|waker| waker.wake()) {
             log::error!("cannot wake a worker: {error}");
@@ -89,7 +83,11 @@ impl Supervisor {
         {
             self.stopped_by = signal;
         }
-        self.workers.iter().for_each(|worker| worker.send(message));
+        for worker in &self.workers {
+            // It may have ended.
+            let _ = worker.control_messages.send(message);
+            worker.wake();
+        }
     }
 
     fn handle_events(&mut self) {

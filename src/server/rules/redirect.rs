@@ -49,11 +49,9 @@ impl Redirect {
         let path_after_star = after.strip_prefix('*').map(str::to_owned);
         let stars = [origin, path_after_star.as_deref().unwrap_or_default(), query, fragment].concat();
         if stars.contains('*') || (path_after_star.is_some() && !is_prefix_match) {
-            return Err(
-                "the target has a * without a value: its path may have one, and then the first path \
-                        must end in one"
-                    .to_owned(),
-            );
+            let error = "the target has a * without a value: its path may have one, and then the first path \
+                         must end in one";
+            return Err(error.to_owned());
         }
         let (start, query) = ([origin, path].concat(), (!query.is_empty()).then(|| query.to_owned()));
         let (fragment, text) = (fragment.to_owned(), text.to_owned());
