@@ -53,7 +53,6 @@ pub(crate) const ROOMS: &[Room] = &[
             "jiff",
             "itoa",
             "base64",
-            "httparse",
             "httpdate",
             "memchr",
             "percent_encoding",
