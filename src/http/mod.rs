@@ -50,6 +50,6 @@ pub use status::Status;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
 pub use version::Version;
 pub use write::{
-    attachment, chunk, chunk_size, content_length, content_range, decimal, directory_reference, end_head,
-    field, percent_encode_path, request_line, status_line, unsatisfied_range,
+    append_query, attachment, chunk, chunk_size, content_length, content_range, decimal, directory_reference,
+    end_head, field, field_line, percent_encode_path, request_line, status_line,
 };

@@ -56,6 +56,13 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// [`field`] alone.
+pub fn field_line(name: &str, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    field(&mut out, name, value);
+    out
+}
+
 /// `Content-Length: 5`.
 pub fn content_length(out: &mut Vec<u8>, len: u64) {
     out.extend_from_slice(b"Content-Length: ");
@@ -67,11 +74,6 @@ pub fn content_length(out: &mut Vec<u8>, len: u64) {
 pub fn content_range(out: &mut Vec<u8>, range: ByteRange, complete_len: u64) {
     // Cannot fail for a vector.
     let _ = write!(out, "Content-Range: bytes {}-{}/{complete_len}\r\n", range.first, range.last);
-}
-
-/// `Content-Range: bytes */100`, for an unsatisfiable range.
-pub fn unsatisfied_range(out: &mut Vec<u8>, complete_len: u64) {
-    let _ = write!(out, "Content-Range: bytes */{complete_len}\r\n");
 }
 
 /// Empty line that ends a head.
@@ -106,6 +108,14 @@ pub fn percent_encode_path(out: &mut Vec<u8>, path: &[u8]) {
     }
     for piece in percent_encode(path, PATH_ENCODED) {
         out.extend_from_slice(piece.as_bytes());
+    }
+}
+
+/// Query of a location: `?` and its text.
+pub fn append_query(out: &mut Vec<u8>, query: Option<&[u8]>) {
+    if let Some(query) = query {
+        out.push(b'?');
+        out.extend_from_slice(query);
     }
 }
 
@@ -172,12 +182,8 @@ mod tests {
     #[test]
     fn content_range_includes_complete_length() {
         let range = ByteRange { first: 0, last: u64::MAX };
-        let fields = written(|out| {
-            content_range(out, range, 1000);
-            unsatisfied_range(out, 0);
-        });
-        let expected = "Content-Range: bytes 0-18446744073709551615/1000\r\nContent-Range: bytes */0\r\n";
-        assert_eq!(fields, expected);
+        let fields = written(|out| content_range(out, range, 1000));
+        assert_eq!(fields, "Content-Range: bytes 0-18446744073709551615/1000\r\n");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::pending::{HandlerResult, PendingResponse};
 use super::{drop_box, preconditions};
 use crate::files::{Archive, RelativePath, TarSlice};
-use crate::http::{RequestHead, Status, attachment, field};
+use crate::http::{RequestHead, Status, attachment, field_line};
 use crate::net::CloseReason;
 use crate::server::context::ServerContext;
 use crate::server::response::{BodySource, ErrorResponse, Response, StreamedBody, lookup_error};
@@ -77,8 +77,7 @@ impl PendingResponse for ArchiveScan {
         let body = std::mem::take(&mut self.0);
         let mut name = body.archive.name.clone();
         name.extend_from_slice(b".tar");
-        let mut fields = Vec::new();
-        field(&mut fields, "Content-Disposition", &attachment(&name));
+        let fields = field_line("Content-Disposition", &attachment(&name));
         let len = body.archive.known_len();
         Response::stream(StreamedBody::new("application/x-tar", len, Box::new(body)), fields)
     }

@@ -3,7 +3,7 @@
 //! They come before the route.
 
 use super::route::{Action, redirect_to};
-use crate::http::{Method, RequestHead, RequestTarget, Status};
+use crate::http::{Method, RequestHead, RequestTarget, Status, append_query};
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
 use crate::server::response::ErrorResponse;
@@ -23,10 +23,7 @@ pub(crate) fn https_redirect(head: &RequestHead<'_, '_>, https_port: u16) -> Act
     }
     let (path, query) = head.target.path_and_query();
     location.extend_from_slice(path.strip_prefix(b"*").unwrap_or(path));
-    if let Some(query) = query {
-        location.push(b'?');
-        location.extend_from_slice(query);
-    }
+    append_query(&mut location, query);
     redirect_to(Status::PERMANENT_REDIRECT, &location)
 }
 

@@ -10,7 +10,7 @@ use super::upload_error::PRECONDITION_FAILED_MESSAGE;
 use crate::files::{CachedFile, ExistingFile, Resource, UploadError, UploadTarget};
 use crate::http::{
     ByteRange, Method, Modified, PreconditionResult, Preconditions, RangeSelection, RequestHead, Status,
-    Validators, if_range_matches, select_ranges, unsatisfied_range,
+    Validators, field_line, if_range_matches, select_ranges,
 };
 use crate::reactor::Now;
 use crate::server::ServerConfig;
@@ -89,9 +89,7 @@ fn multipart_part(entry: &CachedFile<FileHead>, ranges: Vec<ByteRange>, context:
 fn range_not_satisfiable(complete_len: u64) -> Response {
     let message = "The file has none of the bytes in the Range of the request.";
     let error = ErrorResponse::new(Status::RANGE_NOT_SATISFIABLE, message);
-    let mut fields = Vec::new();
-    unsatisfied_range(&mut fields, complete_len);
-    Response::error(error, fields)
+    Response::error(error, field_line("Content-Range", format!("bytes */{complete_len}").as_bytes()))
 }
 
 fn validators<'a>(resource: &Resource, entity_tag: Option<&'a str>) -> Validators<'a> {

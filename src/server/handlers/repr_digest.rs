@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::pending::{HandlerError, HandlerResult, PendingResponse};
 use crate::files::CachedFile;
-use crate::http::{DigestAlgorithm, DigestHasher, RequestHead, Status, field};
+use crate::http::{DigestAlgorithm, DigestHasher, RequestHead, Status, field_line};
 use crate::server::context::ServerContext;
 use crate::server::response::{Body, FileDigest, FileHead, FilePart, Response};
 
@@ -63,8 +63,7 @@ fn digest_of(
     threads.submit(None, move || {
         let mut hasher = DigestHasher::new(algorithm);
         let is_unchanged = read(&mut |piece| hasher.update(piece));
-        let mut line = Vec::new();
-        field(&mut line, "Repr-Digest", hasher.finish().to_string().as_bytes());
+        let line = field_line("Repr-Digest", hasher.finish().to_string().as_bytes());
         let _ = result.line.set(is_unchanged.then_some(line));
         let waiting = mem::take(&mut *result.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         waiting.into_iter().for_each(|key| helpers.wake(key));

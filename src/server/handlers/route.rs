@@ -9,7 +9,7 @@ use super::put::{self, ReceivingUpload};
 use super::upload_resource::OpeningUpload;
 use super::{error_documents, form, names, options, preconditions, repr_digest, resumable, static_file};
 use crate::files::UploadError;
-use crate::http::{FieldBuf, Method, RequestHead, Status, field, parse_request};
+use crate::http::{FieldBuf, Method, RequestHead, Status, field_line, parse_request};
 use crate::server::context::ServerContext;
 use crate::server::response::{ErrorResponse, Response};
 use crate::server::rules::find_redirect;
@@ -173,7 +173,5 @@ fn redirect_response(head: &RequestHead<'_, '_>, context: &ServerContext) -> Opt
 
 pub(super) fn redirect_to(status: Status, location: &[u8]) -> Action {
     let page = ErrorResponse::new(status, "This page has another address now.");
-    let mut fields = Vec::new();
-    field(&mut fields, "Location", location);
-    Action::Respond(Response::error(page, fields))
+    Action::Respond(Response::error(page, field_line("Location", location)))
 }

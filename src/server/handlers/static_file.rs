@@ -9,7 +9,9 @@ use super::{archive, drop_box, listing};
 use crate::files::{
     Coding, ContentSource, EncodingPreferences, FileCache, Lookup, LookupError, RelativePath, file_name,
 };
-use crate::http::{ContentCoding, Method, RequestHead, Status, directory_reference, field};
+use crate::http::{
+    ContentCoding, Method, RequestHead, Status, append_query, directory_reference, field_line,
+};
 use crate::reactor::Now;
 use crate::server::ServerConfig;
 use crate::server::context::ServerContext;
@@ -122,13 +124,8 @@ pub(super) fn accepted_encodings(head: &RequestHead<'_, '_>, context: &ServerCon
 fn trailing_slash_redirect(head: &RequestHead<'_, '_>, path: &RelativePath<'_>) -> Response {
     let name = path.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     let mut location = directory_reference(name);
-    if let Some(query) = head.target.query() {
-        location.push(b'?');
-        location.extend_from_slice(query);
-    }
+    append_query(&mut location, head.target.query());
     let message = "The page is a folder: its address ends in a slash.";
     let page = ErrorResponse::new(Status::MOVED_PERMANENTLY, message);
-    let mut fields = Vec::new();
-    field(&mut fields, "Location", &location);
-    Response::error(page, fields)
+    Response::error(page, field_line("Location", &location))
 }

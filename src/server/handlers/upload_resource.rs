@@ -12,7 +12,9 @@ use super::upload_digest::{REPR_DIGEST, UploadDigests};
 use crate::files::{
     ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, UploadError,
 };
-use crate::http::{FieldBuf, Fields, RequestHead, Status, content_length, end_head, field, parse_request};
+use crate::http::{
+    FieldBuf, Fields, RequestHead, Status, content_length, end_head, field, field_line, parse_request,
+};
 use crate::reactor::Now;
 use crate::server::context::{ServerContext, run_job};
 use crate::server::response::{ErrorDetail, ErrorResponse, Problem, Response};
@@ -304,9 +306,8 @@ impl Append {
 
 impl FoundUpload {
     fn fields(&self, config: &ServerConfig) -> Vec<u8> {
-        let mut fields = Vec::new();
         let offset = self.partial.offset.or(self.len).unwrap_or(0);
-        field(&mut fields, "Upload-Offset", offset.to_string().as_bytes());
+        let mut fields = field_line("Upload-Offset", offset.to_string().as_bytes());
         field(&mut fields, "Upload-Complete", if self.partial.offset.is_none() { b"?1" } else { b"?0" });
         if let Some(len) = self.len {
             field(&mut fields, "Upload-Length", len.to_string().as_bytes());
@@ -379,8 +380,7 @@ fn upload_limit(config: &ServerConfig, time_left: Duration) -> String {
 
 /// For a target that takes uploads.
 pub(super) fn support_fields(config: &ServerConfig) -> Vec<u8> {
-    let mut fields = Vec::new();
-    field(&mut fields, "Accept-Patch", MEDIA_TYPE);
+    let mut fields = field_line("Accept-Patch", MEDIA_TYPE);
     field(&mut fields, "Upload-Limit", upload_limit(config, config.resumable_for).as_bytes());
     fields
 }

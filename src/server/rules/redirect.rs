@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::files::normal_form;
-use crate::http::{has_host, percent_encode_path};
+use crate::http::{append_query, has_host, percent_encode_path};
 
 /// Redirect rule; its target is in parts, as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +74,9 @@ impl Redirect {
                 if joins_slashes { path_after_star.trim_start_matches('/') } else { path_after_star };
             location.extend_from_slice(path_after_star.as_bytes());
         }
-        match (&self.query, query) {
-            (Some(own), _) => location.extend_from_slice(own.as_bytes()),
-            (None, Some(query)) => {
-                location.push(b'?');
-                location.extend_from_slice(query);
-            }
-            (None, None) => {}
+        match &self.query {
+            Some(own) => location.extend_from_slice(own.as_bytes()),
+            None => append_query(&mut location, query),
         }
         location.extend_from_slice(self.fragment.as_bytes());
         Some(location)

@@ -16,7 +16,7 @@ use jiff::tz::Offset;
 
 use crate::files::RelativePath;
 use crate::files::listing::{Listing, ListingError, ListingOptions};
-use crate::http::{ListingFormat, RequestHead, Status, field, listing_format};
+use crate::http::{ListingFormat, RequestHead, Status, field, field_line, listing_format};
 use crate::server::context::ServerContext;
 use crate::server::handlers::pending::{HandlerResult, PendingResponse};
 use crate::server::handlers::preconditions;
@@ -85,8 +85,7 @@ pub(super) fn listing_response(
 pub(crate) fn drop_box_page(path: &RelativePath<'_>, is_stored: bool) -> Response {
     let upload = Some(UploadForm::default());
     let html = HtmlWriter { path: path.as_bytes().to_vec(), upload, ..HtmlWriter::default() };
-    let mut fields = Vec::new();
-    field(&mut fields, "Content-Security-Policy", html.policy().as_bytes());
+    let fields = field_line("Content-Security-Policy", html.policy().as_bytes());
     Response::bytes(ListingFormat::Html.media_type(), html.drop_box_page(is_stored), fields)
 }
 
@@ -157,8 +156,7 @@ impl ListingScan {
     fn respond(&mut self, listing: Listing) -> Response {
         let policy = self.html.policy();
         let body = ListingBody::new(listing, self.format, std::mem::take(&mut self.html));
-        let mut fields = Vec::new();
-        field(&mut fields, "Vary", b"Accept");
+        let mut fields = field_line("Vary", b"Accept");
         if self.format == ListingFormat::Html {
             field(&mut fields, "Content-Security-Policy", policy.as_bytes());
         }
