@@ -37,46 +37,42 @@ pub(super) fn parse_upload_path<'b>(
 
 impl From<UploadError> for ErrorResponse {
     fn from(cause: UploadError) -> Self {
-        let other = ErrorResponse::new;
-        let problem = match &cause {
-            UploadError::Outside => Problem::OUTSIDE_UPLOAD_DIRECTORY,
-            UploadError::NoParent => Problem::DIRECTORY_MISSING,
-            UploadError::Directory => Problem::IS_A_DIRECTORY,
-            UploadError::NotEmpty => Problem::DIRECTORY_NOT_EMPTY,
-            UploadError::Taken(_) => Problem::NAME_TAKEN,
-            UploadError::NotRegular => Problem::NOT_A_REGULAR_FILE,
-            UploadError::Embedded => Problem::BUILT_IN_FILE,
-            UploadError::Forbidden => Problem::NO_PERMISSION,
-            UploadError::Full => Problem::DISK_FULL,
-            UploadError::Stale => Problem::DIRECTORY_REPLACED,
-            UploadError::OverQuota => Problem::OVER_QUOTA,
-            UploadError::BelowMinFree => Problem::BELOW_MIN_FREE,
-            UploadError::Absent => {
-                return other(Status::NOT_FOUND, "There is no such file or directory here.");
+        let (status, message) = match cause {
+            UploadError::Outside => return Problem::OUTSIDE_UPLOAD_DIRECTORY.into(),
+            UploadError::NoParent => return Problem::DIRECTORY_MISSING.into(),
+            UploadError::Directory => return Problem::IS_A_DIRECTORY.into(),
+            UploadError::NotEmpty => return Problem::DIRECTORY_NOT_EMPTY.into(),
+            UploadError::NotRegular => return Problem::NOT_A_REGULAR_FILE.into(),
+            UploadError::Embedded => return Problem::BUILT_IN_FILE.into(),
+            UploadError::Forbidden => return Problem::NO_PERMISSION.into(),
+            UploadError::Full => return Problem::DISK_FULL.into(),
+            UploadError::Stale => return Problem::DIRECTORY_REPLACED.into(),
+            UploadError::OverQuota => return Problem::OVER_QUOTA.into(),
+            UploadError::BelowMinFree => return Problem::BELOW_MIN_FREE.into(),
+            UploadError::Taken(existing) => {
+                let detail = existing.map(|(len, version)| ErrorDetail::Existing(len, version));
+                return ErrorResponse { detail, ..Problem::NAME_TAKEN.into() };
             }
-            UploadError::NoUpload => return other(Status::NOT_FOUND, NO_UPLOAD),
-            UploadError::PreconditionFailed => {
-                return other(Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE);
-            }
-            UploadError::ReadOnly => return other(Status::FORBIDDEN, "The disk of the server is read-only."),
-            UploadError::NameTooLong => return other(Status::BAD_REQUEST, NAME_TOO_LONG),
-            UploadError::TooLarge => return other(Status::CONTENT_TOO_LARGE, TOO_LARGE),
-            UploadError::InUse => return other(Status::CONFLICT, IN_USE),
-            UploadError::OtherFileSystem => return other(Status::CONFLICT, OTHER_FILE_SYSTEM),
-            UploadError::RootReplaced => return other(Status::CONFLICT, ROOT_REPLACED),
-            UploadError::TooMany => return other(Status::INSUFFICIENT_STORAGE, TOO_MANY),
-            UploadError::Busy => return other(Status::SERVICE_UNAVAILABLE, BUSY),
+            UploadError::Absent => (Status::NOT_FOUND, "There is no such file or directory here."),
+            UploadError::NoUpload => (Status::NOT_FOUND, NO_UPLOAD),
+            UploadError::PreconditionFailed => (Status::PRECONDITION_FAILED, PRECONDITION_FAILED_MESSAGE),
+            UploadError::ReadOnly => (Status::FORBIDDEN, "The disk of the server is read-only."),
+            UploadError::NameTooLong => (Status::BAD_REQUEST, NAME_TOO_LONG),
+            UploadError::TooLarge => (Status::CONTENT_TOO_LARGE, TOO_LARGE),
+            UploadError::InUse => (Status::CONFLICT, IN_USE),
+            UploadError::OtherFileSystem => (Status::CONFLICT, OTHER_FILE_SYSTEM),
+            UploadError::RootReplaced => (Status::CONFLICT, ROOT_REPLACED),
+            UploadError::TooMany => (Status::INSUFFICIENT_STORAGE, TOO_MANY),
+            UploadError::Busy => (Status::SERVICE_UNAVAILABLE, BUSY),
             UploadError::DirectoryNotSynced(cause) => {
                 log::error!("cannot sync a directory of uploads: {cause}");
-                return other(Status::INTERNAL_SERVER_ERROR, NOT_SYNCED);
+                (Status::INTERNAL_SERVER_ERROR, NOT_SYNCED)
             }
             UploadError::Failed(cause) => {
                 log::error!("cannot store an upload: {cause}");
-                return other(Status::INTERNAL_SERVER_ERROR, "The server could not store the file.");
+                (Status::INTERNAL_SERVER_ERROR, "The server could not store the file.")
             }
         };
-        let existing = if let UploadError::Taken(existing) = cause { existing } else { None };
-        let detail = existing.map(|(len, version)| ErrorDetail::Existing(len, version));
-        ErrorResponse { detail, ..problem.into() }
+        ErrorResponse::new(status, message)
     }
 }
