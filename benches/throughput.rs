@@ -28,8 +28,9 @@ use reactor_http::load::engine::interrupt::Interrupt;
 use reactor_http::load::engine::threads;
 use reactor_http::load::plan::run_plan::{Plan, Stop};
 use reactor_http::load::plan::template::{RequestParts, RequestTemplate};
+use reactor_http::net::ListenIp;
 use reactor_http::reactor::Now;
-use reactor_http::server::{Bind, RootChoice, ServerConfig, start};
+use reactor_http::server::{RootChoice, ServerConfig, start};
 use responder::Responder;
 use tempfile::TempDir;
 
@@ -76,7 +77,7 @@ impl Served {
         LARGE.lay_out(folder.path());
         let config = ServerConfig {
             port: 0,
-            bind: Bind::Addresses(vec![Ipv4Addr::LOCALHOST.into()]),
+            bind: vec![ListenIp { ip: Ipv4Addr::LOCALHOST.into(), optional: false }],
             root: RootChoice::Directory(folder.path().to_owned()),
             access_log: LogDestination::Off,
             ..ServerConfig::default()

@@ -29,8 +29,8 @@ use tls::ServerTls;
 
 pub use app::ServerApp;
 pub use config::{
-    AuthConfig, Bind, CacheMode, Durability, ErrorPage, ProcessEnv, RootChoice, SandboxMode, ServerConfig,
-    SumConfig, TlsConfig,
+    AuthConfig, CacheMode, Durability, ErrorPage, LOOPBACK, ProcessEnv, RootChoice, SandboxMode,
+    ServerConfig, SumConfig, TlsConfig,
 };
 pub use confinement::Confinement;
 pub use connection::{HttpServerProtocol, ServerConnection, ServerPhase, TRANSITIONS, WorkerState};

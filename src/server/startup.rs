@@ -202,7 +202,7 @@ fn open_content_source(config: &ServerConfig) -> Result<ContentSource, String> {
 /// HTTP listeners, the index of the first with TLS, and those of the number exchange.
 fn open_listeners(config: &ServerConfig) -> Result<(Vec<TcpListener>, usize, Vec<TcpListener>), String> {
     let open = |port: Option<u16>, option| {
-        let listeners = port.map(|port| listen_all(&config.bind.listen_ips(), port)).transpose();
+        let listeners = port.map(|port| listen_all(&config.bind, port)).transpose();
         listeners.map(Option::unwrap_or_default).map_err(|error| listen_error(&error, option))
     };
     let mut http = open(config.http.then_some(config.port), "--port")?;

@@ -123,7 +123,7 @@ impl TlsFiles {
 
 /// The first becomes the subject: in this order, a name comes before the addresses.
 fn names(config: &ServerConfig) -> Vec<String> {
-    let ips = config.bind.listen_ips().into_iter().map(|listen| listen.ip);
+    let ips = config.bind.iter().map(|listen| listen.ip);
     let mut names: BTreeSet<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     names.extend(ips.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()));
     names.extend(Some(host_name()).filter(|name| !name.is_empty()));

@@ -26,7 +26,7 @@ pub struct ServerConfig {
     /// Port; 0 takes a free one.
     pub port: u16,
     /// Listen addresses.
-    pub bind: Bind,
+    pub bind: Vec<ListenIp>,
     /// Host names besides the server's own.
     pub hosts: Vec<HostName>,
     /// Proxies that name the client's address.
@@ -204,14 +204,11 @@ pub struct SumConfig {
     pub number: i64,
 }
 
-/// Listen addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Bind {
-    /// 127.0.0.1 and, if available, ::1.
-    Loopback,
-    /// Distinct addresses, all of which must work.
-    Addresses(Vec<IpAddr>),
-}
+/// 127.0.0.1 and, if available, ::1.
+pub const LOOPBACK: [ListenIp; 2] = [
+    ListenIp { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), optional: false },
+    ListenIp { ip: IpAddr::V6(Ipv6Addr::LOCALHOST), optional: true },
+];
 
 /// Served content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,7 +242,7 @@ impl ServerConfig {
 
     /// Whether only this machine can connect.
     pub fn is_local(&self) -> bool {
-        self.bind.listen_ips().iter().all(|listen| listen.ip.is_loopback())
+        self.bind.iter().all(|listen| listen.ip.is_loopback())
     }
 
     /// Whether a listener is for known host names only.
@@ -294,32 +291,5 @@ impl ServerConfig {
                 ..CacheLimits::DEFAULT
             },
         }
-    }
-}
-
-impl Bind {
-    /// Addresses for `listen_all`.
-    pub fn listen_ips(&self) -> Vec<ListenIp> {
-        match self {
-            Bind::Loopback => vec![
-                ListenIp { ip: Ipv4Addr::LOCALHOST.into(), optional: false },
-                ListenIp { ip: Ipv6Addr::LOCALHOST.into(), optional: true },
-            ],
-            Bind::Addresses(ips) => ips.iter().map(|&ip| ListenIp { ip, optional: false }).collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bind_loopback_ipv6_optional_named_addresses_required() {
-        let wanted = |bind: Bind| -> Vec<(String, bool)> {
-            bind.listen_ips().iter().map(|listen| (listen.ip.to_string(), listen.optional)).collect()
-        };
-        assert_eq!(wanted(Bind::Loopback), [("127.0.0.1".to_owned(), false), ("::1".to_owned(), true)]);
-        assert_eq!(wanted(Bind::Addresses(vec![Ipv6Addr::LOCALHOST.into()])), [("::1".to_owned(), false)]);
     }
 }

@@ -11,7 +11,8 @@ use super::*;
 use crate::cli::{UsageError, check_table};
 use crate::files::{CacheLimits, MediaTypes, RelativePath};
 use crate::http::Status;
-use crate::server::{Bind, CacheMode, Durability, ErrorPage, ProcessEnv};
+use crate::net::ListenIp;
+use crate::server::{CacheMode, Durability, ErrorPage, LOOPBACK, ProcessEnv};
 use crate::sum::Name;
 
 /// Environment without directory, variables and files.
@@ -57,7 +58,7 @@ fn directory(path: &str) -> RootChoice {
 fn no_arguments_serve_content_directory_if_present() {
     let expected = ServerConfig {
         port: 8080,
-        bind: Bind::Loopback,
+        bind: LOOPBACK.into(),
         hosts: Vec::new(),
         trusted_proxies: Vec::new(),
         root: directory("."),
@@ -200,9 +201,10 @@ fn each_option_sets_its_config_field() {
         (&["--max-connections-per-ip", "7"], |config| config.connections_per_ip_max = Some(7)),
         (&["--workers", "auto"], |config| config.workers = None),
         (&["--cache", "stat"], |config| config.cache = CacheMode::Stat),
-        (&["-b", "localhost"], |config| config.bind = Bind::Loopback),
+        (&["-b", "localhost"], |config| config.bind = LOOPBACK.into()),
         (&["-b::", "--bind", "10.0.0.1"], |config| {
-            config.bind = Bind::Addresses(vec!["::".parse().unwrap(), "10.0.0.1".parse().unwrap()]);
+            let required = |ip: &str| ListenIp { ip: ip.parse().unwrap(), optional: false };
+            config.bind = ["::", "10.0.0.1"].map(required).into();
         }),
         (&["--access-log", "off"], |config| config.access_log = LogDestination::Off),
         (&["--access-log=-"], |config| config.access_log = LogDestination::Stdout),

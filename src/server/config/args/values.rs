@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::access_log::LogDestination;
 use crate::cli::{self, quote};
-use crate::server::Bind;
+use crate::net::ListenIp;
+use crate::server::LOOPBACK;
 use crate::server::limits::{MEMORY_MIN, WORKERS_MAX};
 use crate::sum::Name;
 use crate::text;
@@ -36,9 +37,9 @@ pub(super) fn parse_bandwidth(name: &str, text: &OsStr) -> Result<u64, String> {
 }
 
 /// None, or only `localhost`, is the loopback pair. Else `localhost` is two addresses, which must both work.
-pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
+pub(super) fn parse_bind(texts: &[OsString]) -> Result<Vec<ListenIp>, String> {
     if texts.is_empty() || (texts.len() == 1 && texts[0] == "localhost") {
-        return Ok(Bind::Loopback);
+        return Ok(LOOPBACK.into());
     }
     let mut ips = Vec::with_capacity(texts.len() + 1);
     for text in texts {
@@ -53,7 +54,7 @@ pub(super) fn parse_bind(texts: &[OsString]) -> Result<Bind, String> {
             ips.push(*ip);
         }
     }
-    Ok(Bind::Addresses(ips))
+    Ok(ips.into_iter().map(|ip| ListenIp { ip, optional: false }).collect())
 }
 
 fn parse_ip(text: &OsStr) -> Result<IpAddr, String> {
@@ -204,11 +205,12 @@ mod tests {
             (&["localhost", "10.0.0.1"], &["127.0.0.1", "::1", "10.0.0.1"]),
         ];
         for (words, ips) in cases {
-            let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
-            assert_eq!(parse_bind(&os_strings(words)), Ok(Bind::Addresses(ips)), "{words:?}");
+            let required = |ip: &&str| ListenIp { ip: ip.parse().unwrap(), optional: false };
+            let ips = ips.iter().map(required).collect();
+            assert_eq!(parse_bind(&os_strings(words)), Ok(ips), "{words:?}");
         }
         for words in [&[][..], &["localhost"]] {
-            assert_eq!(parse_bind(&os_strings(words)), Ok(Bind::Loopback), "{words:?}");
+            assert_eq!(parse_bind(&os_strings(words)), Ok(LOOPBACK.into()), "{words:?}");
         }
     }
 
