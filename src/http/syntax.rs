@@ -118,13 +118,9 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// `1*DIGIT` that fits into 64 bits.
 pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |value, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        value.checked_mul(10)?.checked_add(digit)
-    })
+    // `parse` accepts a plus sign.
+    let digits = Some(digits).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 // SWAR: tests eight bytes at once. A borrow makes wrong marks only later in memory, as the first byte is

@@ -133,37 +133,30 @@ impl ResponseReader {
         let mut taken = 0;
         loop {
             let rest = bytes.get(taken..).unwrap_or_default();
-            let step = match &self.stage {
-                ReadStage::Head { .. } => self.check_head(rest, last)?.map(|len| (len, false)),
-                ReadStage::Body(_) | ReadStage::Ended => {
-                    self.next_body_event(rest)?.map(|(len, event)| (len, matches!(event, ResponseEvent::End)))
+            let is_in_head = matches!(self.stage, ReadStage::Head { .. });
+            let step = match is_in_head.then(|| last.match_prefix(rest, self.method)).flatten() {
+                Some((len, summary)) => {
+                    self.begin_body(summary);
+                    Some((len, ResponseEvent::Body(&[])))
                 }
+                None => self.next(rest)?,
             };
-            let Some((len, is_whole)) = step else { return Ok((taken, false)) };
+            let Some((len, event)) = step else { return Ok((taken, false)) };
+            match &event {
+                ResponseEvent::Interim(head) if head.status == SWITCHING_PROTOCOLS => {
+                    return Err(ResponseError::SwitchingProtocols);
+                }
+                ResponseEvent::Head(head) => {
+                    last.store(rest.get(..len).unwrap_or_default(), HeadSummary::of(head, self.method));
+                }
+                _ => {}
+            }
             taken += len;
             self.received_len += len as u64;
-            if is_whole {
+            if matches!(event, ResponseEvent::End) {
                 return Ok((taken, true));
             }
         }
-    }
-
-    fn check_head(&mut self, bytes: &[u8], last: &mut LastHead) -> Result<Option<usize>, ResponseError> {
-        if let Some((len, summary)) = last.match_prefix(bytes, self.method) {
-            self.begin_body(summary);
-            return Ok(Some(len));
-        }
-        let Some((len, event)) = self.next_head(bytes)? else { return Ok(None) };
-        match event {
-            ResponseEvent::Interim(head) if head.status == SWITCHING_PROTOCOLS => {
-                return Err(ResponseError::SwitchingProtocols);
-            }
-            ResponseEvent::Head(head) => {
-                last.store(bytes.get(..len).unwrap_or_default(), HeadSummary::of(&head, self.method));
-            }
-            _ => {}
-        }
-        Ok(Some(len))
     }
 
     fn next_head<'b>(&mut self, bytes: &'b [u8]) -> NextEvent<'b> {
