@@ -108,18 +108,15 @@ impl ChunkedDecoder {
 
     /// One framing byte, replaced by one that the strict grammar has in its place.
     fn step_leniently(&mut self, state: ChunkedState, byte: u8) -> Result<ChunkedState, Reject> {
-        use ChunkedState::{
-            BeforeExtension, DataLf, EndLf, Size, SizeLf, TrailerLf, TrailerStart, TrailerValue,
-        };
         match (state, byte) {
-            (SizeLf | DataLf | TrailerLf | EndLf, _) => self.step(state, byte),
+            (S::SizeLf | S::DataLf | S::TrailerLf | S::EndLf, _) => self.step(state, byte),
             (_, b'\n') => {
                 let line_end = self.step_leniently(state, b'\r')?;
                 self.step(line_end, b'\n')
             }
-            (BeforeExtension, b'\r') => self.step(Size, b'\r'),
-            (Size, b';') | (BeforeExtension, _) => self.step(state, b' '),
-            (TrailerStart | TrailerValue, _) if byte != b'\r' => self.step(TrailerValue, b' '),
+            (S::BeforeExtension, b'\r') => self.step(S::Size, b'\r'),
+            (S::Size, b';') | (S::BeforeExtension, _) => self.step(state, b' '),
+            (S::TrailerStart | S::TrailerValue, _) if byte != b'\r' => self.step(S::TrailerValue, b' '),
             _ => self.step(state, byte),
         }
     }
