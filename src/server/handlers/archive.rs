@@ -20,10 +20,8 @@ const ARCHIVES_MAX: usize = 16;
 /// Archive name for the root, whose own name is private.
 const ROOT_NAME: &[u8] = b"archive";
 
-pub(super) struct ArchiveScan(ArchiveBody);
-
 #[derive(Debug, Default)]
-pub(super) struct ArchiveBody {
+struct ArchiveBody {
     archive: Archive,
     _permit: Rc<()>,
 }
@@ -60,21 +58,21 @@ fn begin(head: &RequestHead<'_, '_>, path: &RelativePath<'_>, context: &ServerCo
     let archive = Archive::begin(&context.store, path, name.unwrap_or(ROOT_NAME), left_out)
         .map_err(|error| lookup_error(&error, path.as_bytes()))?;
     let body = ArchiveBody { archive, _permit: Rc::clone(&context.archive_permits) };
-    preconditions::respond_later(Box::new(ArchiveScan(body)), head, context.now)
+    preconditions::respond_later(Box::new(body), head, context.now)
 }
 
-impl PendingResponse for ArchiveScan {
+impl PendingResponse for ArchiveBody {
     fn poll(&mut self, _: &mut ServerContext) -> Option<Response> {
-        match self.0.archive.scan_slice() {
+        match self.archive.scan_slice() {
             Ok(false) => None,
             Ok(true) => Some(self.on_timeout()),
-            Err(error) => Some(lookup_error(&error, self.0.archive.directory()).into()),
+            Err(error) => Some(lookup_error(&error, self.archive.directory()).into()),
         }
     }
 
     /// Unknown members are looked up while the archive is sent.
     fn on_timeout(&mut self) -> Response {
-        let body = std::mem::take(&mut self.0);
+        let body = std::mem::take(self);
         let mut name = body.archive.name.clone();
         name.extend_from_slice(b".tar");
         let fields = field_line("Content-Disposition", &attachment(&name));
