@@ -47,6 +47,7 @@ pub use rules::negotiation::{
 };
 pub use rules::range::{ByteRange, GAP_LEN_MAX, PARTS_MAX, RangeSelection, select_ranges};
 pub use status::Status;
+pub(crate) use syntax::parse_decimal;
 pub use syntax::{is_field_value, is_media_type, is_token, is_token_list};
 pub use version::Version;
 pub use write::{

@@ -116,8 +116,14 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(trim_ows)
 }
 
+/// Bytes after `prefix`, whose letters have any case.
+pub(super) fn after_prefix<'b>(bytes: &'b [u8], prefix: &str) -> Option<&'b [u8]> {
+    let (start, rest) = bytes.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix.as_bytes()).then_some(rest)
+}
+
 /// `1*DIGIT` that fits into 64 bits.
-pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
+pub(crate) fn parse_decimal(digits: &[u8]) -> Option<u64> {
     // `parse` accepts a plus sign.
     let digits = Some(digits).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     str::from_utf8(digits).ok()?.parse().ok()

@@ -4,6 +4,7 @@
 
 use memchr::memmem;
 
+use crate::http::syntax::after_prefix;
 use crate::http::{Reject, Status};
 
 /// Longest head of a part: browsers send some 200 bytes and the name of the file.
@@ -49,10 +50,7 @@ impl FormDecoder {
     pub fn new(content_type: &[u8]) -> Option<Self> {
         let mut parameters = content_type.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
         let is_form = parameters.next()?.eq_ignore_ascii_case(b"multipart/form-data");
-        let boundary = parameters.filter(|_| is_form).find_map(|text| {
-            let (name, value) = text.split_at_checked(b"boundary=".len())?;
-            name.eq_ignore_ascii_case(b"boundary=").then_some(value)
-        })?;
+        let boundary = parameters.filter(|_| is_form).find_map(|text| after_prefix(text, "boundary="))?;
         let quoted = boundary.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         let boundary = quoted.unwrap_or(boundary);
         let is_valid = (1..=BOUNDARY_LEN_MAX).contains(&boundary.len());
@@ -134,10 +132,8 @@ impl FormDecoder {
 
 /// `name` and `filename` of `Content-Disposition` (RFC 7578 section 4.2).
 fn part_names(head: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-    let value = head.split(|&byte| byte == b'\n').find_map(|line| {
-        let (name, value) = line.split_at_checked(b"content-disposition:".len())?;
-        name.eq_ignore_ascii_case(b"content-disposition:").then(|| value.trim_ascii())
-    })?;
+    let mut lines = head.split(|&byte| byte == b'\n');
+    let value = lines.find_map(|line| after_prefix(line, "content-disposition:"))?.trim_ascii();
     let mut rest = value.strip_prefix(b"form-data").or_else(|| value.strip_prefix(b"Form-Data"))?;
     let (mut name, mut file_name) = (None, None);
     while let Some(parameter) = rest.trim_ascii_start().strip_prefix(b";") {

@@ -4,6 +4,8 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
+use crate::http::syntax::after_prefix;
+
 /// Longest credentials: some hashes take time in proportion.
 const CREDENTIALS_LEN_MAX: usize = 1024;
 
@@ -25,9 +27,8 @@ impl BasicCredentials {
 
     /// Parses the value of Authorization.
     pub fn from_field(value: &[u8]) -> Option<Self> {
-        let (scheme, token) = value.split_at_checked(b"Basic ".len())?;
-        let is_basic = scheme.eq_ignore_ascii_case(b"Basic ");
-        is_basic.then(|| BASE64_STANDARD.decode(token.trim_ascii()).ok())?.and_then(|text| Self::new(&text))
+        let token = after_prefix(value, "Basic ")?.trim_ascii();
+        Self::new(&BASE64_STANDARD.decode(token).ok()?)
     }
 
     /// Both, with the colon.

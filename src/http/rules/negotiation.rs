@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use crate::http::syntax::{elements, trim_ows};
+use crate::http::syntax::{after_prefix, elements, trim_ows};
 
 /// Content coding (RFC 9110 section 8.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -218,11 +218,8 @@ pub fn error_format(accept: Option<&[u8]>) -> ErrorFormat {
 /// [`error_format`] by the first Accept line of a rejected request, without the bytes after its head.
 pub fn error_format_of_rejected(received: &[u8]) -> ErrorFormat {
     let lines = received.split(|&byte| byte == b'\n').skip_while(|line| line.trim_ascii().is_empty());
-    let accept = lines.take_while(|line| !line.trim_ascii().is_empty()).find_map(|line| {
-        let (name, value) = line.split_at_checked("Accept:".len())?;
-        name.eq_ignore_ascii_case(b"Accept:").then_some(value.trim_ascii())
-    });
-    error_format(accept)
+    let mut lines = lines.take_while(|line| !line.trim_ascii().is_empty());
+    error_format(lines.find_map(|line| after_prefix(line, "Accept:")).map(<[u8]>::trim_ascii))
 }
 
 /// Thousandths: 1000 is `q=1`.

@@ -2,7 +2,7 @@
 //!
 //! Many, tiny or overlapping ranges never cost more than the complete representation.
 
-use crate::http::syntax::{elements, parse_decimal};
+use crate::http::syntax::{after_prefix, elements, parse_decimal};
 
 /// Most parts in a response; file readers need no more.
 pub const PARTS_MAX: usize = 32;
@@ -48,10 +48,7 @@ pub fn select_ranges(value: &[u8], len: u64) -> RangeSelection {
 
 /// Satisfiable ranges in field order, `None` if unreadable; a head has some thousands at most.
 fn satisfiable_ranges(value: &[u8], len: u64) -> Option<Vec<ByteRange>> {
-    let (unit, set) = value.split_at_checked("bytes=".len())?;
-    if !unit.eq_ignore_ascii_case(b"bytes=") {
-        return None;
-    }
+    let set = after_prefix(value, "bytes=")?;
     let (mut ranges, mut specs) = (Vec::new(), 0);
     for element in elements(set).filter(|element| !element.is_empty()) {
         ranges.extend(resolve_spec(element, len)?);

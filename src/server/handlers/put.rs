@@ -16,7 +16,8 @@ use crate::files::{
     is_upload_directory, takes_uploads,
 };
 use crate::http::{
-    Preconditions, RequestBody, RequestHead, Status, content_length, field, percent_encode_path,
+    Preconditions, RequestBody, RequestHead, Status, content_length, field, parse_decimal,
+    percent_encode_path,
 };
 use crate::reactor::Now;
 use crate::server::context::ServerContext;
@@ -147,8 +148,8 @@ fn check_body(head: &RequestHead<'_, '_>, len_max: u64) -> Result<(), ErrorRespo
 fn modified_secs(head: &RequestHead<'_, '_>) -> Result<Option<i64>, ErrorResponse> {
     let mut values = head.fields.all("x-oc-mtime");
     let Some(value) = values.next() else { return Ok(None) };
-    let digits = str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let secs = digits.and_then(|digits| digits.parse().ok()).filter(|secs| *secs <= MODIFIED_SECS_MAX);
+    let secs = parse_decimal(value).and_then(|secs| secs.try_into().ok());
+    let secs = secs.filter(|secs| *secs <= MODIFIED_SECS_MAX);
     if secs.is_some() && values.next().is_none() {
         return Ok(secs);
     }

@@ -13,7 +13,8 @@ use crate::files::{
     ContentSource, PartialId, PartialLease, PartialLeases, PartialUpload, PartialUploads, Root, UploadError,
 };
 use crate::http::{
-    FieldBuf, Fields, RequestHead, Status, content_length, end_head, field, field_line, parse_request,
+    FieldBuf, Fields, RequestHead, Status, content_length, end_head, field, field_line, parse_decimal,
+    parse_request,
 };
 use crate::reactor::Now;
 use crate::server::context::{ServerContext, run_job};
@@ -368,9 +369,7 @@ pub(super) fn boolean(fields: Fields<'_, '_>, name: &str) -> Option<bool> {
 }
 
 pub(super) fn integer(fields: Fields<'_, '_>, name: &str) -> Option<u64> {
-    let digits = item(fields, name)?;
-    let is_integer = digits.len() <= INTEGER_DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
-    str::from_utf8(digits).ok().filter(|_| is_integer)?.parse().ok()
+    item(fields, name).filter(|digits| digits.len() <= INTEGER_DIGITS_MAX).and_then(parse_decimal)
 }
 
 fn upload_limit(config: &ServerConfig, time_left: Duration) -> String {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::values::{parse_port, parse_with};
 use crate::cli::{ParsedArgs, quote};
+use crate::http::parse_decimal;
 use crate::server::TlsConfig;
 
 /// A year: browsers then remember the host between rare visits, too.
@@ -73,10 +74,7 @@ fn parse_hsts(text: &OsStr) -> Result<u64, String> {
     if text.is_empty() {
         return Ok(HSTS_DEFAULT_SECS);
     }
-    parse_with("--hsts", text, |text| {
-        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        digits.and_then(|text| text.parse().ok()).ok_or("it is not a number of seconds")
-    })
+    parse_with("--hsts", text, |text| parse_decimal(text.as_bytes()).ok_or("it is not a number of seconds"))
 }
 
 /// XDG base directory specification.
