@@ -26,10 +26,6 @@ const POLICY: &str = "default-src 'none'; img-src data:; \
 const UPLOAD_POLICY: &str =
     "; connect-src 'self'; script-src 'sha256-Nwi9MVDN/zjizNL25yTLdxzp1DsMqByA45GPW7bylK0=' ";
 
-const TAB_ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
-    %3Cpath fill='%230b6864' d='M2 6a2 2 0 0 1 2-2h5l2.4 2.6H20a2 2 0 0 1 2 2V18a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2z'/%3E\
-    %3C/svg%3E";
-
 /// Most breadcrumb links, the nearest directories: total length grows with the square of their number.
 const BREADCRUMB_LINKS_MAX: usize = 32;
 
@@ -92,18 +88,8 @@ impl HtmlWriter {
     fn start(&self, out: &mut Vec<u8>) {
         // A title cannot have markup.
         let (name, path) = (printable(self.name().unwrap_or(b"Home")), printable(&self.path));
-        append(
-            out,
-            format_args!(
-                "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-                 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-                 <meta name=\"color-scheme\" content=\"light dark\">\n\
-                 <title>{} \u{2013} /{}</title>\n<link rel=\"icon\" href=\"{TAB_ICON}\">\n\
-                 <style>{STYLE}</style>\n</head>\n<body>\n{ICONS}<header>\n",
-                HtmlText(&name),
-                HtmlText(&path)
-            ),
-        );
+        let (name, path) = (HtmlText(&name), HtmlText(&path));
+        append(out, format_args!(include_str!("page_head.html"), name, path, STYLE, ICONS));
         self.breadcrumbs(out);
     }
 
