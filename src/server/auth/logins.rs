@@ -3,14 +3,13 @@
 //! No password is compared here.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::Mac;
 use super::password_file::PasswordFile;
 use crate::reactor::{Helpers, Key};
-use crate::server::rules::address_network;
 
 /// Most verifications at a time: a class logs in at once.
 const RUNNING_MAX: usize = 32;
@@ -88,7 +87,7 @@ impl Logins {
             running.waiting.extend(waiter.filter(|_| is_pending));
             return Some((Arc::clone(&running.attempt), false));
         }
-        let address = address_network(ip);
+        let address = subnet(ip);
         self.wrong.retain(|_, (_, started)| now < *started + FORGET_AFTER);
         let is_delayed = |&(count, started)| now < started + delay(count);
         if self.wrong.get(&address).is_some_and(is_delayed)
@@ -133,6 +132,14 @@ impl Logins {
 fn delay(wrong_count: u32) -> Duration {
     let doublings = wrong_count.saturating_sub(2).min(16);
     if wrong_count < 2 { Duration::ZERO } else { (DELAY_MIN * (1 << doublings)).min(DELAY_MAX) }
+}
+
+/// An IPv6 host has a /64.
+fn subnet(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip => ip,
+    }
 }
 
 #[cfg(test)]
