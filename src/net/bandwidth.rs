@@ -1,4 +1,6 @@
-//! Bandwidth of all connections together: one token bucket for all reactors.
+//! Bandwidth of all connections together.
+//!
+//! One token bucket for all reactors. A reactor that finds it empty pauses its senders.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -78,7 +78,7 @@ fn serve(stream: TcpStream, record: &Mutex<Vec<String>>) {
             found
                 .filter(|(known, _)| known.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value.to_owned())
-                .last()
+                .next_back()
         };
         let len = field("content-length").and_then(|len| len.parse().ok()).unwrap_or(0);
         if field("expect").is_some() {

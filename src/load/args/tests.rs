@@ -288,7 +288,7 @@ fn invalid_load_options_get_one_line_errors() {
 #[test]
 fn single_request_options_are_refused_in_load_mode() {
     let refused: Vec<_> = client::args::PROGRAM.specs.iter().filter(|spec| spec.instead.is_some()).collect();
-    assert_eq!(refused.len(), 15);
+    assert_eq!(refused.len(), 17);
     for OptionSpec { long: name, value_kind, .. } in refused {
         let takes_value = matches!(value_kind, crate::cli::ValueKind::Required(_));
         let line = format!("-n 5 {name}{}", if takes_value { "=1" } else { "" });
