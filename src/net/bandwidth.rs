@@ -18,7 +18,7 @@ const SHARE_LEN_MIN: u64 = 4 * 1024;
 #[derive(Debug)]
 pub struct Bandwidth {
     bytes_per_sec: u64,
-    /// What was sent has taken the bandwidth until then.
+    /// End of the time whose bandwidth is spent.
     spent_until: Mutex<Option<Instant>>,
 }
 

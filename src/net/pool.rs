@@ -92,9 +92,15 @@ impl Pool {
         self.resume_at
     }
 
-    /// To be called after the tick of a connection that has sent `sent_len` bytes. Returns what it must do next.
-    pub fn after_tick(&mut self, next: Next, sent_len: u64, now: Now) -> Next {
+    /// To be called after the tick of a connection. Returns what it must do next.
+    #[inline]
+    pub fn after_tick(&mut self, next: Next, sent_len: impl FnOnce() -> u64, now: Now) -> Next {
         self.spent_budgets += u32::from(next == Next::Again);
+        if self.bandwidth.is_some() { self.spend_bandwidth(next, sent_len(), now) } else { next }
+    }
+
+    #[cold]
+    fn spend_bandwidth(&mut self, next: Next, sent_len: u64, now: Now) -> Next {
         let Some(bandwidth) = &self.bandwidth else { return next };
         if sent_len > 0
             && let Some(resume_at) = bandwidth.on_sent(sent_len, now.instant)

@@ -148,7 +148,9 @@ impl<A: App> Reactor<A> {
         self.expire_timers(now.instant);
         self.drive_queued(now);
         idle &= !self.accept(now);
-        self.free_closed();
+        if self.slots.has_closed() {
+            self.free_closed();
+        }
         self.poll_app(now, idle);
     }
 
@@ -257,11 +259,12 @@ impl<A: App> Reactor<A> {
             Some(Next::Again) => {
                 self.slots.queue(key);
             }
-            Some(Next::Hold) => {
-                self.slots.hold(key);
+            Some(next @ (Next::Hold | Next::Wait)) => {
+                if next == Next::Hold {
+                    self.slots.hold(key);
+                }
                 self.wait_for_events(key);
             }
-            Some(Next::Wait) => self.wait_for_events(key),
             Some(Next::Close) => self.slots.close(key),
             None => {}
         }

@@ -94,7 +94,8 @@ impl<C: EventSource> Slots<C> {
 
     /// Queues the connections that were held first.
     pub(super) fn release_held(&mut self) {
-        for key in self.held.drain(..self.held.len().min(RELEASED_MAX)).collect::<Vec<_>>() {
+        for _ in 0..RELEASED_MAX {
+            let Some(key) = self.held.pop_front() else { return };
             if let Some(slot) = self.queue(key) {
                 slot.held = false;
             }
@@ -119,6 +120,10 @@ impl<C: EventSource> Slots<C> {
             slot.closed = true;
             self.closed_keys.push(key);
         }
+    }
+
+    pub(super) fn has_closed(&self) -> bool {
+        !self.closed_keys.is_empty()
     }
 
     /// The only place that frees a slot. The drop closes the descriptor, which also removes it from epoll.

@@ -278,7 +278,7 @@ impl App for ServerApp {
                     connection.protocol_mut().close_if_idle(now);
                 }
                 let next = connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now));
-                self.pool.after_tick(next, connection.sent_in_tick(), now)
+                self.pool.after_tick(next, || connection.sent_in_tick(), now)
             }
             ServerConnection::Sum(connection) => {
                 if close_idle {
@@ -338,9 +338,12 @@ impl App for ServerApp {
             control.stop = true;
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
-        let deadlines = [log_deadline, self.grace_deadline, sum_deadline, resume_at];
-        let file_deadlines = [self.sweep_uploads(now), self.reload_files(false, now)];
-        let deadline = deadlines.into_iter().chain(file_deadlines).flatten().min();
+        let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
+        let mut deadline =
+            [deadline, self.sweep_uploads(now), self.reload_files(false, now)].into_iter().flatten().min();
+        if control.is_holding {
+            deadline = [deadline, resume_at].into_iter().flatten().min();
+        }
         if !self.pool.is_short() {
             return deadline;
         }

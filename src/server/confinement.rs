@@ -32,7 +32,7 @@ pub struct Confinement {
     sandbox: SandboxMode,
     readable: Vec<PathBuf>,
     writable: Vec<PathBuf>,
-    /// What the user must be able to read, also later.
+    /// Paths that the user of the server must be able to read.
     needed: Vec<PathBuf>,
 }
 

@@ -228,6 +228,8 @@ fn redirects_are_followed_as_by_curl() {
             "http://OWN/to/302/~page",
             "-L http://OWN/to/300/~page",
             "-L http://OWN/to/302/page",
+            "-L http://OWN/to/302/",
+            "-L http://OWN/to/302/?y",
             "-L http://OWN/to/302/..~..~page",
             "-L http://OWN/to/302/.~.~a~..~b",
             "-L http://OWN/to/302/~~OTHER~page",

@@ -16,7 +16,8 @@ impl Session {
         let (Some(max), 300..=303 | 307 | 308) = (self.config.redirects_max, head.status) else {
             return Ok(());
         };
-        let Some(location) = head.fields.first("location") else { return Ok(()) };
+        let location = head.fields.first("location").filter(|location| !location.is_empty());
+        let Some(location) = location else { return Ok(()) };
         let location = String::from_utf8_lossy(&location);
         let target = self.config.target.resolve(&location).map_err(RunError::BadRedirect)?;
         let url = printable(target.url().as_bytes());
