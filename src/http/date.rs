@@ -2,7 +2,6 @@
 //!
 //! The caller's current time distinguishes 1994 from 2094.
 
-use std::array;
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -42,36 +41,46 @@ const AHEAD_SECS_MAX: i64 = 50 * YEAR_SECS;
 /// Obsolete: `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov 6 08:49:37 1994`. A two-digit year is the latest one at most
 /// 50 years ahead.
 pub fn parse_http_date(text: &[u8], now_unix_secs: u64) -> Option<i64> {
-    // No word has a space.
-    const END: &[u8] = b" ";
-    let mut words = text.split(|&byte| byte == b' ');
-    let (day_name, day, month, year, time) = match array::from_fn(|_| words.next().unwrap_or(END)) {
-        [name, day @ [_, _], month, year, time, b"GMT", END] => {
-            (name.strip_suffix(b",")?, day, month, year, time)
-        }
-        [name, month, day @ [_, _], time, year, END, END]
-        | [name, month, b"", day @ [_], time, year, END] => (name, day, month, year, time),
-        [name, date, time, b"GMT", END, END, END] => return parse_rfc850(name, date, time, now_unix_secs),
-        _ => return None,
-    };
-    if year.len() != 4 || !DAYS.iter().any(|name| name.get(..3) == Some(day_name)) {
-        return None;
-    }
-    unix_secs(parse_number(year)?, parse_month(month)?, parse_number(day)?, parse_time(time)?)
+    parse_imf_fixdate(text).or_else(|| parse_asctime(text)).or_else(|| parse_rfc850(text, now_unix_secs))
 }
 
-fn parse_rfc850(day_name: &[u8], date: &[u8], time: &[u8], now_unix_secs: u64) -> Option<i64> {
-    let [d1, d2, b'-', month @ .., b'-', y1, y2] = date else { return None };
+fn parse_imf_fixdate(text: &[u8]) -> Option<i64> {
+    let (day_name, rest) = text.split_at_checked(3)?;
+    let [b',', b' ', d1, d2, b' ', month @ .., b' ', y1, y2, y3, y4] = rest.get(..13)? else { return None };
+    let time = rest.get(13..)?.strip_prefix(b" ")?.strip_suffix(b" GMT")?;
+    check_day_name(day_name)?;
+    unix_secs(
+        parse_number(&[*y1, *y2, *y3, *y4])?,
+        parse_month(month)?,
+        parse_number(&[*d1, *d2])?,
+        parse_time(time)?,
+    )
+}
+
+fn parse_asctime(text: &[u8]) -> Option<i64> {
+    let (day_name, rest) = text.split_at_checked(3)?;
+    let [b' ', month @ .., b' ', d1, d2, b' '] = rest.get(..8)? else { return None };
+    let (time, year) = rest.get(8..)?.split_at_checked(8)?;
+    check_day_name(day_name)?;
+    let day = if *d1 == b' ' { parse_number(&[*d2])? } else { parse_number(&[*d1, *d2])? };
+    let year = year.strip_prefix(b" ").filter(|year| year.len() == 4)?;
+    unix_secs(parse_number(year)?, parse_month(month)?, day, parse_time(time)?)
+}
+
+fn parse_rfc850(text: &[u8], now_unix_secs: u64) -> Option<i64> {
+    let rest = DAYS.iter().find_map(|name| text.strip_prefix(*name))?.strip_prefix(b", ")?;
+    let [d1, d2, b'-', month @ .., b'-', y1, y2] = rest.get(..9)? else { return None };
+    let time = parse_time(rest.get(9..)?.strip_prefix(b" ")?.strip_suffix(b" GMT")?)?;
     let (month, day, year) = (parse_month(month)?, parse_number(&[*d1, *d2])?, parse_number(&[*y1, *y2])?);
-    let time = parse_time(time)?;
-    if !DAYS.iter().any(|name| day_name.strip_suffix(b",") == Some(*name)) {
-        return None;
-    }
     let now = now_unix_secs.min(UNIX_SECS_MAX).cast_signed();
     let century = (1970 + now / YEAR_SECS) / 100 * 100;
     let candidates = [century + 100, century, century - 100].into_iter();
     let mut times = candidates.filter_map(|century| unix_secs(century + year, month, day, time));
     times.find(|secs| *secs <= now + AHEAD_SECS_MAX)
+}
+
+fn check_day_name(short: &[u8]) -> Option<()> {
+    DAYS.iter().any(|name| name.get(..3) == Some(short)).then_some(())
 }
 
 fn parse_month(name: &[u8]) -> Option<i64> {
