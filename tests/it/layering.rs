@@ -53,6 +53,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "jiff",
             "itoa",
             "base64",
+            "httparse",
             "httpdate",
             "memchr",
             "percent_encoding",

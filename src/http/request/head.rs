@@ -4,11 +4,11 @@
 
 use memchr::memchr;
 
+use super::fast_path;
 use super::request_line::{REQUEST_LINE_LEN_MAX, RequestLine, TARGET_TOO_LONG};
 use super::target::is_authority;
 use crate::http::body::framing::Framing;
-use crate::http::fields::{BARE_LF, CRLF, next_line};
-use crate::http::limits::HEAD_LEN_MAX;
+use crate::http::fields::{HeadError, next_line};
 use crate::http::rules::negotiation::CodingWeights;
 use crate::http::rules::persistence::Persistence;
 use crate::http::syntax::is_tchar;
@@ -74,10 +74,11 @@ pub fn parse_request<'h, 'b>(
         return Ok(None);
     };
     if *searched <= start
-        && let Some((line, count, end)) = parse_whole(buf, start, space)
+        && let Some(whole) = fast_path::parse(buf, start, space)
     {
         *searched = 0;
-        return Ok(Some((end, build_head(line, space.fields(buf, count))?)));
+        let fields = Fields::from_spans(buf, space.0.get(..whole.fields_len).unwrap_or_default());
+        return Ok(Some((whole.end, build_head(whole.line, fields)?)));
     }
     check_request_line_len(buf, start, *searched)?;
     while let Some((line_start, line)) = next_line(buf, start, searched)? {
@@ -85,28 +86,15 @@ pub fn parse_request<'h, 'b>(
             // Rejected before the head is complete.
             RequestLine::parse(line)?;
         } else if line.is_empty() {
-            *searched = 0;
+            let end = std::mem::take(searched);
             let (_, first) = next_line(buf, start, &mut 0)?.unwrap_or_default();
-            let line = RequestLine::parse(first)?;
-            let (count, end) = space.parse(buf, start + first.len() + CRLF.len())?;
-            return Ok(Some((end, build_head(line, space.fields(buf, count))?)));
+            let fields_start = start + first.len() + "\r\n".len();
+            let block = buf.get(fields_start..end).unwrap_or_default();
+            let head = build_head(RequestLine::parse(first)?, Fields::parse(block, space)?)?;
+            return Ok(Some((end, head)));
         }
     }
     Ok(None)
-}
-
-/// Request line, number of fields and end of a complete, valid head, in one pass: nearly all.
-///
-/// Other heads are parsed by lines, and only so rejected. Parser tests compare both.
-fn parse_whole<'b>(
-    buf: &'b [u8],
-    start: usize,
-    space: &mut FieldBuf,
-) -> Option<(RequestLine<'b>, usize, usize)> {
-    let buf = buf.get(..HEAD_LEN_MAX).unwrap_or(buf);
-    let line = RequestLine::parse_prefix(buf.get(start..)?)?;
-    let (count, end) = space.parse(buf, start + line.bytes.len() + CRLF.len()).ok()?;
-    Some((line, count, end))
 }
 
 /// Start of the request line (RFC 9112 section 2.2), if known.
@@ -118,7 +106,7 @@ fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
             [b'\r', b'\n', ..] => start += 2,
             [first, ..] if is_tchar(*first) => return Ok(Some(start)),
             [TLS_HANDSHAKE, ..] => return Err(TLS_ON_PLAIN_PORT),
-            [b'\n', ..] => return Err(BARE_LF),
+            [b'\n', ..] => return Err(HeadError::BareLf.into()),
             _ => return Err(Reject::bad_request("The bytes do not begin an HTTP request.")),
         }
     }
@@ -127,7 +115,7 @@ fn skip_empty_lines(buf: &[u8]) -> Result<Option<usize>, Reject> {
 
 /// 414 once the line cannot end within its limit; only the first call with enough bytes searches.
 fn check_request_line_len(buf: &[u8], start: usize, searched: usize) -> Result<(), Reject> {
-    let bound = start + REQUEST_LINE_LEN_MAX + CRLF.len();
+    let bound = start + REQUEST_LINE_LEN_MAX + "\r\n".len();
     if searched >= bound {
         return Ok(());
     }
@@ -162,6 +150,27 @@ fn build_head<'h, 'b>(line: RequestLine<'b>, fields: Fields<'h, 'b>) -> Result<R
         has_conditions_or_range: summary.has_conditions_or_range,
         wants_repr_digest: summary.wants_repr_digest,
     })
+}
+
+impl From<HeadError> for Reject {
+    fn from(error: HeadError) -> Reject {
+        match error {
+            HeadError::BareLf => {
+                Reject::bad_request("A line of the request ends in LF alone: end it in CR LF.")
+            }
+            HeadError::TooLong => Reject::new(
+                Status::HEADER_FIELDS_TOO_LARGE,
+                "The request line and the header fields together are longer than 16 KiB.",
+            ),
+            HeadError::TooManyFields => {
+                Reject::new(Status::HEADER_FIELDS_TOO_LARGE, "The request has more than 100 header fields.")
+            }
+            HeadError::Field => Reject::bad_request(
+                "A header field is malformed: it must be a name, a colon right after it, and a value without \
+                 control bytes, all on one line.",
+            ),
+        }
+    }
 }
 
 #[derive(Default, Debug)]

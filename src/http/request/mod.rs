@@ -2,6 +2,7 @@
 //!
 //! Never owns a buffer or reads a body.
 
+mod fast_path;
 pub mod head;
 mod request_line;
 pub mod target;
