@@ -124,9 +124,13 @@ pub(super) fn after_prefix<'b>(bytes: &'b [u8], prefix: &str) -> Option<&'b [u8]
 
 /// `1*DIGIT` that fits into 64 bits.
 pub(crate) fn parse_decimal(digits: &[u8]) -> Option<u64> {
-    // `parse` accepts a plus sign.
-    let digits = Some(digits).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
-    str::from_utf8(digits).ok()?.parse().ok()
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |value, &digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 // SWAR: tests eight bytes at once. A borrow makes wrong marks only later in memory, as the first byte is

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
@@ -25,6 +26,9 @@ const RIGHTS: ABI = ABI::V6;
 /// Longest chain of symbolic links, as in the kernel.
 const LINKS_MAX: usize = 40;
 
+/// Time of the connection that must fail.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// User and sandbox that the process takes on.
 #[derive(Debug, Default)]
 pub struct Confinement {
@@ -32,8 +36,10 @@ pub struct Confinement {
     sandbox: SandboxMode,
     readable: Vec<PathBuf>,
     writable: Vec<PathBuf>,
-    /// Paths that the user of the server must be able to read.
+    /// Paths that must be readable at the start and after a change of user.
     needed: Vec<PathBuf>,
+    /// Directories that must be searchable then. To open one needs more, and a FIFO would block.
+    searched: Vec<PathBuf>,
 }
 
 impl Confinement {
@@ -50,7 +56,7 @@ impl Confinement {
         // A file is replaced by rename.
         let mut readable: Vec<PathBuf> = needed.iter().flat_map(|path| directories(path)).collect();
         readable.extend(config.sandbox_read.iter().cloned());
-        needed.extend(config.sandbox_read.iter().cloned());
+        let searched = config.sandbox_read.iter().map(|path| path.join(".")).collect();
         let mut writable = Vec::new();
         if let (RootChoice::Directory(root), true) = (&config.root, config.http) {
             let served = if config.upload.is_some() { &mut writable } else { &mut readable };
@@ -67,16 +73,16 @@ impl Confinement {
             }
         }
         let user = config.user.as_deref().map(find_user).transpose()?;
-        let confinement = Self { user, sandbox: config.sandbox, readable, writable, needed };
+        let confinement = Self { user, sandbox: config.sandbox, readable, writable, needed, searched };
         confinement.check_readable().map(|()| confinement)
     }
 
     fn check_readable(&self) -> Result<(), String> {
         let remedy = "correct it, or make it readable for the user of the server";
-        let failed = |path, error| format!("cannot read {}: {error}; {remedy}", quote(path));
-        self.needed
-            .iter()
-            .try_for_each(|path| File::open(path).map(drop).map_err(|error| failed(path, error)))
+        let failed = |path: &Path, error| format!("cannot read {}: {error}; {remedy}", quote(path));
+        let open = |path: &PathBuf| File::open(path).map(drop).map_err(|error| failed(path, error));
+        let search = |path: &PathBuf| fs::metadata(path).map(drop).map_err(|error| failed(path, error));
+        self.needed.iter().try_for_each(open).and_then(|()| self.searched.iter().try_for_each(search))
     }
 
     /// Takes on user and sandbox. Returns what the process cannot reach, as found by trying.
@@ -148,13 +154,12 @@ fn become_user(user: &User, group: &Group) -> Result<(), Box<dyn std::error::Err
 }
 
 fn unreachable_things() -> Vec<&'static str> {
-    // Refused at once if it is not denied.
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let is_denied = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
     let tried = [
         // Programs are files: both are denied since the first version of Landlock.
         ("other files and programs", fs::read_dir("/").is_err_and(is_denied)),
-        ("TCP connections", TcpStream::connect(nowhere).is_err_and(is_denied)),
+        ("TCP connections", TcpStream::connect_timeout(&nowhere, CONNECT_TIMEOUT).is_err_and(is_denied)),
         ("signals", getppid().is_some_and(|parent| test_kill_process(parent).is_err())),
     ];
     tried.into_iter().filter_map(|(thing, is_denied)| is_denied.then_some(thing)).collect()

@@ -117,7 +117,7 @@ impl ServerContext {
     }
 }
 
-pub(super) fn run_job(helpers: &Option<Helpers>, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
+pub(super) fn run_job(helpers: Option<&Helpers>, key: Option<Key>, job: impl FnOnce() + Send + 'static) {
     match helpers {
         Some(helpers) => helpers.submit(key, job),
         None => job(),

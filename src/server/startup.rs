@@ -353,12 +353,14 @@ fn log_error(destination: &LogDestination, error: &io::Error) -> String {
 
 fn listen_error(error: &ListenError, option: &str) -> String {
     let remedy = match error.source.kind() {
-        ErrorKind::AddrInUse => {
+        ErrorKind::AddrInUse => format!(
             "stop the program that uses it, or choose another port with {option} (0 takes a free one)"
+        ),
+        ErrorKind::AddrNotAvailable => "name an address of this host with --bind".to_owned(),
+        ErrorKind::PermissionDenied => {
+            format!("ports below 1024 need a privilege; choose another with {option}")
         }
-        ErrorKind::AddrNotAvailable => "name an address of this host with --bind",
-        ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose another with {option}",
-        _ => "choose another address with --bind or another port with {option}",
+        _ => format!("choose another address with --bind or another port with {option}"),
     };
-    format!("{error}; {}", remedy.replace("{option}", option))
+    format!("{error}; {remedy}")
 }

@@ -335,7 +335,7 @@ fn check_accepts_allowed_dependencies() {
             "src/net/connection.rs",
             "use crate::reactor::{Key, Now};\nuse super::{Inbox, Outbox};\nuse mio::net::TcpStream;",
         ),
-        ("src/server/config/args/values.rs", "use super::super::Config;\nuse crate::server::Bind;"),
+        ("src/server/config/args/values.rs", "use super::super::Config;\nuse crate::server::Durability;"),
         ("src/server/handlers/route.rs", "use crate::{files::Root, http::Status};"),
         ("src/reactor/threads.rs", "use std::thread;"),
         ("src/http/request/head.rs", "// use crate::net::Link;\nconst A: &str = \"crate::net::Link\";"),

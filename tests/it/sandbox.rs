@@ -13,6 +13,7 @@ use std::process::Command;
 
 use reactor_http::access_log::LogDestination;
 use reactor_http::server::{Confinement, RootChoice, SandboxMode, ServerConfig};
+use rustix::fs::{CWD, FileType, mknodat};
 use rustix::process::test_kill_process;
 
 use crate::harness::{Server, reactor_server};
@@ -225,7 +226,24 @@ fn path_that_cannot_be_read_refuses_the_start() {
     };
     fails(&["--sandbox-read", "missing"]);
     fails(&["--sandbox-read", "missing", "--check"]);
+    mknodat(CWD, directory.path().join("fifo"), FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    fails(&["--sandbox-read", "fifo"]);
     if rustix::process::getuid().is_root() {
         fails(&["--user", "nobody"]);
     }
+}
+
+#[test]
+fn directory_for_search_alone_is_fit_for_the_sandbox() {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("skipped: only root can become another user");
+        return;
+    }
+    let options = ["--user", "nobody:nogroup", "--access-log", "off"];
+    let server = Server::spawn(&[("a", b"x")], &options, |command| {
+        let parent = parent_of_root(command);
+        fs::set_permissions(&parent, Permissions::from_mode(0o711)).expect("a mode");
+        command.arg("--sandbox-read").arg(parent);
+    });
+    assert_eq!(server.get("/a").text(), "x");
 }

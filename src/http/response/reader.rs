@@ -137,6 +137,7 @@ impl ResponseReader {
             let step = match is_in_head.then(|| last.match_prefix(rest, self.method)).flatten() {
                 Some((len, summary)) => {
                     self.begin_body(summary);
+                    // The same head was checked before.
                     Some((len, ResponseEvent::Body(&[])))
                 }
                 None => self.next(rest)?,

@@ -361,8 +361,10 @@ impl HttpServerProtocol {
     fn on_state_timeout(&mut self, io: &mut ServerIo<'_>) -> StateChange {
         match self.state {
             HttpServerState::Reading if self.deadlines.is_idle() => {
-                let timed_out = CloseReason::TimedOut("a request");
-                self.close(if io.shared.draining { CloseReason::Shutdown } else { timed_out })
+                let draining = io.shared.draining;
+                let reason =
+                    if draining { CloseReason::Shutdown } else { CloseReason::TimedOut("a request") };
+                self.close(reason)
             }
             HttpServerState::Parsing(Some(_)) => self.parse(io),
             HttpServerState::Reading | HttpServerState::Parsing(_) => {

@@ -98,7 +98,7 @@ impl PendingChange {
             };
             Arc::clone(&shared.dir_sync).sync_all(directories, Box::new(respond));
         };
-        run_job(&context.helpers, context.key, job);
+        run_job(context.helpers.as_ref(), context.key, job);
         Err(Box::new(Self { results }))
     }
 }

@@ -133,7 +133,7 @@ fn stored_head(head: &RequestHead<'_, '_>, len: Option<u64>, user: Option<&[u8]>
 pub(crate) fn sweep(context: &ServerContext) {
     let Ok(partials) = partials(&context.store, &context.config, false) else { return };
     let (leases, now) = (Arc::clone(&context.shared.upload_leases), context.now.unix);
-    run_job(&context.helpers, None, move || {
+    run_job(context.helpers.as_ref(), None, move || {
         let outcome = partials.sweep(SystemTime::UNIX_EPOCH + now, &leases);
         outcome.unwrap_or_else(|error| log::error!("cannot look for expired uploads: {error:?}"));
     });

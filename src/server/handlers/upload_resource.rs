@@ -107,7 +107,7 @@ impl OpeningUpload {
         let leases = Arc::clone(&context.shared.upload_leases);
         let (sender, results) = channel();
         let job = move || _ = sender.send(request.run(operation, &leases));
-        run_job(&context.resource_helpers, context.key, job);
+        run_job(context.resource_helpers.as_ref(), context.key, job);
         Box::new(Self { results })
     }
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::http::{Status, end_head, field, imf_fixdate, status_line};
+use crate::http::{Status, end_head, field, field_line, imf_fixdate, status_line};
 use crate::net::SendQueue;
 use crate::server::ServerConfig;
 
@@ -19,8 +19,8 @@ pub(crate) struct CommonHeaders {
     standard: RenderedFields,
     /// Without `nosniff`: a 304 has no content.
     not_modified: RenderedFields,
-    /// For TLS only (RFC 6797 section 7.2). Empty if not set.
-    hsts: String,
+    /// Field line, for TLS only (RFC 6797 section 7.2). Empty if not set.
+    hsts: Vec<u8>,
 }
 
 struct RenderedFields {
@@ -37,9 +37,7 @@ impl CommonHeaders {
             unix_secs: None,
             standard: RenderedFields::new(config, &standard),
             not_modified: RenderedFields::new(config, &[("Server", SERVER)]),
-            hsts: hsts
-                .map(|secs| format!("Strict-Transport-Security: max-age={secs}\r\n"))
-                .unwrap_or_default(),
+            hsts: hsts.map(hsts_line).unwrap_or_default(),
         }
     }
 
@@ -57,9 +55,13 @@ impl CommonHeaders {
             self.not_modified.set_date(&date);
         }
         let common = if status == Status::NOT_MODIFIED { &self.not_modified } else { &self.standard };
-        let hsts = if is_tls { self.hsts.as_bytes() } else { &[] };
+        let hsts = if is_tls { &*self.hsts } else { &[] };
         HeadEnd { fields: &[], rendered: &common.text, hsts, connection }
     }
+}
+
+fn hsts_line(secs: u64) -> Vec<u8> {
+    field_line("Strict-Transport-Security", format!("max-age={secs}").as_bytes())
 }
 
 impl RenderedFields {

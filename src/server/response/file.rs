@@ -21,7 +21,7 @@ const SENT_AT_ONCE_LEN: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct FileHead {
     whole: Box<[u8]>,
-    /// Start of the fields that a 206 repeats, besides those before it.
+    /// Start of the fields that a 206 copies. It writes those before them itself.
     ///
     /// A 206 has all fields of a 200 (RFC 9110 section 15.3.7): media players check the type every time.
     described_start: u32,

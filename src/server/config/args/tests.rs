@@ -180,7 +180,7 @@ fn each_option_sets_its_config_field() {
     let cases: &[(&[&str], Change)] = &[
         (&["-i", "home.htm"], |config| config.index = "home.htm".into()),
         (&["--index=home.htm"], |config| config.index = "home.htm".into()),
-        (&["--fallback", "b.html"], |config| config.fallback = RelativePath::parse_plain(b"b.html").ok()),
+        (&["--fallback", "a/b.html"], |config| config.fallback = RelativePath::parse(b"/a/b.html").ok()),
         (&["--no-compress"], |config| config.compress = false),
         (&["--error-page", "404=a.html", "--error-page=503=b.html"], |config| {
             let page = |status, name: &str| ErrorPage {

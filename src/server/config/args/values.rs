@@ -210,7 +210,9 @@ mod tests {
             assert_eq!(parse_bind(&os_strings(words)), Ok(ips), "{words:?}");
         }
         for words in [&[][..], &["localhost"]] {
-            assert_eq!(parse_bind(&os_strings(words)), Ok(LOOPBACK.into()), "{words:?}");
+            let ips = parse_bind(&os_strings(words)).unwrap();
+            let found: Vec<_> = ips.iter().map(|listen| (listen.ip.to_string(), listen.optional)).collect();
+            assert_eq!(found, [("127.0.0.1".to_owned(), false), ("::1".to_owned(), true)], "{words:?}");
         }
     }
 

@@ -89,7 +89,16 @@ impl HtmlWriter {
         // A title cannot have markup.
         let (name, path) = (printable(self.name().unwrap_or(b"Home")), printable(&self.path));
         let (name, path) = (HtmlText(&name), HtmlText(&path));
-        append(out, format_args!(include_str!("page_head.html"), name, path, STYLE, ICONS));
+        append(
+            out,
+            format_args!(
+                include_str!("page_head.html"),
+                name = name,
+                path = path,
+                style = STYLE,
+                icons = ICONS
+            ),
+        );
         self.breadcrumbs(out);
     }
 
