@@ -136,8 +136,13 @@ impl Protocol for SumClientProtocol {
     }
 
     fn on_timeout(&mut self, io: &mut Io<'_, SumExchange>) -> Want {
-        let reason = CloseReason::TimedOut("the server's number");
-        self.finish(Err(SumFailure::TimedOut), reason, io.shared)
+        match self.phase {
+            SumClientPhase::Closing => Want::Close(CloseReason::Finished),
+            SumClientPhase::Connecting | SumClientPhase::ReadingLine => {
+                let reason = CloseReason::TimedOut("the server's number");
+                self.finish(Err(SumFailure::TimedOut), reason, io.shared)
+            }
+        }
     }
 
     fn closed(&mut self, reason: CloseReason, _: &SendQueue, exchange: &mut SumExchange, _: Now) {

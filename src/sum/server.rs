@@ -178,7 +178,8 @@ impl Protocol for SumServerProtocol {
     fn advance(&mut self, io: &mut Io<'_, SumState>) -> Want {
         match self.phase {
             SumServerPhase::ReadingLine => self.read_line(io),
-            SumServerPhase::WritingLine | SumServerPhase::Closing => self.close(self.close_reason),
+            SumServerPhase::WritingLine => self.close(self.close_reason),
+            SumServerPhase::Closing => Want::Close(self.close_reason),
         }
     }
 
@@ -192,9 +193,10 @@ impl Protocol for SumServerProtocol {
                 self.close(CloseReason::Shutdown)
             }
             SumServerPhase::ReadingLine => self.write_line(Err(SumLineError::TimedOut.to_string()), io),
-            SumServerPhase::WritingLine | SumServerPhase::Closing => {
+            SumServerPhase::WritingLine => {
                 self.close(CloseReason::TimedOut("the peer to receive the response"))
             }
+            SumServerPhase::Closing => Want::Close(self.close_reason),
         }
     }
 
