@@ -101,7 +101,12 @@ impl<S: LogSink> LogWriter<S> {
         if self.buffer.partial_len == 0 {
             self.lock.unlock();
         }
-        outcome.map(|()| self.recover()).map_err(|error| self.report(error)).is_ok()
+        let is_written = outcome.is_ok();
+        match outcome {
+            Ok(()) => self.recover(),
+            Err(error) => self.report(error),
+        }
+        is_written
     }
 
     /// A partly written record restarts, unless both are the same file.

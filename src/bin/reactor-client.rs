@@ -17,6 +17,7 @@ use reactor_http::load::saved::commands::SavedRunCommand;
 use reactor_http::load::{self, LoadError};
 use reactor_http::sum;
 use reactor_http::sum::SumError;
+use reactor_http::sum::args::SumClientConfig;
 use rustix::pipe::pipe;
 use rustix::stdio::{dup2_stdout, stdout};
 
@@ -45,9 +46,7 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if sum::args::is_sum_command(&args) {
-        return run(sum::args::parse(args), sum::args::HELP, |config| {
-            finish(sum::run_sum(config).map(|outcome| print(&outcome.to_string())), SumError::exit_code)
-        });
+        return run(sum::args::parse(args), sum::args::HELP, run_sum);
     }
     if let Some(command) = SavedRunCommand::from_args(&args) {
         return run(command.parse(args), command.help, |task| finish_load(task.run()));
@@ -82,10 +81,15 @@ fn run_fetch(config: ClientConfig) -> ExitCode {
 }
 
 fn finish_load(result: Result<(), LoadError>) -> ExitCode {
-    finish(result.map(|()| ExitCode::SUCCESS), LoadError::exit_code)
+    end(result.map(|()| ExitCode::SUCCESS), LoadError::exit_code)
 }
 
-fn finish<E: Display>(result: Result<ExitCode, E>, exit_code: fn(&E) -> u8) -> ExitCode {
+fn run_sum(config: SumClientConfig) -> ExitCode {
+    end(sum::run_sum(config).map(|outcome| print(&outcome.to_string())), SumError::exit_code)
+}
+
+/// Reports the error, if any.
+fn end<E: Display>(result: Result<ExitCode, E>, exit_code: fn(&E) -> u8) -> ExitCode {
     result.unwrap_or_else(|error| PROGRAM.fail(&error, exit_code(&error)))
 }
 

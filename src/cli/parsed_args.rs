@@ -71,8 +71,8 @@ impl ParsedArgs {
         self.add(setting.into_iter().collect());
     }
 
-    /// Adds settings. Each option is listed once, as pico-args needs quadratic time for thousands of names;
-    /// [`ParsedArgs::all`] reads the values from the settings.
+    /// Adds settings. pico-args gets each option once: it needs quadratic time for thousands of names. The values are
+    /// read from the settings.
     fn add(&mut self, mut added: Vec<Setting>) {
         let is_set = |spec: &&OptionSpec| values_of(&added, spec.long).next().is_some();
         let names = self.specs.iter().filter(is_set).map(|spec| OsString::from(spec.long));

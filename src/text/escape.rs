@@ -1,4 +1,4 @@
-//! HTML, JSON and one-line escapes, without allocation; and the characters that deceive readers.
+//! HTML, JSON and one-line escapes, and deceptive characters.
 //!
 //! Escaped text cannot leave its context. Runs of plain characters are copied at once.
 

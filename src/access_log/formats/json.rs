@@ -21,7 +21,8 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, 
     out.extend_from_slice(time);
     out.push(b'"');
     if let Some(host) = record.host {
-        member(out, ",\"host\":", Some(host.as_bytes()));
+        out.extend_from_slice(b",\"host\":");
+        json_string(out, |content| content.write_str(host));
     }
     let (peer, port) = (record.peer.ip().to_canonical(), record.peer.port());
     append(out, format_args!(",\"connection\":{},\"peer\":\"{peer}\",\"port\":{port}", record.connection));
@@ -45,7 +46,8 @@ pub(crate) fn line(out: &mut Vec<u8>, record: &LogRecord<'_>, style: &LogStyle, 
         Some(words) => json_string(out, |content| write!(content, "{words}")),
         None => out.extend_from_slice(b"null"),
     }
-    member(out, ",\"protocol\":", Some(record.protocol.as_bytes()));
+    out.extend_from_slice(b",\"protocol\":");
+    json_string(out, |content| content.write_str(record.protocol));
     if let Some(tls) = record.tls {
         append(out, format_args!(",\"tls_resumed\":{}", tls.is_resumed));
         member(out, ",\"tls_version\":", Some(tls.version.as_bytes()));

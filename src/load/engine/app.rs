@@ -88,9 +88,7 @@ pub(super) fn run_thread(
         observe_interval,
         observe_at: Some(now.instant + OBSERVE_INTERVAL),
         cpu_at_start: None,
-        ended_at: now.instant,
-        cpu_at_end: CpuTime::default(),
-        unsent: 0,
+        end: RunEnd { at: now.instant, cpu: CpuTime::default(), unsent: 0 },
         early_interrupt: Some(interrupt),
         was_interrupted: false,
     };
@@ -110,12 +108,16 @@ struct LoadApp<'o> {
     observe_interval: Duration,
     observe_at: Option<Instant>,
     cpu_at_start: Option<CpuTime>,
-    ended_at: Instant,
-    cpu_at_end: CpuTime,
-    unsent: u64,
+    end: RunEnd,
     /// A signal before `watch_signals`.
     early_interrupt: Option<&'o Interrupt>,
     was_interrupted: bool,
+}
+
+struct RunEnd {
+    at: Instant,
+    cpu: CpuTime,
+    unsent: u64,
 }
 
 impl LoadApp<'_> {
@@ -184,13 +186,15 @@ impl LoadApp<'_> {
     }
 
     fn into_result(mut self) -> RunResult {
-        self.run.end(self.ended_at);
-        let (before, then) = (self.cpu_at_start.unwrap_or_default(), self.cpu_at_end);
+        let RunEnd { at, cpu: then, unsent } = self.end;
+        self.run.end(at);
+        // A run that is interrupted in its warm-up measures nothing.
+        let before = self.cpu_at_start.unwrap_or(then);
         let waited = then.waited.zip(before.waited).map(|(then, before)| then.saturating_sub(before));
         RunResult {
-            wall: self.ended_at.saturating_duration_since(self.run.scheduler.measured_from),
+            wall: at.saturating_duration_since(self.run.scheduler.measured_from),
             cpu_usage: CpuUsage::of_thread(then.thread.saturating_sub(before.thread), waited),
-            unsent: self.unsent,
+            unsent,
             was_interrupted: self.was_interrupted,
             was_unreachable: self.run.scheduler.is_cancelled && !self.was_interrupted,
             metrics: self.run.metrics,
@@ -232,7 +236,7 @@ impl App for LoadApp<'_> {
         }
         self.run.abort_if_unreachable(at);
         if self.run.scheduler.is_finished(at) {
-            (self.ended_at, self.cpu_at_end, self.unsent) = (at, CpuTime::read(), self.run.finish(at));
+            self.end = RunEnd { at, cpu: CpuTime::read(), unsent: self.run.finish(at) };
             control.stop = true;
             return None;
         }

@@ -89,7 +89,7 @@ impl StatusView {
             let left = Duration::try_from_secs_f64(left).ok();
             (done as f64 / requests.max(1) as f64, left)
         });
-        // The condition met first ends the run.
+        // The condition met first ends the run; of two equal shares, that of the time.
         let conditions = [by_count, by_time].into_iter().flatten();
         conditions.max_by(|(one, _), (other, _)| one.total_cmp(other)).unwrap_or((0.0, None))
     }

@@ -1,5 +1,6 @@
-//! JSON report: one object, as in `schema.json`; and CSV of its figures, one a line (RFC 4180).
+//! JSON report, and CSV of its figures.
 //!
+//! JSON is one object, as in `schema.json`. CSV has one figure a line (RFC 4180).
 //! Names end in their unit. A time never recorded is null. Values are not rounded. A name in CSV is the path in
 //! JSON; an array's element has its first known member as its name, or its index.
 

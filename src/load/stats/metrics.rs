@@ -188,7 +188,7 @@ impl Metrics {
             self.urls.resize_with(other.urls.len(), UrlMetrics::default);
         }
         for (url, other) in self.urls.iter_mut().zip(&other.urls) {
-            url.totals += other.totals;
+            url.totals.merge(&other.totals);
             url.latency.merge(&other.latency);
         }
     }

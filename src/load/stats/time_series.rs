@@ -21,7 +21,7 @@ pub const SLICES_MAX: usize = 300;
 const SNAPSHOT_LATENCIES: usize = 3;
 
 /// Request counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, derive_more::AddAssign)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {
     /// Requests given to a connection.
     pub sent: u64,
@@ -49,6 +49,16 @@ impl RequestTotals {
     /// Failed and unsent requests, bad statuses.
     pub fn errors(&self) -> u64 {
         self.failed.saturating_add(self.bad_statuses).saturating_add(self.unsent)
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.answered = self.answered.saturating_add(other.answered);
+        self.bad_statuses = self.bad_statuses.saturating_add(other.bad_statuses);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        self.unsent = self.unsent.saturating_add(other.unsent);
+        self.received_len = self.received_len.saturating_add(other.received_len);
     }
 }
 
@@ -180,7 +190,7 @@ impl TimeSeries {
 
     /// Adds another thread or run, aligned in time.
     pub fn merge(&mut self, other: &Self) {
-        self.totals += other.totals;
+        self.totals.merge(&other.totals);
         self.connect_failures.merge(&other.connect_failures);
         while self.slice_len < other.slice_len {
             self.coarsen();

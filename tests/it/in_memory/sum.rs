@@ -156,3 +156,23 @@ pub(crate) fn overdue_sum_client() -> (client::SumClientPhase, client::SumClient
     assert_eq!(side.context.outcome, Some(Err(SumFailure::TimedOut)));
     (SumClientProtocol::new(now.instant).phase(), side.protocol().phase())
 }
+
+#[test]
+fn client_response_at_the_deadline_is_taken() {
+    let (mut side, mut sent, now) = asking(SECOND, TENTH);
+    let mut incoming = Pipe::new(1000);
+    incoming.put(b"Server of Bob: 42\n");
+    let mut port = Port { incoming: &mut incoming, outgoing: &mut sent, pace: &mut Pace::Whole };
+    side.turn(&mut port, now.after(TENTH + TIMEOUT));
+    assert_eq!(side.context.outcome, Some(Ok(line("Bob", 42))));
+    assert_eq!(side.ended, Some(CloseReason::Finished));
+}
+
+#[test]
+fn server_end_of_input_at_the_deadline_is_no_timeout() {
+    let mut server = Alone::new(1000);
+    server.turn(Duration::ZERO);
+    server.up.end();
+    server.turn(TIMEOUT);
+    assert_eq!(server.side.ended, Some(CloseReason::PeerClosed));
+}

@@ -1,4 +1,4 @@
-//! Chart axis with positions in percent, and ticks at round numbers with labels.
+//! Chart axis: positions in percent, ticks at round numbers.
 //!
 //! A value beyond an end is at that end; NaN is at the beginning. Steps are 1, 2 and 5 times a power of ten. Long
 //! times use minutes.
