@@ -117,9 +117,9 @@ impl<P: Protocol, T: Transport> Connection<P, T> {
         }
     }
 
-    /// Bytes sent in the last tick.
-    pub fn sent_in_tick(&self) -> u64 {
-        self.send_queue.sent_total() - self.sent_before_pump
+    /// Bytes sent in the last tick, and whether more are queued.
+    pub fn output_in_tick(&self) -> (u64, bool) {
+        (self.send_queue.sent_total() - self.sent_before_pump, !self.send_queue.is_empty())
     }
 
     /// See [`Protocol::inactivity`]; `None` below 500 ms. Asks what the peer has acknowledged.

@@ -81,26 +81,36 @@ impl Pool {
         self.bandwidth = Some(bandwidth);
     }
 
-    /// To be called between two ticks. Returns the end of the pause if the bandwidth is spent.
-    pub fn begin_tick(&mut self, now: Now) -> Option<Instant> {
+    /// To be called between two ticks.
+    pub fn begin_tick(&mut self) {
         self.spent_budgets = 0;
+    }
+
+    /// End of the pause if the bandwidth is spent.
+    pub fn resume_at(&self) -> Option<Instant> {
+        self.resume_at
+    }
+
+    /// Whether the bandwidth is spent.
+    pub fn is_pausing(&mut self, now: Now) -> bool {
         if let Some(bandwidth) = &self.bandwidth
             && self.resume_at.is_some_and(|at| at <= now.instant)
         {
             (self.resume_at, self.share_len_max) = (None, bandwidth.share_len());
         }
-        self.resume_at
+        self.resume_at.is_some()
     }
 
-    /// To be called after the tick of a connection. Returns what it must do next.
+    /// To be called after the tick of a connection: what it has sent, and whether more is queued. Returns what it must
+    /// do next.
     #[inline]
-    pub fn after_tick(&mut self, next: Next, sent_len: impl FnOnce() -> u64, now: Now) -> Next {
+    pub fn after_tick(&mut self, next: Next, output: impl FnOnce() -> (u64, bool), now: Now) -> Next {
         self.spent_budgets += u32::from(next == Next::Again);
-        if self.bandwidth.is_some() { self.spend_bandwidth(next, sent_len(), now) } else { next }
+        if self.bandwidth.is_some() { self.spend_bandwidth(next, output(), now) } else { next }
     }
 
     #[cold]
-    fn spend_bandwidth(&mut self, next: Next, sent_len: u64, now: Now) -> Next {
+    fn spend_bandwidth(&mut self, next: Next, (sent_len, is_more_queued): (u64, bool), now: Now) -> Next {
         let Some(bandwidth) = &self.bandwidth else { return next };
         if sent_len > 0
             && let Some(resume_at) = bandwidth.on_sent(sent_len, now.instant)
@@ -108,7 +118,8 @@ impl Pool {
             (self.resume_at, self.share_len_max) = (Some(resume_at), 0);
         }
         // The one that has spent the rest gets behind those that had no share.
-        if next == Next::Again && sent_len == 0 && self.resume_at.is_some() { Next::Hold } else { next }
+        let has_no_share = sent_len == 0 && is_more_queued && self.resume_at.is_some();
+        if next == Next::Again && has_no_share { Next::Hold } else { next }
     }
 
     /// The part of `budget` that a connection may use in this tick.

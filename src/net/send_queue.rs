@@ -154,10 +154,7 @@ impl SendQueue {
         }
     }
 
-    /// Sends ready bytes.
-    ///
-    /// Ready bytes are not split, so one write may overdraw `budget`. `Done` includes pending output of the
-    /// transport.
+    /// Sends ready bytes within `budget`. `Done` includes pending output of the transport.
     pub fn flush(&mut self, to: &mut impl Transport, budget: &mut usize) -> IoOutcome {
         let sent_before = self.sent_total();
         let outcome = self.flush_segments(to, budget);
@@ -187,7 +184,7 @@ impl SendQueue {
                 SegmentSource::FileCopy(file, offset) => {
                     (send_file_copy(to, file.as_fd(), offset, file_len.min(*budget)), 1)
                 }
-                _ => (queue.write(to), 1),
+                _ => (queue.write(to, *budget), 1),
             };
             match result {
                 Ok(0) if is_file => return IoOutcome::Failed(CloseReason::FileTruncated),
@@ -231,18 +228,20 @@ impl SegmentQueue {
         self.inline_sent = 0;
     }
 
-    fn write(&self, to: &mut impl Transport) -> io::Result<usize> {
+    fn write(&self, to: &mut impl Transport, len_max: usize) -> io::Result<usize> {
         let mut inline = self.inline.get(self.inline_sent..).unwrap_or_default();
         if let Some(Segment { len, source: SegmentSource::Inline }) = self.segments.front()
             && self.segments.len() == 1
         {
-            return to.write(&[IoSlice::new(inline.get(..*len as usize).unwrap_or(inline))], false);
+            let bytes = inline.get(..*len as usize).unwrap_or(inline);
+            let part = bytes.get(..len_max).unwrap_or(bytes);
+            return to.write(&[IoSlice::new(part)], part.len() < bytes.len());
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let mut count = 0;
+        let (mut count, mut left) = (0, len_max);
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
             let len = segment.len as usize;
-            *slice = IoSlice::new(match &segment.source {
+            let bytes = match &segment.source {
                 SegmentSource::Inline => {
                     let (this, rest) = inline.split_at(len.min(inline.len()));
                     inline = rest;
@@ -251,8 +250,13 @@ impl SegmentQueue {
                 SegmentSource::Static(bytes) => bytes,
                 SegmentSource::Shared(bytes, from) => bytes.get(*from..*from + len).unwrap_or_default(),
                 SegmentSource::File(..) | SegmentSource::FileCopy(..) | SegmentSource::Late(_) => break,
-            });
-            count += 1;
+            };
+            let part = bytes.get(..left).unwrap_or(bytes);
+            *slice = IoSlice::new(part);
+            (count, left) = (count + 1, left - part.len());
+            if part.len() < bytes.len() {
+                return to.write(&slices[..count], true);
+            }
         }
         to.write(&slices[..count], count < self.segments.len())
     }

@@ -19,7 +19,7 @@ pub enum Next {
     Wait,
     /// Continue: the budget is spent.
     Again,
-    /// Continue after the hold of [`Control::is_holding`], in turn.
+    /// Continue in turn, when [`App::is_holding`] ends.
     Hold,
     /// End; the slot is freed later in the tick.
     Close,
@@ -50,6 +50,11 @@ pub trait App {
 
     /// Runs one tick. `ready` has the unused readiness.
     fn drive(&mut self, key: Key, conn: &mut Self::Conn, ready: &mut Readiness, now: Now) -> Next;
+
+    /// Whether connections of [`Next::Hold`] must wait. It ends no later than the deadline of `on_tick`.
+    fn is_holding(&mut self, _now: Now) -> bool {
+        false
+    }
 
     /// Takes a panic of `on_readable` or `drive`, which ends the connection. By default it ends the loop.
     fn on_panic(&mut self, payload: Box<dyn Any + Send>) {

@@ -31,8 +31,6 @@ pub struct Control<C> {
     pub woken_keys: Vec<Key>,
     /// While memory is short, each tick evicts connections, and each new one takes the place of another.
     pub is_short: bool,
-    /// While this is set, connections of [`Next::Hold`](super::Next::Hold) wait.
-    pub is_holding: bool,
     /// Ends the loop after this tick and drops connections.
     pub stop: bool,
 }

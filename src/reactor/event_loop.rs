@@ -147,6 +147,7 @@ impl<A: App> Reactor<A> {
         self.dispatch_events();
         self.expire_timers(now.instant);
         self.drive_queued(now);
+        self.drive_held(now);
         idle &= !self.accept(now);
         if self.slots.has_closed() {
             self.free_closed();
@@ -248,6 +249,18 @@ impl<A: App> Reactor<A> {
             }
         }
         self.slots.return_queue(queued);
+    }
+
+    /// Each has its turn before any has a second one.
+    fn drive_held(&mut self, now: Now) {
+        for _ in 0..self.slots.held_len() {
+            if self.app.is_holding(now) {
+                return;
+            }
+            if let Some(key) = self.slots.release_held() {
+                self.drive(key, now);
+            }
+        }
     }
 
     fn drive(&mut self, key: Key, now: Now) {
@@ -355,9 +368,6 @@ impl<A: App> Reactor<A> {
         self.app_deadline = self.app.on_tick(&mut self.control, now, idle);
         if self.control.has_requests() {
             self.apply_requests(now);
-        }
-        if !self.control.is_holding {
-            self.slots.release_held();
         }
         self.listeners.is_short = self.control.is_short;
         if self.control.is_short {

@@ -15,8 +15,6 @@ use super::{EventSource, Readiness};
 
 /// Free slots that stay: a crowd that comes and goes allocates nothing.
 const SPARE_SLOTS_MAX: usize = 256;
-/// Held connections that a tick releases: the rest keeps its turn if they spend the bandwidth.
-const RELEASED_MAX: usize = 64;
 /// Connections of a sample: a look at each of many would delay a tick.
 const SAMPLE_LEN_MAX: usize = 1024;
 
@@ -92,14 +90,17 @@ impl<C: EventSource> Slots<C> {
         }
     }
 
-    /// Queues the connections that were held first.
-    pub(super) fn release_held(&mut self) {
-        for _ in 0..RELEASED_MAX {
-            let Some(key) = self.held.pop_front() else { return };
-            if let Some(slot) = self.queue(key) {
-                slot.held = false;
-            }
+    /// The key that was held first.
+    pub(super) fn release_held(&mut self) -> Option<Key> {
+        let key = self.held.pop_front()?;
+        if let Some(slot) = find(&mut self.slab, key) {
+            slot.held = false;
         }
+        Some(key)
+    }
+
+    pub(super) fn held_len(&self) -> usize {
+        self.held.len()
     }
 
     pub(super) fn has_queued(&self) -> bool {

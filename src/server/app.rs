@@ -278,7 +278,7 @@ impl App for ServerApp {
                     connection.protocol_mut().close_if_idle(now);
                 }
                 let next = connection.pump(Tick::new(ready, &mut self.worker, &mut self.pool, now));
-                self.pool.after_tick(next, || connection.sent_in_tick(), now)
+                self.pool.after_tick(next, || connection.output_in_tick(), now)
             }
             ServerConnection::Sum(connection) => {
                 if close_idle {
@@ -287,6 +287,10 @@ impl App for ServerApp {
                 connection.pump(Tick::new(ready, &mut self.sum, &mut self.pool, now))
             }
         }
+    }
+
+    fn is_holding(&mut self, now: Now) -> bool {
+        self.pool.is_pausing(now)
     }
 
     /// Of the address with most connections, an idle one, or else the one that is furthest behind.
@@ -326,8 +330,7 @@ impl App for ServerApp {
             self.apply(message, control, now);
         }
         self.worker.context.now = now;
-        let resume_at = self.pool.begin_tick(now);
-        control.is_holding = resume_at.is_some();
+        self.pool.begin_tick();
         // Requests that wait for the next tick must see the changes made meanwhile.
         self.worker.context.cache.mark_events_pending();
         let sum_deadline = self.poll_sum(control, now);
@@ -339,15 +342,10 @@ impl App for ServerApp {
         }
         let log_deadline = self.worker.log.tick(now.instant, idle);
         let deadline = [log_deadline, self.grace_deadline, sum_deadline].into_iter().flatten().min();
-        let mut deadline =
+        let deadline =
             [deadline, self.sweep_uploads(now), self.reload_files(false, now)].into_iter().flatten().min();
-        if control.is_holding {
-            deadline = [deadline, resume_at].into_iter().flatten().min();
-        }
-        if !self.pool.is_short() {
-            return deadline;
-        }
-        [deadline, self.watch_memory(control, now)].into_iter().flatten().min()
+        let memory_deadline = if self.pool.is_short() { self.watch_memory(control, now) } else { None };
+        [deadline, self.pool.resume_at(), memory_deadline].into_iter().flatten().min()
     }
 
     fn on_shutdown(&mut self, conn: ServerConnection, now: Now) {

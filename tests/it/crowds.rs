@@ -232,3 +232,31 @@ fn total_bandwidth_is_shared_in_turn() {
     // 640 KiB. A slow machine only takes longer.
     assert!(begin.elapsed() > Duration::from_secs(1), "{:?}", begin.elapsed());
 }
+
+#[test]
+fn total_bandwidth_starves_none_of_80_downloads() {
+    const CLIENTS: usize = 80;
+    let content = vec![b'x'; 32 * 1024];
+    let server = Server::with(&[("file", &content)], &["--bandwidth-total", "2MiB/s"]);
+    let clients = (0..CLIENTS).map(|_| server.connect());
+    let mut clients: Vec<Raw> = clients.collect();
+    clients.iter_mut().for_each(|client| drop(client.send(GET.replace("/small", "/file"))));
+    let (mut begun, mut ended) = (Vec::new(), Vec::new());
+    thread::scope(|scope| {
+        let read = |mut client: Raw| {
+            client.bytes(1);
+            let begun = Instant::now();
+            client.bytes(content.len());
+            (begun, Instant::now())
+        };
+        let threads: Vec<_> = clients.into_iter().map(|client| scope.spawn(move || read(client))).collect();
+        for thread in threads {
+            let (first, last) = thread.join().expect("no panic");
+            begun.push(first);
+            ended.push(last);
+        }
+    });
+    ended.sort();
+    let last_begun = begun.into_iter().max().expect("clients");
+    assert!(last_begun < ended[CLIENTS / 2], "some waited until half of the others were complete");
+}

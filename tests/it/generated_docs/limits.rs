@@ -94,7 +94,6 @@ const UNITS: &[(&str, &str)] = &[
     ("PAGE_LEN", "entries"),
     ("PIPELINE_MAX", "requests"),
     ("READ_AHEAD_BATCH_LEN", "connections"),
-    ("RELEASED_MAX", "connections"),
     ("ROOM", "bytes"),
     ("SHORT_NAME_LEN", "characters"),
     ("SLOTS", "request heads"),
