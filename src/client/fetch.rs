@@ -38,7 +38,7 @@ struct FetchApp {
 }
 
 impl FetchApp {
-    fn begin_connect(&mut self, now: Now) {
+    fn change_origin(&mut self, now: Now) {
         let session = &mut self.session;
         match begin_connect(&session.config, session.tls.take(), &self.helpers, now) {
             Ok((connector, tls)) => (session.connector, session.tls) = (connector, tls),
@@ -138,10 +138,10 @@ impl App for FetchApp {
             let error = RunError::TimedOut(self.session.config.max_time.unwrap_or_default());
             self.session.settle(Err(error), now);
         }
+        let is_due = self.session.reconnect_at.take_if(|at| *at <= now.instant).is_some();
         if std::mem::take(&mut self.session.has_moved) {
-            self.begin_connect(now);
-        }
-        if self.session.reconnect_at.take_if(|at| *at <= now.instant).is_some() {
+            self.change_origin(now);
+        } else if is_due {
             self.session.connector.reconnect(now);
         }
         if self.session.outcome.is_none() && self.session.reconnect_at.is_none() {

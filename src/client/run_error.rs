@@ -105,7 +105,13 @@ impl RunError {
     pub(super) fn is_of_one_file(&self) -> bool {
         matches!(
             self,
-            Self::Source(..) | Self::EarlyResponse | Self::Exchange(_) | Self::Status(_) | Self::Digest(_)
+            Self::Source(..)
+                | Self::EarlyResponse
+                | Self::Exchange(_)
+                | Self::Status(_)
+                | Self::Digest(_)
+                | Self::BadRedirect(_)
+                | Self::TooManyRedirects(..)
         )
     }
 }

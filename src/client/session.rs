@@ -54,7 +54,7 @@ pub(super) struct Session {
     has_connected: bool,
     redirects: u32,
     unredirected: Option<Box<ClientConfig>>,
-    /// The next connection is to another origin.
+    /// The next connection is to another origin, or to the first one again.
     pub(super) has_moved: bool,
     resume: Option<Resumption>,
     /// Another attempt may succeed.

@@ -66,9 +66,7 @@ impl ClientTarget {
             port => format!("{host}:{port}"),
         }
     }
-}
 
-impl ClientTarget {
     /// Target of a URI reference in a response (RFC 3986 section 5.2). Drops its user and fragment.
     pub(super) fn resolve(&self, reference: &str) -> Result<Self, String> {
         let scheme = if self.is_tls { "https" } else { "http" };
@@ -85,7 +83,8 @@ impl ClientTarget {
             return Err(format!("{} is not an address of http:// or https://", quote(&url)));
         }
         take_login(&mut url);
-        parse_operands(&[url], &Overrides::default()).map(|(_, target)| target)
+        let (_, target) = parse_operands(&[url], &Overrides::default())?;
+        Ok(Self { path: merge_paths("/", &target.path), ..target })
     }
 
     pub(super) fn has_origin_of(&self, other: &Self) -> bool {

@@ -30,7 +30,7 @@ const COMPARED: [&str; 13] = [
 ];
 const BODY: &str = "first line\nsecond line\nthird line\n";
 
-/// Records each request as one line of text, and answers by its path.
+/// Records each request as one line of text, and responds by its path.
 struct Recorder {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
@@ -100,25 +100,25 @@ fn serve(stream: TcpStream, record: &Mutex<Vec<String>>) {
         record.lock().expect("the record").push(entry);
         let mut words = lines.first().map_or("", |line| line).split(' ');
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let answer = answer(path, field("range").as_deref());
-        let end = answer.find("\r\n\r\n").map_or(answer.len(), |at| at + 4);
-        let sent = if method == "HEAD" { &answer[..end] } else { &answer };
-        if writer.write_all(sent.as_bytes()).is_err() || answer.contains("Connection: close") {
+        let response = response_to(path, field("range").as_deref());
+        let end = response.find("\r\n\r\n").map_or(response.len(), |at| at + 4);
+        let sent = if method == "HEAD" { &response[..end] } else { &response };
+        if writer.write_all(sent.as_bytes()).is_err() || response.contains("Connection: close") {
             return;
         }
     }
 }
 
-fn answer(path: &str, range: Option<&str>) -> String {
+fn response_to(path: &str, range: Option<&str>) -> String {
     let reply = |status: &str, fields: &str, body: &str| {
         format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len())
     };
     let path = path.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {
-        // /to/STATUS/PLACE, with `~` for each slash of the place.
+        // /to/STATUS/PLACE, with `~` for each slash of the place, and `!` for each `~`.
         ["to", status, place] => {
-            let place = place.replace('~', "/");
+            let place = place.replace('~', "/").replace('!', "~");
             reply(&format!("{status} Moved"), &format!("Location: {place}\r\n"), "moved")
         }
         ["loop", count] => {
@@ -235,7 +235,7 @@ fn redirects_are_followed_as_by_curl() {
             "-L http://OWN/to/302/~~OTHER~page",
             "-L http://OWN/to/302/http:~~OTHER~page",
             "-L http://OWN/to/302/http:~~OTHER",
-            "-L http://OWN/to/302/~to~302~~page",
+            "-L http://OWN/to/302/~to~302~!page",
             "-I -L http://OWN/to/303/~page",
             "-I -L http://OWN/to/301/~page",
             "-L -d n=1 http://OWN/to/301/~page",
@@ -245,13 +245,17 @@ fn redirects_are_followed_as_by_curl() {
             "-L -d n=1 http://OWN/to/308/~page",
             "-L -T sent http://OWN/to/307/~page",
             "-L -T sent http://OWN/to/308/~page",
+            "-L -T sent http://OWN/to/301/~page",
+            "-L -T sent http://OWN/to/302/~page",
+            "-L -d n=1 http://OWN/to/307/~to~303~!page",
+            "-L http://OWN/to/302/http:~~OTHER~a~..~b~.~c",
             "-L -u user:secret http://OWN/to/302/~page",
             "-L -u user:secret http://OWN/to/302/http:~~OTHER~page",
             "-L -H Authorization:%20own http://OWN/to/302/http:~~OTHER~page",
             "-L -H Cookie:%20a=b http://OWN/to/302/http:~~OTHER~page",
             "-L -H Cookie:%20a=b http://OWN/to/302/~page",
             "-L -H X-Own:%20kept http://OWN/to/302/http:~~OTHER~page",
-            "-L -u user:secret http://OWN/to/302/http:~~OTHER~to~302~http:~~OWN~page",
+            "-L -u user:secret http://OWN/to/302/http:~~OTHER~to~302~http:!!OWN!page",
             "-L --max-redirs 3 http://OWN/loop/0",
             "-L --max-redirs 0 http://OWN/page",
             "-L --max-redirs 0 http://OWN/loop/0",

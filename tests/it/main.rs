@@ -16,6 +16,7 @@ mod client_digest;
 mod client_hostile;
 mod client_log;
 mod client_login;
+mod client_redirects;
 mod client_responses;
 mod client_resume;
 mod client_saving;

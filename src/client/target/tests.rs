@@ -174,6 +174,8 @@ fn references_resolve_as_in_rfc_3986() {
         ("/a b\u{e9}", "https://a/a%20b%C3%A9"),
         ("http://u:p@h:81/x#y", "http://h:81/x"),
         ("HTTPS://h", "https://h/"),
+        ("http://h/a/../b/./c?d/../e", "http://h/b/c?d/../e"),
+        ("//h/a/..", "https://h/"),
     ];
     for (reference, url) in rows {
         assert_eq!(base.resolve(reference).expect(reference).url(), url, "{reference}");
