@@ -240,7 +240,9 @@ fn total_bandwidth_starves_none_of_80_downloads() {
     let server = Server::with(&[("file", &content)], &["--bandwidth-total", "2MiB/s"]);
     let clients = (0..CLIENTS).map(|_| server.connect());
     let mut clients: Vec<Raw> = clients.collect();
-    clients.iter_mut().for_each(|client| drop(client.send(GET.replace("/small", "/file"))));
+    for client in &mut clients {
+        client.send(GET.replace("/small", "/file"));
+    }
     let (mut begun, mut ended) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         let read = |mut client: Raw| {
