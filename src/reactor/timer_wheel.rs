@@ -2,7 +2,7 @@
 //!
 //! A connection moves its deadline by a store; a wheel tick checks it.
 
-use std::collections::BTreeMap;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Key;
@@ -10,14 +10,16 @@ use super::Key;
 /// Time-outs are in seconds, so 100 ms is precise enough.
 const TICK: Duration = Duration::from_millis(100);
 const TICKS_PER_SEC: u64 = 10;
-/// Later deadlines are checked at this horizon (12.7 s), which also bounds how long keys of closed connections stay.
-const HORIZON_TICKS: u64 = 127;
+/// Buckets, one per wheel tick, a bit each in a `u128`. Later deadlines are checked at this horizon (12.7 s),
+/// which also bounds how long keys of closed connections stay.
+const BUCKETS: u64 = 128;
 
 pub(super) struct TimerWheel {
     origin: Instant,
     last_tick: u64,
-    /// Keys by wheel tick: at most [`HORIZON_TICKS`] buckets, each of them with keys.
-    buckets: BTreeMap<u64, Vec<Key>>,
+    buckets: Vec<Vec<Key>>,
+    /// Bit `i`: bucket `i` has keys.
+    occupied: u128,
     next_tick: Instant,
     /// Cached: read each event loop tick, rarely changed.
     pub(super) next_deadline: Option<Instant>,
@@ -25,19 +27,21 @@ pub(super) struct TimerWheel {
 
 impl TimerWheel {
     pub(super) fn new(origin: Instant) -> Self {
-        let buckets = BTreeMap::new();
-        Self { origin, last_tick: 0, buckets, next_tick: origin + TICK, next_deadline: None }
+        let buckets = vec![Vec::new(); BUCKETS as usize];
+        Self { origin, last_tick: 0, buckets, occupied: 0, next_tick: origin + TICK, next_deadline: None }
     }
 
     /// First wheel tick not before the deadline, within the horizon.
     pub(super) fn tick_of(&self, deadline: Instant) -> u64 {
         let since = deadline.saturating_duration_since(self.origin);
         let tick = whole_ticks(since) + u64::from(!since.subsec_nanos().is_multiple_of(TICK.subsec_nanos()));
-        tick.clamp(self.last_tick + 1, self.last_tick + HORIZON_TICKS)
+        tick.clamp(self.last_tick + 1, self.last_tick + BUCKETS - 1)
     }
 
     pub(super) fn schedule(&mut self, key: Key, tick: u64) {
-        self.buckets.entry(tick).or_default().push(key);
+        let bucket = tick % BUCKETS;
+        self.occupied |= 1 << bucket;
+        self.buckets[bucket as usize].push(key);
         self.next_deadline = self.compute_next_deadline();
     }
 
@@ -45,17 +49,31 @@ impl TimerWheel {
         if now < self.next_tick {
             return self.last_tick;
         }
-        self.last_tick = whole_ticks(now.saturating_duration_since(self.origin));
-        while let Some(bucket) = self.buckets.first_entry().filter(|bucket| *bucket.key() <= self.last_tick) {
-            due.append(&mut bucket.remove());
+        let now_tick = whole_ticks(now.saturating_duration_since(self.origin));
+        // After a long sleep, one round empties every bucket.
+        let first = (self.last_tick + 1).max(now_tick.saturating_sub(BUCKETS - 1));
+        for tick in first..=now_tick {
+            let bucket = tick % BUCKETS;
+            if self.occupied & (1 << bucket) != 0 {
+                self.occupied &= !(1 << bucket);
+                let keys = &mut self.buckets[bucket as usize];
+                // Its memory too: keys move through all buckets in groups, so each would keep the maximum.
+                due.append(&mut mem::take(keys));
+            }
         }
+        self.last_tick = self.last_tick.max(now_tick);
         self.next_tick = self.instant_of(self.last_tick + 1);
         self.next_deadline = self.compute_next_deadline();
         self.last_tick
     }
 
     fn compute_next_deadline(&self) -> Option<Instant> {
-        self.buckets.first_key_value().map(|(&tick, _)| self.instant_of(tick))
+        if self.occupied == 0 {
+            return None;
+        }
+        let from = self.last_tick + 1;
+        let ahead = self.occupied.rotate_right((from % BUCKETS) as u32).trailing_zeros();
+        Some(self.instant_of(from + u64::from(ahead)))
     }
 
     fn instant_of(&self, tick: u64) -> Instant {
@@ -125,13 +143,13 @@ mod tests {
         let (mut now, mut due) = (Instant::now(), Vec::new());
         let mut wheel = TimerWheel::new(now);
         (0..KEYS).for_each(|index| schedule(&mut wheel, index, now + Duration::from_secs(3_600)));
-        for _ in 0..2 * HORIZON_TICKS {
+        for _ in 0..2 * BUCKETS {
             now = wheel.next_deadline.expect("they are scheduled");
             wheel.expire(now, &mut due);
             assert_eq!(due.len(), KEYS as usize);
             due.drain(..).for_each(|key| schedule(&mut wheel, key.index, now + Duration::from_secs(3_600)));
         }
-        let room: usize = wheel.buckets.values().map(Vec::capacity).sum();
+        let room: usize = wheel.buckets.iter().map(Vec::capacity).sum();
         assert!(room < 3 * KEYS as usize, "room for {room} keys");
     }
 
